@@ -1,0 +1,203 @@
+"""Examples to windows of token ids, their TFRecord file, and its input_fn.
+
+A window is what BERT reads at once: [CLS] question [SEP] stretch of the passage
+[SEP]. Windows know nothing of zones: whoever masks finds Q and P by position.
+"""
+
+import collections
+
+import tensorflow.compat.v1 as tf
+
+Window = collections.namedtuple("Window", [
+    "unique_id", "example_index", "first_token", "question_length", "input_ids",
+    "start_position", "end_position"])
+Window.__doc__ = """One input of BERT.
+
+Attributes:
+  unique_id: int, counted from FIRST_UNIQUE_ID over all windows of a file.
+  example_index: int, which example this is a window of.
+  first_token: int, the word piece of the passage that the window starts with.
+  question_length: int, number of word pieces of the question in it.
+  input_ids: list of int, without padding.
+  start_position, end_position: int, positions of the answer in input_ids, both 0
+    ([CLS]) when the window does not hold the answer; -1 when predicting.
+"""
+
+FIRST_UNIQUE_ID = 1000000000
+
+# One table for the writer and the parser: name, shape and type on disk.
+_ON_DISK = {
+    "unique_id": tf.FixedLenFeature([], tf.int64),
+    "example_index": tf.FixedLenFeature([], tf.int64),
+    "first_token": tf.FixedLenFeature([], tf.int64),
+    "question_length": tf.FixedLenFeature([], tf.int64),
+    "input_ids": tf.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+    "start_position": tf.FixedLenFeature([], tf.int64),
+    "end_position": tf.FixedLenFeature([], tf.int64),
+}
+
+WindowSizes = collections.namedtuple(
+    "WindowSizes", ["max_seq_length", "doc_stride", "max_query_length"])
+WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens."""
+
+
+class TokenizedParagraph:
+  """The word pieces of a passage, shared by all questions about it.
+
+  Attributes:
+    tokens: list of str, the word pieces.
+    word_of: list of int, for each word piece its word in paragraph.words.
+    first_token_of: list of int, for each word its first word piece.
+  """
+
+  def __init__(self, paragraph, tokenizer):
+    self.tokens, self.word_of, self.first_token_of = [], [], []
+    for index, word in enumerate(paragraph.words):
+      pieces = tokenizer.tokenize(word)
+      self.first_token_of.append(len(self.tokens))
+      self.tokens.extend(pieces)
+      self.word_of.extend([index] * len(pieces))
+
+
+def window_spans(num_tokens, capacity, doc_stride):
+  """Cuts a passage into overlapping stretches.
+
+    window_spans(10, 6, 3) == [(0, 6), (3, 6), (6, 4)]
+
+  Args:
+    num_tokens: int, length of the passage.
+    capacity: int, the most passage tokens that fit in a window.
+    doc_stride: int, how far each stretch starts behind the one before.
+
+  Returns:
+    list of (first token, number of tokens); [] for an empty passage.
+  """
+  spans = []
+  first = 0
+  while first < num_tokens:
+    length = min(capacity, num_tokens - first)
+    spans.append((first, length))
+    if first + length == num_tokens:
+      break
+    first += min(length, doc_stride)
+  return spans
+
+
+def max_context_window(spans, token):
+  """The stretch that shows a token in the most context.
+
+  A token that is in several stretches is answered from one only. That is where
+  the smaller of its contexts, left and right, is largest; of equal ones the
+  longer stretch, then the first. In
+
+    the man went to the store and bought a gallon of
+                    -- window 0 ends with "and"
+            to the store and bought a gallon of   is window 1
+
+  "store" has 1 token to its right in window 0, but 2 to its left in window 1.
+
+  Args:
+    spans: list of (first token, number of tokens), as window_spans gives it.
+    token: int, a word piece of the passage.
+
+  Returns:
+    int, index into spans.
+  """
+  def context(index):
+    first, length = spans[index]
+    left, right = token - first, first + length - 1 - token
+    return min(left, right) + 0.01 * length
+  holding = [index for index, (first, length) in enumerate(spans)
+             if first <= token < first + length]
+  return max(holding, key=context)
+
+
+def make_windows(examples, tokenizer, sizes, is_training):
+  """Turns examples into windows.
+
+  Args:
+    examples: iterable of squad_data.Example; examples of one paragraph in a row
+      share the work of tokenizing it.
+    tokenizer: tokenization.FullTokenizer.
+    sizes: WindowSizes.
+    is_training: bool, whether to find the answers' positions.
+
+  Yields:
+    Window.
+  """
+  unique_id = FIRST_UNIQUE_ID
+  cls, sep = tokenizer.convert_tokens_to_ids(["[CLS]", "[SEP]"])
+  paragraph = None
+  for example_index, example in enumerate(examples):
+    if example.paragraph is not paragraph:
+      paragraph = example.paragraph
+      passage = TokenizedParagraph(paragraph, tokenizer)
+      passage_ids = tokenizer.convert_tokens_to_ids(passage.tokens)
+    question = tokenizer.convert_tokens_to_ids(
+        tokenizer.tokenize(example.question))[:sizes.max_query_length]
+    answer = (_answer_tokens(example, passage, tokenizer)
+              if is_training and not example.is_impossible else None)
+    capacity = sizes.max_seq_length - len(question) - 3
+    for first, length in window_spans(
+        len(passage_ids), capacity, sizes.doc_stride):
+      start, end = (_positions(answer, first, length, len(question) + 2)
+                    if is_training else (-1, -1))
+      yield Window(
+          unique_id, example_index, first, len(question),
+          [cls] + question + [sep] + passage_ids[first:first + length] + [sep],
+          start, end)
+      unique_id += 1
+
+
+def _answer_tokens(example, passage, tokenizer):
+  """The answer's first and last word piece in the passage.
+
+  The file's answer can be part of a word ("1895" in "(1895-1943)."): the first
+  stretch of word pieces within its words that reads like it is taken, trying the
+  longest from each start, else the words as a whole.
+  """
+  start = passage.first_token_of[example.start_word]
+  if example.end_word + 1 < len(passage.first_token_of):
+    end = passage.first_token_of[example.end_word + 1] - 1
+  else:
+    end = len(passage.tokens) - 1
+  answer = " ".join(tokenizer.tokenize(example.answer_text))
+  for new_start in range(start, end + 1):
+    for new_end in range(end, new_start - 1, -1):
+      if " ".join(passage.tokens[new_start:new_end + 1]) == answer:
+        return new_start, new_end
+  return start, end
+
+
+def _positions(answer, first, length, offset):
+  """The answer's positions in a window; (0, 0), [CLS], when not all within."""
+  if answer is None or answer[0] < first or answer[1] >= first + length:
+    return 0, 0
+  return answer[0] - first + offset, answer[1] - first + offset
+
+
+def write_windows(windows, path):
+  """Writes windows to a TFRecord file; returns their number."""
+  count = 0
+  with tf.python_io.TFRecordWriter(path) as writer:
+    for window in windows:
+      values = window._asdict()
+      example = tf.train.Example()
+      for name, kind in _ON_DISK.items():
+        many = isinstance(kind, tf.FixedLenSequenceFeature)
+        example.features.feature[name].int64_list.value.extend(
+            values[name] if many else [values[name]])
+      writer.write(example.SerializeToString())
+      count += 1
+  return count
+
+
+def _features(window, length):
+  """Builds what the model reads from a batch of parsed, padded windows."""
+  features = {name: tf.cast(value, tf.int32) for name, value in window.items()}
+  position = tf.range(tf.shape(features["input_ids"])[1])[None, :]
+  real = position < tf.cast(length, tf.int32)[:, None]
+  second = position >= features["question_length"][:, None] + 2
+  features["input_mask"] = tf.cast(real, tf.int32)
+  features["segment_ids"] = tf.cast(tf.logical_and(real, second), tf.int32)
+  return features

@@ -1,0 +1,192 @@
+"""BERT's tokenizer: basic tokenization, then WordPiece (Devlin et al., 2019).
+
+This is the tokenizer of BERT's first release, which the published numbers were
+made with: a character counts as a control character when its Unicode category
+starts with "C".
+"""
+
+import collections
+import unicodedata
+
+import tensorflow.compat.v1 as tf
+
+# Belongs into the key of everything that is cached of this module's output; to
+# be raised when the output changes.
+VERSION = 1
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+
+# First and last code point of the blocks whose characters BERT takes for words
+# of their own: CJK ideographs; Hiragana, Katakana and Hangul are not among them.
+_CJK_BLOCKS = (
+    (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))
+
+
+def load_vocab(vocab_file):
+  """Reads a vocabulary of one token a line.
+
+  Args:
+    vocab_file: str, a path (or gs:// address) of a UTF-8 file.
+
+  Returns:
+    OrderedDict from token (str) to id (int), its line counted from 0.
+
+  Raises:
+    ValueError: not UTF-8 text, a token that stands there twice, or one of
+      SPECIAL_TOKENS that does not stand there.
+  """
+  with tf.gfile.GFile(vocab_file, "rb") as f:
+    content = f.read()
+  try:
+    # Not splitlines: U+2028 and its like are entries of multilingual
+    # vocabularies, not ends of lines.
+    lines = content.decode("utf-8").split("\n")
+  except UnicodeDecodeError as error:
+    raise ValueError("--vocab_file=%s is not UTF-8 text: %s" % (
+        vocab_file, error))
+  if not lines[-1]:
+    lines.pop()
+  vocab = collections.OrderedDict()
+  for index, line in enumerate(lines):
+    token = line.strip()
+    if token in vocab:
+      raise ValueError("--vocab_file=%s: line %d repeats %r of line %d" % (
+          vocab_file, index + 1, token, vocab[token] + 1))
+    vocab[token] = index
+  for token in SPECIAL_TOKENS:
+    if token not in vocab:
+      raise ValueError("--vocab_file=%s has no %s; a vocab.txt of BERT has %s" % (
+          vocab_file, token, ", ".join(SPECIAL_TOKENS)))
+  return vocab
+
+
+class _CleanedCharacters(dict):
+  """For str.translate: what a character becomes, worked out when first seen."""
+
+  def __missing__(self, code):
+    self[code] = cleaned = self._clean(code)
+    return cleaned
+
+  @staticmethod
+  def _clean(code):
+    character = chr(code)
+    if character in " \t\n\r" or unicodedata.category(character) == "Zs":
+      return " "
+    if code in (0, 0xFFFD) or unicodedata.category(character).startswith("C"):
+      return ""
+    if any(first <= code <= last for first, last in _CJK_BLOCKS):
+      return " %s " % character
+    return character
+
+
+def _is_punctuation(character):
+  # All ASCII that is neither letter, digit, space nor control counts, "$" and
+  # "`" for example, though Unicode calls these symbols.
+  return ("!" <= character <= "~" and not character.isalnum()
+          or unicodedata.category(character).startswith("P"))
+
+
+def _split_on_punctuation(word):
+  """Splits a word so that each punctuation mark stands alone."""
+  pieces = []
+  start_new = True
+  for character in word:
+    if _is_punctuation(character):
+      pieces.append(character)
+      start_new = True
+    elif start_new:
+      pieces.append(character)
+      start_new = False
+    else:
+      pieces[-1] += character
+  return pieces
+
+
+class BasicTokenizer:
+  """Cleans text, splits it into words and punctuation, lower-cases it.
+
+  Args:
+    do_lower_case: bool, whether to lower-case and strip accents.
+  """
+
+  def __init__(self, do_lower_case=True):
+    self.do_lower_case = do_lower_case
+    self._characters = _CleanedCharacters()
+
+  def words(self, text):
+    """Splits text at white space and around CJK characters: list of str."""
+    return text.translate(self._characters).split()
+
+  def split_word(self, word):
+    """Lower-cases one of `words` and splits off punctuation: list of str."""
+    if self.do_lower_case:
+      word = "".join(character
+                     for character in unicodedata.normalize("NFD", word.lower())
+                     if unicodedata.category(character) != "Mn")
+    return _split_on_punctuation(word)
+
+  def tokenize(self, text):
+    """Returns the basic tokens of a text, list of str."""
+    return [token for word in self.words(text) for token in self.split_word(word)]
+
+
+class FullTokenizer:
+  """BERT's tokenizer from text to word pieces and their ids.
+
+  Words are remembered: text repeats them, and to look one up is far quicker than
+  to tokenize it again.
+
+  Args:
+    vocab: dict from token to id, as load_vocab returns it.
+    do_lower_case: bool, whether to lower-case and strip accents.
+  """
+
+  # Longer words become [UNK].
+  MAX_CHARACTERS_PER_WORD = 200
+  # Bounds the memory for remembered words; a corpus like SQuAD has about 100,000.
+  MAX_REMEMBERED_WORDS = 500000
+
+  def __init__(self, vocab, do_lower_case=True):
+    self.vocab = vocab
+    self.basic_tokenizer = BasicTokenizer(do_lower_case)
+    self._pieces_of = {}
+
+  def tokenize(self, text):
+    """Returns the word pieces of a text, list of str."""
+    pieces = []
+    for word in self.basic_tokenizer.words(text):
+      known = self._pieces_of.get(word)
+      if known is None:
+        known = [piece for token in self.basic_tokenizer.split_word(word)
+                 for piece in self._word_pieces(token)]
+        if len(self._pieces_of) < self.MAX_REMEMBERED_WORDS:
+          self._pieces_of[word] = known
+      pieces.extend(known)
+    return pieces
+
+  def convert_tokens_to_ids(self, tokens):
+    """Returns the ids of word pieces, list of int."""
+    return [self.vocab[token] for token in tokens]
+
+  def _word_pieces(self, token):
+    """Takes the longest known prefix, then the longest of the rest, and so on.
+
+    "unaffable" becomes ["un", "##aff", "##able"]; a token that cannot be taken
+    apart so becomes ["[UNK]"] as a whole.
+    """
+    if len(token) > self.MAX_CHARACTERS_PER_WORD:
+      return ["[UNK]"]
+    pieces = []
+    start = 0
+    while start < len(token):
+      prefix = "##" if start else ""
+      for end in range(len(token), start, -1):
+        piece = prefix + token[start:end]
+        if piece in self.vocab:
+          pieces.append(piece)
+          start = end
+          break
+      else:
+        return ["[UNK]"]
+    return pieces
