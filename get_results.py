@@ -1,0 +1,320 @@
+"""Scores the predictions of a sweep and collects them in results.csv.
+
+    python get_results.py prediction results.csv
+    python get_results.py --compare table1.csv table2.csv
+
+The first scores every predictions_layer{layer}_{zone}.json in the folder. Given
+several folders, one for each training seed, results.csv gets the mean and
+results.std.csv the sample standard deviation. The second tells how far two
+tables agree: the standard deviation over layers of their difference.
+"""
+
+import argparse
+import collections
+import csv
+import math
+import os
+import shlex
+import statistics
+import sys
+
+import attention_zones
+import eval_squad
+import results_table
+
+# The cell of the baseline, in which nothing is masked.
+BASELINE = "baseline"
+
+
+def find_predictions(folder):
+  """Finds the prediction files of a sweep.
+
+  Args:
+    folder: str.
+
+  Returns:
+    dict from cell to file name. A cell is (layers, zone): the ascending tuple
+    of masked layers counted from 0, () for every layer, and the zone or union;
+    or it is BASELINE.
+
+  Raises:
+    OSError: the folder cannot be read.
+    ValueError: there is no such file, or two for one cell.
+  """
+  names = {}
+  for name in sorted(os.listdir(folder)):
+    if name == attention_zones.BASELINE_NAME:
+      names[BASELINE] = name
+      continue
+    parsed = attention_zones.parse_prediction_name(name)
+    if not parsed:
+      if name.startswith("predictions_"):
+        print("%s: not read, its name is not like predictions_layer0_q2.json" %
+              os.path.join(folder, name), file=sys.stderr)
+      continue
+    layer, zone = parsed
+    cell = tuple(sorted(map(int, layer.split("+")))) if layer else (), zone
+    if cell in names:
+      raise ValueError("%s: %s and %s mask the same; keep one of them" % (
+          folder, names[cell], name))
+    names[cell] = name
+  if not set(names) - {BASELINE}:
+    raise ValueError("%s: has no file like predictions_layer0_q2.json; give "
+                     "the folder that a sweep was written to" % folder)
+  return names
+
+
+def plan_table(cells):
+  """Finds the rows and columns that hold all cells.
+
+  Args:
+    cells: iterable of (layers, zone), as of `find_predictions`.
+
+  Returns:
+    (rows, zones): the sets of layers in the order of results_table, with every
+    single layer from 0 to the highest found, and the zones in column order.
+  """
+  rows = {layers for layers, _ in cells}
+  single = [layers[0] for layers in rows if len(layers) == 1]
+  rows.update((layer,) for layer in range(max(single, default=-1) + 1))
+  return (sorted(rows, key=results_table.layer_order),
+          attention_zones.column_order({zone for _, zone in cells}))
+
+
+def find_sweeps(folders):
+  """Finds the files of several folders, which must hold the same decodes.
+
+  Returns:
+    list of dicts, as of `find_predictions`.
+
+  Raises:
+    OSError, ValueError: as `find_predictions`, or a folder comes twice or lacks
+      a file that another one has.
+  """
+  real = [os.path.realpath(folder) for folder in folders]
+  for i, folder in enumerate(folders):
+    if real[i] in real[:i]:
+      raise ValueError("%s: the folder is given twice; give the folder of each "
+                       "training seed once" % folder)
+  sweeps = [find_predictions(folder) for folder in folders]
+  for folder, sweep in zip(folders, sweeps):
+    for other_folder, other in zip(folders, sweeps):
+      lacking = [name for cell, name in other.items() if cell not in sweep]
+      if lacking:
+        raise ValueError("%s: lacks %d files that %s has: %s" % (
+            folder, len(lacking), other_folder, ", ".join(lacking)))
+  return sweeps
+
+
+def report_holes(folder, rows, zones, cells, allow_holes):
+  """Names the files that rows x zones lack: on stderr if that is allowed.
+
+  Args:
+    folder: str, for messages.
+    rows, zones: as of `plan_table`.
+    cells: collection of the cells that there are.
+    allow_holes: bool.
+
+  Raises:
+    ValueError: there are holes, and they are not allowed.
+  """
+  holes = ["predictions_layer%s_%s.json" % ("+".join(map(str, layers)), zone)
+           for layers in rows for zone in zones if (layers, zone) not in cells]
+  if not holes:
+    return
+  message = "%s: %d of %d files are missing: %s" % (
+      folder, len(holes), len(rows) * len(zones), ", ".join(holes))
+  if not allow_holes:
+    raise ValueError(message + "; decode them, or give --allow_holes")
+  print(message, file=sys.stderr)
+
+
+def score_folder(folder, names, questions, data_file, metric):
+  """Scores each file of a folder.
+
+  Args:
+    folder: str.
+    names: dict from cell to file name, as of `find_predictions`.
+    questions: dict as of eval_squad.load_questions.
+    data_file: str, where they are from, for messages.
+    metric: "exact" or "f1".
+
+  Returns:
+    dict from cell to score in per cent.
+
+  Raises:
+    OSError, ValueError: a file is faulty or lacks a question.
+  """
+  scores, with_extra = {}, []
+  for cell, name in names.items():
+    path = os.path.join(folder, name)
+    predictions = eval_squad.load_predictions(path, questions)
+    if len(predictions) > len(questions):
+      with_extra.append(name)
+    scores[cell] = eval_squad.score(questions, predictions)[metric]
+  if with_extra:
+    print("%s: %d files, %s the first, have predictions for ids that are not "
+          "in %s; these are not scored" % (
+              folder, len(with_extra), with_extra[0], data_file),
+          file=sys.stderr)
+  return scores
+
+
+def make_table(rows, zones, scores):
+  """Returns the ResultsTable of a dict from cell to score, NaN in its holes."""
+  return results_table.ResultsTable(
+      layers=[results_table.layer_label(layers) for layers in rows],
+      zones=zones,
+      scores=[[scores.get((layers, zone), math.nan) for zone in zones]
+              for layers in rows])
+
+
+def combine(sweep_scores, statistic):
+  """Applies a function to the list of each cell's scores in all sweeps."""
+  return {cell: statistic([scores[cell] for scores in sweep_scores])
+          for cell in sweep_scores[0]}
+
+
+def collect(folders, results_path, data_file, metric, allow_holes):
+  """Scores one or more sweeps, writes results.csv and says what comes next.
+
+  Args:
+    folders: list of str, at least one.
+    results_path: str, the file to write.
+    data_file, metric: as of `score_folder`.
+    allow_holes: bool, whether missing predictions give empty cells.
+
+  Raises:
+    OSError, ValueError: a file is faulty, missing or cannot be written.
+  """
+  if os.path.isdir(results_path):
+    raise ValueError("%s: is a folder; the last argument is the file to write, "
+                     "results.csv for example" % results_path)
+  sweeps = find_sweeps(folders)
+  rows, zones = plan_table(set(sweeps[0]) - {BASELINE})
+  report_holes(folders[0], rows, zones, sweeps[0], allow_holes)
+  questions = eval_squad.load_questions(data_file)
+  sweep_scores = [score_folder(folder, names, questions, data_file, metric)
+                  for folder, names in zip(folders, sweeps)]
+  means = combine(sweep_scores, statistics.mean)
+  if len(folders) > 1:
+    stem, suffix = os.path.splitext(results_path)
+    deviations = combine(sweep_scores, statistics.stdev)
+    results_table.write_results(
+        stem + ".std" + suffix, make_table(rows, zones, deviations))
+  table = make_table(rows, zones, means)
+  results_table.write_results(results_path, table)
+  results_table.print_results(table, sys.stdout)
+  if len(folders) > 1:
+    print("\nmean of %d folders; the sample standard deviation is in %s" % (
+        len(folders), stem + ".std" + suffix))
+  print_next_step(results_path, metric, means.get(BASELINE))
+
+
+def print_next_step(results_path, metric, baseline):
+  """Prints the command that draws the table.
+
+  Args:
+    results_path: str.
+    metric: str, what the baseline's score is.
+    baseline: float, or None when predictions.json is not there.
+  """
+  if baseline is None:
+    print("\nno %s in the folder, so the baseline is not known" %
+          attention_zones.BASELINE_NAME)
+    return
+  print("\nbaseline (%s): %s %.3f; next:\n"
+        "  python visualize_att_zone.py %s %.3f squad.pdf" % (
+            attention_zones.BASELINE_NAME, metric, baseline,
+            shlex.quote(results_path), baseline))
+
+
+def compare(path_a, path_b):
+  """Computes how far two tables agree, for each zone.
+
+  Args:
+    path_a, path_b: str, two results.csv of the same layers and zones.
+
+  Returns:
+    OrderedDict from zone to the sample standard deviation over single layers of
+    the first table's score minus the second's.
+
+  Raises:
+    OSError, ValueError: a table cannot be read, the two have not the same rows
+      and columns, lack a cell or have less than two layers.
+  """
+  a, b = map(results_table.read_results, (path_a, path_b))
+  for kind in ("layers", "zones"):
+    of_a, of_b = getattr(a, kind), getattr(b, kind)
+    if of_a != of_b:
+      raise ValueError("%s has the %s %s, but %s has %s; they should be the "
+                       "same" % (path_a, kind, ", ".join(of_a), path_b,
+                                 ", ".join(of_b)))
+  single = [r for r, label in enumerate(a.layers) if label.isdigit()]
+  if len(single) < 2:
+    raise ValueError("%s: %d single layers; a standard deviation over layers "
+                     "needs at least 2" % (path_a, len(single)))
+  deviations = collections.OrderedDict()
+  for column, zone in enumerate(a.zones):
+    differences = []
+    for r in single:
+      for path, table in ((path_a, a), (path_b, b)):
+        if math.isnan(table.scores[r][column]):
+          raise ValueError("%s: layer %s, column %s is empty; every cell is "
+                           "needed to compare" % (path, table.layers[r], zone))
+      differences.append(a.scores[r][column] - b.scores[r][column])
+    deviations[zone] = statistics.stdev(differences)
+  return deviations
+
+
+def print_comparison(deviations):
+  """Prints the result of `compare` as the last row of a results.csv."""
+  writer = csv.writer(sys.stdout, lineterminator="\n")
+  writer.writerow([results_table.LAYER_COLUMN] + list(deviations))
+  writer.writerow(["std"] + ["%.3f" % value for value in deviations.values()])
+
+
+def parse_arguments(argv):
+  """Returns the Namespace of the command line."""
+  parser = argparse.ArgumentParser(
+      description="Scores the predictions of a sweep into results.csv.")
+  parser.add_argument("paths", nargs="*", metavar="path",
+                      help="folders of predictions, then the file to write: "
+                      "prediction results.csv")
+  parser.add_argument("--data_file", default="squad/dev-v1.1.json",
+                      help="data set (default: %(default)s)")
+  parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
+                      action="store_const", const="f1", default="exact",
+                      help="collect F1 instead of exact match")
+  parser.add_argument("--allow_holes", action="store_true",
+                      help="leave cells empty whose predictions are missing")
+  parser.add_argument("--compare", nargs=2, metavar=("a.csv", "b.csv"),
+                      help="print the standard deviation over layers of a - b")
+  # Intermixed, so that a flag may stand between the folder and results.csv.
+  arguments = parser.parse_intermixed_args(argv)
+  if arguments.compare and arguments.paths:
+    parser.error("--compare takes two tables and no folder, not %s" %
+                 " ".join(arguments.paths))
+  if not arguments.compare and len(arguments.paths) < 2:
+    parser.error("%d paths; give a folder of predictions and the file to write "
+                 "as in: prediction results.csv" % len(arguments.paths))
+  return arguments
+
+
+def main(argv=None):
+  """Runs the command line; returns the exit status."""
+  arguments = parse_arguments(argv)
+  try:
+    if arguments.compare:
+      print_comparison(compare(*arguments.compare))
+    else:
+      collect(arguments.paths[:-1], arguments.paths[-1], arguments.data_file,
+              arguments.metric, arguments.allow_holes)
+  except (OSError, ValueError) as error:
+    print("get_results.py: %s" % error, file=sys.stderr)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())

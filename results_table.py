@@ -1,0 +1,207 @@
+"""results.csv: one score for each masked layer (row) and zone (column).
+
+    layer,all,q2,q2p,p2q,p2
+    1,78.344,80.539,80.482,79.991,66.982
+    2,80.028,80.114,80.360,80.388,76.424
+
+Layers count from 1 here, from 0 in the names of prediction files. The row "1+2"
+has the scores with layers 1 and 2 masked together, "all" those with every layer
+masked. An empty cell has no score.
+"""
+
+import collections
+import csv
+import math
+import re
+import sys
+
+import atomic_file
+import attention_zones
+
+EVERY_LAYER = "all"
+LAYER_COLUMN = "layer"
+
+_VALID_LAYERS = "a number, layers masked together like 1+2, or %s" % EVERY_LAYER
+_VALID_ZONES = "%s, or a union like q2+p2" % ", ".join(attention_zones.ZONES)
+
+
+class ResultsTable(
+    collections.namedtuple("ResultsTable", ["layers", "zones", "scores"])):
+  """The scores of a sweep.
+
+  Attributes:
+    layers: list of str, the rows' labels: single layers "1", "2", ... in
+      ascending order, then unions like "1+2", then "all".
+    zones: list of str, the columns, as attention_zones.column_order has them.
+    scores: list of a list of float for each row, in per cent (0 to 100);
+      float("nan") where there is no score.
+  """
+  __slots__ = ()
+
+
+def layer_label(layers):
+  """Names the row of a set of layers.
+
+  Args:
+    layers: ascending tuple of int, counted from 0; () for every layer.
+
+  Returns:
+    str, counted from 1: "1" for (0,), "1+2" for (0, 1), "all" for ().
+  """
+  return "+".join(str(layer + 1) for layer in layers) or EVERY_LAYER
+
+
+def layer_order(layers):
+  """Key that sorts sets of layers, as of `layer_label`, in the rows' order."""
+  return not layers, len(layers), layers
+
+
+def read_results(path):
+  """Reads a results.csv.
+
+  Spaces around cells do not matter, nor does the order of columns and rows. A
+  file that counts layers from 0 is taken to mean the same layers, counted from
+  1, and a line on stderr says so.
+
+  Args:
+    path: str, a local file.
+
+  Returns:
+    ResultsTable.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a table; the message names file, line and column.
+  """
+  lines = _read_lines(path)
+  zones = _read_header(path, *lines[0])
+  rows = {}
+  for number, cells in lines[1:]:
+    where = "%s, line %d" % (path, number)
+    if len(cells) != len(zones) + 1:
+      raise ValueError("%s: %d cells, but the header has %d columns" % (
+          where, len(cells), len(zones) + 1))
+    layers = _read_layers(where, cells[0])
+    if layers in rows:
+      raise ValueError("%s: layer %s comes twice" % (where, cells[0]))
+    rows[layers] = {zone: _read_score("%s, column %s" % (where, zone), cell)
+                    for zone, cell in zip(zones, cells[1:])}
+  rows = _count_from_0(path, rows)
+  columns = attention_zones.column_order(zones)
+  order = sorted(rows, key=layer_order)
+  return ResultsTable(
+      layers=[layer_label(layers) for layers in order], zones=columns,
+      scores=[[rows[layers][zone] for zone in columns] for layers in order])
+
+
+def _read_lines(path):
+  """Returns [(line number, stripped cells)] of the lines that are not blank."""
+  # A spreadsheet may put a byte order mark first, which utf-8-sig drops.
+  with open(path, encoding="utf-8-sig", newline="") as f:
+    reader = csv.reader(f, skipinitialspace=True)
+    try:
+      lines = [(reader.line_num, [cell.strip() for cell in cells])
+               for cells in reader]
+    except UnicodeDecodeError as error:
+      raise ValueError("%s: not a text file in UTF-8 (%s); a results.csv is "
+                       "needed" % (path, error.reason)) from error
+    except csv.Error as error:
+      raise ValueError("%s, line %d: %s; a results.csv is needed" % (
+          path, reader.line_num, error)) from error
+  lines = [(number, cells) for number, cells in lines if any(cells)]
+  if len(lines) < 2:
+    raise ValueError("%s: %d lines; a header like \"layer,all,q2,q2p,p2q,p2\" "
+                     "and a line for each layer are needed" % (
+                         path, len(lines)))
+  return lines
+
+
+def _read_header(path, number, cells):
+  """Returns the zones of the columns, in the order of the file."""
+  where = "%s, line %d" % (path, number)
+  if cells[0] != LAYER_COLUMN:
+    raise ValueError("%s: the first column is %r; it should be %r" % (
+        where, cells[0], LAYER_COLUMN))
+  zones = []
+  for name in cells[1:]:
+    # A column is named as the files are whose scores it has.
+    parsed = attention_zones.parse_prediction_name(
+        "predictions_layer_%s.json" % name)
+    if not parsed:
+      raise ValueError("%s: the column %r is not a zone; zones are %s" % (
+          where, name, _VALID_ZONES))
+    if parsed[1] in zones:
+      raise ValueError("%s: the column %s comes twice" % (where, name))
+    zones.append(parsed[1])
+  if not zones:
+    raise ValueError("%s: no zone besides %r; zones are %s" % (
+        where, LAYER_COLUMN, _VALID_ZONES))
+  return zones
+
+
+def _read_layers(where, label):
+  """Returns the tuple of layers that a label names, counted as in the file."""
+  if label == EVERY_LAYER:
+    return ()
+  if not re.fullmatch(r"[0-9]{1,9}(\+[0-9]{1,9})*", label):
+    raise ValueError("%s, column %s: %r is not a layer; a layer is %s" % (
+        where, LAYER_COLUMN, label, _VALID_LAYERS))
+  layers = tuple(sorted(int(layer) for layer in label.split("+")))
+  if len(set(layers)) < len(layers):
+    raise ValueError("%s, column %s: %s has a layer twice" % (
+        where, LAYER_COLUMN, label))
+  return layers
+
+
+def _read_score(where, cell):
+  """Returns the float of a cell, NaN for an empty one."""
+  if not cell:
+    return math.nan
+  try:
+    score = float(cell)
+  except ValueError:
+    score = math.nan
+  # Not only out of range: a NaN is in no range at all.
+  if not 0 <= score <= 100:
+    raise ValueError("%s: %r is not a score; a score is a number from 0 to "
+                     "100, a missing one an empty cell" % (where, cell))
+  return score
+
+
+def _count_from_0(path, rows):
+  """Returns the dict `rows` with layers counted from 0, whatever the file does.
+
+  Single layers must have no gaps, else there is no telling 1, 2, 3 of a file
+  that counts from 1 from 1, 2, 3 of one that counts from 0 and lost a line.
+  """
+  first = 0 if any(0 in layers for layers in rows) else 1
+  single = sorted(layers[0] for layers in rows if len(layers) == 1)
+  if single != list(range(first, first + len(single))):
+    raise ValueError("%s: the layers are %s; they should be 1, 2, 3, ... (or "
+                     "0, 1, 2, ...) without a gap" % (
+                         path, ", ".join(map(str, single))))
+  if first == 0:
+    print("%s: counts layers from 0; its layer 0 is called layer 1 from here on"
+          % path, file=sys.stderr)
+  return {tuple(layer - first for layer in layers): scores
+          for layers, scores in rows.items()}
+
+
+def write_results(path, table):
+  """Writes a ResultsTable as a results.csv, scores to 3 places.
+
+  Raises:
+    OSError: as of atomic_file.replacing.
+  """
+  with atomic_file.replacing(path) as temporary:
+    with open(temporary, "w", encoding="utf-8", newline="") as f:
+      print_results(table, f)
+
+
+def print_results(table, stream):
+  """Writes to an open text stream what a results.csv holds."""
+  writer = csv.writer(stream, lineterminator="\n")
+  writer.writerow([LAYER_COLUMN] + table.zones)
+  for label, scores in zip(table.layers, table.scores):
+    writer.writerow([label] + ["" if math.isnan(score) else "%.3f" % score
+                               for score in scores])
