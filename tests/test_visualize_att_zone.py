@@ -1,0 +1,370 @@
+"""The heatmap: what is drawn is read back from the figure."""
+
+import math
+import os
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.patches import Rectangle
+
+import results_table
+import visualize_att_zone
+
+SCRIPT = "visualize_att_zone.py"
+
+
+@pytest.fixture
+def tables(repository):
+  """The paper's Tables 1 and 2, [None, table, table]."""
+  folder = repository / "published"
+  return [None] + [results_table.read_results(str(folder / name))
+                   for name in ("table1.csv", "table2.csv")]
+
+
+@pytest.fixture
+def table1_csv(repository):
+  """The path of the paper's Table 1."""
+  return str(repository / "published" / "table1.csv")
+
+
+def cells(figure):
+  """The drawn values, the top row first, masked where missing."""
+  mesh = figure.axes[0].collections[0]
+  rows = len(figure.axes[0].get_yticks())
+  return mesh.get_array().reshape(rows, -1)
+
+
+def cell_colours(figure):
+  """The drawn colours as RGBA [rows, columns, 4], the top row first."""
+  mesh = figure.axes[0].collections[0]
+  mesh.update_scalarmappable()
+  return mesh.get_facecolors().reshape(cells(figure).shape + (4,))
+
+
+def row_labels(figure):
+  """The labels of the rows, the top one first."""
+  axes = figure.axes[0]
+  # Where a label stands on the page, not in which order it was given.
+  labels = sorted(zip(axes.transData.transform(
+      [(0, y) for y in axes.get_yticks()])[:, 1], axes.get_yticklabels()),
+                  key=lambda item: -item[0])
+  return [label.get_text() for _, label in labels]
+
+
+def column_labels(figure):
+  """The labels of the columns, from the left."""
+  return [label.get_text() for label in figure.axes[0].get_xticklabels()]
+
+
+def small_table(layers, zones, scores):
+  """A ResultsTable from short lists."""
+  return results_table.ResultsTable(layers, zones, scores)
+
+
+def test_draws_table_1(tables):
+  figure = visualize_att_zone.draw(tables[1], 80.567)
+  values = cells(figure)
+  assert values.shape == (12, 5)
+  assert row_labels(figure) == [
+      "12", "11", "10", "9", "8", "7", "6", "5", "4", "3", "2", "1"]
+  assert column_labels(figure) == ["All", "Q\u00b2", "Q2P", "P2Q", "P\u00b2"]
+  # Layer 1, at the bottom: 66.982 - 80.567 and 78.344 - 80.567.
+  assert values[11, 4] == pytest.approx(-13.585)
+  assert values[11, 0] == pytest.approx(-2.223)
+  # Layer 11: 76.405 - 80.567 in P2Q, 80.577 - 80.567 in Q2.
+  assert values[1, 3] == pytest.approx(-4.162)
+  assert values[1, 1] == pytest.approx(0.010)
+  # Layer 5: 77.237 - 80.567.
+  assert values[7, 0] == pytest.approx(-3.330)
+  assert list(figure.get_size_inches()) == pytest.approx([3, 4])
+
+
+def test_draws_table_2(tables):
+  figure = visualize_att_zone.draw(tables[2], 80.901)
+  values = cells(figure)
+  # Layer 12: q2 and q2p are the baseline; 78.880 - 80.901 in P2.
+  assert values[0, 1] == values[0, 2] == 0
+  assert values[0, 4] == pytest.approx(-2.021)
+  # Layer 11: 72.157 - 80.901 in P2Q. Layer 1: 66.275 - 80.901 in P2.
+  assert values[1, 3] == pytest.approx(-8.744)
+  assert values[11, 4] == pytest.approx(-14.626)
+
+
+def test_colours_are_the_papers():
+  table = small_table(
+      ["1"], ["all", "q2", "q2p", "p2q", "p2"], [[40, 45, 50, 52, 30]])
+  colours = cell_colours(visualize_att_zone.draw(table, 50.0))[0, :, :3]
+  darkest, blue, white, light_red, below = colours
+  # seismic runs from (0, 0, 0.3) by (0, 0, 1), white and (1, 0, 0) on; -10 is
+  # its start, 0 its middle, so that 2 is a tenth beyond the middle.
+  assert darkest == pytest.approx([0, 0, 0.3], abs=0.01)
+  assert blue == pytest.approx([0, 0, 1], abs=0.03)
+  assert white == pytest.approx([1, 1, 1], abs=0.02)
+  assert light_red == pytest.approx([1, 0.6, 0.6], abs=0.02)
+  assert list(below) == list(darkest)
+
+
+def test_colour_bar_says_that_values_lie_outside():
+  def extend(score, **options):
+    figure = visualize_att_zone.draw(
+        small_table(["1"], ["p2"], [[score]]), 50.0, **options)
+    mesh = figure.axes[0].collections[0]
+    return mesh.get_clim(), mesh.colorbar.extend
+  assert extend(39.9) == ((-10, 2), "min")
+  assert extend(40.0) == ((-10, 2), "neither")
+  assert extend(52.1) == ((-10, 2), "max")
+  assert extend(39.9, vmin=-20.0, vmax=0.0) == ((-20, 0), "neither")
+
+
+def test_unions_stand_above_and_beside_and_nothing_overlaps():
+  layers = [str(layer) for layer in range(1, 25)] + ["1+2", "1+2+3", "all"]
+  zones = ["all", "q2", "q2p", "p2q", "p2", "q2+p2", "q2p+p2q",
+           "q2+q2p+p2q+p2"]
+  table = small_table(layers, zones, [[79.0] * 8] * 27)
+  figure = visualize_att_zone.draw(table, 80.0)
+  assert row_labels(figure)[:4] == ["all", "1+2+3", "1+2", "24"]
+  assert row_labels(figure)[-1] == "1"
+  assert column_labels(figure)[5:] == [
+      "Q\u00b2+\nP\u00b2", "Q2P+\nP2Q", "Q\u00b2+\nQ2P+\nP2Q+\nP\u00b2"]
+  width, height = figure.get_size_inches()
+  assert 4 < width < 6 and 7.5 < height < 9
+  axes = figure.axes[0]
+  for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+    boxes = [label.get_window_extent() for label in labels]
+    assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:]))
+    for box in boxes:
+      assert box.x0 >= 0 and box.y0 >= 0
+      assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+
+
+def test_cells_do_not_shrink_for_long_labels(tables):
+  def cell_size(figure):
+    rows, columns = cells(figure).shape
+    box = figure.axes[0].get_window_extent()
+    return np.array([box.width / columns, box.height / rows])
+  usual = cell_size(visualize_att_zone.draw(tables[1], 80.567))
+  wide = tables[1]._replace(layers=tables[1].layers[:-1] + ["1+2+3+4+5+6+7"])
+  high = tables[1]._replace(zones=tables[1].zones[:-1] + ["q2+q2p+p2q+p2"])
+  for table in (wide, high):
+    size = cell_size(visualize_att_zone.draw(table, 80.567))
+    assert (size > 0.97 * usual).all()
+
+
+def test_missing_cells_are_hatched_and_named(tmp_path, capsys):
+  results = tmp_path / "results.csv"
+  results.write_text("layer,q2,p2\n1,79.5,\n2,,\n3,80.0,71.0\n",
+                     encoding="utf-8")
+  figure = visualize_att_zone.draw(
+      results_table.read_results(str(results)), 80.0)
+  hatched = [patch for patch in figure.axes[0].patches
+             if isinstance(patch, Rectangle) and patch.get_hatch()]
+  # (column, row from the top): layer 2 is the middle row, layer 1 the last.
+  assert sorted(patch.get_xy() for patch in hatched) == [
+      (0, 1), (1, 1), (1, 2)]
+  assert cells(figure).mask.tolist() == [
+      [False, False], [True, True], [False, True]]
+  output = tmp_path / "squad.svg"
+  assert visualize_att_zone.main([str(results), "80", str(output)]) == 0
+  assert "layer 1: p2; layer 2: q2, p2" in capsys.readouterr().err
+  assert output.stat().st_size > 0
+
+
+def test_annotate_writes_every_value_that_is_there(tables):
+  table = small_table(["1", "2"], ["q2", "p2"],
+                      [[79.98, 66.43], [math.nan, 81.0]])
+  figure = visualize_att_zone.draw(table, 80.0, annotate=True)
+  texts = {text.get_position(): text for text in figure.axes[0].texts}
+  assert {place: text.get_text() for place, text in texts.items()} == {
+      (1.5, 0.5): "1.0", (0.5, 1.5): "0.0", (1.5, 1.5): "\u221213.6"}
+  assert texts[1.5, 1.5].get_color() == "white"
+  assert texts[0.5, 1.5].get_color() == "black"
+  assert not visualize_att_zone.draw(tables[1], 80.567).axes[0].texts
+
+
+def test_annotations_fit_their_cells(tables):
+  figure = visualize_att_zone.draw(tables[1], 80.567, annotate=True)
+  axes = figure.axes[0]
+  cell_width = axes.get_window_extent().width / 5
+  widest = max(text.get_window_extent().width for text in axes.texts)
+  assert len(axes.texts) == 60
+  assert widest < cell_width
+
+
+def test_title_is_plain_text_and_fits():
+  title = "From $5 to $6: " + "A LONG TITLE IN CAPITALS " * 3
+  figure = visualize_att_zone.draw(
+      small_table(["1"], ["p2"], [[70.0]]), 80.0, title=title)
+  drawn = figure._suptitle  # there is no public way to it
+  assert " ".join(drawn.get_text().split()) == title.strip()
+  box = drawn.get_window_extent()
+  assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+  assert not drawn.get_parse_math()
+
+
+def test_pdf_has_truetype_fonts_and_the_papers_size(table1_csv, tmp_path):
+  output = tmp_path / "squad.pdf"
+  assert visualize_att_zone.main([table1_csv, "80.567", str(output)]) == 0
+  pdf = output.read_bytes()
+  assert pdf.startswith(b"%PDF-")
+  assert b"/FontFile2" in pdf
+  assert b"/Type3" not in pdf
+  assert b"/MediaBox [ 0 0 216 288 ]" in pdf
+
+
+def test_svg_has_text_as_text(table1_csv, tmp_path):
+  output = tmp_path / "squad.svg"
+  assert visualize_att_zone.main(
+      [table1_csv, "80.567", str(output), "--title", "Single run"]) == 0
+  svg = output.read_text(encoding="utf-8")
+  for text in (">Single run</text>", ">12</text>", ">P\u00b2</text>"):
+    assert text in svg
+
+
+def test_png_has_300_dots_an_inch(table1_csv, tmp_path):
+  # The suffix counts in either case.
+  output = tmp_path / "squad.PNG"
+  assert visualize_att_zone.main([table1_csv, "80.567", str(output)]) == 0
+  png = output.read_bytes()
+  assert png.startswith(b"\x89PNG")
+  assert int.from_bytes(png[16:20], "big") == 900
+  assert int.from_bytes(png[20:24], "big") == 1200
+
+
+@pytest.mark.parametrize("suffix", [".pdf", ".svg", ".png"])
+def test_same_bytes_in_another_process(repository, table1_csv, tmp_path,
+                                       suffix):
+  outputs = [tmp_path / ("here" + suffix), tmp_path / ("there" + suffix)]
+  assert visualize_att_zone.main([table1_csv, "80.567", str(outputs[0])]) == 0
+  # Another time of day, hash seed and rc file, and a backend for windows.
+  (tmp_path / "matplotlibrc").write_text(
+      "pdf.fonttype: 3\naxes.labelsize: 20\n", encoding="utf-8")
+  environment = dict(
+      os.environ, PYTHONHASHSEED="7", MPLBACKEND="TkAgg", LC_ALL="C",
+      MATPLOTLIBRC=str(tmp_path), SOURCE_DATE_EPOCH="86400")
+  subprocess.run(
+      [sys.executable, str(repository / SCRIPT), table1_csv, "80.567",
+       str(outputs[1])], env=environment, check=True)
+  assert outputs[0].read_bytes() == outputs[1].read_bytes()
+
+
+def test_published_tables_are_drawn_without_a_word(repository, tmp_path,
+                                                   capsys):
+  for name, baseline in (("table1.csv", "80.567"), ("table2.csv", "80.901")):
+    results = str(repository / "published" / name)
+    assert visualize_att_zone.main(
+        [results, baseline, str(tmp_path / "squad.png")]) == 0
+  captured = capsys.readouterr()
+  assert captured.out == "" and captured.err == ""
+
+
+@pytest.mark.parametrize("baseline, doubted", [
+    ("88.117", True), ("81.069", True), ("81.067", False), ("80.069", False),
+    ("80.067", True), ("60", True)])
+def test_doubtful_baseline_is_said(table1_csv, tmp_path, capsys, baseline,
+                                   doubted):
+  # Layer 12 of Table 1 has 80.568 in q2 and q2p; 0.5 to either side is allowed.
+  assert visualize_att_zone.main(
+      [table1_csv, baseline, str(tmp_path / "squad.png")]) == 0
+  error = capsys.readouterr().err
+  assert ("baseline %s" % baseline in error) == doubted
+  assert ("should be about 80.568" in error) == doubted
+
+
+def test_baseline_between_q2_and_q2p_is_not_doubted():
+  table = small_table(["1", "2", "1+2"], ["q2", "q2p"],
+                      [[70, 70], [79, 81], [70, 70]])
+  assert visualize_att_zone.doubt_baseline(table, 80.0) == ""
+  assert "q2 79 and q2p 81" in visualize_att_zone.doubt_baseline(table, 75.0)
+  only_p2 = small_table(["1"], ["p2"], [[70]])
+  assert visualize_att_zone.doubt_baseline(only_p2, 80.0) == ""
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["80.567", "squad.jpg"], ["squad.jpg", "'.jpg'", ".pdf, .svg, .png"]),
+    (["80.567", "squad"], ["squad", ".pdf, .svg, .png"]),
+    (["0.80567", "squad.pdf"], ["0.80567", "fraction", "give 80.567"]),
+    (["80,567", "squad.pdf"], ["baseline '80,567'", "not a number"]),
+    (["nan", "squad.pdf"], ["baseline nan", "0 to 100"]),
+    (["-1", "squad.pdf"], ["baseline -1", "0 to 100"]),
+    (["100.1", "squad.pdf"], ["baseline 100.1", "0 to 100"]),
+    (["80", "squad.pdf", "--cmap=seismc"], ["--cmap=seismc", "seismic"]),
+    (["80", "squad.pdf", "--cmap=?"], ["--cmap=?", "seismic"]),
+    (["80", "squad.pdf", "--vmin=1"], ["--vmin=1", "at most 0"]),
+    (["80", "squad.pdf", "--vmax=-1"], ["--vmax=-1", "at least 0"]),
+    (["80", "squad.pdf", "--vmin=0", "--vmax=0"], ["--vmin=0 --vmax=0"]),
+    (["80", "squad.pdf", "--vmax=inf"], ["--vmax=inf", "finite"]),
+    (["80", "squad.pdf", "--title=\u6f22"], ["--title", "'\u6f22'", "font"]),
+    (["80", "no/squad.pdf"], ["no/squad.pdf", "No such file"]),
+])
+def test_refuses_and_leaves_old_files(table1_csv, tmp_path, monkeypatch, capsys,
+                                      arguments, said):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "squad.pdf").write_text("old")
+  assert visualize_att_zone.main([table1_csv] + arguments) == 1
+  error = capsys.readouterr().err
+  assert error.startswith(SCRIPT + ": ")
+  assert error.count("\n") == 1 and error.endswith("\n")
+  for words in said:
+    assert words in error
+  assert (tmp_path / "squad.pdf").read_text() == "old"
+  assert os.listdir(str(tmp_path)) == ["squad.pdf"]
+
+
+def test_suffix_is_refused_before_anything_is_read(tmp_path, capsys):
+  missing = str(tmp_path / "missing.csv")
+  assert visualize_att_zone.main([missing, "80", "squad.gif"]) == 1
+  assert "'.gif'" in capsys.readouterr().err
+
+
+def test_a_write_that_fails_leaves_the_old_file(repository, table1_csv,
+                                                tmp_path):
+  output = tmp_path / "squad.png"
+  output.write_text("old", encoding="utf-8")
+  # No file may grow past 4 KB; the picture is larger.
+  run = subprocess.run(
+      [sys.executable, str(repository / SCRIPT), table1_csv, "80.567",
+       str(output)], stderr=subprocess.PIPE, universal_newlines=True,
+      preexec_fn=lambda: resource.setrlimit(
+          resource.RLIMIT_FSIZE, (4096, 4096)))
+  assert run.returncode == 1
+  assert run.stderr.startswith(SCRIPT + ": ")
+  assert str(output) in run.stderr and run.stderr.count("\n") == 1
+  assert output.read_text(encoding="utf-8") == "old"
+  assert os.listdir(str(tmp_path)) == ["squad.png"]
+
+
+def test_low_scores_are_not_taken_for_percentages_of_a_fraction():
+  # A model that has learnt nothing: a baseline below 1 is what it scores.
+  table = small_table(["1"], ["q2", "p2"], [[0.4, 0.6]])
+  figure = visualize_att_zone.draw(table, 0.5)
+  assert cells(figure).tolist() == [pytest.approx([-0.1, 0.1])]
+
+
+def test_table_without_a_score_is_refused():
+  with pytest.raises(ValueError, match="no cell has a score"):
+    visualize_att_zone.draw(
+        small_table(["1"], ["q2"], [[math.nan]]), 80.0)
+
+
+def test_drawing_leaves_the_callers_matplotlib_alone(tables):
+  import matplotlib
+  with matplotlib.rc_context({"font.size": 17}):
+    visualize_att_zone.draw(tables[1], 80.567)
+    assert matplotlib.rcParams["font.size"] == 17
+
+
+def test_readme_figures_are_up_to_date(repository, tmp_path):
+  from matplotlib.image import imread
+  for name, table, baseline, title in (
+      ("figure1a.png", "table1.csv", "80.567", "A  single run"),
+      ("figure1b.png", "table2.csv", "80.901", "B  mean of five runs")):
+    output = tmp_path / name
+    assert visualize_att_zone.main(
+        [str(repository / "published" / table), baseline, str(output),
+         "--title", title]) == 0
+    # Pixels, not bytes: another zlib compresses differently.
+    assert np.array_equal(imread(str(output)),
+                          imread(str(repository / "figures" / name)))
