@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Runs the tests, making what they need: bash tests/run.sh [pytest argument ...]
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
+bash "$root/setup_env.sh" "$root/tests/requirements.txt"
+
+# Without a file or folder among the arguments, all tests.
+where=("$root/tests")
+for argument in "$@"; do
+  path=${argument%%::*}
+  if [ -d "$path" ] || { [ -f "$path" ] && [ "${path%.py}" != "$path" ]; }; then
+    where=()
+  fi
+done
+
+# No word from TensorFlow about the CPU or about what is deprecated.
+export TF_CPP_MIN_LOG_LEVEL=2 TF_CPP_MIN_VLOG_LEVEL=0
+# An empty array counts as unset in the bash of macOS.
+exec "$root/.venv/bin/python" -m pytest \
+  -c "$root/tests/pytest.ini" ${where[@]+"${where[@]}"} "$@"
