@@ -267,42 +267,88 @@ def additive_mask(zones, input_mask, in_question, in_passage):
   return mask
 
 
-def plan_forks(decodes, num_layers):
+Step = collections.namedtuple("Step", ["group", "parents", "zones", "full"])
+Step.__doc__ = """One batch of variants that goes through a layer together.
+
+Attributes:
+  group: int, which of the groups that left the layer below it starts from.
+  parents: tuple of int, for each variant its parent in that group.
+  zones: tuple, for each variant the tuple of zones that this layer masks.
+  full: bool, whether the variants keep their hidden states of [PAD] up to
+    max_seq_length, because a layer further up is to attend to them (`all`).
+"""
+
+
+def plan_sweep(decodes, num_layers, max_forks=len(ZONES)):
   """Plans one forward pass for many decodes.
 
-  Masking a layer changes nothing below it. The pass therefore carries a stack
-  of variants of the hidden states: below the lowest masked layer the decodes
-  share one variant, and at each layer a variant forks for every set of zones
-  that its decodes mask there. For the baseline and 12 layers x 5 zones that is
-  402 layer passes instead of 61 x 12 = 732.
+  Masking a layer changes nothing below it. The pass therefore carries groups of
+  variants of the hidden states: below the lowest masked layer the decodes share
+  one variant, and at each layer a variant forks for every set of zones that its
+  decodes mask there. For the baseline and 12 layers x 5 zones that is 402 layer
+  passes instead of 61 x 12 = 732. Decodes: baseline, layer 1 q2, layer 1 p2:
 
-    decodes: baseline, layer 1 q2, layer 1 p2; 3 layers
-      layer 0   [(0, ())]                            1 variant, shared by all
-      layer 1   [(0, ()), (0, (q2,)), (0, (p2,))]    forks into 3
-      layer 2   [(0, ()), (1, ()), (2, ())]          3 variants go on
+    layer 0   [(group 0, parents (0,), zones ((),))]
+    layer 1   [(group 0, parents (0,), zones ((),)),
+               (group 0, parents (0, 0), zones ((q2,), (p2,)))]
+    layer 2   [(group 0, parents (0,), zones ((),)),
+               (group 1, parents (0, 1), zones ((), ()))]
 
   Args:
     decodes: list of Decode, each at most once.
     num_layers: int, the number of layers of the model.
+    max_forks: int, the most new variants in one group.
 
   Returns:
-    (forks, variant_of): forks has for each layer a list of (parent, zones): the
-    variants that the layer computes, each from the variant `parent` below it
-    with `zones` masked. variant_of[d] is the variant of decodes[d] that leaves
-    the last layer.
+    (layers, place_of): layers has for each layer a list of Step, which make the
+    groups that leave it. place_of[d] is the (group, variant) of decodes[d] that
+    leaves the last layer.
   """
-  forks = []
-  variants = [list(range(len(decodes)))]
+  layers = []
+  # A group is a list of variants, a variant a list of indices of decodes.
+  groups = [[list(range(len(decodes)))]]
   for layer in range(num_layers):
-    children = collections.OrderedDict()
-    for parent, members in enumerate(variants):
+    steps, next_groups = [], []
+    for g, group in enumerate(groups):
+      for variants in _split_group(group, decodes, layer, max_forks):
+        parents, zones, full, members = zip(*variants)
+        steps.append(Step(g, parents, zones, full[0]))
+        next_groups.append(list(members))
+    layers.append(steps)
+    groups = next_groups
+  place_of = [None] * len(decodes)
+  for g, group in enumerate(groups):
+    for v, members in enumerate(group):
       for d in members:
-        zones = decodes[d].zones_at(layer)
-        children.setdefault((parent, zones), []).append(d)
-    forks.append(list(children))
-    variants = list(children.values())
-  variant_of = [None] * len(decodes)
-  for variant, members in enumerate(variants):
-    for d in members:
-      variant_of[d] = variant
-  return forks, variant_of
+        place_of[d] = (g, v)
+  return layers, place_of
+
+
+def _split_group(group, decodes, layer, max_forks):
+  """Sorts a group's variants into those that go on together and the new forks.
+
+  Variants in one step are alike in how far they look: whether they attend to
+  [PAD] here (`all`), and whether they keep it for a layer above.
+
+  Returns:
+    list of steps, each a list of (parent, zones, full, members).
+  """
+  steps = collections.OrderedDict()
+  for parent, variant in enumerate(group):
+    children = collections.OrderedDict()
+    for d in variant:
+      children.setdefault(decodes[d].zones_at(layer), []).append(d)
+    for n, (zones, members) in enumerate(children.items()):
+      full = any(attends_to_padding(decodes[d], layer + 1) for d in members)
+      # The first child goes on with the group, others fork from their parent.
+      key = (parent if n else None, zones == (ALL,), full)
+      steps.setdefault(key, []).append((parent, zones, full, members))
+  return [step[i:i + max_forks] if key[0] is not None else step
+          for key, step in steps.items()
+          for i in (range(0, len(step), max_forks) if key[0] is not None
+                    else [0])]
+
+
+def attends_to_padding(decode, from_layer=0):
+  """Whether a decode masks `all` in a layer not below `from_layer`: bool."""
+  return decode.zones == (ALL,) and any(l >= from_layer for l in decode.layers)

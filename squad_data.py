@@ -2,10 +2,12 @@
 
 import bisect
 import collections
-import json
 import re
 
 import tensorflow.compat.v1 as tf
+
+import checked_json
+from checked_json import member
 
 # What separates words in SQuAD's preprocessing; other space, U+00A0 for one, is
 # left to the tokenizer.
@@ -52,81 +54,58 @@ def read_examples(path, is_training, version_2_with_negative=False):
   Raises:
     ValueError: not such a file; the message names the file and the place in it.
   """
-  examples, dropped, seen = [], [], set()
-  for place, paragraph, qa in _questions(path, _load(path)):
-    qas_id = _get(path, place, qa, "id", str)
-    if qas_id in seen:
-      raise ValueError("%s: %s.id: %r is the id of two questions" % (
-          path, place, qas_id))
-    seen.add(qas_id)
-    example = Example(qas_id, _get(path, place, qa, "question", str), paragraph,
-                      -1, -1, "", False)
+  with tf.gfile.GFile(path, "rb") as f:
+    content = checked_json.parse(path, f.read())
+  examples, dropped, ids = [], [], collections.Counter()
+  for where, paragraph, qa in _questions(path, content):
+    qas_id = member(where, qa, "id", str)
+    ids[qas_id] += 1
+    example = Example(
+        qas_id, member(where, qa, "question", str), paragraph, -1, -1, "", False)
     if is_training:
-      example = _with_answer(path, place, qa, example, version_2_with_negative)
+      example = _with_answer(where, qa, example, version_2_with_negative)
     if example is None:
       dropped.append(qas_id)
     else:
       examples.append(example)
+  twice = [qas_id for qas_id, count in ids.items() if count > 1]
+  if twice:
+    raise ValueError("%s: used more than once: %s; ids must differ" % (
+        path, checked_json.count_ids(twice)))
   if not examples:
     raise ValueError("%s holds no question%s" % (
         path, " whose answer stands in its passage" if dropped else ""))
   return examples, dropped
 
 
-def _load(path):
-  with tf.gfile.GFile(path, "rb") as f:
-    content = f.read()
-  try:
-    return json.loads(content.decode("utf-8-sig"))
-  except ValueError as error:
-    raise ValueError("%s is not SQuAD's JSON: %s" % (path, error))
+def _questions(path, content):
+  """Yields (JSON path for messages, Paragraph, question as the JSON has it)."""
+  where = "%s: data" % path
+  for a, article in enumerate(member(path, content, "data", list)):
+    in_article = "%s[%d]" % (where, a)
+    for p, item in enumerate(member(in_article, article, "paragraphs", list)):
+      in_paragraph = "%s.paragraphs[%d]" % (in_article, p)
+      context = member(in_paragraph, item, "context", str)
+      words = list(_WORD.finditer(context))
+      paragraph = Paragraph(context, [word.group() for word in words],
+                            [word.start() for word in words])
+      for q, qa in enumerate(member(in_paragraph, item, "qas", list)):
+        yield "%s.qas[%d]" % (in_paragraph, q), paragraph, qa
 
 
-def _questions(path, file):
-  """Yields (place in the file, Paragraph, the question's JSON object)."""
-  if not isinstance(file, dict):
-    raise ValueError("%s: an object with \"data\" is wanted, not %s" % (
-        path, type(file).__name__))
-  for a, article in enumerate(_get(path, "", file, "data", list)):
-    place_a = "data[%d]" % a
-    for p, item in enumerate(_get(path, place_a, article, "paragraphs", list)):
-      place_p = "%s.paragraphs[%d]" % (place_a, p)
-      context = _get(path, place_p, item, "context", str)
-      words = [(match.group(), match.start()) for match in _WORD.finditer(context)]
-      paragraph = Paragraph(context, [word for word, _ in words],
-                            [start for _, start in words])
-      for q, qa in enumerate(_get(path, place_p, item, "qas", list)):
-        yield "%s.qas[%d]" % (place_p, q), paragraph, qa
-
-
-def _get(path, place, parent, key, kind):
-  """Returns parent[key], or says where in the file it is missing or wrong."""
-  here = "%s.%s" % (place, key) if place else key
-  if not isinstance(parent, dict):
-    raise ValueError("%s: %s is %s, an object is wanted" % (
-        path, place, type(parent).__name__))
-  if key not in parent:
-    raise ValueError("%s: %s is missing" % (path, here))
-  value = parent[key]
-  if not isinstance(value, kind) or isinstance(value, bool) and kind is not bool:
-    raise ValueError("%s: %s is %s, %s is wanted" % (
-        path, here, type(value).__name__, kind.__name__))
-  return value
-
-
-def _with_answer(path, place, qa, example, version_2_with_negative):
+def _with_answer(where, qa, example, version_2_with_negative):
   """Fills in the answer; None when it does not stand where the file says."""
   if version_2_with_negative and qa.get("is_impossible", False):
     return example._replace(is_impossible=True)
-  answers = _get(path, place, qa, "answers", list)
+  answers = member(where, qa, "answers", list)
   if len(answers) != 1:
     raise ValueError(
-        "%s: %s.answers has %d answers; a question to train on has 1, or is "
-        "marked is_impossible and read with --version_2_with_negative" % (
-            path, place, len(answers)))
-  place = "%s.answers[0]" % place
-  text = _get(path, place, answers[0], "text", str)
-  offset = _get(path, place, answers[0], "answer_start", int)
+        "%s has %d answers; a question to train on should have 1, or be marked "
+        "is_impossible and read with --version_2_with_negative" % (
+            where, len(answers)))
+  where += ".answers[0]"
+  text = member(where, answers[0], "text", str)
+  offset = member(where, answers[0], "answer_start", int)
   paragraph = example.paragraph
   if not text or not 0 <= offset <= len(paragraph.context) - len(text):
     return None

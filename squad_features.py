@@ -5,18 +5,32 @@ A window is what BERT reads at once: [CLS] question [SEP] stretch of the passage
 """
 
 import collections
+import hashlib
+import os
+import socket
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
+import tokenization
+
+# To be raised when what is written of a window changes.
+_FORMAT = 1
+
+# Windows to shuffle among: all of SQuAD's, about 1 kB each.
+_SHUFFLE_BUFFER = 200000
+
 Window = collections.namedtuple("Window", [
-    "unique_id", "example_index", "first_token", "question_length", "input_ids",
-    "start_position", "end_position"])
+    "unique_id", "example_index", "num_windows", "first_token", "passage_length",
+    "question_length", "input_ids", "start_position", "end_position"])
 Window.__doc__ = """One input of BERT.
 
 Attributes:
   unique_id: int, counted from FIRST_UNIQUE_ID over all windows of a file.
   example_index: int, which example this is a window of.
+  num_windows: int, how many windows that example has.
   first_token: int, the word piece of the passage that the window starts with.
+  passage_length: int, number of word pieces of the passage in it.
   question_length: int, number of word pieces of the question in it.
   input_ids: list of int, without padding.
   start_position, end_position: int, positions of the answer in input_ids, both 0
@@ -29,7 +43,9 @@ FIRST_UNIQUE_ID = 1000000000
 _ON_DISK = {
     "unique_id": tf.FixedLenFeature([], tf.int64),
     "example_index": tf.FixedLenFeature([], tf.int64),
+    "num_windows": tf.FixedLenFeature([], tf.int64),
     "first_token": tf.FixedLenFeature([], tf.int64),
+    "passage_length": tf.FixedLenFeature([], tf.int64),
     "question_length": tf.FixedLenFeature([], tf.int64),
     "input_ids": tf.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
     "start_position": tf.FixedLenFeature([], tf.int64),
@@ -138,12 +154,12 @@ def make_windows(examples, tokenizer, sizes, is_training):
     answer = (_answer_tokens(example, passage, tokenizer)
               if is_training and not example.is_impossible else None)
     capacity = sizes.max_seq_length - len(question) - 3
-    for first, length in window_spans(
-        len(passage_ids), capacity, sizes.doc_stride):
+    spans = window_spans(len(passage_ids), capacity, sizes.doc_stride)
+    for first, length in spans:
       start, end = (_positions(answer, first, length, len(question) + 2)
                     if is_training else (-1, -1))
       yield Window(
-          unique_id, example_index, first, len(question),
+          unique_id, example_index, len(spans), first, length, len(question),
           [cls] + question + [sep] + passage_ids[first:first + length] + [sep],
           start, end)
       unique_id += 1
@@ -176,28 +192,116 @@ def _positions(answer, first, length, offset):
   return answer[0] - first + offset, answer[1] - first + offset
 
 
-def write_windows(windows, path):
-  """Writes windows to a TFRecord file; returns their number."""
-  count = 0
+def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
+  """Makes the windows of a data set once, for all decodes and later runs.
+
+  Args:
+    examples: list of squad_data.Example.
+    tokenizer: tokenization.FullTokenizer.
+    sizes: WindowSizes.
+    is_training: bool.
+    folder: str, a folder (or gs:// address) for the file.
+    key: str, what else the windows follow from: digests of the data file and the
+      vocabulary, the casing.
+
+  Returns:
+    str, path of the TFRecord file. Its name carries a digest of everything that
+    determines it, so that a file that is there can be used as it is.
+  """
+  everything = repr((_FORMAT, tokenization.VERSION, tuple(sizes), is_training, key))
+  path = os.path.join(folder, "%s.%s.tf_record" % (
+      "train" if is_training else "eval",
+      hashlib.sha256(everything.encode("utf-8")).hexdigest()[:16]))
+  if not tf.gfile.Exists(path):
+    # Of two processes that do this at once the later one replaces a file by the
+    # same bytes.
+    temporary = "%s.%s.%d" % (path, socket.gethostname(), os.getpid())
+    try:
+      _write_windows(
+          make_windows(examples, tokenizer, sizes, is_training), temporary)
+      tf.gfile.Rename(temporary, path, overwrite=True)
+    finally:
+      if tf.gfile.Exists(temporary):
+        tf.gfile.Remove(temporary)
+  return path
+
+
+def _write_windows(windows, path):
   with tf.python_io.TFRecordWriter(path) as writer:
     for window in windows:
       values = window._asdict()
       example = tf.train.Example()
-      for name, kind in _ON_DISK.items():
-        many = isinstance(kind, tf.FixedLenSequenceFeature)
+      for name in _ON_DISK:
+        value = values[name]
         example.features.feature[name].int64_list.value.extend(
-            values[name] if many else [values[name]])
+            value if isinstance(value, list) else [value])
       writer.write(example.SerializeToString())
-      count += 1
-  return count
 
 
-def _features(window, length):
-  """Builds what the model reads from a batch of parsed, padded windows."""
-  features = {name: tf.cast(value, tf.int32) for name, value in window.items()}
+def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,
+                     finished=()):
+  """Makes an input_fn for TPUEstimator.
+
+  Args:
+    path: str, a file of cached_windows.
+    max_seq_length: int.
+    is_training: bool, whether to shuffle and repeat without end.
+    seed: int, of the shuffling.
+    bucket_width: int, windows of like length make up a batch, which is padded to
+      a multiple of this, so that few lengths occur; None pads to max_seq_length,
+      as TPUs need it.
+    finished: collection of int, indices of examples that are wanted no more.
+      Batches are the same with and without; those of finished ones are left out.
+
+  Returns:
+    function from params, with "batch_size", to a tf.data.Dataset of dicts of
+    int32 Tensors: "input_ids", "input_mask", "segment_ids" [B, S], and the other
+    numbers of a Window [B].
+  """
+  def input_fn(params):
+    windows = tf.data.TFRecordDataset(path)
+    if is_training:
+      windows = windows.shuffle(_SHUFFLE_BUFFER, seed=seed).repeat()
+    windows = windows.map(
+        lambda record: tf.parse_single_example(record, _ON_DISK))
+    batches = _batches(windows, params["batch_size"], max_seq_length,
+                       bucket_width, drop_remainder=is_training)
+    if finished:
+      wanted = np.ones(max(finished) + 1, bool)
+      wanted[list(finished)] = False
+      batches = batches.filter(lambda batch: tf.reduce_any(tf.logical_or(
+          batch["example_index"] >= len(wanted),
+          tf.gather(wanted, tf.minimum(
+              batch["example_index"], len(wanted) - 1)))))
+    return batches.map(_model_features).prefetch(1)
+  return input_fn
+
+
+def _batches(windows, batch_size, max_seq_length, bucket_width, drop_remainder):
+  """Pads windows and puts them in batches, by length where asked."""
+  if bucket_width is None:
+    shapes = {name: [] for name in _ON_DISK}
+    shapes["input_ids"] = [max_seq_length]
+    return windows.padded_batch(
+        batch_size, shapes, drop_remainder=drop_remainder)
+  # Buckets hold lengths below their boundary.
+  boundaries = list(range(
+      bucket_width + 1, max_seq_length + bucket_width + 1, bucket_width))
+  boundaries[-1] = max_seq_length + 1
+  return windows.apply(tf.data.experimental.bucket_by_sequence_length(
+      lambda window: tf.shape(window["input_ids"])[0],
+      boundaries, [batch_size] * (len(boundaries) + 1),
+      pad_to_bucket_boundary=True, drop_remainder=drop_remainder))
+
+
+def _model_features(batch):
+  """Adds input_mask and segment_ids to a batch of padded windows."""
+  features = {name: tf.cast(value, tf.int32) for name, value in batch.items()}
   position = tf.range(tf.shape(features["input_ids"])[1])[None, :]
-  real = position < tf.cast(length, tf.int32)[:, None]
-  second = position >= features["question_length"][:, None] + 2
-  features["input_mask"] = tf.cast(real, tf.int32)
-  features["segment_ids"] = tf.cast(tf.logical_and(real, second), tf.int32)
+  question = features["question_length"][:, None]
+  length = question + features["passage_length"][:, None] + 3
+  is_real = position < length
+  features["input_mask"] = tf.cast(is_real, tf.int32)
+  features["segment_ids"] = tf.cast(
+      tf.logical_and(is_real, position >= question + 2), tf.int32)
   return features

@@ -1,0 +1,106 @@
+"""Which checkpoint a run reads, and whether it fits the model."""
+
+import hashlib
+
+import tensorflow.compat.v1 as tf
+
+import modeling
+
+
+def check(path, config, head_is_wanted):
+  """Refuses a checkpoint that does not fill the model's variables.
+
+  Args:
+    path: str, the prefix of the checkpoint's files.
+    config: modeling.BertConfig.
+    head_is_wanted: bool, whether it must hold the answer head (cls/squad), which
+      a pre-trained model does not have.
+
+  Raises:
+    ValueError: it cannot be read, or lacks a variable, or has another shape.
+  """
+  try:
+    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
+  except (tf.errors.OpError, ValueError) as error:
+    raise ValueError("%s is not a checkpoint that can be read: %s" % (
+        path, str(error).splitlines()[0]))
+  wanted = modeling.model_variables(config)
+  lacking = [name for name in sorted(wanted) if name not in shapes
+             and (head_is_wanted or not name.startswith("cls/"))]
+  if lacking:
+    raise ValueError(
+        "the checkpoint %s lacks %d of the model's %d variables, %s the first; "
+        "the model of bert_config.json has %d layers" % (
+            path, len(lacking), len(wanted), lacking[0],
+            config.num_hidden_layers))
+  for name in sorted(wanted):
+    if name in shapes and list(shapes[name]) != wanted[name]:
+      raise ValueError(
+          "%s has shape %s in the checkpoint %s, but %s by bert_config.json" % (
+              name, list(shapes[name]), path, wanted[name]))
+
+
+def newest(folder, config):
+  """Finds the newest checkpoint of a training.
+
+  Args:
+    folder: str, the training's output folder.
+    config: modeling.BertConfig.
+
+  Returns:
+    str, the prefix of the checkpoint's files.
+
+  Raises:
+    ValueError: there is none, or it does not fit the model.
+  """
+  path = tf.train.latest_checkpoint(folder)
+  if not path:
+    raise ValueError("--output_dir=%s has no checkpoint to predict with; train "
+                     "one there first, with --do_train=True" % folder)
+  check(path, config, head_is_wanted=True)
+  return path
+
+
+def digest(path):
+  """Returns the SHA-256 of all files of a checkpoint, str of hexadecimals."""
+  total = hashlib.sha256()
+  for name in sorted(tf.gfile.Glob(path + ".index") + tf.gfile.Glob(
+      path + ".data-*")):
+    total.update(file_digest(name).encode("ascii"))
+  return total.hexdigest()
+
+
+def file_digest(path):
+  """Returns the SHA-256 of a file, str of hexadecimal digits."""
+  total = hashlib.sha256()
+  with tf.gfile.GFile(path, "rb") as f:
+    for block in iter(lambda: f.read(1 << 22), b""):
+      total.update(block)
+  return total.hexdigest()
+
+
+def initializer(path, use_tpu):
+  """Lets the model start from the variables that a checkpoint holds.
+
+  Variables that it does not hold, those of the answer head, stay random.
+
+  Args:
+    path: str, the prefix of the checkpoint's files; None for random weights.
+    use_tpu: bool.
+
+  Returns:
+    the scaffold_fn that does so on a TPU; None elsewhere, where it is done.
+  """
+  if not path:
+    return None
+  held = set(name for name, _ in tf.train.list_variables(path))
+  names = {v.op.name: v.op.name for v in tf.trainable_variables()
+           if v.op.name in held}
+
+  def scaffold_fn():
+    tf.train.init_from_checkpoint(path, names)
+    return tf.train.Scaffold()
+  if use_tpu:
+    return scaffold_fn
+  scaffold_fn()
+  return None

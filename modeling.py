@@ -1,0 +1,314 @@
+"""BERT (Devlin et al., 2019) with attention zones masked, many decodes at once.
+
+Variables have the names of Google's checkpoints, so that these can be read.
+
+Dimensions, on each tensor below:
+  B = batch            S = sequence length (that of the longest window)
+  V = variants         F = from (query) length
+  H = hidden size      T = to (key) length
+  N = attention heads  D = size of a head, H / N
+  I = intermediate size
+"""
+
+import inspect
+import json
+import math
+
+import tensorflow.compat.v1 as tf
+
+import attention_zones
+
+_LAYER_NORM_EPSILON = 1e-12
+
+# The pooler of Google's checkpoints is not here: reading comprehension uses the
+# sequence output only.
+
+
+class BertConfig:
+  """The numbers of a bert_config.json, under the names they have there.
+
+  Raises:
+    ValueError: hidden_size is not a multiple of num_attention_heads, or
+      hidden_act is unknown.
+  """
+
+  def __init__(self, vocab_size, hidden_size=768, num_hidden_layers=12,
+               num_attention_heads=12, intermediate_size=3072,
+               hidden_act="gelu", hidden_dropout_prob=0.1,
+               attention_probs_dropout_prob=0.1, max_position_embeddings=512,
+               type_vocab_size=16, initializer_range=0.02):
+    if hidden_size % num_attention_heads:
+      raise ValueError("hidden_size %d is not a multiple of num_attention_heads "
+                       "%d" % (hidden_size, num_attention_heads))
+    if hidden_act not in _ACTIVATIONS:
+      raise ValueError("hidden_act %r is not one of %s" % (
+          hidden_act, ", ".join(sorted(_ACTIVATIONS))))
+    self.vocab_size = vocab_size
+    self.hidden_size = hidden_size
+    self.num_hidden_layers = num_hidden_layers
+    self.num_attention_heads = num_attention_heads
+    self.intermediate_size = intermediate_size
+    self.hidden_act = hidden_act
+    self.hidden_dropout_prob = hidden_dropout_prob
+    self.attention_probs_dropout_prob = attention_probs_dropout_prob
+    self.max_position_embeddings = max_position_embeddings
+    self.type_vocab_size = type_vocab_size
+    self.initializer_range = initializer_range
+
+  @classmethod
+  def from_json_file(cls, path):
+    """Reads a bert_config.json.
+
+    Args:
+      path: str, a path (or gs:// address).
+
+    Returns:
+      BertConfig.
+
+    Raises:
+      ValueError: not JSON, an entry is missing or cannot be; names the file.
+    """
+    known = set(inspect.signature(cls).parameters)
+    with tf.gfile.GFile(path, "r") as f:
+      try:
+        entries = json.loads(f.read())
+        # The multilingual models' files have entries for the pooler, too.
+        return cls(**{key: entries[key] for key in known & set(entries)})
+      except (ValueError, TypeError) as error:
+        raise ValueError("--bert_config_file=%s: %s" % (path, error))
+
+
+def gelu(x):
+  """The Gaussian error linear unit in BERT's tanh form.
+
+  x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel, 2016).
+  """
+  return x * (0.5 * (1.0 + tf.tanh(
+      math.sqrt(2 / math.pi) * (x + 0.044715 * tf.pow(x, 3)))))
+
+
+_ACTIVATIONS = {"gelu": gelu, "relu": tf.nn.relu, "tanh": tf.tanh}
+
+
+class BertModel:
+  """BERT's embeddings and encoder for one batch and a sweep of decodes.
+
+  Args:
+    config: BertConfig.
+    is_training: bool, whether dropout is on.
+    input_ids: int32 [B, S], padded with 0, [PAD].
+    input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
+    segment_ids: int32 [B, S], 0 up to and with the first [SEP], then 1.
+    decodes: list of attention_zones.Decode, each at most once.
+    full_length: int, max_seq_length, up to which `all` attends to [PAD].
+    use_one_hot_embeddings: bool, whether to look words up by a matrix product,
+      which TPUs do faster.
+
+  Attributes:
+    sequence_outputs: list, for each decode the last layer's hidden states,
+      float32 [B, S, H]. Decodes that share them share the Tensor.
+  """
+
+  def __init__(self, config, is_training, input_ids, input_mask, segment_ids,
+               decodes=(attention_zones.BASELINE,), full_length=None,
+               use_one_hot_embeddings=False):
+    self._config = config
+    self._hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
+    self._attention_dropout = (
+        config.attention_probs_dropout_prob if is_training else 0.0)
+    in_question, in_passage = attention_zones.token_sets(input_mask, segment_ids)
+    self._token_sets = (tf.cast(input_mask, tf.float32), in_question, in_passage)
+    self._masks = {}
+    self._length = tf.shape(input_ids)[1]
+    if any(map(attention_zones.attends_to_padding, decodes)):
+      rest = [[0, 0], [0, full_length - self._length]]
+      input_ids, segment_ids = tf.pad(input_ids, rest), tf.pad(segment_ids, rest)
+    with tf.variable_scope("bert"):
+      with tf.variable_scope("embeddings"):
+        embedded = self._embed(input_ids, segment_ids, use_one_hot_embeddings)
+      with tf.variable_scope("encoder"):
+        self.sequence_outputs = self._encode(embedded, list(decodes))
+
+  def _embed(self, input_ids, segment_ids, use_one_hot):
+    """Sums word, segment and position embeddings: [B, S, H]."""
+    config = self._config
+    table = lambda name, rows: self._weights(name, [rows, config.hidden_size])
+    words = table("word_embeddings", config.vocab_size)
+    segments = table("token_type_embeddings", config.type_vocab_size)
+    positions = table("position_embeddings", config.max_position_embeddings)
+    if use_one_hot:
+      embedded = tf.tensordot(tf.one_hot(input_ids, config.vocab_size), words, 1)
+    else:
+      embedded = tf.gather(words, input_ids)
+    embedded += tf.tensordot(
+        tf.one_hot(segment_ids, config.type_vocab_size), segments, 1)
+    embedded += positions[:tf.shape(input_ids)[1]]
+    return self._dropout(self._layer_norm(embedded), self._hidden_dropout)
+
+  def _encode(self, embedded, decodes):
+    """Runs all layers over the growing groups of variants."""
+    layers, place_of = attention_zones.plan_sweep(
+        decodes, self._config.num_hidden_layers)
+    groups = [embedded[None]]  # [V, B, S, H]
+    for index, steps in enumerate(layers):
+      with tf.variable_scope("layer_%d" % index, reuse=tf.AUTO_REUSE):
+        groups = [self._layer(groups[step.group], step) for step in steps]
+    return [groups[group][variant][:, :self._length]
+            for group, variant in place_of]
+
+  def _layer(self, group, step):
+    """One transformer layer for the variants of one step.
+
+    Args:
+      group: [Vg, B, S', H], the hidden states to start from; S' is S, or
+        full_length.
+      step: attention_zones.Step.
+
+    Returns:
+      [V, B, S', H] with V = len(step.parents).
+    """
+    hidden = self._pick(group, step.parents)  # [V or 1, B, S', H]
+    to_padding = step.zones[0] == (attention_zones.ALL,)
+    # Who does not attend to [PAD] up to full_length need not look at it.
+    keys = hidden if to_padding else hidden[:, :, :self._length]
+    queries = hidden if step.full else hidden[:, :, :self._length]
+    with tf.variable_scope("attention"):
+      with tf.variable_scope("self"):
+        context = self._attention(queries, keys, step.zones)
+      with tf.variable_scope("output"):
+        attended = self._add_and_norm(context, queries)
+    with tf.variable_scope("intermediate"):
+      activation = _ACTIVATIONS[self._config.hidden_act]
+      intermediate = activation(self._dense(
+          "dense", attended, self._config.intermediate_size))
+    with tf.variable_scope("output"):
+      return self._add_and_norm(intermediate, attended)
+
+  def _pick(self, group, parents):
+    """The variants to start from, [1, B, S', H] when all have one parent."""
+    if len(set(parents)) == 1:
+      return group if group.shape[0] == 1 else group[parents[0]][None]
+    if parents == tuple(range(group.shape[0])):
+      return group
+    return tf.gather(group, parents)
+
+  def _attention(self, queries, keys, zones):
+    """Multi-head self-attention (Vaswani et al., 2017, section 3.2).
+
+    Variants forked from one parent share its projections and logits, they
+    differ by their masks only: Vp is 1 for them, else V.
+
+    Args:
+      queries: [Vp, B, F, H].
+      keys: [Vp, B, T, H].
+      zones: for each of V variants the tuple of masked zones.
+
+    Returns:
+      [V, B, F, H].
+    """
+    size = self._config.hidden_size // self._config.num_attention_heads
+    query = self._project("query", queries)  # [Vp, B, N, F, D]
+    key = self._project("key", keys)         # [Vp, B, N, T, D]
+    value = self._project("value", keys)     # [Vp, B, N, T, D]
+    logits = tf.matmul(query * (1 / math.sqrt(size)), key, transpose_b=True)
+    logits += self._mask(zones)
+    # [V, B, N, F, T]
+    weights = self._dropout(tf.nn.softmax(logits), self._attention_dropout)
+    context = tf.transpose(tf.matmul(weights, value), [0, 1, 3, 2, 4])
+    shape = tf.shape(context)
+    return tf.reshape(
+        context, [len(zones), shape[1], shape[2], self._config.hidden_size])
+
+  def _mask(self, zones):
+    """The additive masks of V variants, to be added to [V, B, N, F, T]."""
+    if zones[0] == (attention_zones.ALL,):
+      return attention_zones.MASKED_LOGIT
+    for z in zones:
+      if z not in self._masks:
+        self._masks[z] = attention_zones.additive_mask(z, *self._token_sets)
+    if len(set(zones)) == 1:
+      return self._masks[zones[0]][None, :, None]
+    rows = tf.zeros_like(self._token_sets[0])[:, :, None]
+    return tf.stack([self._masks[z] + rows for z in zones])[:, :, None]
+
+  def _project(self, name, hidden):
+    """Projects to the heads' queries, keys or values: [V, B, N, S, D]."""
+    heads = self._config.num_attention_heads
+    projected = self._dense(name, hidden, self._config.hidden_size)
+    shape = tf.shape(hidden)
+    return tf.transpose(
+        tf.reshape(projected, [hidden.shape[0], shape[1], shape[2], heads,
+                               self._config.hidden_size // heads]),
+        [0, 1, 3, 2, 4])
+
+  def _dense(self, name, hidden, size):
+    """A dense layer without activation: hidden [V, B, S, in] to [.., size]."""
+    inputs = hidden.shape[-1].value
+    with tf.variable_scope(name):
+      kernel = self._weights("kernel", [inputs, size])
+      bias = tf.get_variable("bias", [size], initializer=tf.zeros_initializer())
+    rows = tf.nn.bias_add(
+        tf.matmul(tf.reshape(hidden, [-1, inputs]), kernel), bias)
+    shape = tf.shape(hidden)
+    return tf.reshape(rows, [hidden.shape[0], shape[1], shape[2], size])
+
+  def _add_and_norm(self, update, residual):
+    """LayerNorm(dense(update) + residual), what ends both halves of a layer."""
+    update = self._dense("dense", update, self._config.hidden_size)
+    update = self._dropout(update, self._hidden_dropout)
+    return self._layer_norm(update + residual)
+
+  def _layer_norm(self, x):
+    """Normalizes the last dimension, then scales and shifts it."""
+    size = [x.shape[-1].value]
+    with tf.variable_scope("LayerNorm"):
+      beta = tf.get_variable("beta", size, initializer=tf.zeros_initializer())
+      gamma = tf.get_variable("gamma", size, initializer=tf.ones_initializer())
+    mean = tf.reduce_mean(x, -1, keepdims=True)
+    variance = tf.reduce_mean(tf.squared_difference(x, mean), -1, keepdims=True)
+    scale = tf.rsqrt(variance + _LAYER_NORM_EPSILON) * gamma
+    return x * scale + (beta - mean * scale)
+
+  def _dropout(self, x, rate):
+    return tf.nn.dropout(x, rate=rate) if rate else x
+
+  def _weights(self, name, shape):
+    return tf.get_variable(name, shape, initializer=tf.truncated_normal_initializer(
+        stddev=self._config.initializer_range))
+
+
+def span_logits(config, hidden):
+  """The start and end logits of BERT for SQuAD (Devlin et al., 2019, section 4.2).
+
+  Args:
+    config: BertConfig.
+    hidden: float32 [B, S, H], the last layer's hidden states.
+
+  Returns:
+    float32 [B, 2, S], start logits, then end logits.
+  """
+  with tf.variable_scope("cls/squad", reuse=tf.AUTO_REUSE):
+    weights = tf.get_variable(
+        "output_weights", [2, config.hidden_size],
+        initializer=tf.truncated_normal_initializer(
+            stddev=config.initializer_range))
+    bias = tf.get_variable(
+        "output_bias", [2], initializer=tf.zeros_initializer())
+  logits = tf.tensordot(hidden, weights, [[2], [1]]) + bias
+  return tf.transpose(logits, [0, 2, 1])
+
+
+def model_variables(config):
+  """What a checkpoint of this model has to hold.
+
+  Args:
+    config: BertConfig.
+
+  Returns:
+    dict from a variable's name to its shape, a list of int.
+  """
+  with tf.Graph().as_default():
+    ids = tf.zeros([1, 1], tf.int32)
+    model = BertModel(config, False, ids, ids, ids)
+    span_logits(config, model.sequence_outputs[0])
+    return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}

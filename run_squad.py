@@ -1,0 +1,465 @@
+"""Fine-tunes BERT on SQuAD, and predicts with attention zones masked.
+
+    python run_squad.py --do_train=True --do_predict=True ...
+    python run_squad.py --do_predict=True --mask_layer=0-11 --mask_zone=q2,p2 ...
+
+See train_squad.sh and decode_squad.sh for whole commands.
+"""
+
+import collections
+import os
+import platform
+import sys
+import tempfile
+import time
+
+import tensorflow.compat.v1 as tf
+
+import attention_zones
+import checkpoints
+import manifest
+import modeling
+import optimization
+import squad_data
+import squad_features
+import squad_predictions
+import sweep_journal
+import tokenization
+from progress import Progress
+from progress import TrainingProgress
+
+# Windows are padded to a multiple of this many tokens, so that shapes repeat.
+_BUCKET_WIDTH = 16
+
+flags = tf.flags
+FLAGS = flags.FLAGS
+
+flags.DEFINE_string("bert_config_file", None, "bert_config.json of the model.")
+flags.DEFINE_string("vocab_file", None, "vocab.txt that the model was made with.")
+flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
+flags.DEFINE_string("train_file", None, "SQuAD JSON to train on.")
+flags.DEFINE_string("predict_file", None, "SQuAD JSON to predict.")
+flags.DEFINE_string(
+    "init_checkpoint", None,
+    "Checkpoint to start the training from, usually a pre-trained BERT model; "
+    "without it the model starts from random weights.")
+flags.DEFINE_bool(
+    "do_lower_case", True,
+    "Whether to lower-case: True for uncased models, False for cased ones.")
+flags.DEFINE_integer(
+    "max_seq_length", 384, "Most tokens in a window; longer passages are cut "
+    "into several windows.")
+flags.DEFINE_integer(
+    "doc_stride", 128, "Tokens from the start of a window to that of the next.")
+flags.DEFINE_integer(
+    "max_query_length", 64, "Most tokens of a question; longer ones are cut.")
+flags.DEFINE_bool("do_train", False, "Whether to train.")
+flags.DEFINE_bool("do_predict", False, "Whether to predict.")
+flags.DEFINE_integer("train_batch_size", 32, "Windows in a training step.")
+flags.DEFINE_integer("predict_batch_size", 8, "Windows in a prediction step.")
+flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate of Adam.")
+flags.DEFINE_float("num_train_epochs", 3.0, "Epochs to train.")
+flags.DEFINE_float(
+    "warmup_proportion", 0.1, "Part of the steps for linear warm-up.")
+flags.DEFINE_integer(
+    "save_checkpoints_steps", 1000, "Steps between two checkpoints.")
+flags.DEFINE_integer(
+    "iterations_per_loop", 1000, "Steps in one call of the estimator on TPU.")
+flags.DEFINE_integer("n_best_size", 20, "Answers in nbest_predictions.json.")
+flags.DEFINE_integer("max_answer_length", 30, "Most tokens of an answer.")
+flags.DEFINE_bool("use_tpu", False, "Whether to use TPU instead of CPU or GPU.")
+flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
+flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
+flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
+flags.DEFINE_string("master", None, "TensorFlow master to connect to.")
+flags.DEFINE_integer("num_tpu_cores", 8, "Number of TPU cores.")
+flags.DEFINE_bool("verbose_logging", False, "Whether to log what TensorFlow says.")
+flags.DEFINE_bool(
+    "version_2_with_negative", False, "Whether some questions have no answer, as "
+    "in SQuAD v2.0.")
+flags.DEFINE_float(
+    "null_score_diff_threshold", 0.0,
+    "Answer \"\" when no answer scores higher by more than this.")
+flags.DEFINE_string(
+    "mask_layer", None,
+    "Layers to mask, counted from 0: \",\" separates decodes, \"-\" is a range of "
+    "decodes, \"+\" masks together. None, or left out: every layer at once.")
+flags.DEFINE_string(
+    "mask_zone", None,
+    "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks together, "
+    "as in q2+p2." % ", ".join(attention_zones.ZONES))
+flags.DEFINE_bool(
+    "write_nbest", False, "Whether masked decodes get an nbest_predictions file, "
+    "too; the baseline always does.")
+flags.DEFINE_integer("random_seed", 12345, "Seed of all that is random.")
+
+
+DataSet = collections.namedtuple("DataSet", ["examples", "windows"])
+DataSet.__doc__ = """A SQuAD file that was read.
+
+Attributes:
+  examples: list of squad_data.Example.
+  windows: str, path of the TFRecord file of their windows.
+"""
+
+
+def validate_flags():
+  """Refuses flags that cannot work, before anything slow starts."""
+  for name in ("bert_config_file", "vocab_file", "output_dir"):
+    if not FLAGS[name].value:
+      raise ValueError("--%s is missing" % name)
+  if not FLAGS.do_train and not FLAGS.do_predict:
+    raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
+                     "both")
+  wanted = ["bert_config_file", "vocab_file"]
+  for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
+    if FLAGS[task].value:
+      if not FLAGS[name].value:
+        raise ValueError("--%s=True needs --%s" % (task, name))
+      wanted.append(name)
+  for name in wanted:
+    path = FLAGS[name].value
+    if not tf.gfile.Exists(path) or tf.gfile.IsDirectory(path):
+      raise ValueError("--%s=%s: there is no such file" % (name, path))
+  if FLAGS.use_tpu:
+    _validate_tpu_flags()
+
+
+def _validate_tpu_flags():
+  if not FLAGS.tpu_name and not FLAGS.master:
+    raise ValueError("--use_tpu=True needs --tpu_name")
+  # The TPU's own machine reads and writes these.
+  for name in ("output_dir", "init_checkpoint"):
+    path = FLAGS[name].value
+    if path and not path.startswith("gs://"):
+      raise ValueError("--%s=%s: a TPU cannot reach local files; with "
+                       "--use_tpu=True this must be a gs:// path" % (name, path))
+  for name in ("train_batch_size", "predict_batch_size"):
+    if FLAGS[name].value % FLAGS.num_tpu_cores:
+      raise ValueError("--%s=%d is not a multiple of --num_tpu_cores=%d" % (
+          name, FLAGS[name].value, FLAGS.num_tpu_cores))
+
+
+def validate_sizes(config, vocab):
+  """Refuses flags and files that do not fit the model."""
+  if len(vocab) != config.vocab_size:
+    raise ValueError(
+        "--vocab_file=%s has %d entries, but vocab_size is %d in "
+        "--bert_config_file=%s" % (FLAGS.vocab_file, len(vocab),
+                                   config.vocab_size, FLAGS.bert_config_file))
+  if FLAGS.max_seq_length > config.max_position_embeddings:
+    raise ValueError(
+        "--max_seq_length=%d is more than the model's max_position_embeddings, "
+        "%d" % (FLAGS.max_seq_length, config.max_position_embeddings))
+  # [CLS], two [SEP] and one token of the passage.
+  room = FLAGS.max_seq_length - FLAGS.max_query_length - 3
+  if room < 1:
+    raise ValueError(
+        "--max_seq_length=%d leaves no room for a passage beside "
+        "--max_query_length=%d and 3 special tokens; at least %d is needed" % (
+            FLAGS.max_seq_length, FLAGS.max_query_length,
+            FLAGS.max_query_length + 4))
+  if not 0 < FLAGS.doc_stride <= room:
+    raise ValueError(
+        "--doc_stride=%d: should be 1 to %d, so that no token of a passage is "
+        "skipped after a question of --max_query_length=%d" % (
+            FLAGS.doc_stride, room, FLAGS.max_query_length))
+
+
+def read_data(flag, is_training, tokenizer):
+  """Reads a SQuAD file and makes its windows.
+
+  Args:
+    flag: str, the name of the flag with the file's path.
+    is_training: bool.
+    tokenizer: tokenization.FullTokenizer.
+
+  Returns:
+    DataSet.
+  """
+  path = FLAGS[flag].value
+  examples, dropped = squad_data.read_examples(
+      path, is_training, FLAGS.version_2_with_negative)
+  if dropped:
+    log("--%s=%s: %d of %d questions left out, their answer does not stand in "
+        "the passage at answer_start" % (
+            flag, path, len(dropped), len(dropped) + len(examples)))
+  sizes = squad_features.WindowSizes(
+      FLAGS.max_seq_length, FLAGS.doc_stride, FLAGS.max_query_length)
+  key = [checkpoints.file_digest(path), checkpoints.file_digest(FLAGS.vocab_file),
+         FLAGS.do_lower_case, FLAGS.version_2_with_negative]
+  windows = squad_features.cached_windows(
+      examples, tokenizer, sizes, is_training, FLAGS.output_dir, repr(key))
+  return DataSet(examples, windows)
+
+
+def log(line):
+  """Says something on stderr."""
+  print("run_squad.py: " + line, file=sys.stderr, flush=True)
+
+
+def model_fn_builder(config, decodes, num_train_steps, init_checkpoint):
+  """Makes the model_fn of the TPUEstimator.
+
+  Args:
+    config: modeling.BertConfig.
+    decodes: list of attention_zones.Decode, what to predict.
+    num_train_steps: int.
+    init_checkpoint: str, a checkpoint to start training from, or None.
+
+  Returns:
+    function that makes a TPUEstimatorSpec.
+  """
+  def model_fn(features, labels, mode, params):
+    del labels, params
+    is_training = mode == tf.estimator.ModeKeys.TRAIN
+    model = modeling.BertModel(
+        config, is_training, features["input_ids"], features["input_mask"],
+        features["segment_ids"],
+        decodes=[attention_zones.BASELINE] if is_training else decodes,
+        full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu)
+    logits = tf.stack([modeling.span_logits(config, hidden)
+                       for hidden in model.sequence_outputs], 1)  # [B, V, 2, S]
+    if not is_training:
+      return tf.estimator.tpu.TPUEstimatorSpec(
+          mode, predictions=candidates(features, logits))
+    loss = span_loss(features, logits[:, 0])
+    train_op = optimization.create_train_op(
+        loss, FLAGS.learning_rate, num_train_steps,
+        int(num_train_steps * FLAGS.warmup_proportion), FLAGS.use_tpu)
+    hooks = [TrainingProgress(num_train_steps, None if FLAGS.use_tpu else loss)]
+    return tf.estimator.tpu.TPUEstimatorSpec(
+        mode, loss=loss, train_op=train_op, training_hooks=hooks,
+        scaffold_fn=checkpoints.initializer(
+            init_checkpoint, FLAGS.use_tpu))
+  return model_fn
+
+
+def span_loss(features, logits):
+  """The mean of the cross-entropies of the start and of the end.
+
+  Args:
+    features: dict with int32 [B] "start_position" and "end_position".
+    logits: float32 [B, 2, S].
+
+  Returns:
+    float32 scalar.
+  """
+  positions = tf.stack([features["start_position"], features["end_position"]], 1)
+  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+      labels=positions, logits=logits)
+  return tf.reduce_mean(losses)
+
+
+def candidates(features, logits):
+  """Takes the best starts and ends out of the logits.
+
+  Only tokens of the passage can be answers. What fills up a window that has
+  fewer of them than n_best_size has positions outside the passage.
+
+  Args:
+    features: dict of int32, the input of the model.
+    logits: float32 [B, V, 2, S].
+
+  Returns:
+    dict: the window's own numbers [B]; "start_positions" and "end_positions"
+    int32, "start_logits" and "end_logits" float32 [B, V, K], best first, with
+    K = n_best_size; "null_logits" float32 [B, V, 2], those of [CLS].
+  """
+  _, in_passage = attention_zones.token_sets(
+      features["input_mask"], features["segment_ids"])
+  in_passage = in_passage[:, None, None, :] + tf.zeros_like(logits)
+  scores = tf.where(in_passage > 0, logits,
+                    tf.fill(tf.shape(logits), logits.dtype.min))
+  scores = tf.pad(scores, [[0, 0]] * 3 + [[0, FLAGS.n_best_size]],
+                  constant_values=logits.dtype.min)
+  best, positions = tf.nn.top_k(scores, FLAGS.n_best_size)
+  predictions = {name: features[name] for name in (
+      "example_index", "num_windows", "first_token", "passage_length",
+      "question_length")}
+  predictions.update({
+      "start_logits": best[:, :, 0], "start_positions": positions[:, :, 0],
+      "end_logits": best[:, :, 1], "end_positions": positions[:, :, 1],
+      "null_logits": logits[:, :, :, 0]})
+  return predictions
+
+
+def make_estimator(config, decodes, num_train_steps=0):
+  """Makes the TPUEstimator, which serves CPU and GPU as well."""
+  resolver = None
+  if FLAGS.use_tpu and FLAGS.tpu_name:
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
+        FLAGS.tpu_name, zone=FLAGS.tpu_zone, project=FLAGS.gcp_project)
+  run_config = tf.estimator.tpu.RunConfig(
+      cluster=resolver,
+      master=FLAGS.master,
+      model_dir=FLAGS.output_dir,
+      tf_random_seed=FLAGS.random_seed,
+      save_checkpoints_steps=FLAGS.save_checkpoints_steps,
+      tpu_config=tf.estimator.tpu.TPUConfig(
+          iterations_per_loop=FLAGS.iterations_per_loop,
+          num_shards=FLAGS.num_tpu_cores,
+          per_host_input_for_training=(
+              tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2)))
+  return tf.estimator.tpu.TPUEstimator(
+      use_tpu=FLAGS.use_tpu,
+      model_fn=model_fn_builder(
+          config, decodes, num_train_steps, FLAGS.init_checkpoint),
+      config=run_config,
+      train_batch_size=FLAGS.train_batch_size,
+      predict_batch_size=FLAGS.predict_batch_size)
+
+
+def train(config, data):
+  """Fine-tunes the model."""
+  steps = int(len(data.examples) / FLAGS.train_batch_size
+              * FLAGS.num_train_epochs)
+  estimator = make_estimator(config, [], num_train_steps=steps)
+  estimator.train(
+      squad_features.input_fn_builder(
+          data.windows, FLAGS.max_seq_length, is_training=True,
+          seed=FLAGS.random_seed, bucket_width=bucket_width()),
+      max_steps=steps)
+
+
+def describe_run(checkpoint):
+  """Everything that the answers of a decode follow from, for the manifest."""
+  flags_of_run = (
+      "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
+      "n_best_size", "max_answer_length", "version_2_with_negative",
+      "null_score_diff_threshold", "predict_batch_size", "use_tpu")
+  return {
+      "data": checkpoints.file_digest(FLAGS.predict_file),
+      "vocabulary": checkpoints.file_digest(FLAGS.vocab_file),
+      "config": checkpoints.file_digest(FLAGS.bert_config_file),
+      "checkpoint": checkpoints.digest(checkpoint),
+      "flags": {name: FLAGS[name].value for name in flags_of_run},
+  }
+
+
+def files_of(decode):
+  """The names of the files of a decode: list of str, predictions first."""
+  names = ["predictions"]
+  if wants_nbest(decode):
+    names.append("nbest_predictions")
+  if FLAGS.version_2_with_negative:
+    names.append("null_odds")
+  return [name + decode.suffix + ".json" for name in names]
+
+
+def wants_nbest(decode):
+  """Whether a decode gets an nbest_predictions file."""
+  return FLAGS.write_nbest or decode == attention_zones.BASELINE
+
+
+def predict(config, data, tokenizer, decodes):
+  """Predicts the decodes that are not there yet, and the baseline with them."""
+  run = describe_run(checkpoints.newest(FLAGS.output_dir, config))
+  known = manifest.load(FLAGS.output_dir)["files"]
+  is_done = lambda name: known.get(name) == manifest.run_id(run) and (
+      tf.gfile.Exists(os.path.join(FLAGS.output_dir, name)))
+  wanted = [attention_zones.BASELINE] + decodes
+  wanted = [d for d in wanted if not all(map(is_done, files_of(d)))]
+  if not wanted:
+    log("nothing to do: %s has the predictions of these flags, data and "
+        "checkpoint" % FLAGS.output_dir)
+    return
+  sweep(config, data, tokenizer, wanted, run)
+
+
+def sweep(config, data, tokenizer, decodes, run):
+  """Predicts decodes in one pass over the data and writes their files.
+
+  Args:
+    config: modeling.BertConfig.
+    data: DataSet.
+    tokenizer: tokenization.FullTokenizer.
+    decodes: list of attention_zones.Decode.
+    run: dict, as of describe_run.
+  """
+  options = squad_predictions.AnswerOptions(
+      FLAGS.n_best_size, FLAGS.max_answer_length, FLAGS.version_2_with_negative,
+      FLAGS.null_score_diff_threshold)
+  finder = squad_predictions.AnswerFinder(data.examples, tokenizer, options)
+  with_nbest = [wants_nbest(decode) for decode in decodes]
+  journal = open_journal(decodes, run)
+  start = time.strftime("%Y-%m-%d %H:%M:%S %z")
+  progress = Progress(
+      "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
+      len(data.examples), "questions", done=len(journal.finished))
+  results = make_estimator(config, decodes).predict(
+      squad_features.input_fn_builder(
+          data.windows, FLAGS.max_seq_length, is_training=False,
+          seed=FLAGS.random_seed, bucket_width=bucket_width(),
+          finished=journal.finished))
+  for index, windows in squad_predictions.gather_windows(results):
+    if index not in journal.finished:
+      journal.append(index, finder.answers(index, windows, with_nbest))
+      progress.update(len(journal.finished))
+  squad_predictions.write_files(
+      FLAGS.output_dir, data.examples, journal, decodes, with_nbest,
+      FLAGS.version_2_with_negative)
+  manifest.add(
+      FLAGS.output_dir, [name for d in decodes for name in files_of(d)], run,
+      {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+       "tensorflow": tf.__version__, "python": platform.python_version(),
+       "machine": platform.platform()})
+  journal.close(remove=True)
+
+
+def open_journal(decodes, run):
+  """Opens the journal of a sweep, in output_dir if that is local."""
+  key = dict(run, decodes=[decode.suffix for decode in decodes],
+             write_nbest=FLAGS.write_nbest)
+  folder = FLAGS.output_dir
+  if squad_predictions.is_remote(folder):
+    # One cannot append to an object of a store.
+    folder = tempfile.gettempdir()
+  return sweep_journal.Journal(
+      os.path.join(folder, "journal.%s.jsonl" % manifest.run_id(key)), key)
+
+
+def bucket_width():
+  """Windows are padded to a multiple of this; None is to max_seq_length."""
+  # A TPU compiles its program for one shape.
+  return None if FLAGS.use_tpu else _BUCKET_WIDTH
+
+
+def run():
+  """Does what the flags ask for: reads, refuses, trains, predicts."""
+  validate_flags()
+  config = modeling.BertConfig.from_json_file(FLAGS.bert_config_file)
+  vocab = tokenization.load_vocab(FLAGS.vocab_file)
+  validate_sizes(config, vocab)
+  decodes = attention_zones.parse_decodes(
+      FLAGS.mask_layer, FLAGS.mask_zone, config.num_hidden_layers)
+  if not FLAGS.do_train:
+    checkpoints.newest(FLAGS.output_dir, config)
+  elif FLAGS.init_checkpoint:
+    checkpoints.check(FLAGS.init_checkpoint, config, head_is_wanted=False)
+  tf.gfile.MakeDirs(FLAGS.output_dir)
+  tokenizer = tokenization.FullTokenizer(vocab, FLAGS.do_lower_case)
+  if FLAGS.do_train:
+    train_data = read_data("train_file", True, tokenizer)
+  if FLAGS.do_predict:
+    predict_data = read_data("predict_file", False, tokenizer)
+  if FLAGS.do_train:
+    train(config, train_data)
+  if FLAGS.do_predict:
+    predict(config, predict_data, tokenizer, decodes)
+
+
+def main(_):
+  if not FLAGS.verbose_logging:
+    tf.logging.set_verbosity(tf.logging.ERROR)
+  try:
+    run()
+  except (ValueError, OSError, tf.errors.OpError) as error:
+    if FLAGS.verbose_logging:
+      raise
+    log(str(error))
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+  tf.app.run()

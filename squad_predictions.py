@@ -1,0 +1,310 @@
+"""The model's candidates to spans, answer texts and BERT's JSON files.
+
+The graph gives for each window and decode the best starts and ends, not all
+logits; here they become answers, question by question as the windows come in.
+
+Dimensions: V = decodes, K = candidates of each kind.
+"""
+
+import collections
+import functools
+import itertools
+import json
+import math
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+import atomic_file
+from squad_features import TokenizedParagraph
+from squad_features import max_context_window
+
+AnswerOptions = collections.namedtuple("AnswerOptions", [
+    "n_best_size", "max_answer_length", "version_2_with_negative",
+    "null_score_diff_threshold"])
+AnswerOptions.__doc__ = "BERT's four flags of these names."
+
+Answer = collections.namedtuple("Answer", ["text", "null_odds", "nbest"])
+Answer.__doc__ = """What one decode says to one question.
+
+Attributes:
+  text: str, the answer; "" for none.
+  null_odds: float, by how much the score of no answer exceeds that of the best
+    span; None unless version_2_with_negative.
+  nbest: list of {"text", "probability", "start_logit", "end_logit"}, best first;
+    None unless asked for.
+"""
+
+_Ranked = collections.namedtuple("_Ranked", ["text", "start_logit", "end_logit"])
+
+# BERT's word for a question to which no span is an answer.
+_NO_SPAN = _Ranked("empty", 0.0, 0.0)
+
+# Paragraphs whose word pieces are kept; windows come nearly in order.
+_REMEMBERED_PARAGRAPHS = 64
+
+
+def gather_windows(windows):
+  """Groups a stream of windows by question.
+
+  Args:
+    windows: iterable of dict with "example_index", "num_windows", "first_token".
+
+  Yields:
+    (example_index, list of the question's windows in passage order), as soon as
+    the last of them has come.
+  """
+  waiting = collections.defaultdict(list)
+  for window in windows:
+    index = int(window["example_index"])
+    waiting[index].append(window)
+    if len(waiting[index]) == window["num_windows"]:
+      yield index, sorted(waiting.pop(index), key=lambda w: w["first_token"])
+
+
+class AnswerFinder:
+  """Finds the answers of all decodes to a question.
+
+  Args:
+    examples: list of squad_data.Example.
+    tokenizer: tokenization.FullTokenizer.
+    options: AnswerOptions.
+  """
+
+  def __init__(self, examples, tokenizer, options):
+    self._examples = examples
+    self._tokenizer = tokenizer
+    self._options = options
+    self._passages = collections.OrderedDict()
+
+  def answers(self, example_index, windows, with_nbest):
+    """Finds the answers to one question.
+
+    Args:
+      example_index: int.
+      windows: list of dict, the predictions for the question's windows in
+        passage order: int "first_token", "passage_length", "question_length";
+        with shape [V, K] int "start_positions", "end_positions" and float
+        "start_logits", "end_logits"; float [V, 2] "null_logits", the start and
+        the end logit of [CLS].
+      with_nbest: list of V bool, which decodes want the n-best list.
+
+    Returns:
+      list of V Answer.
+    """
+    scores = _score_pairs(windows, self._options.max_answer_length)
+    text_of = functools.lru_cache(maxsize=None)(
+        functools.partial(self._span_text, self._examples[example_index]))
+    found = []
+    for v, wants_nbest in enumerate(with_nbest):
+      null = self._null(windows, v)
+      ranked = itertools.islice(
+          _rank(scores[v], windows, v, null, text_of),
+          self._options.n_best_size)
+      found.append(self._choose(ranked, null, wants_nbest))
+    return found
+
+  def _null(self, windows, v):
+    """The lowest-scoring window's word for no answer; None in SQuAD v1.1."""
+    if not self._options.version_2_with_negative:
+      return None
+    start, end = min((window["null_logits"][v].astype(np.float64)
+                      for window in windows), key=sum)
+    return _Ranked("", float(start), float(end))
+
+  def _choose(self, ranked, null, wants_nbest):
+    """Turns a ranking, best first, into an Answer."""
+    if null is None and not wants_nbest:
+      return Answer(next(ranked, _NO_SPAN).text, None, None)
+    nbest = []
+    for entry in ranked:
+      nbest.append(entry)
+      if entry.text and not wants_nbest:
+        break
+    best = next((entry for entry in nbest if entry.text), _NO_SPAN)
+    if null is not None and all(entry.text for entry in nbest):
+      nbest.append(null)
+    nbest = _with_probabilities(nbest or [_NO_SPAN]) if wants_nbest else None
+    if null is None:
+      return Answer(nbest[0]["text"], None, nbest)
+    odds = (null.start_logit + null.end_logit
+            - best.start_logit - best.end_logit)
+    is_null = (best is _NO_SPAN
+               or odds > self._options.null_score_diff_threshold)
+    return Answer("" if is_null else best.text, odds, nbest)
+
+  def _span_text(self, example, first, last):
+    """The text of a span, given its first and last word piece in the passage."""
+    passage = self._passage(example.paragraph)
+    pieces = " ".join(passage.tokens[first:last + 1])
+    pieces = " ".join(pieces.replace(" ##", "").replace("##", "").split())
+    words = example.paragraph.words[
+        passage.word_of[first]:passage.word_of[last] + 1]
+    return align_text(pieces, " ".join(words), self._tokenizer.basic_tokenizer)
+
+  def _passage(self, paragraph):
+    passage = self._passages.get(id(paragraph))
+    if passage is None:
+      passage = TokenizedParagraph(paragraph, self._tokenizer)
+      self._passages[id(paragraph)] = passage
+      if len(self._passages) > _REMEMBERED_PARAGRAPHS:
+        self._passages.popitem(last=False)
+    return passage
+
+
+def _score_pairs(windows, max_answer_length):
+  """Scores every pair of a candidate start and a candidate end.
+
+  Returns:
+    float64 [V, W, K, K], W the windows: the sum of the logits of the start (next
+    to last dimension) and of the end (last), -inf for what is no answer.
+  """
+  stretches = [(int(w["first_token"]), int(w["passage_length"])) for w in windows]
+  scores = []
+  for index, (window, (first, length)) in enumerate(zip(windows, stretches)):
+    starts = window["start_positions"] - _passage_offset(window)
+    ends = window["end_positions"] - _passage_offset(window)
+    may_start = np.array([max_context_window(stretches, token) == index
+                          for token in range(first, first + length)])
+    # A window with fewer passage tokens than candidates has others among them.
+    inside = lambda tokens: (tokens >= 0) & (tokens < length)
+    start_is_valid = inside(starts) & may_start[np.clip(starts, 0, length - 1)]
+    steps = ends[:, None, :] - starts[:, :, None]
+    valid = (start_is_valid[:, :, None] & inside(ends)[:, None, :]
+             & (steps >= 0) & (steps < max_answer_length))
+    total = (window["start_logits"].astype(np.float64)[:, :, None]
+             + window["end_logits"].astype(np.float64)[:, None, :])
+    scores.append(np.where(valid, total, -np.inf))
+  return np.stack(scores, 1)
+
+
+def _passage_offset(window):
+  """The position of the passage's first token: [CLS] question [SEP] passage."""
+  return int(window["question_length"]) + 2
+
+
+def _best_first(scores):
+  """Yields the indices of finite scores, best first, earlier ones at a tie."""
+  flat = scores.ravel()
+  # Most callers want no more than the first, which needs no sorting.
+  best = np.argmax(flat)
+  if flat[best] > -np.inf:
+    yield np.unravel_index(best, scores.shape)
+    for index in np.argsort(-flat, kind="stable")[1:]:
+      if flat[index] == -np.inf:
+        return
+      yield np.unravel_index(index, scores.shape)
+
+
+def _rank(scores, windows, v, null, text_of):
+  """Yields _Ranked, best first, each text once, `null` among them if given."""
+  seen = set()
+  for index, start, end in _best_first(scores):
+    if null is not None and "" not in seen and (
+        null.start_logit + null.end_logit > scores[index, start, end]):
+      seen.add("")
+      yield null
+    window = windows[index]
+    to_token = int(window["first_token"]) - _passage_offset(window)
+    text = text_of(int(window["start_positions"][v, start]) + to_token,
+                   int(window["end_positions"][v, end]) + to_token)
+    if text not in seen:
+      seen.add(text)
+      yield _Ranked(text, float(window["start_logits"][v, start]),
+                    float(window["end_logits"][v, end]))
+  if null is not None and "" not in seen:
+    yield null
+
+
+def _with_probabilities(ranked):
+  """Adds softmax probabilities to a ranking: the entries of an n-best list."""
+  totals = [entry.start_logit + entry.end_logit for entry in ranked]
+  weights = [math.exp(total - max(totals)) for total in totals]
+  return [collections.OrderedDict([
+      ("text", entry.text), ("probability", weight / sum(weights)),
+      ("start_logit", entry.start_logit), ("end_logit", entry.end_logit)])
+          for entry, weight in zip(ranked, weights)]
+
+
+def align_text(tokenized, original, basic_tokenizer):
+  """Finds in the original text what a stretch of its tokens stands for.
+
+  Tokens are lower-cased, stripped of accents and split at punctuation, so that
+  an answer made of them would lose what exact match looks at:
+
+    align_text("steve smith", "(Steve Smith's)", ...) == "Steve Smith"
+
+  Both texts are compared without their spaces, character by character.
+
+  Args:
+    tokenized: str, the tokens, word pieces joined to words, split by one space.
+    original: str, the words of the passage that the tokens come from.
+    basic_tokenizer: tokenization.BasicTokenizer.
+
+  Returns:
+    str, a part of `original`; the whole of it when the two cannot be aligned,
+    because the tokenizer dropped or added characters.
+  """
+  whole = " ".join(basic_tokenizer.tokenize(original))
+  start = whole.find(tokenized)
+  visible = [i for i, character in enumerate(original) if character != " "]
+  if not tokenized or start < 0 or (
+      len(visible) != len(whole) - whole.count(" ")):
+    return original
+  last = start + len(tokenized) - 1
+  # The position among the characters that are no space is the same in both.
+  return original[visible[start - whole.count(" ", 0, start)]:
+                  visible[last - whole.count(" ", 0, last)] + 1]
+
+
+def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
+  """Writes the files of all decodes of a sweep, each whole, BERT's formats.
+
+  Args:
+    folder: str, a folder (or gs:// address).
+    examples: list of squad_data.Example.
+    journal: sweep_journal.Journal with the answers to all examples that have a
+      window; a passage without a word has none, its answer is "".
+    decodes: list of V attention_zones.Decode.
+    with_nbest: list of V bool, which decodes have an n-best list.
+    with_null_odds: bool, whether to write null_odds files, for SQuAD v2.0.
+  """
+  def read(index, column):
+    if index in journal.finished:
+      return journal.read(index)[column]
+    return ["" if column == "text" else 0.0 if column == "null_odds" else []
+            ] * len(decodes)
+
+  def write(name, decode, values):
+    content = collections.OrderedDict(
+        (example.qas_id, value) for example, value in zip(examples, values))
+    _write_json(os.path.join(folder, name + decode.suffix + ".json"), content)
+
+  indices = range(len(examples))
+  nbest_decodes = [decode for decode, wants in zip(decodes, with_nbest) if wants]
+  for n, decode in enumerate(nbest_decodes):
+    write("nbest_predictions", decode, (read(i, "nbest")[n] for i in indices))
+  columns = ["text"] + ["null_odds"] * with_null_odds
+  for column in reversed(columns):
+    name = {"text": "predictions", "null_odds": "null_odds"}[column]
+    answers = [read(i, column) for i in indices]
+    for v, decode in enumerate(decodes):
+      write(name, decode, (answer[v] for answer in answers))
+
+
+def _write_json(path, content):
+  text = json.dumps(content, indent=4) + "\n"
+  if is_remote(path):
+    # What is closed appears whole in an object store.
+    with tf.gfile.GFile(path, "w") as f:
+      f.write(text)
+  else:
+    with atomic_file.replacing(path) as temporary:
+      with open(temporary, "w", encoding="ascii") as f:
+        f.write(text)
+
+
+def is_remote(path):
+  """Whether a path is the address of an object store, like gs://bucket."""
+  return "://" in path
