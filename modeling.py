@@ -20,6 +20,12 @@ import attention_zones
 
 _LAYER_NORM_EPSILON = 1e-12
 
+# Variants times windows that go through a layer together, and how many such
+# steps at once: enough rows for matrix products to be fast, few enough for the
+# passes over memory between these to find their rows in a cache.
+_WINDOWS_PER_STEP = 5
+_STEPS_IN_FLIGHT = 2
+
 # The pooler of Google's checkpoints is not here: reading comprehension uses the
 # sequence output only.
 
@@ -103,6 +109,7 @@ class BertModel:
     full_length: int, max_seq_length, up to which `all` attends to [PAD].
     use_one_hot_embeddings: bool, whether to look words up by a matrix product,
       which TPUs do faster.
+    max_forks: int, the most variants that fork into one batch.
 
   Attributes:
     sequence_outputs: list, for each decode the last layer's hidden states,
@@ -111,8 +118,9 @@ class BertModel:
 
   def __init__(self, config, is_training, input_ids, input_mask, segment_ids,
                decodes=(attention_zones.BASELINE,), full_length=None,
-               use_one_hot_embeddings=False):
+               use_one_hot_embeddings=False, max_forks=len(attention_zones.ZONES)):
     self._config = config
+    self._max_forks = max_forks
     self._hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
     self._attention_dropout = (
         config.attention_probs_dropout_prob if is_training else 0.0)
@@ -148,11 +156,18 @@ class BertModel:
   def _encode(self, embedded, decodes):
     """Runs all layers over the growing groups of variants."""
     layers, place_of = attention_zones.plan_sweep(
-        decodes, self._config.num_hidden_layers)
+        decodes, self._config.num_hidden_layers, self._max_forks)
     groups = [embedded[None]]  # [V, B, S, H]
+    finished = []
     for index, steps in enumerate(layers):
-      with tf.variable_scope("layer_%d" % index, reuse=tf.AUTO_REUSE):
-        groups = [self._layer(groups[step.group], step) for step in steps]
+      outputs = []
+      for step in steps:
+        # Else TensorFlow starts all steps of a layer before it ends one.
+        with tf.control_dependencies(finished[-_STEPS_IN_FLIGHT:][:1]):
+          with tf.variable_scope("layer_%d" % index, reuse=tf.AUTO_REUSE):
+            outputs.append(self._layer(groups[step.group], step))
+        finished.append(outputs[-1])
+      groups = outputs
     return [groups[group][variant][:, :self._length]
             for group, variant in place_of]
 
@@ -312,3 +327,29 @@ def model_variables(config):
     model = BertModel(config, False, ids, ids, ids)
     span_logits(config, model.sequence_outputs[0])
     return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
+
+
+def sweep_bytes(config, num_decodes, batch_size, length):
+  """Estimates the memory for the activations of a sweep, an upper bound.
+
+  Args:
+    config: BertConfig.
+    num_decodes: int, V.
+    batch_size: int, B.
+    length: int, S.
+
+  Returns:
+    int, bytes: the stack of V hidden states, and what the variants that are in
+    a layer hold at once: 3 intermediates, 8 hidden states, 3 sets of logits.
+  """
+  rows = batch_size * length
+  stack = num_decodes * rows * config.hidden_size
+  in_layer = rows * (3 * config.intermediate_size + 8 * config.hidden_size
+                     + 3 * config.num_attention_heads * length)
+  variants = min(num_decodes, _STEPS_IN_FLIGHT * max_forks(batch_size))
+  return 4 * (stack + variants * in_layer)
+
+
+def max_forks(batch_size):
+  """The most variants to take through a layer together, so that caches hold."""
+  return max(1, _WINDOWS_PER_STEP // batch_size)

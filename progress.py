@@ -16,13 +16,13 @@ class Progress:
     what: str, "training" for example.
     total: int, how much there is to do.
     unit: str, what is counted: "questions".
-    done: int, how much was done before.
   """
 
-  def __init__(self, what, total, unit, done=0):
+  def __init__(self, what, total, unit):
     self._what, self._total, self._unit = what, total, unit
-    self._done_before = done
-    self._start = time.time()
+    # Counted from the first update on: building a graph, restoring a checkpoint
+    # and what an earlier run did say nothing of the speed.
+    self._first = None
     self._shown = None
 
   def update(self, done, note=""):
@@ -33,21 +33,29 @@ class Progress:
       note: str, to be added to the line.
     """
     now = time.time()
-    interval = (_SECONDS_ON_TERMINAL if sys.stderr.isatty() else _SECONDS_IN_LOG)
+    if self._first is None:
+      self._first = (now, done)
+    interval = _SECONDS_ON_TERMINAL if sys.stderr.isatty() else _SECONDS_IN_LOG
     if self._shown is not None and done < self._total and (
         now - self._shown < interval):
       return
     self._shown = now
-    rate = (done - self._done_before) / max(now - self._start, 1e-6)
-    left = (self._total - done) / rate if rate else None
-    line = "%s: %d/%d %s, %.1f %s/s, %s left%s" % (
-        self._what, done, self._total, self._unit, rate, self._unit,
-        "?" if left is None else _duration(left), note)
+    line = "%s: %d/%d %s%s%s" % (
+        self._what, done, self._total, self._unit, self._speed(now, done), note)
     if sys.stderr.isatty():
-      sys.stderr.write("\r\033[K" + line + ("\n" if done >= self._total else ""))
+      sys.stderr.write("\r\033[K" + line + "\n" * (done >= self._total))
     else:
       sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+  def _speed(self, now, done):
+    """Says how fast it goes and how long it will take, once that is known."""
+    seconds, count = now - self._first[0], done - self._first[1]
+    if not count or not seconds:
+      return ""
+    return ", %.1f %s/s, %s left" % (
+        count / seconds, self._unit,
+        _duration((self._total - done) * seconds / count))
 
 
 def _duration(seconds):
@@ -66,18 +74,13 @@ class TrainingProgress(tf.train.SessionRunHook):
   """
 
   def __init__(self, num_train_steps, loss=None):
-    self._num_train_steps = num_train_steps
     self._loss = loss
-    self._progress = None
+    self._progress = Progress("training", num_train_steps, "steps")
 
   def begin(self):
     self._fetches = {"step": tf.train.get_global_step()}
     if self._loss is not None:
       self._fetches["loss"] = self._loss
-
-  def after_create_session(self, session, coord):
-    self._progress = Progress("training", self._num_train_steps, "steps",
-                              done=int(session.run(self._fetches["step"])))
 
   def before_run(self, run_context):
     return tf.train.SessionRunArgs(self._fetches)

@@ -31,6 +31,8 @@ from progress import TrainingProgress
 # Windows are padded to a multiple of this many tokens, so that shapes repeat.
 _BUCKET_WIDTH = 16
 
+_MAX_DEFAULT_SWEEP_GB = 3
+
 flags = tf.flags
 FLAGS = flags.FLAGS
 
@@ -92,6 +94,13 @@ flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes get an nbest_predictions file, "
     "too; the baseline always does.")
 flags.DEFINE_integer("random_seed", 12345, "Seed of all that is random.")
+flags.DEFINE_bool(
+    "bucket_by_length", None, "Whether windows of like length make up a batch, "
+    "instead of padding all to max_seq_length. Left out: unless on a TPU.")
+flags.DEFINE_float(
+    "sweep_memory_gb", None, "Memory for the hidden states of a sweep; what does "
+    "not fit in one pass over the data takes several. Left out: a quarter of the "
+    "machine's memory, at most %d." % _MAX_DEFAULT_SWEEP_GB)
 
 
 DataSet = collections.namedtuple("DataSet", ["examples", "windows"])
@@ -217,7 +226,8 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint):
         config, is_training, features["input_ids"], features["input_mask"],
         features["segment_ids"],
         decodes=[attention_zones.BASELINE] if is_training else decodes,
-        full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu)
+        full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu,
+        max_forks=modeling.max_forks(FLAGS.predict_batch_size))
     logits = tf.stack([modeling.span_logits(config, hidden)
                        for hidden in model.sequence_outputs], 1)  # [B, V, 2, S]
     if not is_training:
@@ -310,10 +320,22 @@ def make_estimator(config, decodes, num_train_steps=0):
       predict_batch_size=FLAGS.predict_batch_size)
 
 
-def train(config, data):
-  """Fine-tunes the model."""
+def num_train_steps(data):
+  """The number of training steps: int."""
   steps = int(len(data.examples) / FLAGS.train_batch_size
               * FLAGS.num_train_epochs)
+  if not steps:
+    raise ValueError(
+        "--train_batch_size=%d and --num_train_epochs=%g make no training step "
+        "of the %d questions in --train_file=%s" % (
+            FLAGS.train_batch_size, FLAGS.num_train_epochs, len(data.examples),
+            FLAGS.train_file))
+  return steps
+
+
+def train(config, data):
+  """Fine-tunes the model."""
+  steps = num_train_steps(data)
   estimator = make_estimator(config, [], num_train_steps=steps)
   estimator.train(
       squad_features.input_fn_builder(
@@ -364,7 +386,26 @@ def predict(config, data, tokenizer, decodes):
     log("nothing to do: %s has the predictions of these flags, data and "
         "checkpoint" % FLAGS.output_dir)
     return
-  sweep(config, data, tokenizer, wanted, run)
+  limit = decodes_per_pass(config, len(wanted))
+  for first in range(0, len(wanted), limit):
+    sweep(config, data, tokenizer, wanted[first:first + limit], run)
+
+
+def decodes_per_pass(config, num_decodes):
+  """How many decodes one pass over the data has memory for: int."""
+  memory_gb = FLAGS.sweep_memory_gb
+  if memory_gb is None:
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory_gb = min(_MAX_DEFAULT_SWEEP_GB, machine / 4 / 1e9)
+  needs = lambda number: modeling.sweep_bytes(
+      config, number, FLAGS.predict_batch_size, FLAGS.max_seq_length) / 1e9
+  fitting = max([1] + [number for number in range(1, num_decodes + 1)
+                       if needs(number) <= memory_gb])
+  log("%d decodes in %d pass%s over the data, with at most %.1f GB of hidden "
+      "states (--sweep_memory_gb=%.1f)" % (
+          num_decodes, -(-num_decodes // fitting),
+          "es" * (fitting < num_decodes), needs(fitting), memory_gb))
+  return fitting
 
 
 def sweep(config, data, tokenizer, decodes, run):
@@ -386,7 +427,7 @@ def sweep(config, data, tokenizer, decodes, run):
   start = time.strftime("%Y-%m-%d %H:%M:%S %z")
   progress = Progress(
       "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
-      len(data.examples), "questions", done=len(journal.finished))
+      len(data.examples), "questions")
   results = make_estimator(config, decodes).predict(
       squad_features.input_fn_builder(
           data.windows, FLAGS.max_seq_length, is_training=False,
@@ -421,8 +462,11 @@ def open_journal(decodes, run):
 
 def bucket_width():
   """Windows are padded to a multiple of this; None is to max_seq_length."""
-  # A TPU compiles its program for one shape.
-  return None if FLAGS.use_tpu else _BUCKET_WIDTH
+  by_length = FLAGS.bucket_by_length
+  if by_length is None:
+    # A TPU compiles its program for one shape.
+    by_length = not FLAGS.use_tpu
+  return _BUCKET_WIDTH if by_length else None
 
 
 def run():
@@ -454,6 +498,12 @@ def main(_):
     tf.logging.set_verbosity(tf.logging.ERROR)
   try:
     run()
+  except tf.errors.ResourceExhaustedError as error:
+    log("out of memory: lower --predict_batch_size=%d, --sweep_memory_gb or, when "
+        "training, --train_batch_size=%d (%s)" % (
+            FLAGS.predict_batch_size, FLAGS.train_batch_size,
+            error.message.splitlines()[0]))
+    sys.exit(1)
   except (ValueError, OSError, tf.errors.OpError) as error:
     if FLAGS.verbose_logging:
       raise

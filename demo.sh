@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# The whole protocol in a few minutes on a laptop, without a download beyond the
+# Python packages: makes a small data set, trains a small BERT on it from nothing,
+# masks every zone of every layer, scores, and draws the heatmap.
+#
+#   bash demo.sh            results in demo_output/
+set -euo pipefail
+cd "$(dirname "$0")"
+
+OUTPUT_DIR=${OUTPUT_DIR:-demo_output}
+ZONES=${ZONES:-q2,q2p,p2q,p2,all}
+
+bash setup_env.sh
+python=.venv/bin/python
+# TensorFlow 1.15 tells much that is not of interest here.
+export PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=2
+
+say() { printf '\n== %s\n' "$*"; }
+sample=$OUTPUT_DIR/sample
+model=$OUTPUT_DIR/model
+run_squad() {
+  "$python" -u run_squad.py \
+    --vocab_file="$sample/vocab.txt" \
+    --bert_config_file="$sample/bert_config.json" \
+    --do_lower_case=False \
+    --max_seq_length=64 --doc_stride=24 --max_query_length=16 \
+    --predict_file="$sample/dev.json" \
+    --output_dir="$model" \
+    "$@"
+}
+
+say "1/5 a small data set: $sample"
+"$python" squad/make_sample.py --output_dir="$sample"
+
+say "2/5 training a small BERT from random weights: $model"
+run_squad --do_train=True --train_file="$sample/train.json" \
+  --train_batch_size=32 --num_train_epochs=6 --learning_rate=1e-3
+
+say "3/5 decoding with each zone of each layer masked"
+run_squad --do_predict=True --predict_batch_size=32 \
+  --mask_layer=0-2 --mask_zone="$ZONES"
+
+say "4/5 scoring"
+"$python" eval_squad.py "$sample/dev.json" "$model/predictions.json" \
+  --out-file "$OUTPUT_DIR/eval.json"
+"$python" get_results.py "$model" "$OUTPUT_DIR/results.csv" \
+  --data_file "$sample/dev.json"
+
+say "5/5 drawing"
+read -r em f1 < <("$python" -c 'import json, sys
+scores = json.load(open(sys.argv[1]))
+print("%.3f %.3f" % (scores["exact"], scores["f1"]))' "$OUTPUT_DIR/eval.json")
+for suffix in pdf png; do
+  "$python" visualize_att_zone.py "$OUTPUT_DIR/results.csv" "$em" \
+    "$OUTPUT_DIR/attention_zones.$suffix" --vmin=-50
+done
+
+say "done"
+echo "baseline EM $em, F1 $f1 ($OUTPUT_DIR/eval.json)"
+echo "scores with a zone masked: $OUTPUT_DIR/results.csv"
+echo "heatmap: $OUTPUT_DIR/attention_zones.pdf and .png"
