@@ -401,10 +401,9 @@ def decodes_per_pass(config, num_decodes):
       config, number, FLAGS.predict_batch_size, FLAGS.max_seq_length) / 1e9
   fitting = max([1] + [number for number in range(1, num_decodes + 1)
                        if needs(number) <= memory_gb])
-  log("%d decodes in %d pass%s over the data, with at most %.1f GB of hidden "
-      "states (--sweep_memory_gb=%.1f)" % (
-          num_decodes, -(-num_decodes // fitting),
-          "es" * (fitting < num_decodes), needs(fitting), memory_gb))
+  log("decodes: %d, passes over the data: %d, hidden states: up to %.2f GB of "
+      "--sweep_memory_gb=%.1f" % (num_decodes, -(-num_decodes // fitting),
+                                  needs(fitting), memory_gb))
   return fitting
 
 

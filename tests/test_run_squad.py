@@ -1,0 +1,269 @@
+"""The protocol through the scripts a user runs, on a 14-wide model."""
+
+import json
+import hashlib
+import os
+import shutil
+
+import pytest
+
+import tiny_model
+from tiny_model import run_squad
+from tiny_model import script
+from tiny_model import train
+
+IDS = ["q%d-%d" % (p, i) for p in range(2) for i in range(5)]
+ZONES = ("q2", "q2p", "p2q", "p2", "all")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A folder with data and a trained model, not to be changed."""
+  folder = tmp_path_factory.mktemp("trained")
+  tiny_model.write_files(folder)
+  result = train(folder)
+  assert result.returncode == 0, result.stderr
+  return folder
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+  """A copy of `trained`, to be changed."""
+  folder = tmp_path / "project"
+  shutil.copytree(str(trained), str(folder))
+  return folder
+
+
+def predictions(folder, suffix=""):
+  path = folder / "model" / ("predictions%s.json" % suffix)
+  return json.loads(path.read_text())
+
+
+def digests(folder, pattern):
+  return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+          for path in (folder / "model").glob(pattern)}
+
+
+def test_protocol_from_json_to_figure(project):
+  result = run_squad(project, "--do_predict=True", "-mask_layer=0-1",
+                     "-mask_zone=q2,q2p,p2q,p2,all")
+  assert result.returncode == 0, result.stderr
+  files = {"predictions.json"} | {
+      "predictions_layer%d_%s.json" % (layer, zone)
+      for layer in range(2) for zone in ZONES}
+  model = project / "model"
+  assert {p.name for p in model.glob("predictions*.json")} == files
+  context = tiny_model.data_set()["data"][0]["paragraphs"][0]["context"]
+  for name in files:
+    answers = json.loads((model / name).read_text())
+    assert list(answers) == IDS
+    assert answers["q0-0"] in context
+  # In the last layer these two cannot change a passage token's logits.
+  assert predictions(project, "_layer1_q2") == predictions(project)
+  assert predictions(project, "_layer1_q2p") == predictions(project)
+  nbest = json.loads((model / "nbest_predictions.json").read_text())
+  assert nbest["q0-0"][0]["text"] == predictions(project)["q0-0"]
+  assert sum(a["probability"] for a in nbest["q0-0"]) == pytest.approx(1)
+  assert not list(model.glob("nbest_predictions_*"))
+  assert not list(model.glob("journal.*"))
+
+  collected = script("get_results.py", model, project / "results.csv",
+                     "--data_file", project / "data.json")
+  assert collected.returncode == 0, collected.stderr
+  lines = (project / "results.csv").read_text().splitlines()
+  assert lines[0] == "layer,all,q2,q2p,p2q,p2"
+  assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
+  baseline = json.loads(script(
+      "eval_squad.py", project / "data.json",
+      model / "predictions.json").stdout)["exact"]
+  assert lines[2].split(",")[2] == "%.3f" % baseline
+  drawn = script("visualize_att_zone.py", project / "results.csv", baseline,
+                 project / "figure.pdf")
+  assert drawn.returncode == 0, drawn.stderr
+  assert (project / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_sweep_equals_single_decodes_in_every_grouping(project):
+  zones = "--mask_zone=q2+p2,all,p2"
+  assert run_squad(project, "--do_predict=True", "--mask_layer=0,0+1",
+                   zones).returncode == 0
+  together = {suffix: predictions(project, suffix) for suffix in (
+      "_layer0_q2+p2", "_layer0_all", "_layer0_p2", "_layer0+1_all")}
+  for suffix, answers in together.items():
+    layer, zone = suffix[len("_layer"):].split("_")
+    shutil.rmtree(str(project / "single"), ignore_errors=True)
+    shutil.copytree(str(project / "model"), str(project / "single"))
+    for path in (project / "single").glob("predictions*"):
+      path.unlink()
+    result = run_squad(
+        project, "--do_predict=True", "--mask_layer=" + layer,
+        "--mask_zone=" + zone, "--output_dir=%s" % (project / "single"),
+        "--predict_batch_size=3", "--bucket_by_length=False",
+        "--sweep_memory_gb=0.0001")
+    assert result.returncode == 0, result.stderr
+    assert "decodes: 2, passes over the data: 2" in result.stderr
+    path = project / "single" / ("predictions%s.json" % suffix)
+    assert json.loads(path.read_text()) == answers
+
+
+def test_every_layer_masked(project):
+  assert run_squad(project, "--do_predict=True", "--mask_layer=None",
+                   "--mask_zone=p2", "--write_nbest=True").returncode == 0
+  assert list(predictions(project, "_layer_p2")) == IDS
+  assert (project / "model" / "nbest_predictions_layer_p2.json").exists()
+
+
+def test_neither_flag_makes_the_baseline_only(project):
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  assert {p.name for p in (project / "model").glob("*predictions*.json")} == {
+      "predictions.json", "nbest_predictions.json"}
+
+
+def test_what_is_finished_is_not_made_again(project):
+  command = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2")
+  assert run_squad(project, *command).returncode == 0
+  before = {p.name: p.stat().st_mtime_ns
+            for p in (project / "model").glob("predictions*")}
+  again = run_squad(project, *command)
+  assert again.returncode == 0 and "nothing to do" in again.stderr
+  (project / "model" / "predictions_layer1_p2.json").unlink()
+  result = run_squad(project, *command)
+  assert "decodes: 1," in result.stderr
+  after = {p.name: p.stat().st_mtime_ns
+           for p in (project / "model").glob("predictions*")}
+  assert {name for name in after if after[name] != before[name]} == {
+      "predictions_layer1_p2.json"}
+
+
+def test_another_data_set_or_checkpoint_is_predicted_anew(project):
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  data = tiny_model.data_set()
+  data["data"][0]["paragraphs"][0]["qas"][0]["id"] = "new"
+  (project / "data.json").write_text(json.dumps(data))
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  assert list(predictions(project))[0] == "new"
+  old = (project / "model" / "nbest_predictions.json").read_text()
+  assert train(project, "--num_train_epochs=6").returncode == 0
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  assert (project / "model" / "nbest_predictions.json").read_text() != old
+
+
+def test_two_trainings_are_bit_identical(trained, tmp_path):
+  tiny_model.write_files(tmp_path)
+  assert train(tmp_path).returncode == 0
+  data = "model.ckpt-6.data-00000-of-00001"
+  assert digests(trained, data) == digests(tmp_path, data) != {}
+  assert train(tmp_path, "--random_seed=2",
+               "--output_dir=%s" % (tmp_path / "other")).returncode == 0
+  other = (tmp_path / "other" / data).read_bytes()
+  assert other != (tmp_path / "model" / data).read_bytes()
+
+
+def test_training_starts_from_a_checkpoint(project):
+  checkpoint = project / "model" / "model.ckpt-6"
+  result = train(project, "--init_checkpoint=%s" % checkpoint,
+                 "--output_dir=%s" % (project / "second"),
+                 "--learning_rate=0")
+  assert result.returncode == 0, result.stderr
+  import tensorflow.compat.v1 as tf
+  name = "bert/encoder/layer_1/attention/self/query/kernel"
+  first = tf.train.load_variable(str(checkpoint), name)
+  second = tf.train.load_variable(str(project / "second" / "model.ckpt-6"), name)
+  assert (first == second).all()
+
+
+def test_version_2(project):
+  data = tiny_model.data_set()
+  data["data"][0]["paragraphs"][0]["qas"][0].update(
+      answers=[], is_impossible=True)
+  (project / "data.json").write_text(json.dumps(data))
+  result = train(project, "--output_dir=%s" % (project / "v2"),
+                 "--version_2_with_negative=True", "--do_predict=True",
+                 "--null_score_diff_threshold=-1000")
+  assert result.returncode == 0, result.stderr
+  answers = json.loads((project / "v2" / "predictions.json").read_text())
+  assert set(answers.values()) == {""}
+  odds = json.loads((project / "v2" / "null_odds.json").read_text())
+  assert list(odds) == IDS and all(isinstance(x, float) for x in odds.values())
+
+
+@pytest.mark.parametrize("flags, words", [
+    (["--do_predict=True", "--mask_layer=2", "--mask_zone=q2"],
+     ["--mask_layer=2", "no layer 2", "0 to 1"]),
+    (["--do_predict=True", "--mask_layer=0", "--mask_zone=q3"],
+     ["--mask_zone=q3", "'q3'", "q2p"]),
+    (["--do_predict=True", "--mask_layer=0"], ["--mask_zone is missing"]),
+    (["--do_predict=True", "--output_dir=/nonexistent/model"],
+     ["--output_dir=/nonexistent/model", "no checkpoint"]),
+    (["--do_predict=True", "--predict_file=no.json"],
+     ["--predict_file=no.json", "no such file"]),
+    ([], ["--do_train=True"]),
+    (["--do_predict=True", "--max_seq_length=64"],
+     ["--max_seq_length=64", "max_position_embeddings", "32"]),
+    (["--do_predict=True", "--max_seq_length=11"],
+     ["--max_seq_length=11", "at least 12"]),
+    (["--do_predict=True", "--doc_stride=14"], ["--doc_stride=14", "1 to 13"]),
+    (["--do_train=True", "--train_batch_size=50"],
+     ["--train_batch_size=50", "10 questions"]),
+    (["--do_train=True", "--init_checkpoint=nothing"], ["nothing", "checkpoint"]),
+    (["--do_predict=True", "--use_tpu=True"], ["--tpu_name"]),
+    (["--do_predict=True", "--use_tpu=True", "--tpu_name=t"],
+     ["--output_dir=", "gs://"]),
+    (["--do_predict=True", "--use_tpu=True", "--tpu_name=t",
+      "--output_dir=gs://b/o", "--predict_batch_size=12"],
+     ["--predict_batch_size=12", "--num_tpu_cores=8"]),
+])
+def test_refused_with_one_line(trained, flags, words):
+  result = run_squad(trained, *flags)
+  assert result.returncode == 1
+  assert len(result.stderr.splitlines()) == 1, result.stderr
+  for word in words:
+    assert word in result.stderr
+
+
+def test_vocabulary_and_checkpoint_must_fit_the_config(project):
+  config = dict(tiny_model.CONFIG, vocab_size=30)
+  (project / "bert_config.json").write_text(json.dumps(config))
+  result = run_squad(project, "--do_predict=True")
+  assert result.returncode == 1
+  assert "22 entries" in result.stderr and "30" in result.stderr
+  config = dict(tiny_model.CONFIG, num_hidden_layers=3)
+  (project / "bert_config.json").write_text(json.dumps(config))
+  result = run_squad(project, "--do_predict=True")
+  assert result.returncode == 1
+  assert "lacks" in result.stderr and "layer_2" in result.stderr
+  config = dict(tiny_model.CONFIG, intermediate_size=30)
+  (project / "bert_config.json").write_text(json.dumps(config))
+  result = run_squad(project, "--do_predict=True")
+  assert result.returncode == 1
+  assert "28]" in result.stderr and "30]" in result.stderr
+
+
+def test_sweep_goes_on_after_kill(project):
+  """Killed while it predicts; what is then made is what an uninterrupted run
+  makes, and the questions of the journal are not predicted again."""
+  command = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
+             "--predict_batch_size=1", "--write_nbest=True")
+  assert run_squad(project, *command).returncode == 0
+  whole = digests(project, "*predictions*.json")
+  assert len(whole) == 10
+  model = project / "model"
+  shutil.rmtree(str(project / "cut"), ignore_errors=True)
+  shutil.copytree(str(model), str(project / "cut"))
+  for path in (project / "cut").glob("*.json"):
+    path.unlink()
+  # A folder where a file must go makes the run fail after all is predicted.
+  (project / "cut" / "predictions.json").mkdir()
+  arguments = command + ("--output_dir=%s" % (project / "cut"),)
+  failed = run_squad(project, *arguments)
+  assert failed.returncode == 1 and "predictions.json" in failed.stderr
+  (project / "cut" / "predictions.json").rmdir()
+  journal, = (project / "cut").glob("journal.*")
+  lines = journal.read_bytes().splitlines(True)
+  journal.write_bytes(b"".join(lines[:5]) + lines[5][:20])
+  result = run_squad(project, *arguments)
+  assert result.returncode == 0, result.stderr
+  assert "5/10 questions" in result.stderr
+  assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+          for path in (project / "cut").glob("*predictions*.json")} == whole
+  assert not os.path.exists(str(journal))
