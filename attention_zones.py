@@ -41,7 +41,7 @@ MASKED_LOGIT = -10000.0
 
 BASELINE_NAME = "predictions.json"
 _PREDICTION_NAME = re.compile(
-    r"predictions_layer(?P<layer>\d+(?:\+\d+)*)?_(?P<zone>[a-z0-9+]+)\.json")
+    r"predictions_layer(?P<layer>[0-9]+(?:\+[0-9]+)*)?_(?P<zone>[a-z0-9+]+)\.json")
 
 
 class Decode(collections.namedtuple("Decode", ["layers", "zones", "suffix"])):
@@ -99,7 +99,7 @@ def _parse_layers(mask_layer, num_layers):
   """Returns [(layers, how a file name says them)]."""
   if mask_layer is None or mask_layer == "None":
     return [(tuple(range(num_layers)), "")]
-  valid = "layers are 0 to %d, as in 0-%d or 0,2 or 0+1" % (
+  valid = "layers are 0 to %d, as in 0-%d or 0,2 or 0+1, None is all of them" % (
       num_layers - 1, num_layers - 1)
   layer_sets = []
   for item in mask_layer.split(","):
@@ -108,18 +108,17 @@ def _parse_layers(mask_layer, num_layers):
       raise ValueError("--mask_layer=%s: %r is not a layer; %s" % (
           mask_layer, item, valid))
     first, last, united = match.groups()
-    if united is None:
-      sets = [(layer,) for layer in range(int(first), int(last) + 1)]
-      if not sets:
-        raise ValueError("--mask_layer=%s: the range %s is empty; %s" % (
-            mask_layer, item.strip(), valid))
+    named = [int(layer) for layer in (united or first + "+" + last).split("+")]
+    if max(named) >= num_layers:
+      raise ValueError("--mask_layer=%s: there is no layer %d; %s" % (
+          mask_layer, max(named), valid))
+    if united:
+      layer_sets.append(tuple(sorted(named)))
+    elif int(first) > int(last):
+      raise ValueError("--mask_layer=%s: the range %s is empty; %s" % (
+          mask_layer, item.strip(), valid))
     else:
-      sets = [tuple(sorted(int(layer) for layer in united.split("+")))]
-    for layers in sets:
-      if layers[-1] >= num_layers:
-        raise ValueError("--mask_layer=%s: there is no layer %d; %s" % (
-            mask_layer, layers[-1], valid))
-    layer_sets.extend(sets)
+      layer_sets.extend((layer,) for layer in range(int(first), int(last) + 1))
   _refuse_twice("--mask_layer", mask_layer, layer_sets)
   return [(layers, "+".join(map(str, layers))) for layers in layer_sets]
 
@@ -164,11 +163,16 @@ def parse_prediction_name(name):
   match = _PREDICTION_NAME.fullmatch(name)
   if not match:
     return None
+  layer = match.group("layer") or ""
+  layers = [int(part) for part in layer.split("+") if part]
   try:
     zones, = _parse_zones(match.group("zone"))
   except ValueError:
     return None
-  return match.group("layer") or "", "+".join(zones)
+  # Only as parse_decodes writes it: "layer1+0" or "layer01" are others' files.
+  if "+".join(map(str, sorted(set(layers)))) != layer:
+    return None
+  return layer, "+".join(zones)
 
 
 def column_order(zones):
@@ -272,7 +276,8 @@ Step.__doc__ = """One batch of variants that goes through a layer together.
 
 Attributes:
   group: int, which of the groups that left the layer below it starts from.
-  parents: tuple of int, for each variant its parent in that group.
+  parents: tuple of int, for each variant its parent in that group: either all of
+    the group in order, or one parent again and again, for its forks.
   zones: tuple, for each variant the tuple of zones that this layer masks.
   full: bool, whether the variants keep their hidden states of [PAD] up to
     max_seq_length, because a layer further up is to attend to them (`all`).

@@ -11,12 +11,12 @@ Dimensions, on each tensor below:
 """
 
 import inspect
-import json
 import math
 
 import tensorflow.compat.v1 as tf
 
 import attention_zones
+import checked_json
 
 _LAYER_NORM_EPSILON = 1e-12
 
@@ -34,8 +34,8 @@ class BertConfig:
   """The numbers of a bert_config.json, under the names they have there.
 
   Raises:
-    ValueError: hidden_size is not a multiple of num_attention_heads, or
-      hidden_act is unknown.
+    ValueError: an entry cannot be, or hidden_size is not a multiple of
+      num_attention_heads.
   """
 
   def __init__(self, vocab_size, hidden_size=768, num_hidden_layers=12,
@@ -43,11 +43,28 @@ class BertConfig:
                hidden_act="gelu", hidden_dropout_prob=0.1,
                attention_probs_dropout_prob=0.1, max_position_embeddings=512,
                type_vocab_size=16, initializer_range=0.02):
+    for name, value in (
+        ("vocab_size", vocab_size), ("hidden_size", hidden_size),
+        ("num_hidden_layers", num_hidden_layers),
+        ("num_attention_heads", num_attention_heads),
+        ("intermediate_size", intermediate_size),
+        ("max_position_embeddings", max_position_embeddings),
+        ("type_vocab_size", type_vocab_size)):
+      if type(value) is not int or value < 1:
+        raise ValueError("%s is %r; should be a whole number above 0" % (
+            name, value))
+    for name, value in (
+        ("hidden_dropout_prob", hidden_dropout_prob),
+        ("attention_probs_dropout_prob", attention_probs_dropout_prob),
+        ("initializer_range", initializer_range)):
+      if type(value) not in (int, float) or not 0 <= value < 1:
+        raise ValueError("%s is %r; should be a number from 0 to below 1" % (
+            name, value))
     if hidden_size % num_attention_heads:
       raise ValueError("hidden_size %d is not a multiple of num_attention_heads "
                        "%d" % (hidden_size, num_attention_heads))
-    if hidden_act not in _ACTIVATIONS:
-      raise ValueError("hidden_act %r is not one of %s" % (
+    if hidden_act not in list(_ACTIVATIONS):
+      raise ValueError("hidden_act is %r; should be one of %s" % (
           hidden_act, ", ".join(sorted(_ACTIVATIONS))))
     self.vocab_size = vocab_size
     self.hidden_size = hidden_size
@@ -75,13 +92,15 @@ class BertConfig:
       ValueError: not JSON, an entry is missing or cannot be; names the file.
     """
     known = set(inspect.signature(cls).parameters)
-    with tf.gfile.GFile(path, "r") as f:
-      try:
-        entries = json.loads(f.read())
-        # The multilingual models' files have entries for the pooler, too.
-        return cls(**{key: entries[key] for key in known & set(entries)})
-      except (ValueError, TypeError) as error:
-        raise ValueError("--bert_config_file=%s: %s" % (path, error))
+    with tf.gfile.GFile(path, "rb") as f:
+      entries = checked_json.parse(path, f.read())
+    if not isinstance(entries, dict) or "vocab_size" not in entries:
+      raise ValueError("%s has no vocab_size; a bert_config.json has" % path)
+    try:
+      # The multilingual models' files have entries for the pooler, too.
+      return cls(**{key: entries[key] for key in known & set(entries)})
+    except ValueError as error:
+      raise ValueError("%s: %s" % (path, error))
 
 
 def gelu(x):
@@ -201,11 +220,9 @@ class BertModel:
 
   def _pick(self, group, parents):
     """The variants to start from, [1, B, S', H] when all have one parent."""
-    if len(set(parents)) == 1:
-      return group if group.shape[0] == 1 else group[parents[0]][None]
     if parents == tuple(range(group.shape[0])):
       return group
-    return tf.gather(group, parents)
+    return group[parents[0]][None]
 
   def _attention(self, queries, keys, zones):
     """Multi-head self-attention (Vaswani et al., 2017, section 3.2).

@@ -1,0 +1,90 @@
+"""manifest.py: of what run each file of predictions is."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import manifest
+
+RUN = {"data": "d1", "flags": {"n_best_size": 20, "use_tpu": False}}
+
+ADD_FILES = """
+import sys
+import manifest
+folder, writer = sys.argv[1:]
+for i in range(40):
+  manifest.add(folder, ["%s%d.json" % (writer, i)], {"data": writer}, {})
+"""
+
+
+def test_run_id_follows_from_all_that_is_in_the_run():
+  name = manifest.run_id(RUN)
+  assert len(name) == 16 and set(name) <= set("0123456789abcdef")
+  reordered = {"flags": {"use_tpu": False, "n_best_size": 20}, "data": "d1"}
+  assert manifest.run_id(reordered) == name
+  assert manifest.run_id(dict(RUN, data="d2")) != name
+  assert manifest.run_id(dict(RUN, flags={"n_best_size": 21,
+                                          "use_tpu": False})) != name
+
+
+def test_a_folder_without_manifest(tmp_path):
+  assert manifest.load(str(tmp_path)) == {"runs": {}, "files": {}}
+
+
+def test_reads_back_what_was_added(tmp_path):
+  names = ["predictions.json", "predictions_layer0_q2.json"]
+  manifest.add(str(tmp_path), names, RUN, {"tensorflow": "1.15.3"})
+  run_id = manifest.run_id(RUN)
+  assert manifest.load(str(tmp_path)) == {
+      "runs": {run_id: dict(RUN, about={"tensorflow": "1.15.3"})},
+      "files": {names[0]: run_id, names[1]: run_id}}
+
+
+def test_a_file_belongs_to_the_run_that_made_it_last(tmp_path):
+  other = dict(RUN, data="d2")
+  manifest.add(str(tmp_path), ["a.json", "b.json"], RUN, {})
+  manifest.add(str(tmp_path), ["a.json"], other, {})
+  content = manifest.load(str(tmp_path))
+  assert content["files"] == {"a.json": manifest.run_id(other),
+                              "b.json": manifest.run_id(RUN)}
+  assert set(content["runs"]) == {manifest.run_id(RUN), manifest.run_id(other)}
+  # A run of which no file is left is forgotten.
+  manifest.add(str(tmp_path), ["b.json"], other, {})
+  assert list(manifest.load(str(tmp_path))["runs"]) == [manifest.run_id(other)]
+
+
+def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
+  writers = [subprocess.Popen(
+      [sys.executable, "-c", ADD_FILES, str(tmp_path), name],
+      cwd=str(repository)) for name in "ab"]
+  assert [writer.wait() for writer in writers] == [0, 0]
+  content = manifest.load(str(tmp_path))
+  assert len(content["files"]) == 80
+  for name in "ab":
+    for i in range(40):
+      assert content["files"]["%s%d.json" % (name, i)] == (
+          manifest.run_id({"data": name}))
+  assert len(content["runs"]) == 2
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"{", b"[]", b"null", b"{}", b'{"runs": {}}',
+    b'{"runs": 1, "files": {}}', b'{"runs": {}, "files": "ab"}',
+    b"\xff\xfe{}"])
+def test_refuses_what_is_no_manifest(tmp_path, content):
+  path = tmp_path / "manifest.json"
+  path.write_bytes(content)
+  with pytest.raises(ValueError) as caught:
+    manifest.load(str(tmp_path))
+  assert str(caught.value).startswith("%s is not a manifest" % path)
+  with pytest.raises(ValueError, match="is not a manifest"):
+    manifest.add(str(tmp_path), ["a.json"], RUN, {})
+  assert path.read_bytes() == content
+
+
+def test_is_json_for_people_to_read(tmp_path):
+  manifest.add(str(tmp_path), ["b.json", "a.json"], RUN, {})
+  text = (tmp_path / "manifest.json").read_text()
+  assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,232 @@
+"""optimization.py: the schedule, the update, and the published code's steps."""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import modeling
+import optimization
+import run_squad
+import squad_data
+import squad_features
+import tokenization
+
+
+def learning_rates(steps, num_warmup_steps):
+  with tf.Graph().as_default(), tf.Session() as session:
+    step = tf.placeholder(tf.int64, [])
+    rate = optimization.learning_rate_at(step, 0.3, 10, num_warmup_steps)
+    return [session.run(rate, {step: s}) for s in steps]
+
+
+def test_learning_rate_with_warmup():
+  assert learning_rates(range(12), 3) == pytest.approx(
+      [0.0, 0.1, 0.2, 0.21, 0.18, 0.15, 0.12, 0.09, 0.06, 0.03, 0.0, 0.0])
+
+
+def test_learning_rate_without_warmup():
+  assert learning_rates(range(12), 0) == pytest.approx(
+      [0.3, 0.27, 0.24, 0.21, 0.18, 0.15, 0.12, 0.09, 0.06, 0.03, 0.0, 0.0])
+
+
+def linear_loss(variables, gradients):
+  """A loss that has these gradients."""
+  return tf.add_n([tf.reduce_sum(gradient * variable)
+                   for variable, gradient in zip(variables, gradients)])
+
+
+def step_once(initial, gradient, learning_rate=0.5, num_warmup_steps=0):
+  """One step, of 10, for a variable: all values after it, by their names."""
+  with tf.Graph().as_default(), tf.Session() as session:
+    kernel = tf.get_variable("kernel", initializer=initial)
+    train_op = optimization.create_train_op(
+        linear_loss([kernel], [gradient]), learning_rate, 10, num_warmup_steps)
+    session.run(tf.global_variables_initializer())
+    session.run(train_op)
+    return session.run({v.op.name: v for v in tf.global_variables()})
+
+
+def test_one_step_by_hand():
+  after = step_once([1.0, -2.0], [0.3, -0.4])
+  assert sorted(after) == [
+      "global_step", "kernel", "kernel/adam_m", "kernel/adam_v"]
+  assert after["global_step"] == 1
+  assert after["kernel/adam_m"] == pytest.approx([0.03, -0.04])
+  assert after["kernel/adam_v"] == pytest.approx([0.00009, 0.00016])
+  # 0.03 / (sqrt(0.00009) + 1e-6) = 3.161944, and 3.162028 for the second; bias
+  # correction would make both 1. Then 0.01 times the variable, times 0.5.
+  assert after["kernel"] == pytest.approx([
+      1 - 0.5 * (3.161944 + 0.01), -2 - 0.5 * (-3.162028 - 0.02)], abs=1e-6)
+
+
+def test_gradients_are_clipped_to_norm_1():
+  assert step_once([1.0, 1.0], [3.0, -4.0])["kernel/adam_m"] == pytest.approx(
+      [0.06, -0.08])
+
+
+def test_the_first_step_of_a_warmup_changes_nothing():
+  after = step_once([1.0, -2.0], [0.3, -0.4], num_warmup_steps=3)
+  assert after["kernel"].tolist() == [1.0, -2.0]
+  assert after["kernel/adam_m"] == pytest.approx([0.03, -0.04])
+  assert after["global_step"] == 1
+
+
+def apply(rate, initial, gradient, steps=1):
+  """Steps of the optimizer alone, with one gradient for all of the variables.
+
+  Returns:
+    dict from a variable's name to its value, a float.
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    variables = [tf.get_variable(name, initializer=value)
+                 for name, value in initial.items()]
+    train_op = optimization.AdamWeightDecayOptimizer(rate).apply_gradients(
+        [(tf.constant(gradient), variable) for variable in variables])
+    session.run(tf.global_variables_initializer())
+    for _ in range(steps):
+      session.run(train_op)
+    return dict(zip(initial, session.run(variables)))
+
+
+def test_weight_decay_spares_layer_norm_and_bias():
+  names = ["layer_0/output/dense/kernel", "word_embeddings",
+           "layer_0/output/dense/bias", "output_bias",
+           "layer_0/output/LayerNorm/gamma", "layer_0/output/LayerNorm/beta"]
+  after = apply(0.5, {name: 2.0 for name in names}, gradient=0.0)
+  # 2 - 0.5 * 0.01 * 2
+  assert [after[name] for name in names] == pytest.approx(
+      [1.99, 1.99, 2.0, 2.0, 2.0, 2.0])
+
+
+def test_a_variable_without_gradient_stays():
+  with tf.Graph().as_default(), tf.Session() as session:
+    used, unused = [tf.get_variable(n, initializer=2.0) for n in ("a", "b")]
+    train_op = optimization.create_train_op(0.1 * used, 0.5, 10, 0)
+    session.run(tf.global_variables_initializer())
+    session.run(train_op)
+    assert session.run(used) < 1 and session.run(unused) == 2
+
+
+def test_moments_are_kept_between_steps():
+  # m = 0.1, 0.19; v = 0.001, 0.001999 for a gradient of 1.
+  after = apply(0.5, {"output_bias": 2.0}, gradient=1.0, steps=2)
+  assert after["output_bias"] == pytest.approx(
+      2 - 0.5 * 0.1 / 0.0316238 - 0.5 * 0.19 / 0.0447112, abs=1e-5)
+
+
+def test_gradients_of_a_row_that_is_looked_up_twice_add_up():
+  with tf.Graph().as_default(), tf.Session() as session:
+    table = tf.get_variable("table", initializer=[[1.0], [1.0], [1.0]])
+    loss = 0.25 * tf.reduce_sum(tf.gather(table, [0, 2, 0]))
+    train_op = optimization.create_train_op(loss, 0.5, 10, 0)
+    session.run(tf.global_variables_initializer())
+    session.run(train_op)
+    moments = session.run(tf.get_default_graph().get_tensor_by_name(
+        "table/adam_m:0"))
+  assert moments.ravel() == pytest.approx([0.05, 0.0, 0.025])
+
+
+# The variables of the golden runs tell which learning rate each step had: that
+# of the next step most of the time, now and then its own, as if the step
+# counter were read while it is counted up. Here a step always has its own. To
+# follow the golden runs, the counter is set ahead by one, but for the steps
+# listed.
+STEPS_WITH_THEIR_OWN_RATE = {
+    "optimizer.0": (2, 3), "optimizer.1": (0,), "optimizer.2": (),
+    "training": (1, 5)}
+
+
+class CountedSteps:
+  """Runs a train_op with the step counter of a golden run."""
+
+  def __init__(self, session, name, train_op):
+    global_step = tf.train.get_global_step()
+    self._run = session.run
+    self._own_rate = STEPS_WITH_THEIR_OWN_RATE[name]
+    self._counter = tf.placeholder(tf.int64, [])
+    self._set_counter = global_step.assign(self._counter)
+    self._global_step = global_step
+    self._train_op = train_op
+
+  def __call__(self, step, fetches=(), feed=None):
+    """Runs a step: values of `fetches` before it changes variables."""
+    counter = step if step in self._own_rate else step + 1
+    self._run(self._set_counter, {self._counter: counter})
+    values, _ = self._run([fetches, self._train_op], feed)
+    assert self._run(self._global_step) == counter + 1
+    return values
+
+
+@pytest.mark.parametrize("name", ["optimizer.0", "optimizer.1", "optimizer.2"])
+def test_published_optimizer(shared, name):
+  golden = np.load(str(shared / "golden" / (name + ".npz")))
+  names = [key[len("init:"):] for key in golden if key.startswith("init:")]
+  num_train_steps = int(golden["num_train_steps"])
+  with tf.Graph().as_default(), tf.Session() as session:
+    variables = [tf.get_variable(n, initializer=golden["init:" + n])
+                 for n in names]
+    gradients = [tf.placeholder(tf.float32, v.shape) for v in variables]
+    train_op = optimization.create_train_op(
+        linear_loss(variables, gradients), float(golden["learning_rate"]),
+        num_train_steps, int(golden["num_warmup_steps"]))
+    run_step = CountedSteps(session, name, train_op)
+    session.run(tf.global_variables_initializer())
+    for step in range(num_train_steps):
+      run_step(step, feed={placeholder: golden["grads:" + n][step]
+                           for placeholder, n in zip(gradients, names)})
+      for n, value in zip(names, session.run(variables)):
+        np.testing.assert_allclose(
+            value, golden["after:" + n][step], rtol=0, atol=2e-6)
+
+
+def training_features(shared):
+  """The one window of squad-train-one.json, padded to 384."""
+  examples, _ = squad_data.read_examples(
+      str(shared / "data/squad-train-one.json"), is_training=True)
+  tokenizer = tokenization.FullTokenizer(
+      tokenization.load_vocab(str(shared / "models/vocab/uncased.txt")), True)
+  window, = squad_features.make_windows(
+      examples, tokenizer, squad_features.WindowSizes(384, 128, 64),
+      is_training=True)
+  length = len(window.input_ids)
+  position = np.arange(384)
+  input_ids = np.zeros(384, np.int32)
+  input_ids[:length] = window.input_ids
+  is_second = (position >= window.question_length + 2) & (position < length)
+  features = {
+      "input_ids": input_ids, "input_mask": position < length,
+      "segment_ids": is_second, "start_position": window.start_position,
+      "end_position": window.end_position}
+  return {key: tf.constant(np.array([value], np.int32))
+          for key, value in features.items()}
+
+
+def test_published_training(shared):
+  golden = np.load(str(shared / "golden/training.npz"))
+  folder = shared / "models/tiny-random"
+  config = modeling.BertConfig.from_json_file(str(folder / "bert_config.json"))
+  config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+  with tf.Graph().as_default() as graph, tf.Session() as session:
+    features = training_features(shared)
+    model = modeling.BertModel(
+        config, True, features["input_ids"], features["input_mask"],
+        features["segment_ids"])
+    loss = run_squad.span_loss(
+        features, modeling.span_logits(config, model.sequence_outputs[0]))
+    names = [v.op.name for v in tf.trainable_variables()]
+    train_op = optimization.create_train_op(
+        loss, float(golden["learning_rate"]), int(golden["num_train_steps"]),
+        int(golden["num_warmup_steps"]))
+    tf.train.init_from_checkpoint(
+        str(folder / "bert_model.ckpt"), dict(zip(names, names)))
+    run_step = CountedSteps(session, "training", train_op)
+    session.run(tf.global_variables_initializer())
+    losses = [run_step(step, loss) for step in range(30)]
+    final = {key: session.run(graph.get_tensor_by_name(
+        key[len("final:"):] + ":0"))
+             for key in golden if key.startswith("final:")}
+  # From 8.2 down to 2e-5, where a float32 step, 6e-8, is 0.3 % of the loss.
+  np.testing.assert_allclose(losses, golden["loss"], rtol=1e-3, atol=1e-6)
+  assert len(final) == 4
+  for key, value in final.items():
+    np.testing.assert_allclose(value, golden[key], rtol=0, atol=2e-6)

@@ -1,0 +1,112 @@
+"""squad_predictions.write_files: BERT's files, each whole or not at all."""
+
+import json
+import os
+import resource
+
+import pytest
+
+import squad_data
+import squad_predictions
+from attention_zones import BASELINE
+from attention_zones import Decode
+from squad_predictions import Answer
+from sweep_journal import Journal
+
+MASKED = Decode(layers=(0,), zones=("q2",), suffix="_layer0_q2")
+
+NBEST = [{"text": "caf\u00e9", "probability": 0.75, "start_logit": 1.5,
+          "end_logit": -2.0}]
+
+
+@pytest.fixture
+def folder(tmp_path):
+  path = tmp_path / "output"
+  path.mkdir()
+  return path
+
+
+@pytest.fixture
+def journal(tmp_path):
+  """Answers to questions 1 and 0, in this order; 2 has none."""
+  journal = Journal(str(tmp_path / "journal.jsonl"), "key")
+  journal.append(1, [Answer("caf\u00e9", 0.25, NBEST), Answer("", 2.0, None)])
+  journal.append(
+      0, [Answer("Ann \"A\"", -0.5, NBEST), Answer("Bob", 1.5, None)])
+  return journal
+
+
+def write(folder, journal, with_nbest=(True, False), with_null_odds=False):
+  paragraph = squad_data.Paragraph("", [], [])
+  examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
+              for name in ("q9", "q1", "q5")]
+  squad_predictions.write_files(
+      str(folder), examples, journal, [BASELINE, MASKED], list(with_nbest),
+      with_null_odds)
+
+
+def test_bytes_of_the_files(folder, journal):
+  write(folder, journal)
+  assert sorted(os.listdir(str(folder))) == [
+      "nbest_predictions.json", "predictions.json",
+      "predictions_layer0_q2.json"]
+  # In the order of the data set. A passage without a word has no window, and no
+  # entry in the journal.
+  assert (folder / "predictions.json").read_bytes() == (
+      b'{\n    "q9": "Ann \\"A\\"",\n    "q1": "caf\\u00e9",\n    '
+      b'"q5": ""\n}\n')
+  assert (folder / "predictions_layer0_q2.json").read_bytes() == (
+      b'{\n    "q9": "Bob",\n    "q1": "",\n    "q5": ""\n}\n')
+  text = (folder / "nbest_predictions.json").read_text()
+  assert text.startswith(
+      '{\n    "q9": [\n        {\n            "text": "caf\\u00e9",\n'
+      '            "probability": 0.75,\n            "start_logit": 1.5,\n'
+      '            "end_logit": -2.0\n        }\n    ],\n    "q1": [\n')
+  assert text.endswith('    ],\n    "q5": []\n}\n')
+
+
+def test_null_odds_of_squad_2(folder, journal):
+  write(folder, journal, with_nbest=(False, False), with_null_odds=True)
+  assert sorted(os.listdir(str(folder))) == [
+      "null_odds.json", "null_odds_layer0_q2.json", "predictions.json",
+      "predictions_layer0_q2.json"]
+  assert (folder / "null_odds.json").read_text() == (
+      '{\n    "q9": -0.5,\n    "q1": 0.25,\n    "q5": 0.0\n}\n')
+  assert json.loads((folder / "null_odds_layer0_q2.json").read_text()) == {
+      "q9": 1.5, "q1": 2.0, "q5": 0.0}
+
+
+def test_nbest_of_the_second_decode_only(folder, tmp_path):
+  journal = Journal(str(tmp_path / "other.jsonl"), "key")
+  for question in range(3):
+    journal.append(
+        question, [Answer("a", None, None), Answer("b", None, NBEST)])
+  write(folder, journal, with_nbest=(False, True))
+  assert sorted(os.listdir(str(folder))) == [
+      "nbest_predictions_layer0_q2.json", "predictions.json",
+      "predictions_layer0_q2.json"]
+  assert json.loads(
+      (folder / "nbest_predictions_layer0_q2.json").read_text()) == {
+          "q9": NBEST, "q1": NBEST, "q5": NBEST}
+
+
+def test_no_space_left_keeps_the_old_file(folder, tmp_path):
+  (folder / "predictions.json").write_text("old")
+  journal = Journal(str(tmp_path / "long.jsonl"), "key")
+  for question in range(3):
+    journal.append(question, [Answer("long " * 1000, None, None)] * 2)
+  # A limit on the size of files stops a write half-way, as a full disk does.
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (10000, limits[1]))
+  try:
+    with pytest.raises(OSError, match="predictions.json"):
+      write(folder, journal, with_nbest=(False, False))
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  assert os.listdir(str(folder)) == ["predictions.json"]
+  assert (folder / "predictions.json").read_text() == "old"
+
+
+def test_a_folder_that_is_not_there_is_named(folder, journal):
+  with pytest.raises(FileNotFoundError, match="absent/nbest_predictions.json"):
+    write(folder / "absent", journal)

@@ -1,0 +1,224 @@
+"""squad_data.py: SQuAD's JSON to validated examples."""
+
+import gzip
+import json
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+import squad_data
+
+#          0  1    2    3      4   5   6
+CONTEXT = "In 1895 (the year), Ann met Bob."
+
+
+def qa(name="q0", text="1895", offset=3, **others):
+  return dict({"id": name, "question": "When?",
+               "answers": [{"text": text, "answer_start": offset}]}, **others)
+
+
+def squad(*qas, context=CONTEXT):
+  return {"version": "1.1", "data": [
+      {"title": "t", "paragraphs": [{"context": context, "qas": list(qas)}]}]}
+
+
+@pytest.fixture
+def data_file(tmp_path):
+  """A function that writes JSON, or bytes, to a file and returns its path."""
+  def write(content):
+    path = tmp_path / "train.json"
+    if not isinstance(content, bytes):
+      content = json.dumps(content).encode("ascii")
+    path.write_bytes(content)
+    return str(path)
+  return write
+
+
+@pytest.mark.parametrize("context, words, starts", [
+    ("Ann met  Bob.", ["Ann", "met", "Bob."], [0, 4, 9]),
+    ("a\u00a0b c\u202fd\te\r\nf", ["a\u00a0b", "c", "d", "e", "f"],
+     [0, 4, 6, 8, 11]),
+    # Of white space that is not ASCII only U+202F separates words.
+    (" a\u3000b\u2003c\u2028d\x0be ", ["a\u3000b\u2003c\u2028d\x0be"], [1]),
+    ("", [], []),
+    (" \n", [], []),
+])
+def test_words(data_file, context, words, starts):
+  path = data_file(squad(qa(), context=context))
+  examples, _ = squad_data.read_examples(path, False)
+  assert examples[0].paragraph == (context, words, starts)
+
+
+def test_reads_questions_in_their_order(data_file):
+  second = {"paragraphs": [{"context": "x", "qas": [qa("q9")]},
+                           {"context": "y", "qas": [qa("q3")]}]}
+  content = squad(qa("q2"), qa("q1", question="Who?"))
+  content["data"].append(second)
+  examples, dropped = squad_data.read_examples(data_file(content), False)
+  assert dropped == []
+  assert [(e.qas_id, e.question, e.paragraph.context) for e in examples] == [
+      ("q2", "When?", CONTEXT), ("q1", "Who?", CONTEXT), ("q9", "When?", "x"),
+      ("q3", "When?", "y")]
+  # One object, so that its tokens are found once.
+  assert examples[0].paragraph is examples[1].paragraph
+
+
+def test_prediction_does_not_look_at_answers(data_file):
+  for answers in ({}, {"answers": []}, {"answers": 5}):
+    question = dict({"id": "q0", "question": "When?"}, **answers)
+    examples, _ = squad_data.read_examples(data_file(squad(question)), False)
+    assert examples[0][3:] == (-1, -1, "", False)
+
+
+@pytest.mark.parametrize("text, offset, start, end", [
+    ("In", 0, 0, 0),
+    ("1895", 3, 1, 1),
+    # A part of a word is answered by that word.
+    ("the year", 9, 2, 3),
+    ("ear), A", 14, 3, 4),
+    ("Bob", 28, 6, 6),
+    ("Bob.", 28, 6, 6),
+    (CONTEXT, 0, 0, 6),
+    # The space before a word belongs to the word before that.
+    (" Ann", 19, 3, 4),
+    ("1895 ", 3, 1, 1),
+    # An offset that is wrong within its word still finds it.
+    ("895", 3, 1, 1),
+])
+def test_answers_to_words(data_file, text, offset, start, end):
+  path = data_file(squad(qa(text=text, offset=offset)))
+  examples, dropped = squad_data.read_examples(path, True)
+  assert dropped == []
+  assert examples[0][3:] == (start, end, text, False)
+
+
+@pytest.mark.parametrize("text", ["b \n c", "b\t\u202f\nc"])
+def test_white_space_within_an_answer_may_differ(data_file, text):
+  path = data_file(squad(qa(text=text, offset=2), context="a b \n c d"))
+  examples, dropped = squad_data.read_examples(path, True)
+  assert dropped == []
+  assert examples[0][3:] == (1, 2, text, False)
+
+
+@pytest.mark.parametrize("text, offset", [
+    ("1895", 8), ("1896", 3), ("", 3), ("1895", -1), ("Bob.", 29),
+    ("1895", 10 ** 12), ("ann", 20)])
+def test_drops_an_answer_that_does_not_stand_there(data_file, text, offset):
+  path = data_file(squad(qa("good"), qa("bad", text, offset), qa("fine")))
+  examples, dropped = squad_data.read_examples(path, True)
+  assert [example.qas_id for example in examples] == ["good", "fine"]
+  assert dropped == ["bad"]
+
+
+def test_drops_an_answer_in_space_before_the_first_word(data_file):
+  path = data_file(squad(qa("good", "a", 2), qa("bad", " ", 0), context="  a"))
+  assert squad_data.read_examples(path, True)[1] == ["bad"]
+
+
+def test_questions_without_an_answer(data_file):
+  impossible = {"id": "q1", "question": "Why?", "answers": [],
+                "is_impossible": True}
+  path = data_file(squad(qa("q0", is_impossible=False), impossible, qa("q2")))
+  examples, dropped = squad_data.read_examples(
+      path, True, version_2_with_negative=True)
+  assert dropped == []
+  assert [example[3:] for example in examples] == [
+      (1, 1, "1895", False), (-1, -1, "", True), (1, 1, "1895", False)]
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])
+def test_accepts_a_byte_order_mark(data_file, prefix):
+  path = data_file(prefix + json.dumps(
+      squad(qa(), context="1\u00e9\u20ac\U0001f600"),
+      ensure_ascii=False).encode("utf-8"))
+  examples, _ = squad_data.read_examples(path, False)
+  assert examples[0].paragraph.context == "1\u00e9\u20ac\U0001f600"
+
+
+def without(key):
+  return {name: value for name, value in qa("q1").items() if name != key}
+
+
+IN_PARAGRAPH = ": data[0].paragraphs[0]"
+
+REFUSED = [
+    (b"", "not JSON, or cut off"),
+    (json.dumps(squad(qa())).encode("ascii")[:-20], "not JSON, or cut off"),
+    (b"<!DOCTYPE html><html></html>", "not JSON, or cut off"),
+    (gzip.compress(b"{}"), "not a text file in UTF-8"),
+    (b'{"data": [], "data": []}',
+     'more than once in one object: 1 key ("data"); keep one'),
+    (b"[" * 100000, "nested too deeply"),
+    ([], " is an array; should be an object with 'data'"),
+    ({}, " has no 'data', which should be an array"),
+    ({"data": {}}, ": 'data' is an object; should be an array"),
+    ({"data": []}, " holds no question"),
+    ({"data": ["x"]},
+     ': data[0] is "x"; should be an object with \'paragraphs\''),
+    ({"data": [{"paragraphs": None}]},
+     ": data[0]: 'paragraphs' is null; should be an array"),
+    (squad(qa(), context=5),
+     IN_PARAGRAPH + ": 'context' is 5; should be a string"),
+    ({"data": [{"paragraphs": [{"context": ""}]}]},
+     IN_PARAGRAPH + " has no 'qas', which should be an array"),
+    (squad(qa(), without("id")),
+     IN_PARAGRAPH + ".qas[1] has no 'id', which should be a string"),
+    (squad(qa(), without("question")),
+     IN_PARAGRAPH + ".qas[1] has no 'question', which should be a string"),
+    (squad(qa(), without("answers")),
+     IN_PARAGRAPH + ".qas[1] has no 'answers', which should be an array"),
+    (squad(qa(), 7),
+     IN_PARAGRAPH + ".qas[1] is 7; should be an object with 'id'"),
+    (squad(qa(7)), IN_PARAGRAPH + ".qas[0]: 'id' is 7; should be a string"),
+    (squad(qa(), qa("q1", answers=[])),
+     IN_PARAGRAPH + ".qas[1] has 0 answers; a question to train on should have "
+     "1, or be marked is_impossible and read with --version_2_with_negative"),
+    (squad(qa(answers=qa()["answers"] * 2)),
+     IN_PARAGRAPH + ".qas[0] has 2 answers"),
+    (squad(qa(answers=["1895"])),
+     IN_PARAGRAPH + ".qas[0].answers[0] is \"1895\"; should be an object with "
+     "'text'"),
+    (squad(qa(text=None)),
+     IN_PARAGRAPH + ".qas[0].answers[0]: 'text' is null; should be a string"),
+    (squad(qa(offset="3")),
+     IN_PARAGRAPH + ".qas[0].answers[0]: 'answer_start' is \"3\"; should be a "
+     "whole number"),
+    (squad(qa(offset=True)),
+     IN_PARAGRAPH + ".qas[0].answers[0]: 'answer_start' is true; should be a "
+     "whole number"),
+    (squad(qa("a"), qa("b"), qa("b"), qa("a"), qa("c")),
+     ': used more than once: 2 ids ("a", "b"); ids must differ'),
+    (squad(qa(text="1896")),
+     " holds no question whose answer stands in its passage"),
+]
+
+
+@pytest.mark.parametrize("content, message", REFUSED)
+def test_refuses(data_file, content, message):
+  path = data_file(content)
+  with pytest.raises(ValueError) as caught:
+    squad_data.read_examples(path, True)
+  assert str(caught.value).startswith(path)
+  assert message in str(caught.value)
+  assert "\n" not in str(caught.value)
+
+
+def test_refuses_a_negative_question_without_the_flag(data_file):
+  impossible = qa(answers=[], is_impossible=True)
+  with pytest.raises(ValueError, match="--version_2_with_negative"):
+    squad_data.read_examples(data_file(squad(impossible)), True)
+
+
+def test_an_absent_file_is_named(tmp_path):
+  path = str(tmp_path / "absent.json")
+  with pytest.raises(tf.errors.NotFoundError, match="absent.json"):
+    squad_data.read_examples(path, False)
+
+
+@pytest.mark.parametrize("name, is_training, count", [
+    ("xquad.en.120", False, 124), ("xquad.en", False, 1190),
+    ("squad-train-head", True, 3807)])
+def test_real_text(shared, name, is_training, count):
+  path = str(shared / "data" / (name + ".json"))
+  examples, dropped = squad_data.read_examples(path, is_training)
+  assert (len(examples), len(dropped)) == (count, 0)

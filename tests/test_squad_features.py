@@ -1,0 +1,330 @@
+"""squad_features.py: windows of token ids, their file, and batches of it."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import squad_data
+import squad_features
+import tokenization
+from squad_features import WindowSizes
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "?", "a", "b", "c", "d",
+          "##d", "(", ")", "e", "f", "g", "h"]
+TOKENIZER = tokenization.FullTokenizer(
+    {piece: index for index, piece in enumerate(PIECES)})
+CLS, SEP = 2, 3
+WHO, QUESTION_MARK, A, B, C, D = 4, 5, 6, 7, 8, 9
+
+
+def example(context, question="who", answer="", words=(-1, -1),
+            is_impossible=False):
+  paragraph = squad_data.Paragraph(context, context.split(), [])
+  return squad_data.Example("q", question, paragraph, words[0], words[1],
+                            answer, is_impossible)
+
+
+def windows_of(examples, sizes, is_training=False):
+  return list(squad_features.make_windows(
+      examples, TOKENIZER, sizes, is_training))
+
+
+@pytest.mark.parametrize("arguments, spans", [
+    ((10, 6, 3), [(0, 6), (3, 6), (6, 4)]),
+    ((6, 6, 3), [(0, 6)]),
+    ((7, 6, 3), [(0, 6), (3, 4)]),
+    ((1, 6, 3), [(0, 1)]),
+    ((0, 6, 3), []),
+    ((6, 3, 3), [(0, 3), (3, 3)]),
+    # A stride beyond the window skips no token.
+    ((10, 3, 5), [(0, 3), (3, 3), (6, 3), (9, 1)]),
+])
+def test_window_spans(arguments, spans):
+  assert squad_features.window_spans(*arguments) == spans
+
+
+def test_max_context_window():
+  spans = [(0, 6), (3, 6), (6, 4)]
+  # Token 4 has a context of 1 in windows 0 and 1, which are as long: the first.
+  # Token 7 has a context of 1 in windows 1 and 2: the longer.
+  assert [squad_features.max_context_window(spans, token)
+          for token in range(10)] == [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]
+
+
+def test_ids_of_windows():
+  # 10 tokens a window: [CLS] who ? [SEP], 5 of the passage, [SEP].
+  made = windows_of([example("a b c dd d c b a", "Who?"), example("a")],
+                    WindowSizes(10, 3, 4))
+  passage = [A, B, C, D, 10, D, C, B, A]
+  assert [window.input_ids for window in made] == [
+      [CLS, WHO, QUESTION_MARK, SEP] + passage[0:5] + [SEP],
+      [CLS, WHO, QUESTION_MARK, SEP] + passage[3:8] + [SEP],
+      [CLS, WHO, QUESTION_MARK, SEP] + passage[6:9] + [SEP],
+      [CLS, WHO, SEP, A, SEP]]
+  assert [tuple(window)[:6] for window in made] == [
+      (1000000000, 0, 3, 0, 5, 2), (1000000001, 0, 3, 3, 5, 2),
+      (1000000002, 0, 3, 6, 3, 2), (1000000003, 1, 1, 0, 1, 1)]
+  assert {(w.start_position, w.end_position) for w in made} == {(-1, -1)}
+
+
+def test_a_long_question_is_cut():
+  window, = windows_of([example("a", "who who a b c")], WindowSizes(10, 3, 3))
+  assert window.input_ids == [CLS, WHO, WHO, A, SEP, A, SEP]
+  assert window.question_length == 3
+
+
+def test_empty_question_and_empty_passage():
+  window, = windows_of([example("a b", ""), example("")], WindowSizes(10, 3, 3))
+  assert window.input_ids == [CLS, SEP, A, B, SEP]
+
+
+def test_answer_positions():
+  sizes = WindowSizes(9, 3, 1)  # [CLS] who [SEP], 5 of the passage, [SEP]
+  words = "a b c d e f g h"
+  made = windows_of([example(words, answer="e f", words=(4, 5)),
+                     example(words, answer="c d e", words=(2, 4)),
+                     example(words, is_impossible=True)], sizes, True)
+  # Windows are a b c d e, and d e f g h; the answer must be within, whole.
+  assert [(w.start_position, w.end_position) for w in made] == [
+      (0, 0), (4, 5), (5, 7), (0, 0), (0, 0), (0, 0)]
+
+
+def test_an_answer_within_a_word():
+  # The pieces "a" within "(a)", the last word; then what no pieces match, so
+  # that its words are taken whole.
+  made = windows_of([example("c (a)", answer="a", words=(1, 1)),
+                     example("c (a) b", answer="x", words=(1, 1))],
+                    WindowSizes(12, 3, 1), True)
+  assert [(w.start_position, w.end_position) for w in made] == [(5, 5), (4, 6)]
+
+
+GOLDEN = [
+    ("xquad.120.384", "xquad.en.120", False, None, (384, 128, 64)),
+    ("xquad.120.96", "xquad.en.120", False, None, (96, 32, 16)),
+    ("train-head.384", "squad-train-head", True, 400, (384, 128, 64)),
+    ("train-head.128", "squad-train-head", True, 250, (128, 48, 24))]
+
+
+@pytest.fixture(scope="module")
+def uncased(shared):
+  return tokenization.FullTokenizer(
+      tokenization.load_vocab(str(shared / "models" / "vocab" / "uncased.txt")))
+
+
+@pytest.mark.parametrize("name, data, is_training, count, sizes", GOLDEN)
+def test_agrees_with_the_published_features(
+    shared, uncased, tmp_path, name, data, is_training, count, sizes):
+  golden = np.load(str(shared / "golden" / "features" / (name + ".npz")))
+  examples, _ = squad_data.read_examples(
+      str(shared / "data" / (data + ".json")), is_training)
+  examples, sizes = examples[:count], WindowSizes(*sizes)
+  path = squad_features.cached_windows(
+      examples, uncased, sizes, is_training, str(tmp_path), "key")
+  # As the model gets them, in one batch padded to max_seq_length.
+  batch, = batches_of(squad_features.input_fn_builder(
+      path, sizes.max_seq_length, False, 1), 10000)
+  for ours, theirs in (
+      ("unique_id", "unique_ids"), ("example_index", "example_index"),
+      ("input_ids", "input_ids"), ("input_mask", "input_mask"),
+      ("segment_ids", "segment_ids")):
+    np.testing.assert_array_equal(batch[ours], golden[theirs], ours)
+  if is_training:
+    np.testing.assert_array_equal(
+        batch["start_position"], golden["start_positions"])
+    np.testing.assert_array_equal(
+        batch["end_position"], golden["end_positions"])
+  check_token_maps(examples, uncased, batch, golden)
+
+
+def check_token_maps(examples, tokenizer, batch, golden):
+  """Compares the max-context mark and the word of each passage token."""
+  is_max_context = json.loads(str(golden["token_is_max_context"]))
+  word_of = json.loads(str(golden["token_to_orig_map"]))
+  passages = {}
+  spans = [[] for _ in examples]
+  for row, index in enumerate(batch["example_index"]):
+    spans[index].append(
+        (batch["first_token"][row], batch["passage_length"][row]))
+  for row, index in enumerate(batch["example_index"]):
+    paragraph = examples[index].paragraph
+    if id(paragraph) not in passages:
+      passages[id(paragraph)] = squad_features.TokenizedParagraph(
+          paragraph, tokenizer)
+    first, length = batch["first_token"][row], batch["passage_length"][row]
+    number = spans[index].index((first, length))
+    assert batch["num_windows"][row] == len(spans[index])
+    to_token = first - batch["question_length"][row] - 2
+    positions = [str(token - to_token)
+                 for token in range(first, first + length)]
+    assert word_of[row] == dict(zip(
+        positions, passages[id(paragraph)].word_of[first:first + length]))
+    assert is_max_context[row] == {
+        position: squad_features.max_context_window(
+            spans[index], int(position) + to_token) == number
+        for position in positions}
+
+
+def cache(folder, examples=None, sizes=(10, 3, 4), is_training=False, key="k"):
+  return squad_features.cached_windows(
+      examples or [example("a b c")], TOKENIZER, WindowSizes(*sizes),
+      is_training, str(folder), key)
+
+
+def test_cached_windows_are_made_once(tmp_path):
+  path = cache(tmp_path)
+  before = os.stat(path)
+  # The same name, though not what is in it, tells that the file is reused.
+  assert cache(tmp_path, [example("b b b b")]) == path
+  after = os.stat(path)
+  assert (after.st_ino, after.st_mtime_ns, after.st_size) == (
+      before.st_ino, before.st_mtime_ns, before.st_size)
+  assert os.listdir(str(tmp_path)) == [os.path.basename(path)]
+
+
+@pytest.mark.parametrize("change", [
+    {"sizes": (11, 3, 4)}, {"sizes": (10, 2, 4)}, {"sizes": (10, 3, 3)},
+    {"key": "other"}])
+def test_cached_windows_of_something_else_have_another_name(tmp_path, change):
+  assert cache(tmp_path, **change) != cache(tmp_path)
+  assert len(os.listdir(str(tmp_path))) == 2
+
+
+def test_windows_to_train_on_have_another_name(tmp_path):
+  examples = [example("a b c", answer="b", words=(1, 1))]
+  assert cache(tmp_path, examples, is_training=True) != cache(
+      tmp_path, examples, is_training=False)
+
+
+def test_cached_windows_leave_nothing_when_they_fail(tmp_path):
+  with pytest.raises(AttributeError):
+    cache(tmp_path, [example("a b c"), example("a b c", question=None)])
+  assert os.listdir(str(tmp_path)) == []
+  # Nor does a failed attempt stand in the way of the next.
+  assert os.path.exists(cache(tmp_path))
+
+
+def batches_of(input_fn, batch_size, count=None):
+  """Runs an input_fn: list of dict of arrays, of the first `count` batches."""
+  batches = []
+  with tf.Graph().as_default(), tf.Session() as session:
+    dataset = input_fn({"batch_size": batch_size})
+    batch = tf.data.make_one_shot_iterator(dataset).get_next()
+    try:
+      while count is None or len(batches) < count:
+        batches.append(session.run(batch))
+    except tf.errors.OutOfRangeError:
+      pass
+  return batches
+
+
+# Numbers of passage tokens; with [CLS] who [SEP] [SEP] a window has 4 more.
+PASSAGES = (1, 9, 4, 8, 2, 10, 5, 1, 3, 7)
+
+
+@pytest.fixture
+def windows_file(tmp_path):
+  """A file of ten windows, of lengths 5 to 14, one of each example."""
+  return cache(tmp_path, [example(" ".join("a" * length))
+                          for length in PASSAGES], sizes=(14, 3, 4))
+
+
+def predict_batches(path, batch_size, **options):
+  return batches_of(squad_features.input_fn_builder(
+      path, 14, is_training=False, seed=1, **options), batch_size)
+
+
+def test_batches_of_one_length(windows_file):
+  batches = predict_batches(windows_file, 4)
+  assert [batch["input_ids"].shape for batch in batches] == [
+      (4, 14), (4, 14), (2, 14)]
+  assert np.concatenate([b["example_index"] for b in batches]).tolist() == (
+      list(range(10)))
+  assert all(value.dtype == np.int32 for value in batches[0].values())
+  assert batches[0]["input_ids"][0].tolist() == (
+      [CLS, WHO, SEP, A, SEP] + [0] * 9)
+  assert batches[0]["input_mask"][:2].tolist() == [
+      [1] * 5 + [0] * 9, [1] * 13 + [0]]
+  # The question's segment is [CLS] who [SEP], the passage's has the last [SEP].
+  assert batches[0]["segment_ids"][:2].tolist() == [
+      [0] * 3 + [1] * 2 + [0] * 9, [0] * 3 + [1] * 10 + [0]]
+
+
+def test_padding_is_told_from_tokens_by_position(tmp_path):
+  # A passage's own "[SEP]" is three pieces like any other, here three [UNK],
+  # as the vocabulary has no "[", "sep" or "]".
+  path = cache(tmp_path, [example("a [SEP] b", question="who?")], (14, 3, 4))
+  batch, = predict_batches(path, 1)
+  assert batch["input_ids"][0].tolist() == [
+      CLS, WHO, QUESTION_MARK, SEP, A, 1, 1, 1, B, SEP, 0, 0, 0, 0]
+  assert batch["input_mask"][0].tolist() == [1] * 10 + [0] * 4
+  assert batch["segment_ids"][0].tolist() == [0] * 4 + [1] * 6 + [0] * 4
+
+
+@pytest.mark.parametrize("width, widths", [
+    # Never more than max_seq_length, though 14 is no multiple of these.
+    (4, {8, 12, 14}), (5, {5, 10, 14}), (16, {14}),
+    (7, {7, 14}), (1, {5, 6, 7, 8, 9, 11, 12, 13, 14})])
+def test_buckets(windows_file, width, widths):
+  batches = predict_batches(windows_file, 2, bucket_width=width)
+  seen = [index for batch in batches for index in batch["example_index"]]
+  assert sorted(seen) == list(range(10))
+  assert {batch["input_ids"].shape[1] for batch in batches} == widths
+  for batch in batches:
+    padded = batch["input_ids"].shape[1]
+    for row, index in enumerate(batch["example_index"]):
+      length = PASSAGES[index] + 4
+      # The smallest multiple that the window fits in.
+      assert padded == min(-(-length // width) * width, 14)
+      assert batch["input_ids"][row].tolist() == (
+          [CLS, WHO, SEP] + [A] * (length - 4) + [SEP]
+          + [0] * (padded - length))
+      assert batch["input_mask"][row].sum() == length
+
+
+@pytest.mark.parametrize("width", [None, 4])
+@pytest.mark.parametrize("finished", [
+    {0, 1, 2}, {9}, {0, 3, 9}, set(range(10))])
+def test_finished_batches_are_left_out(windows_file, width, finished):
+  every = predict_batches(windows_file, 2, bucket_width=width)
+  some = predict_batches(windows_file, 2, bucket_width=width, finished=finished)
+  wanted = [batch for batch in every
+            if not finished.issuperset(batch["example_index"].tolist())]
+  assert len(some) == len(wanted)
+  for ours, theirs in zip(some, wanted):
+    for name in theirs:
+      np.testing.assert_array_equal(ours[name], theirs[name], name)
+
+
+def training_order(path, seed, count, bucket_width):
+  """The examples of the first `count` steps of a training with batch 1."""
+  batches = batches_of(squad_features.input_fn_builder(
+      path, 14, is_training=True, seed=seed, bucket_width=bucket_width),
+                       1, count)
+  return [batch["example_index"].item() for batch in batches]
+
+
+@pytest.mark.parametrize("width", [None, 4])
+def test_the_training_stream_is_shuffled_by_its_seed(windows_file, width):
+  order = training_order(windows_file, 1, 30, width)
+  # Every example once an epoch, and each epoch in an order of its own.
+  epochs = [order[first:first + 10] for first in (0, 10, 20)]
+  assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+  assert len({tuple(epoch) for epoch in epochs + [range(10)]}) == 4
+  assert training_order(windows_file, 1, 30, width) == order
+  assert training_order(windows_file, 2, 30, width) != order
+
+
+def test_training_batches_are_full(windows_file):
+  input_fn = squad_features.input_fn_builder(
+      windows_file, 14, is_training=True, seed=1)
+  with tf.Graph().as_default():
+    shapes = tf.data.get_output_shapes(input_fn({"batch_size": 4}))
+  # A TPU needs to know the shape before it sees a batch.
+  assert shapes["input_ids"].as_list() == [4, 14]
+  batches = batches_of(input_fn, 4, count=5)
+  assert [batch["input_ids"].shape for batch in batches] == [(4, 14)] * 5
+  seen = np.concatenate([batch["example_index"] for batch in batches])
+  assert sorted(seen) == sorted(list(range(10)) * 2)

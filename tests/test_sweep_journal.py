@@ -1,0 +1,142 @@
+"""sweep_journal.py: the answers of a sweep survive its end."""
+
+import collections
+import json
+
+import pytest
+
+from squad_predictions import Answer
+from sweep_journal import Journal
+
+KEY = {"data": "d1", "decodes": ["", "_layer0_q2"]}
+
+NBEST = [collections.OrderedDict([
+    ("text", text), ("probability", probability), ("start_logit", 1.5),
+    ("end_logit", -0.1)]) for text, probability in (
+        ("caf\u00e9", 0.75), ("\u2028 \u6b63 \U0001f600 \"quoted\"\n", 0.25))]
+
+# Of two decodes, the first with an n-best list.
+ANSWERS = {
+    0: [Answer("caf\u00e9", None, NBEST), Answer("Ann", None, None)],
+    7: [Answer("\u2028 \u6b63 \U0001f600 \"quoted\"\n", -0.1, NBEST),
+        Answer("", 1e-17, None)],
+    3: [Answer("same", 2.5, []), Answer("same", -2.5, None)],
+}
+
+
+@pytest.fixture
+def path(tmp_path):
+  return tmp_path / "journal.jsonl"
+
+
+def fill(path, questions=(0, 7, 3)):
+  journal = Journal(str(path), KEY)
+  for question in questions:
+    journal.append(question, ANSWERS[question])
+  journal.close(remove=False)
+  return path.read_bytes()
+
+
+def check_answers(journal, questions):
+  assert set(journal.finished) == set(questions)
+  # Not the last line last, so that the next append is not there by chance.
+  for question in reversed(questions):
+    answers = ANSWERS[question]
+    record = journal.read(question)
+    assert record["text"] == [answer.text for answer in answers]
+    assert record["null_odds"] == [answer.null_odds for answer in answers]
+    assert record["nbest"] == [answers[0].nbest]
+
+
+def test_reads_back_what_was_appended(path):
+  journal = Journal(str(path), KEY)
+  assert journal.finished == {}
+  journal.append(0, ANSWERS[0])
+  check_answers(journal, [0])
+  # Reading does not change where the next line goes.
+  journal.append(7, ANSWERS[7])
+  check_answers(journal, [0, 7])
+  journal.append(3, ANSWERS[3])
+  check_answers(journal, [0, 7, 3])
+
+
+def test_keeps_the_order_of_keys_in_the_nbest_list(path):
+  fill(path)
+  entry = Journal(str(path), KEY).read(7)["nbest"][0][0]
+  assert list(entry) == ["text", "probability", "start_logit", "end_logit"]
+
+
+def test_a_line_is_on_disk_as_soon_as_it_is_appended(path):
+  journal = Journal(str(path), KEY)
+  journal.append(0, ANSWERS[0])
+  # What another process sees, while this one has the file open.
+  lines = path.read_bytes().splitlines()
+  assert len(lines) == 2
+  assert json.loads(lines[1].decode("ascii"))["question"] == 0
+
+
+def test_is_continued(path):
+  fill(path, [0, 7])
+  journal = Journal(str(path), KEY)
+  check_answers(journal, [0, 7])
+  journal.append(3, ANSWERS[3])
+  check_answers(journal, [0, 7, 3])
+  journal.close(remove=False)
+  check_answers(Journal(str(path), KEY), [0, 7, 3])
+
+
+def test_a_last_line_that_was_cut_off_at_any_byte_is_dropped(path):
+  whole = fill(path)
+  two_lines = len(whole) - len(whole.splitlines(True)[-1])
+  for length in range(two_lines, len(whole)):
+    path.write_bytes(whole[:length])
+    journal = Journal(str(path), KEY)
+    check_answers(journal, [0, 7])
+    journal.append(3, ANSWERS[3])
+    check_answers(journal, [0, 7, 3])
+    journal.close(remove=False)
+    assert path.read_bytes() == whole
+
+
+def test_a_header_that_was_cut_off_at_any_byte_starts_anew(path):
+  whole = fill(path)
+  header = len(whole.splitlines(True)[0])
+  for length in range(header):
+    path.write_bytes(whole[:length])
+    journal = Journal(str(path), KEY)
+    check_answers(journal, [])
+    journal.close(remove=False)
+    assert fill(path) == whole
+
+
+@pytest.mark.parametrize("key", [
+    dict(KEY, data="d2"), dict(KEY, decodes=[""]), {}])
+def test_another_key_starts_anew(path, key):
+  fill(path)
+  journal = Journal(str(path), key)
+  assert journal.finished == {}
+  journal.append(3, ANSWERS[3])
+  check_answers(journal, [3])
+  journal.close(remove=False)
+  check_answers(Journal(str(path), key), [3])
+
+
+def test_a_long_journal_of_another_key_leaves_nothing(path):
+  # Longer than what a file object reads ahead.
+  journal = Journal(str(path), {})
+  for question in range(500):
+    journal.append(question, ANSWERS[0])
+  journal.close(remove=False)
+  assert fill(path) == fill(path.parent / "new.jsonl")
+
+
+def test_close_removes_it_when_asked(path):
+  fill(path)
+  Journal(str(path), KEY).close(remove=True)
+  assert not path.exists()
+
+
+def test_a_folder_in_its_place_is_named(path):
+  path.mkdir()
+  with pytest.raises(OSError, match="journal.jsonl"):
+    Journal(str(path), KEY)

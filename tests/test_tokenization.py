@@ -1,0 +1,155 @@
+"""tokenization.py: exact pieces, and what is refused as a vocabulary."""
+
+import json
+
+import pytest
+
+import tokenization
+
+VOCAB = {token: index for index, token in enumerate(
+    ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "un", "##a", "##aff", "##able",
+     ","])}
+
+SPECIAL = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n"
+
+
+@pytest.mark.parametrize("text, pieces", [
+    ("", []),
+    (" \t\r\n\u00a0\u2003 ", []),
+    ("unaffable", ["un", "##aff", "##able"]),
+    ("The UN,the", ["the", "un", ",", "the"]),
+    # The longest piece is taken, and nothing is taken back: after "##a" no
+    # piece starts with "f", so that the whole word is unknown.
+    ("unaa unaaff unaf", ["un", "##a", "##a", "un", "##a", "##aff", "[UNK]"]),
+    # A word's own pieces do not stand at the start of a word.
+    ("able", ["[UNK]"]),
+    # Only the token between punctuation marks is unknown, not its neighbours.
+    ("un,xx,un", ["un", ",", "[UNK]", ",", "un"]),
+    # Special tokens in the text are text.
+    ("[SEP]", ["[UNK]", "[UNK]", "[UNK]"]),
+    ("Th\u00e9, the\u0301", ["the", ",", "the"]),
+])
+def test_pieces(text, pieces):
+  tokenizer = tokenization.FullTokenizer(VOCAB)
+  assert tokenizer.tokenize(text) == pieces
+  # The second time the words are remembered.
+  assert tokenizer.tokenize(text + " " + text) == pieces + pieces
+
+
+def test_cased_tokenizer_keeps_case_and_accents():
+  tokenizer = tokenization.FullTokenizer(VOCAB, do_lower_case=False)
+  assert tokenizer.tokenize("the The th\u00e9") == ["the", "[UNK]", "[UNK]"]
+
+
+def test_ids():
+  tokenizer = tokenization.FullTokenizer(VOCAB)
+  assert tokenizer.convert_tokens_to_ids(
+      ["[CLS]", "un", "##aff", "##able", ",", "[UNK]"]) == [2, 5, 7, 8, 9, 1]
+
+
+@pytest.mark.parametrize("length, pieces", [
+    (200, ["un"] + ["##a"] * 198), (201, ["[UNK]"])])
+def test_a_word_of_more_than_200_characters_is_unknown(length, pieces):
+  tokenizer = tokenization.FullTokenizer(VOCAB)
+  word = "un" + "a" * (length - 2)
+  assert tokenizer.tokenize("the %s, the" % word) == (
+      ["the"] + pieces + [",", "the"])
+
+
+def test_only_so_many_words_are_remembered(monkeypatch):
+  monkeypatch.setattr(tokenization.FullTokenizer, "MAX_REMEMBERED_WORDS", 1)
+  tokenizer = tokenization.FullTokenizer(VOCAB)
+  for _ in range(2):
+    assert tokenizer.tokenize("the un unable") == ["the", "un", "un", "##able"]
+
+
+@pytest.mark.parametrize("text, tokens", [
+    ("Steve's co-op.", ["steve", "'", "s", "co", "-", "op", "."]),
+    # ASCII symbols count as punctuation, though not all are in Unicode.
+    ("a$b`c^d+e=f|g~h<i>j", list("a$b`c^d+e=f|g~h<i>j")),
+    ("\u201cyes\u201d\u2014no\u2026",
+     ["\u201c", "yes", "\u201d", "\u2014", "no", "\u2026"]),
+    # Symbols that are not ASCII do not: the euro sign, the degree sign.
+    ("5\u20ac 3\u00b0c", ["5\u20ac", "3\u00b0c"]),
+    # A character of a category that starts with "C" vanishes: NUL, a bell, a
+    # soft hyphen, a zero-width space, private use, not assigned; and U+FFFD.
+    ("a\x00b\x07c\u00add\u200be\ue000f\u0378g\ufffdh", ["abcdefgh"]),
+    ("a\tb\nc\rd\u00a0e\u202ff\u3000g", list("abcdefg")),
+    # U+0085 is a control character, though str.split takes it for space.
+    ("a\u0085b", ["ab"]),
+    # Of category Zl and Zp; str.split takes them for space.
+    ("a\u2028b\u2029c", ["a", "b", "c"]),
+    ("\u0130 \u00c5ngstr\u00f6m \u00df", ["i", "angstrom", "\u00df"]),
+    # CJK ideographs stand alone, of the first block and of a late one; Kana and
+    # Hangul do not. Hangul falls apart into its letters without accents.
+    ("x\u4e2d\u6587y\U0002f800\u30ab\u30bf",
+     ["x", "\u4e2d", "\u6587", "y", "\u4e3d", "\u30ab\u30bf"]),
+    ("\ud55c", ["\u1112\u1161\u11ab"]),
+])
+def test_basic_tokens_in_lower_case(text, tokens):
+  assert tokenization.BasicTokenizer(True).tokenize(text) == tokens
+
+
+def test_basic_tokens_as_they_are():
+  assert tokenization.BasicTokenizer(False).tokenize(
+      "\u00c9t\u00e9\u4e2dE\u0301, X\u0000Y") == [
+          "\u00c9t\u00e9", "\u4e2d", "E\u0301", ",", "XY"]
+
+
+def test_agrees_with_the_published_tokenizer(shared):
+  cases = json.loads(
+      (shared / "golden" / "tokenization.json").read_text(encoding="utf-8"))
+  assert len(cases) == 381
+  vocabs = {name: tokenization.load_vocab(
+      str(shared / "models" / "vocab" / (name + ".txt"))) for name in (
+          "uncased", "multilingual-cased", "chinese")}
+  assert {name: len(vocab) for name, vocab in vocabs.items()} == {
+      "uncased": 30522, "multilingual-cased": 119547, "chinese": 21128}
+  for case in cases:
+    tokenizer = tokenization.FullTokenizer(
+        vocabs[case["vocab"]], case["do_lower_case"])
+    assert tokenizer.tokenize(case["text"]) == case["tokens"], case["text"]
+
+
+@pytest.fixture
+def vocab_file(tmp_path):
+  """A function that writes bytes to a file and returns its path."""
+  def write(content):
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(content)
+    return str(path)
+  return write
+
+
+@pytest.mark.parametrize("content", [
+    SPECIAL + b"the\nun\n", SPECIAL + b"the\nun",
+    (SPECIAL + b"the\nun\n").replace(b"\n", b"\r\n")])
+def test_load_vocab(vocab_file, content):
+  assert list(tokenization.load_vocab(vocab_file(content)).items()) == [
+      ("[PAD]", 0), ("[UNK]", 1), ("[CLS]", 2), ("[SEP]", 3), ("the", 4),
+      ("un", 5)]
+
+
+def test_load_vocab_counts_line_feeds_only(vocab_file):
+  # U+2028 ends a line for str.splitlines; here it is an entry, which has an id.
+  vocab = tokenization.load_vocab(vocab_file(
+      SPECIAL + "\u2028\na\u2028b\ncaf\u00e9\n".encode("utf-8")))
+  assert len(vocab) == 7
+  assert vocab["a\u2028b"] == 5
+  assert vocab["caf\u00e9"] == 6
+
+
+@pytest.mark.parametrize("content, message", [
+    (SPECIAL + b"the\nun\nthe\n", "line 7 repeats 'the' of line 5"),
+    (b"[PAD]\n[UNK]\n[CLS]\n", "has no [SEP]; a vocab.txt of BERT has [PAD], "
+     "[UNK], [CLS], [SEP]"),
+    (b"", "has no [PAD]"),
+    (SPECIAL + b"caf\xe9\n", "is not UTF-8 text"),
+])
+def test_load_vocab_refuses(vocab_file, content, message):
+  path = vocab_file(content)
+  with pytest.raises(ValueError) as caught:
+    tokenization.load_vocab(path)
+  assert "--vocab_file=%s" % path in str(caught.value)
+  assert message in str(caught.value)
+  assert "\n" not in str(caught.value)
