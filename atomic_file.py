@@ -1,6 +1,7 @@
 """Writes a file whole or not at all."""
 
 import contextlib
+import errno
 import os
 import tempfile
 
@@ -26,10 +27,11 @@ def replacing(path):
       its `filename` is `path`, not the temporary name.
   """
   temporary = None
+  folder, name = os.path.split(os.path.abspath(path))
   try:
-    folder, name = os.path.split(os.path.abspath(path))
     if os.path.isdir(path):
-      raise IsADirectoryError(None, "is a folder, not a file to write")
+      raise IsADirectoryError(
+          errno.EISDIR, "is a folder, not a file to write", path)
     handle, temporary = tempfile.mkstemp(prefix=".%s." % name, dir=folder)
     os.close(handle)
     # mkstemp gives 0600; a result should be as readable as any other file.
@@ -43,7 +45,7 @@ def replacing(path):
   except BaseException as error:
     if temporary and os.path.exists(temporary):
       os.remove(temporary)
-    if isinstance(error, OSError) and (
-        temporary is None or error.filename in (None, temporary)):
+    if isinstance(error, OSError) and error.errno is not None and (
+        error.filename in (None, temporary, folder)):
       raise type(error)(error.errno, error.strerror, path) from error
     raise

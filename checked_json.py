@@ -56,12 +56,13 @@ def member(where, holder, key, kind):
     where: str, what messages call the object: file and JSON path.
     holder: the object, any value as the json module gives it.
     key: str.
-    kind: list, str or int, the type that the member must have.
+    kind: list, dict, str, int or bool, the type that the member must have.
 
   Raises:
     ValueError: `holder` is no object, lacks the key, or has another type there.
   """
-  names = {list: "an array", str: "a string", int: "a whole number"}
+  names = {list: "an array", dict: "an object", str: "a string",
+           int: "a whole number", bool: "true or false"}
   if not isinstance(holder, dict):
     raise ValueError("%s is %s; should be an object with %r" % (
         where, excerpt(holder), key))

@@ -12,6 +12,7 @@ import json
 import os
 
 import atomic_file
+import checked_json
 
 NAME = "manifest.json"
 
@@ -42,13 +43,14 @@ def load(folder):
   path = os.path.join(folder, NAME)
   if not os.path.exists(path):
     return {"runs": {}, "files": {}}
-  with open(path, encoding="utf-8") as f:
-    try:
-      content = json.load(f)
-      return {"runs": dict(content["runs"]), "files": dict(content["files"])}
-    except (ValueError, KeyError, TypeError) as error:
-      raise ValueError("%s is not a manifest (%s); remove it, and the sweep is "
-                       "made again" % (path, error))
+  try:
+    content = checked_json.load(path)
+    for name, run in checked_json.member(path, content, "files", dict).items():
+      checked_json.member("%s: \"files\"" % path, content["files"], name, str)
+      checked_json.member("%s: \"runs\"" % path, content.get("runs"), run, dict)
+  except ValueError as error:
+    raise ValueError("%s; without the file the sweep is made again" % error)
+  return content
 
 
 def add(folder, names, run, about):

@@ -29,7 +29,7 @@ from progress import Progress
 from progress import TrainingProgress
 
 # Windows are padded to a multiple of this many tokens, so that shapes repeat.
-_BUCKET_WIDTH = 16
+BUCKET_WIDTH = 8
 
 _MAX_DEFAULT_SWEEP_GB = 3
 
@@ -465,7 +465,7 @@ def bucket_width():
   if by_length is None:
     # A TPU compiles its program for one shape.
     by_length = not FLAGS.use_tpu
-  return _BUCKET_WIDTH if by_length else None
+  return BUCKET_WIDTH if by_length else None
 
 
 def run():

@@ -95,7 +95,8 @@ def _questions(path, content):
 
 def _with_answer(where, qa, example, version_2_with_negative):
   """Fills in the answer; None when it does not stand where the file says."""
-  if version_2_with_negative and qa.get("is_impossible", False):
+  if (version_2_with_negative and "is_impossible" in qa
+      and member(where, qa, "is_impossible", bool)):
     return example._replace(is_impossible=True)
   answers = member(where, qa, "answers", list)
   if len(answers) != 1:
@@ -107,7 +108,7 @@ def _with_answer(where, qa, example, version_2_with_negative):
   text = member(where, answers[0], "text", str)
   offset = member(where, answers[0], "answer_start", int)
   paragraph = example.paragraph
-  if not text or not 0 <= offset <= len(paragraph.context) - len(text):
+  if not text or offset > len(paragraph.context) - len(text):
     return None
   # White space belongs to the word before it.
   word_at = lambda offset: bisect.bisect_right(paragraph.starts, offset) - 1

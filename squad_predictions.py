@@ -213,8 +213,6 @@ def _rank(scores, windows, v, null, text_of):
       seen.add(text)
       yield _Ranked(text, float(window["start_logits"][v, start]),
                     float(window["end_logits"][v, end]))
-  if null is not None and "" not in seen:
-    yield null
 
 
 def _with_probabilities(ranked):

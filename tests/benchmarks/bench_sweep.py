@@ -1,0 +1,176 @@
+"""Times a sweep against single decodes, window for window.
+
+    python tests/benchmarks/bench_sweep.py --data_file=... --vocab_file=...
+
+Prints one table: seconds a window of (a) a sweep with length buckets, (b) one
+decode padded to max_seq_length, as the published code runs it, (c) one decode
+with buckets; the ratios; and the arithmetic rate of the sweep, the matrix
+products of its layers over its time, against tf.matmul of 2048 x 768 x 3072 in
+the same process. All four are timed in turns, so that a slow moment of the
+machine meets all of them; the medians of the turns' ratios are printed.
+"""
+
+import argparse
+import os
+import sys
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+
+import attention_zones  # pylint: disable=wrong-import-position
+import modeling  # pylint: disable=wrong-import-position
+import run_squad  # pylint: disable=wrong-import-position
+import squad_data  # pylint: disable=wrong-import-position
+import squad_features  # pylint: disable=wrong-import-position
+import tokenization  # pylint: disable=wrong-import-position
+
+
+def parse_arguments():
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--data_file", required=True, help="SQuAD JSON")
+  parser.add_argument("--vocab_file", required=True)
+  parser.add_argument("--bert_config_file", help="left out: BERT-base")
+  parser.add_argument("--mask_zone", default="q2,q2p,p2q,p2,all")
+  parser.add_argument("--max_seq_length", type=int, default=512)
+  parser.add_argument("--batch_size", type=int, default=1,
+                      help="windows in a step of the sweep")
+  parser.add_argument("--single_batch_size", type=int, default=8,
+                      help="windows in a step of a single decode")
+  parser.add_argument("--windows", type=int, default=16,
+                      help="spread evenly over the data's")
+  parser.add_argument("--turns", type=int, default=3)
+  return parser.parse_args()
+
+
+def read_windows(arguments):
+  """Returns the token ids and question lengths of the windows to time."""
+  examples, _ = squad_data.read_examples(arguments.data_file, False)
+  tokenizer = tokenization.FullTokenizer(
+      tokenization.load_vocab(arguments.vocab_file))
+  sizes = squad_features.WindowSizes(arguments.max_seq_length, 128, 64)
+  windows = list(squad_features.make_windows(examples, tokenizer, sizes, False))
+  windows.sort(key=lambda window: len(window.input_ids))
+  step = max(1, len(windows) // arguments.windows)
+  return windows[step // 2::step][:arguments.windows]
+
+
+def batches(windows, batch_size, width):
+  """Yields input_ids, input_mask and segment_ids, int32 [B, S] each."""
+  for i in range(0, len(windows), batch_size):
+    part = windows[i:i + batch_size]
+    longest = max(len(window.input_ids) for window in part)
+    length = -(-longest // width) * width
+    ids, mask, segments = np.zeros([3, len(part), length], np.int32)
+    for row, window in enumerate(part):
+      n = len(window.input_ids)
+      ids[row, :n] = window.input_ids
+      mask[row, :n] = 1
+      segments[row, window.question_length + 2:n] = 1
+    yield ids, mask, segments
+
+
+class Timed:
+  """One way to predict, ready to be timed."""
+
+  def __init__(self, config, decodes, batch_size, width, arguments):
+    self._shape = (batch_size, width)
+    self._inputs = [tf.placeholder(tf.int32, [None, None]) for _ in range(3)]
+    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+      model = modeling.BertModel(
+          config, False, *self._inputs, decodes=decodes,
+          full_length=arguments.max_seq_length,
+          max_forks=modeling.max_forks(batch_size))
+      logits = [modeling.span_logits(config, hidden)
+                for hidden in model.sequence_outputs]
+    self._fetch = tf.stack([tf.reduce_sum(x) for x in logits])
+
+  def seconds(self, session, windows):
+    """Seconds for all windows."""
+    start = time.time()
+    for batch in batches(windows, *self._shape):
+      session.run(self._fetch, dict(zip(self._inputs, batch)))
+    return time.time() - start
+
+
+def sweep_products(config, decodes, windows, width, full_length):
+  """Floating-point operations of the matrix products of a sweep.
+
+  Counted for each variant that goes through a layer, at the lengths it has
+  there: 24 S H^2 for projections and feed-forward, 4 F T H for attention.
+  """
+  layers, _ = attention_zones.plan_sweep(decodes, config.num_hidden_layers)
+  hidden, inner = config.hidden_size, config.intermediate_size
+  total = 0
+  for window in windows:
+    length = -(-len(window.input_ids) // width) * width
+    for step in (step for steps in layers for step in steps):
+      rows = full_length if step.full else length
+      keys = (full_length if step.zones[0] == (attention_zones.ALL,) else length)
+      total += len(step.parents) * (
+          4 * rows * hidden * hidden + 4 * keys * hidden * hidden
+          + 4 * rows * hidden * inner + 4 * rows * keys * hidden)
+  return total
+
+
+def matmul_rate(session, product):
+  """Operations a second of tf.matmul 2048 x 768 x 3072, median of 15."""
+  seconds = []
+  for _ in range(15):
+    start = time.time()
+    session.run(product)
+    seconds.append(time.time() - start)
+  return 2 * 2048 * 768 * 3072 / np.median(seconds)
+
+
+def main():
+  arguments = parse_arguments()
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  config = (modeling.BertConfig.from_json_file(arguments.bert_config_file)
+            if arguments.bert_config_file else modeling.BertConfig(30522))
+  decodes = [attention_zones.BASELINE] + attention_zones.parse_decodes(
+      "0-%d" % (config.num_hidden_layers - 1), arguments.mask_zone,
+      config.num_hidden_layers)
+  windows = read_windows(arguments)
+  width = run_squad.BUCKET_WIDTH
+  ways = {
+      "sweep": Timed(config, decodes, arguments.batch_size, width, arguments),
+      "padded": Timed(config, decodes[:1], arguments.single_batch_size,
+                      arguments.max_seq_length, arguments),
+      "bucket": Timed(config, decodes[:1], arguments.single_batch_size, width,
+                      arguments)}
+  left = tf.get_variable("left", [2048, 768])
+  product = tf.matmul(left, tf.get_variable("right", [768, 3072])).op
+  work = sweep_products(
+      config, decodes, windows, width, arguments.max_seq_length)
+  turns = []
+  with tf.Session() as session:
+    session.run(tf.global_variables_initializer())
+    for turn in range(arguments.turns + 1):
+      before = matmul_rate(session, product)
+      seconds = {name: way.seconds(session, windows) / len(windows)
+                 for name, way in ways.items()}
+      rate = (before + matmul_rate(session, product)) / 2
+      if turn:
+        # The first one warms up.
+        turns.append([
+            seconds["sweep"], seconds["padded"], seconds["bucket"],
+            len(decodes) * seconds["padded"] / seconds["sweep"],
+            len(decodes) * seconds["bucket"] / seconds["sweep"],
+            work / len(windows) / seconds["sweep"] / rate, rate / 1e9])
+  print("%d decodes, %d layers, width %d, %d windows of %.0f tokens on average" % (
+      len(decodes), config.num_hidden_layers, config.hidden_size, len(windows),
+      np.mean([len(window.input_ids) for window in windows])))
+  for name, value in zip((
+      "sweep, s a window", "one decode padded, s", "one decode in buckets, s",
+      "decodes x padded / sweep", "decodes x buckets / sweep",
+      "arithmetic rate of the sweep / tf.matmul", "tf.matmul, GFLOP/s"),
+                         np.median(turns, 0)):
+    print("| %-42s | %8.3f |" % (name, value))
+
+
+if __name__ == "__main__":
+  main()
