@@ -46,6 +46,6 @@ def replacing(path):
     if temporary and os.path.exists(temporary):
       os.remove(temporary)
     if isinstance(error, OSError) and error.errno is not None and (
-        error.filename in (None, temporary, folder)):
+        temporary is None or error.filename in (None, temporary)):
       raise type(error)(error.errno, error.strerror, path) from error
     raise

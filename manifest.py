@@ -45,11 +45,14 @@ def load(folder):
     return {"runs": {}, "files": {}}
   try:
     content = checked_json.load(path)
-    for name, run in checked_json.member(path, content, "files", dict).items():
-      checked_json.member("%s: \"files\"" % path, content["files"], name, str)
-      checked_json.member("%s: \"runs\"" % path, content.get("runs"), run, dict)
+    files = checked_json.member(path, content, "files", dict)
+    runs = checked_json.member(path, content, "runs", dict)
+    for name in files:
+      run = checked_json.member("%s: \"files\"" % path, files, name, str)
+      checked_json.member("%s: \"runs\"" % path, runs, run, dict)
   except ValueError as error:
-    raise ValueError("%s; without the file the sweep is made again" % error)
+    raise ValueError("%s is not a manifest (%s); without it the sweep is made "
+                     "again" % (path, error))
   return content
 
 

@@ -88,3 +88,11 @@ def test_is_json_for_people_to_read(tmp_path):
   manifest.add(str(tmp_path), ["b.json", "a.json"], RUN, {})
   text = (tmp_path / "manifest.json").read_text()
   assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+
+
+def test_refuses_files_that_have_no_run(tmp_path):
+  for content in ({"runs": {}, "files": {"a": ["x"]}},
+                  {"runs": {}, "files": {"a": "x"}}):
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="is not a manifest"):
+      manifest.add(str(tmp_path), ["c"], {}, {})
