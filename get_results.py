@@ -208,25 +208,30 @@ def collect(folders, results_path, data_file, metric, allow_holes):
   if len(folders) > 1:
     print("\nmean of %d folders; the sample standard deviation is in %s" % (
         len(folders), stem + ".std" + suffix))
-  print_next_step(results_path, metric, means.get(BASELINE))
+  print_next_step(results_path, metric, means)
 
 
-def print_next_step(results_path, metric, baseline):
-  """Prints the command that draws the table.
+def print_next_step(results_path, metric, scores):
+  """Prints what hurt most and the command that draws the table.
 
   Args:
     results_path: str.
-    metric: str, what the baseline's score is.
-    baseline: float, or None when predictions.json is not there.
+    metric: str, what the scores are.
+    scores: dict from cell to score, BASELINE among them when predictions.json is
+      there.
   """
-  if baseline is None:
-    print("\nno %s in the folder, so the baseline is not known" %
-          attention_zones.BASELINE_NAME)
+  worst = min((cell for cell in scores if cell != BASELINE), key=scores.get)
+  hurts = "hurts most: %s in layer %s, %s %.3f" % (
+      worst[1], results_table.layer_label(worst[0]), metric, scores[worst])
+  if BASELINE not in scores:
+    print("\n%s\nno %s in the folder, so the baseline is not known" % (
+        hurts, attention_zones.BASELINE_NAME))
     return
-  print("\nbaseline (%s): %s %.3f; next:\n"
+  baseline = scores[BASELINE]
+  print("\n%s (%+.3f)\nbaseline (%s): %s %.3f; next:\n"
         "  python visualize_att_zone.py %s %.3f squad.pdf" % (
-            attention_zones.BASELINE_NAME, metric, baseline,
-            shlex.quote(results_path), baseline))
+            hurts, scores[worst] - baseline, attention_zones.BASELINE_NAME, metric,
+            baseline, shlex.quote(results_path), baseline))
 
 
 def compare(path_a, path_b):
