@@ -23,7 +23,7 @@ run_squad() {
     --vocab_file="$sample/vocab.txt" \
     --bert_config_file="$sample/bert_config.json" \
     --do_lower_case=False \
-    --max_seq_length=64 --doc_stride=24 --max_query_length=16 \
+    --max_seq_length=40 --doc_stride=16 --max_query_length=16 \
     --predict_file="$sample/dev.json" \
     --output_dir="$model" \
     "$@"
@@ -34,7 +34,8 @@ say "1/5 a small data set: $sample"
 
 say "2/5 training a small BERT from random weights: $model"
 run_squad --do_train=True --train_file="$sample/train.json" \
-  --train_batch_size=32 --num_train_epochs=6 --learning_rate=1e-3
+  --train_batch_size=32 --num_train_epochs=12 --learning_rate=1e-3 \
+  --warmup_proportion=0.05 --save_checkpoints_steps=2000
 
 say "3/5 decoding with each zone of each layer masked"
 run_squad --do_predict=True --predict_batch_size=32 \

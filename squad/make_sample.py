@@ -1,0 +1,327 @@
+"""Writes a small English reading-comprehension set for the demo.
+
+    python squad/make_sample.py --output_dir=demo_output/sample
+
+makes train.json and dev.json (SQuAD v1.1 format), vocab.txt and
+bert_config.json (BERT's formats). A passage tells one fact of each of a few
+people:
+
+    Clara Benson lives in Oslo. Omar Berg bought a red lamp. Ida Costa lives in
+    Lima.
+
+At least two facts of a passage are of the same kind, so that only the question
+says which one is meant. There are four sorts of questions:
+
+    naming     What is the full name of Omar?   Omar Berg
+    telling    What do we learn about Lima?     Ida Costa lives in Lima
+    asking     Which town does Clara live in?   Oslo
+    searching  Which of them bought a lamp?     Omar Berg
+
+The answer to a naming or telling question contains a word of the question; half
+of all questions are such. They are what lets a small BERT learn from nothing.
+First it learns to find the same word in question and passage (naming), then what
+else is said in the same sentence (telling), and the other two sorts build on
+that. Without them it stays where it picks an answer of the right kind, but not
+the right one. Questions and sentences of nearly equal length help too, because
+position embeddings that start at random know nothing of distance.
+
+The files depend on nothing but the flags.
+"""
+
+import argparse
+import collections
+import json
+import os
+import random
+import re
+import sys
+
+# For atomic_file, which lies beside the scripts that a user runs.
+sys.path.insert(
+    0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import atomic_file  # pylint: disable=wrong-import-position
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+PUNCTUATION = (".", "?")
+
+# The fewer words there are to be told apart, the sooner that is learned.
+FIRST_NAMES = (
+    "Ada", "Anna", "Boris", "Carlos", "Chen", "Clara", "David", "Elena")
+# "|" is where the vocabulary splits a word into two word pieces.
+LAST_NAMES = (
+    "Abe", "Baros", "Benson", "Costa", "Eriks|son", "Keller", "Lind|qvist",
+    "Zhang")
+TOWNS = (
+    "Accra", "Athens", "Berlin", "Cairo", "Delhi", "Lima", "Madrid", "Osaka")
+JOBS = (
+    "baker", "carpenter", "dentist", "doctor", "farmer", "gardener", "lawyer",
+    "nurse")
+INSTRUMENTS = (
+    "banjo", "cello", "clarinet", "drums", "flute", "guitar", "harp", "oboe")
+COLOURS = (
+    "black", "blue", "brown", "green", "grey", "pink", "red", "white")
+THINGS = (
+    "basket", "bell", "boat", "chair", "clock", "coat", "desk", "hat")
+
+
+class Kind(collections.namedtuple(
+    "Kind", ["statement", "parts", "asking", "searching", "naming"])):
+  """One kind of fact.
+
+  Attributes:
+    statement: what a passage says after a person's full name.
+    parts: tuple of tuples of words; a {value} has one word of each, and its last
+      word, the {key}, tells the values of a passage apart.
+    asking: question by the person's {first} name, answered by the value.
+    searching: question by the key, answered by the person's full name.
+    naming: question by the key, answered by the value that contains it; None
+      where a value is one word.
+  """
+  __slots__ = ()
+
+
+KINDS = (
+    Kind("lives in {value}", (TOWNS,), "What is the home town of {first}?",
+         "Which of the people lives in {key}?", None),
+    Kind("is a {value}", (JOBS,), "What is the present job of {first}?",
+         "Which of the people is a {key}?", None),
+    Kind("plays the {value}", (INSTRUMENTS,),
+         "What is the favourite instrument of {first}?",
+         "Which of the people plays the {key}?", None),
+    Kind("bought a {value}", (COLOURS, THINGS),
+         "What is the latest purchase of {first}?",
+         "Which of the people bought a {key}?",
+         "Which of the things is a {key}?"),
+)
+NAMING_A_PERSON = (
+    "What is the full name of {first}?",
+    "Which of the people is called {last}?")
+TELLING = "What does the text say about {word}?"
+
+QUESTIONS_PER_PASSAGE = 4
+PEOPLE = 3
+KINDS_PER_PASSAGE = 2
+# Of so many passages the last is long.
+LONG_PASSAGE_EVERY = 20
+PEOPLE_OF_LONG = (6, 7)
+KINDS_PER_LONG = 3
+# How often the first two facts of a kind have the same value.
+REPEATED_VALUE = 0.3
+PASSAGES_PER_ARTICLE = 25
+
+
+def choose_facts(rng, num_people, num_kinds):
+  """Chooses the facts of a passage, one for each person.
+
+  Args:
+    rng: random.Random.
+    num_people: int, how many people the passage tells of.
+    num_kinds: int, how many kinds of facts there are; fewer than the people, so
+      that one kind at least comes twice.
+
+  Returns:
+    list of (Kind, value); a value is a tuple of words. The values of a kind have
+    different keys, but now and then the first two are the same, so that this
+    text occurs twice in the passage.
+  """
+  kinds = rng.sample(KINDS, num_kinds)
+  kind_of = [rng.choice(kinds) for _ in range(num_people)]
+  facts = [None] * num_people
+  for kind in kinds:
+    people = [p for p in range(num_people) if kind_of[p] is kind]
+    keys = rng.sample(kind.parts[-1], len(people))
+    values = [tuple(rng.choice(part) for part in kind.parts[:-1]) + (key,)
+              for key in keys]
+    if len(people) > 1 and rng.random() < REPEATED_VALUE:
+      values[1] = values[0]
+    for person, value in zip(people, values):
+      facts[person] = (kind, value)
+  return facts
+
+
+def make_passage(rng, num_people, num_kinds):
+  """Makes one passage and the questions that it answers.
+
+  Args:
+    rng: random.Random.
+    num_people: int, how many people the passage tells of, a sentence each.
+    num_kinds: int, how many kinds of facts there are, fewer than the people.
+
+  Returns:
+    (context, matching, others): str, and two lists of (question, answer text,
+    answer_start): the naming and telling questions, whose answers contain a word
+    of the question, and the asking and searching ones.
+  """
+  people = zip(rng.sample(FIRST_NAMES, num_people),
+               rng.sample(LAST_NAMES, num_people))
+  facts = choose_facts(rng, num_people, num_kinds)
+  context = ""
+  matching, others = [], []
+  for (first, last), (kind, value) in zip(people, facts):
+    context += " " if context else ""
+    text = written(*value)
+    sentence = kind.statement.format(value=text)
+    full_name = (written(first, last), len(context))
+    told = (full_name[0] + " " + sentence, len(context))
+    answer = (text, told[1] + len(told[0]) - len(text))
+    words = {"first": first, "last": written(last), "key": value[-1]}
+    matching += [(question.format(**words),) + full_name
+                 for question in NAMING_A_PERSON]
+    matching.append((TELLING.format(word=first),) + told)
+    others.append((kind.asking.format(**words),) + answer)
+    if facts.count((kind, value)) == 1:
+      matching.append((TELLING.format(word=words["key"]),) + told)
+      others.append((kind.searching.format(**words),) + full_name)
+      if kind.naming:
+        matching.append((kind.naming.format(**words),) + answer)
+    context += told[0] + "."
+  return context, matching, others
+
+
+def written(*words):
+  """Joins words of the tables above as a text has them."""
+  return " ".join(words).replace("|", "")
+
+
+def make_dataset(rng, name, num_questions, used_contexts):
+  """Makes one file of questions.
+
+  Args:
+    rng: random.Random.
+    name: str, what titles and ids begin with.
+    num_questions: int.
+    used_contexts: set of str, passages that must not come again; the new ones
+      are added.
+
+  Returns:
+    dict, as SQuAD v1.1 has it.
+  """
+  paragraphs = []
+  made = 0
+  while made < num_questions:
+    is_long = len(paragraphs) % LONG_PASSAGE_EVERY == LONG_PASSAGE_EVERY - 1
+    if is_long:
+      passage = make_passage(rng, rng.randint(*PEOPLE_OF_LONG), KINDS_PER_LONG)
+    else:
+      passage = make_passage(rng, PEOPLE, KINDS_PER_PASSAGE)
+    context, matching, others = passage
+    if context in used_contexts:
+      continue
+    used_contexts.add(context)
+    half = QUESTIONS_PER_PASSAGE // 2
+    asked = rng.sample(matching, half) + rng.sample(others, half)
+    rng.shuffle(asked)
+    qas = []
+    for question, text, start in asked[:num_questions - made]:
+      made += 1
+      qas.append({
+          "id": "%s-%d" % (name, made),
+          "question": question,
+          "answers": [{"text": text, "answer_start": start}]})
+    paragraphs.append({"context": context, "qas": qas})
+  starts = range(0, len(paragraphs), PASSAGES_PER_ARTICLE)
+  return {"version": "1.1", "data": [
+      {"title": "%s people %d" % (name, 1 + start // PASSAGES_PER_ARTICLE),
+       "paragraphs": paragraphs[start:start + PASSAGES_PER_ARTICLE]}
+      for start in starts]}
+
+
+def make_vocabulary():
+  """The word pieces of everything that a passage or question can contain.
+
+  Returns:
+    list of str, BERT's special tokens first, then the rest sorted.
+  """
+  templates = NAMING_A_PERSON + (TELLING,) + tuple(
+      template for kind in KINDS
+      for template in (kind.statement, kind.asking, kind.searching, kind.naming)
+      if template)
+  words = set(FIRST_NAMES + LAST_NAMES)
+  for kind in KINDS:
+    words.update(*kind.parts)
+  for template in templates:
+    words.update(re.findall(r"\w+", re.sub(r"{\w+}", "", template)))
+  pieces = set(PUNCTUATION)
+  for word in words:
+    first, *rest = word.split("|")
+    pieces.add(first)
+    pieces.update("##" + piece for piece in rest)
+  return list(SPECIAL_TOKENS) + sorted(pieces)
+
+
+def bert_config(vocab_size):
+  """The model that the demo trains, small and quick to learn.
+
+  Against BERT's own sizes and rates: no dropout, which would only slow it; an
+  initializer_range of 1 / sqrt(hidden_size), so that what a layer gives is of
+  the size of what it gets; and few but wide heads, because a head of 16 is too
+  narrow to tell so many words apart.
+  """
+  return {
+      "attention_probs_dropout_prob": 0.0,
+      "hidden_act": "gelu",
+      "hidden_dropout_prob": 0.0,
+      "hidden_size": 64,
+      "initializer_range": 0.125,
+      "intermediate_size": 256,
+      "max_position_embeddings": 128,
+      "num_attention_heads": 2,
+      "num_hidden_layers": 3,
+      "type_vocab_size": 2,
+      "vocab_size": vocab_size,
+  }
+
+
+def as_json(content):
+  """The text of a JSON file."""
+  return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def count(text):
+  """Reads the number of questions in a flag.
+
+  Raises:
+    argparse.ArgumentTypeError: it is not a positive whole number.
+  """
+  if not text.isdigit() or int(text) < 1:
+    raise argparse.ArgumentTypeError(
+        "%r is not a number of questions; give 1 or more" % text)
+  return int(text)
+
+
+def main(argv=None):
+  """Writes the four files; returns the exit status."""
+  parser = argparse.ArgumentParser(
+      description="Writes a small English reading-comprehension set.")
+  parser.add_argument("--output_dir", required=True, help="made if missing")
+  parser.add_argument("--train_questions", type=count, default=16000)
+  parser.add_argument("--dev_questions", type=count, default=400)
+  parser.add_argument("--seed", type=int, default=1)
+  args = parser.parse_args(argv)
+  rng = random.Random(args.seed)
+  used_contexts = set()
+  vocabulary = make_vocabulary()
+  contents = {
+      "train.json": as_json(make_dataset(
+          rng, "train", args.train_questions, used_contexts)),
+      "dev.json": as_json(make_dataset(
+          rng, "dev", args.dev_questions, used_contexts)),
+      "vocab.txt": "".join(piece + "\n" for piece in vocabulary),
+      "bert_config.json": as_json(bert_config(len(vocabulary))),
+  }
+  try:
+    os.makedirs(args.output_dir, exist_ok=True)
+    for name, content in contents.items():
+      path = os.path.join(args.output_dir, name)
+      with atomic_file.replacing(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as f:
+          f.write(content)
+  except OSError as error:
+    print("make_sample.py: %s" % error, file=sys.stderr)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())
