@@ -26,6 +26,10 @@ if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
   ZONES=${zone_of_task[$SLURM_ARRAY_TASK_ID]}
 fi
 
+# Else Linux's allocator gives the memory of every large tensor back to the
+# system, which has to clear it before it gives it out again.
+export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
+
 python=python
 [ -x .venv/bin/python ] && python=.venv/bin/python
 

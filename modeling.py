@@ -20,11 +20,12 @@ import checked_json
 
 _LAYER_NORM_EPSILON = 1e-12
 
-# Variants times windows that go through a layer together, and how many such
-# steps at once: enough rows for matrix products to be fast, few enough for the
-# passes over memory between these to find their rows in a cache.
+# Variants times windows that go through a layer in one step: enough rows for
+# matrix products to be fast, few enough for the passes over memory between these
+# to find their rows in a cache. And how many are under way at once: enough for
+# all threads to have work, not more, for the memory it takes.
 _WINDOWS_PER_STEP = 5
-_STEPS_IN_FLIGHT = 2
+_WINDOWS_IN_FLIGHT = 40
 
 # The pooler of Google's checkpoints is not here: reading comprehension uses the
 # sequence output only.
@@ -128,7 +129,8 @@ class BertModel:
     full_length: int, max_seq_length, up to which `all` attends to [PAD].
     use_one_hot_embeddings: bool, whether to look words up by a matrix product,
       which TPUs do faster.
-    max_forks: int, the most variants that fork into one batch.
+    batch_size: int, about what B will be; it decides only how many variants go
+      through a layer at once.
 
   Attributes:
     sequence_outputs: list, for each decode the last layer's hidden states,
@@ -137,9 +139,9 @@ class BertModel:
 
   def __init__(self, config, is_training, input_ids, input_mask, segment_ids,
                decodes=(attention_zones.BASELINE,), full_length=None,
-               use_one_hot_embeddings=False, max_forks=len(attention_zones.ZONES)):
+               use_one_hot_embeddings=False, batch_size=1):
     self._config = config
-    self._max_forks = max_forks
+    self._max_forks, self._steps_in_flight = _step_sizes(batch_size)
     self._hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
     self._attention_dropout = (
         config.attention_probs_dropout_prob if is_training else 0.0)
@@ -182,7 +184,7 @@ class BertModel:
       outputs = []
       for step in steps:
         # Else TensorFlow starts all steps of a layer before it ends one.
-        with tf.control_dependencies(finished[-_STEPS_IN_FLIGHT:][:1]):
+        with tf.control_dependencies(finished[-self._steps_in_flight:][:1]):
           with tf.variable_scope("layer_%d" % index, reuse=tf.AUTO_REUSE):
             outputs.append(self._layer(groups[step.group], step))
         finished.append(outputs[-1])
@@ -363,10 +365,11 @@ def sweep_bytes(config, num_decodes, batch_size, length):
   stack = num_decodes * rows * config.hidden_size
   in_layer = rows * (3 * config.intermediate_size + 8 * config.hidden_size
                      + 3 * config.num_attention_heads * length)
-  variants = min(num_decodes, _STEPS_IN_FLIGHT * max_forks(batch_size))
-  return 4 * (stack + variants * in_layer)
+  forks, steps = _step_sizes(batch_size)
+  return 4 * (stack + min(num_decodes, forks * steps) * in_layer)
 
 
-def max_forks(batch_size):
-  """The most variants to take through a layer together, so that caches hold."""
-  return max(1, _WINDOWS_PER_STEP // batch_size)
+def _step_sizes(batch_size):
+  """Returns (variants in a step, steps under way at once)."""
+  forks = max(1, _WINDOWS_PER_STEP // batch_size)
+  return forks, max(2, _WINDOWS_IN_FLIGHT // (forks * batch_size))

@@ -22,6 +22,7 @@ import modeling
 import optimization
 import squad_data
 import squad_features
+import squad_head
 import squad_predictions
 import sweep_journal
 import tokenization
@@ -227,13 +228,14 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint):
         features["segment_ids"],
         decodes=[attention_zones.BASELINE] if is_training else decodes,
         full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu,
-        max_forks=modeling.max_forks(FLAGS.predict_batch_size))
+        batch_size=FLAGS.predict_batch_size)
     logits = tf.stack([modeling.span_logits(config, hidden)
                        for hidden in model.sequence_outputs], 1)  # [B, V, 2, S]
     if not is_training:
       return tf.estimator.tpu.TPUEstimatorSpec(
-          mode, predictions=candidates(features, logits))
-    loss = span_loss(features, logits[:, 0])
+          mode, predictions=squad_head.candidates(
+              features, logits, FLAGS.n_best_size))
+    loss = squad_head.span_loss(features, logits[:, 0])
     train_op = optimization.create_train_op(
         loss, FLAGS.learning_rate, num_train_steps,
         int(num_train_steps * FLAGS.warmup_proportion), FLAGS.use_tpu)
@@ -245,53 +247,17 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint):
   return model_fn
 
 
-def span_loss(features, logits):
-  """The mean of the cross-entropies of the start and of the end.
+def threads(num_decodes):
+  """How TensorFlow shares the machine's cores: a tf.ConfigProto.
 
-  Args:
-    features: dict with int32 [B] "start_position" and "end_position".
-    logits: float32 [B, 2, S].
-
-  Returns:
-    float32 scalar.
+  A sweep has operations enough that do not wait for each other. To run several,
+  each with few threads, wastes less than to run one after the other with many.
   """
-  positions = tf.stack([features["start_position"], features["end_position"]], 1)
-  losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-      labels=positions, logits=logits)
-  return tf.reduce_mean(losses)
-
-
-def candidates(features, logits):
-  """Takes the best starts and ends out of the logits.
-
-  Only tokens of the passage can be answers. What fills up a window that has
-  fewer of them than n_best_size has positions outside the passage.
-
-  Args:
-    features: dict of int32, the input of the model.
-    logits: float32 [B, V, 2, S].
-
-  Returns:
-    dict: the window's own numbers [B]; "start_positions" and "end_positions"
-    int32, "start_logits" and "end_logits" float32 [B, V, K], best first, with
-    K = n_best_size; "null_logits" float32 [B, V, 2], those of [CLS].
-  """
-  _, in_passage = attention_zones.token_sets(
-      features["input_mask"], features["segment_ids"])
-  in_passage = in_passage[:, None, None, :] + tf.zeros_like(logits)
-  scores = tf.where(in_passage > 0, logits,
-                    tf.fill(tf.shape(logits), logits.dtype.min))
-  scores = tf.pad(scores, [[0, 0]] * 3 + [[0, FLAGS.n_best_size]],
-                  constant_values=logits.dtype.min)
-  best, positions = tf.nn.top_k(scores, FLAGS.n_best_size)
-  predictions = {name: features[name] for name in (
-      "example_index", "num_windows", "first_token", "passage_length",
-      "question_length")}
-  predictions.update({
-      "start_logits": best[:, :, 0], "start_positions": positions[:, :, 0],
-      "end_logits": best[:, :, 1], "end_positions": positions[:, :, 1],
-      "null_logits": logits[:, :, :, 0]})
-  return predictions
+  cores = os.cpu_count() or 1
+  at_once = min(4, cores) if num_decodes > 1 else 0
+  return tf.ConfigProto(
+      inter_op_parallelism_threads=at_once,
+      intra_op_parallelism_threads=at_once and max(1, cores // at_once))
 
 
 def make_estimator(config, decodes, num_train_steps=0):
@@ -305,6 +271,7 @@ def make_estimator(config, decodes, num_train_steps=0):
       master=FLAGS.master,
       model_dir=FLAGS.output_dir,
       tf_random_seed=FLAGS.random_seed,
+      session_config=threads(len(decodes)),
       save_checkpoints_steps=FLAGS.save_checkpoints_steps,
       tpu_config=tf.estimator.tpu.TPUConfig(
           iterations_per_loop=FLAGS.iterations_per_loop,

@@ -18,6 +18,10 @@ BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}cased_L-12_H-768_A-12}
 MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}squad-model}
 USE_TPU=${USE_TPU:-$([ -n "$TPU_NAME" ] && echo True || echo False)}
 
+# Else Linux's allocator gives the memory of every large tensor back to the
+# system, which has to clear it before it gives it out again.
+export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
+
 python=python
 [ -x .venv/bin/python ] && python=.venv/bin/python
 

@@ -6,24 +6,23 @@ makes train.json and dev.json (SQuAD v1.1 format), vocab.txt and
 bert_config.json (BERT's formats). A passage tells one fact of each of a few
 people:
 
-    Clara Benson lives in Oslo. Omar Berg bought a red lamp. Ida Costa lives in
-    Lima.
+    Clara Benson lives in Cairo. Chen Costa bought a red bell. Ada Keller lives
+    in Lima.
 
 At least two facts of a passage are of the same kind, so that only the question
 says which one is meant. There are four sorts of questions:
 
-    naming     What is the full name of Omar?   Omar Berg
-    telling    What do we learn about Lima?     Ida Costa lives in Lima
-    asking     Which town does Clara live in?   Oslo
-    searching  Which of them bought a lamp?     Omar Berg
+    naming     What is the full name of Chen?          Chen Costa
+    telling    What does the text say about Lima?      Ada Keller lives in Lima
+    asking     What is the home town of Clara?         Cairo
+    searching  Which of the people bought a bell?      Chen Costa
 
 The answer to a naming or telling question contains a word of the question; half
 of all questions are such. They are what lets a small BERT learn from nothing.
 First it learns to find the same word in question and passage (naming), then what
 else is said in the same sentence (telling), and the other two sorts build on
 that. Without them it stays where it picks an answer of the right kind, but not
-the right one. Questions and sentences of nearly equal length help too, because
-position embeddings that start at random know nothing of distance.
+the right one.
 
 The files depend on nothing but the flags.
 """
@@ -255,8 +254,8 @@ def bert_config(vocab_size):
 
   Against BERT's own sizes and rates: no dropout, which would only slow it; an
   initializer_range of 1 / sqrt(hidden_size), so that what a layer gives is of
-  the size of what it gets; and few but wide heads, because a head of 16 is too
-  narrow to tell so many words apart.
+  the size of what it gets; and two heads, with which most trials learned sooner
+  than with four.
   """
   return {
       "attention_probs_dropout_prob": 0.0,

@@ -367,7 +367,7 @@ def test_config_is_refused(tmp_path, text, words):
   path.write_text(text)
   with pytest.raises(ValueError) as refusal:
     modeling.BertConfig.from_json_file(str(path))
-  assert "--bert_config_file=%s: " % path in str(refusal.value)
+  assert "%s" % path in str(refusal.value)
   assert words in str(refusal.value)
 
 

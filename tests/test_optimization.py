@@ -6,7 +6,7 @@ import tensorflow.compat.v1 as tf
 
 import modeling
 import optimization
-import run_squad
+import squad_head
 import squad_data
 import squad_features
 import tokenization
@@ -211,7 +211,7 @@ def test_published_training(shared):
     model = modeling.BertModel(
         config, True, features["input_ids"], features["input_mask"],
         features["segment_ids"])
-    loss = run_squad.span_loss(
+    loss = squad_head.span_loss(
         features, modeling.span_logits(config, model.sequence_outputs[0]))
     names = [v.op.name for v in tf.trainable_variables()]
     train_op = optimization.create_train_op(

@@ -6,12 +6,14 @@ Prints one table: seconds a window of (a) a sweep with length buckets, (b) one
 decode padded to max_seq_length, as the published code runs it, (c) one decode
 with buckets; the ratios; and the arithmetic rate of the sweep, the matrix
 products of its layers over its time, against tf.matmul of 2048 x 768 x 3072 in
-the same process. All four are timed in turns, so that a slow moment of the
-machine meets all of them; the medians of the turns' ratios are printed.
+the same process, on all threads. All are timed in turns, so that a slow moment
+of the machine meets all of them; medians are printed, then each turn.
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import time
 
@@ -43,6 +45,8 @@ def parse_arguments():
   parser.add_argument("--windows", type=int, default=16,
                       help="spread evenly over the data's")
   parser.add_argument("--turns", type=int, default=3)
+  parser.add_argument("--way", choices=("sweep", "padded", "buckets"),
+                      help="time this one only, and print JSON")
   return parser.parse_args()
 
 
@@ -83,7 +87,7 @@ class Timed:
       model = modeling.BertModel(
           config, False, *self._inputs, decodes=decodes,
           full_length=arguments.max_seq_length,
-          max_forks=modeling.max_forks(batch_size))
+          batch_size=batch_size)
       logits = [modeling.span_logits(config, hidden)
                 for hidden in model.sequence_outputs]
     self._fetch = tf.stack([tf.reduce_sum(x) for x in logits])
@@ -116,60 +120,105 @@ def sweep_products(config, decodes, windows, width, full_length):
   return total
 
 
-def matmul_rate(session, product):
-  """Operations a second of tf.matmul 2048 x 768 x 3072, median of 15."""
+def matmul_rate(session, products):
+  """Operations a second of tf.matmul 2048 x 768 x 3072, median of 15.
+
+  Args:
+    session: tf.Session.
+    products: as many of these operations as the session runs at once.
+  """
   seconds = []
   for _ in range(15):
     start = time.time()
-    session.run(product)
+    session.run(products)
     seconds.append(time.time() - start)
-  return 2 * 2048 * 768 * 3072 / np.median(seconds)
+  return len(products) * 2 * 2048 * 768 * 3072 / np.median(seconds)
+
+
+def time_one_way(arguments):
+  """Times one way to predict in this process.
+
+  Returns:
+    dict: "seconds" a window, and "rate", that of tf.matmul just before and just
+    after, on as many threads.
+  """
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  config = read_config(arguments)
+  windows = read_windows(arguments)
+  decodes = sweep_decodes(arguments, config)
+  if arguments.way == "sweep":
+    shape = (arguments.batch_size, run_squad.BUCKET_WIDTH)
+  else:
+    decodes = decodes[:1]
+    shape = (arguments.single_batch_size, arguments.max_seq_length
+             if arguments.way == "padded" else run_squad.BUCKET_WIDTH)
+  way = Timed(config, decodes, shape[0], shape[1], arguments)
+  threads = run_squad.threads(len(decodes))
+  left = tf.get_variable("left", [2048, 768])
+  products = [
+      tf.matmul(left, tf.get_variable("right%d" % i, [768, 3072])).op
+      for i in range(threads.inter_op_parallelism_threads or 1)]
+  with tf.Session(config=threads) as session:
+    session.run(tf.global_variables_initializer())
+    way.seconds(session, windows[:shape[0] * 2])
+    before = matmul_rate(session, products)
+    seconds = way.seconds(session, windows) / len(windows)
+    rate = (before + matmul_rate(session, products)) / 2
+  return {"seconds": seconds, "rate": rate}
+
+
+def read_config(arguments):
+  if arguments.bert_config_file:
+    return modeling.BertConfig.from_json_file(arguments.bert_config_file)
+  return modeling.BertConfig(30522)
+
+
+def sweep_decodes(arguments, config):
+  """The baseline and every layer with every zone."""
+  layers = config.num_hidden_layers
+  return [attention_zones.BASELINE] + attention_zones.parse_decodes(
+      "0-%d" % (layers - 1), arguments.mask_zone, layers)
 
 
 def main():
   arguments = parse_arguments()
-  tf.logging.set_verbosity(tf.logging.ERROR)
-  config = (modeling.BertConfig.from_json_file(arguments.bert_config_file)
-            if arguments.bert_config_file else modeling.BertConfig(30522))
-  decodes = [attention_zones.BASELINE] + attention_zones.parse_decodes(
-      "0-%d" % (config.num_hidden_layers - 1), arguments.mask_zone,
-      config.num_hidden_layers)
-  windows = read_windows(arguments)
-  width = run_squad.BUCKET_WIDTH
-  ways = {
-      "sweep": Timed(config, decodes, arguments.batch_size, width, arguments),
-      "padded": Timed(config, decodes[:1], arguments.single_batch_size,
-                      arguments.max_seq_length, arguments),
-      "bucket": Timed(config, decodes[:1], arguments.single_batch_size, width,
-                      arguments)}
-  left = tf.get_variable("left", [2048, 768])
-  product = tf.matmul(left, tf.get_variable("right", [768, 3072])).op
-  work = sweep_products(
-      config, decodes, windows, width, arguments.max_seq_length)
-  turns = []
-  with tf.Session() as session:
-    session.run(tf.global_variables_initializer())
-    for turn in range(arguments.turns + 1):
-      before = matmul_rate(session, product)
-      seconds = {name: way.seconds(session, windows) / len(windows)
-                 for name, way in ways.items()}
-      rate = (before + matmul_rate(session, product)) / 2
-      if turn:
-        # The first one warms up.
-        turns.append([
-            seconds["sweep"], seconds["padded"], seconds["bucket"],
-            len(decodes) * seconds["padded"] / seconds["sweep"],
-            len(decodes) * seconds["bucket"] / seconds["sweep"],
-            work / len(windows) / seconds["sweep"] / rate, rate / 1e9])
-  print("%d decodes, %d layers, width %d, %d windows of %.0f tokens on average" % (
-      len(decodes), config.num_hidden_layers, config.hidden_size, len(windows),
+  if arguments.way:
+    print(json.dumps(time_one_way(arguments)))
+    return
+  ways = ("sweep", "padded", "buckets")
+  turns = {way: [] for way in ways}
+  for _ in range(arguments.turns):
+    for way in ways:
+      # Each in a process of its own: TensorFlow fixes the number of threads of
+      # an operation once in a process, and a sweep wants another.
+      output = subprocess.check_output(
+          [sys.executable] + sys.argv + ["--way", way], stderr=subprocess.DEVNULL)
+      turns[way].append(json.loads(output.decode().splitlines()[-1]))
+  config, windows = read_config(arguments), read_windows(arguments)
+  decodes = sweep_decodes(arguments, config)
+  work = sweep_products(config, decodes, windows, run_squad.BUCKET_WIDTH,
+                        arguments.max_seq_length) / len(windows)
+  seconds = {way: np.array([turn["seconds"] for turn in turns[way]])
+             for way in ways}
+  rate = np.array([turn["rate"] for turn in turns["sweep"]])
+  print("%d decodes (%s), %d layers of width %d, %d windows of %.0f tokens" % (
+      len(decodes), arguments.mask_zone, config.num_hidden_layers,
+      config.hidden_size, len(windows),
       np.mean([len(window.input_ids) for window in windows])))
-  for name, value in zip((
-      "sweep, s a window", "one decode padded, s", "one decode in buckets, s",
-      "decodes x padded / sweep", "decodes x buckets / sweep",
-      "arithmetic rate of the sweep / tf.matmul", "tf.matmul, GFLOP/s"),
-                         np.median(turns, 0)):
-    print("| %-42s | %8.3f |" % (name, value))
+  for name, values in (
+      ("sweep, s a window", seconds["sweep"]),
+      ("one decode padded to %d, s a window" % arguments.max_seq_length,
+       seconds["padded"]),
+      ("one decode in buckets, s a window", seconds["buckets"]),
+      ("decodes x padded / sweep",
+       len(decodes) * seconds["padded"] / seconds["sweep"]),
+      ("decodes x buckets / sweep",
+       len(decodes) * seconds["buckets"] / seconds["sweep"]),
+      ("arithmetic rate of the sweep / tf.matmul",
+       work / seconds["sweep"] / rate),
+      ("tf.matmul, GFLOP/s", rate / 1e9)):
+    print("| %-42s | %8.3f | %s |" % (
+        name, np.median(values), " ".join("%.3f" % value for value in values)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,138 @@
+"""Times what a sweep does outside the graph: windows, and answers.
+
+    python tests/benchmarks/bench_host.py --data_file=... --vocab_file=... \\
+        --bert_config_file=... --checkpoint=...
+
+Prints questions a second from SQuAD's JSON to the TFRecord file of windows at
+(max_seq_length, doc_stride, max_query_length) = (384, 128, 64), and the time for
+the answers of 61 decodes to a question together against 61 times the time for
+one decode alone; the decodes are those of a real model.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+
+import attention_zones  # pylint: disable=wrong-import-position
+import modeling  # pylint: disable=wrong-import-position
+import run_squad  # pylint: disable=wrong-import-position
+import squad_data  # pylint: disable=wrong-import-position
+import squad_features  # pylint: disable=wrong-import-position
+import squad_head  # pylint: disable=wrong-import-position
+import squad_predictions  # pylint: disable=wrong-import-position
+import tokenization  # pylint: disable=wrong-import-position
+
+SIZES = squad_features.WindowSizes(384, 128, 64)
+# With the baseline and 6 layers these are 61 decodes.
+ZONES = "q2,q2p,p2q,p2,all,q2+q2p,q2+p2q,q2+p2,q2p+p2,p2q+p2"
+TURNS = 5
+
+
+def parse_arguments():
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--data_file", required=True, help="SQuAD JSON")
+  parser.add_argument("--vocab_file", required=True)
+  parser.add_argument("--bert_config_file", required=True)
+  parser.add_argument("--checkpoint", required=True)
+  parser.add_argument("--questions", type=int, default=24,
+                      help="questions whose answers are timed")
+  return parser.parse_args()
+
+
+def questions_a_second(arguments):
+  """From JSON to windows on disk, median of TURNS."""
+  rates = []
+  for _ in range(TURNS):
+    start = time.time()
+    examples, _ = squad_data.read_examples(arguments.data_file, False)
+    tokenizer = tokenization.FullTokenizer(
+        tokenization.load_vocab(arguments.vocab_file))
+    with tempfile.TemporaryDirectory() as folder:
+      squad_features.cached_windows(examples, tokenizer, SIZES, False, folder, "")
+    rates.append(len(examples) / (time.time() - start))
+  return np.median(rates)
+
+
+def candidates_of_sweep(arguments, examples, tokenizer):
+  """Predicts the questions: list of (index, windows) with 61 decodes each."""
+  config = modeling.BertConfig.from_json_file(arguments.bert_config_file)
+  decodes = [attention_zones.BASELINE] + attention_zones.parse_decodes(
+      "0-%d" % (config.num_hidden_layers - 1), ZONES, config.num_hidden_layers)
+  with tempfile.TemporaryDirectory() as folder:
+    path = squad_features.cached_windows(
+        examples, tokenizer, SIZES, False, folder, "")
+    features = tf.data.make_one_shot_iterator(squad_features.input_fn_builder(
+        path, SIZES.max_seq_length, False, 0, run_squad.BUCKET_WIDTH)(
+            {"batch_size": 1})).get_next()
+    model = modeling.BertModel(
+        config, False, features["input_ids"], features["input_mask"],
+        features["segment_ids"], decodes, SIZES.max_seq_length)
+    logits = tf.stack([modeling.span_logits(config, hidden)
+                       for hidden in model.sequence_outputs], 1)
+    fetches = squad_head.candidates(features, logits, 20)
+    names = {v.op.name: v.op.name for v in tf.trainable_variables()}
+    tf.train.init_from_checkpoint(arguments.checkpoint, names)
+    rows = []
+    with tf.Session() as session:
+      session.run(tf.global_variables_initializer())
+      for _ in range(sum(1 for _ in tf.python_io.tf_record_iterator(path))):
+        batch = session.run(fetches)
+        rows.append({name: value[0] for name, value in batch.items()})
+  return list(squad_predictions.gather_windows(rows))
+
+
+def seconds_a_question(examples, tokenizer, gathered, with_nbest):
+  """Median time for the answers to a question, all decodes together."""
+  options = squad_predictions.AnswerOptions(20, 30, False, 0.0)
+  totals = []
+  for _ in range(TURNS):
+    finder = squad_predictions.AnswerFinder(examples, tokenizer, options)
+    start = time.time()
+    for index, windows in gathered:
+      finder.answers(index, windows, with_nbest)
+    totals.append((time.time() - start) / len(gathered))
+  return np.median(totals)
+
+
+def only_decode(gathered, number):
+  """The same candidates as if one decode had been predicted alone."""
+  per_decode = [name for name in gathered[0][1][0]
+                if name.endswith(("_logits", "_positions"))]
+  return [(index, [dict(window, **{name: window[name][number:number + 1]
+                                   for name in per_decode})
+                   for window in windows]) for index, windows in gathered]
+
+
+def main():
+  arguments = parse_arguments()
+  tf.logging.set_verbosity(tf.logging.ERROR)
+  print("| windows, questions/s | %.0f |" % questions_a_second(arguments))
+  examples, _ = squad_data.read_examples(arguments.data_file, False)
+  examples = examples[:arguments.questions]
+  tokenizer = tokenization.FullTokenizer(
+      tokenization.load_vocab(arguments.vocab_file))
+  gathered = candidates_of_sweep(arguments, examples, tokenizer)
+  decodes = len(gathered[0][1][0]["start_logits"])
+  together = seconds_a_question(
+      examples, tokenizer, gathered, [True] + [False] * (decodes - 1))
+  for what, nbest in (("with its n-best list, as published", True),
+                      ("its answer only", False)):
+    alone = np.mean([seconds_a_question(
+        examples, tokenizer, only_decode(gathered, number), [nbest])
+                     for number in range(0, decodes, 12)])
+    print("| answers of %d decodes / %d x one alone, %s | %.4f |" % (
+        decodes, decodes, what, together / (decodes * alone)))
+  print("| answers of %d decodes, ms a question | %.1f |" % (
+      decodes, together * 1e3))
+
+
+if __name__ == "__main__":
+  main()
