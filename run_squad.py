@@ -208,7 +208,8 @@ def log(line):
   print("run_squad.py: " + line, file=sys.stderr, flush=True)
 
 
-def model_fn_builder(config, decodes, num_train_steps, init_checkpoint):
+def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
+                     predict_batch_size):
   """Makes the model_fn of the TPUEstimator.
 
   Args:
@@ -216,6 +217,7 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint):
     decodes: list of attention_zones.Decode, what to predict.
     num_train_steps: int.
     init_checkpoint: str, a checkpoint to start training from, or None.
+    predict_batch_size: int, windows in a step of a sweep; None when training.
 
   Returns:
     function that makes a TPUEstimatorSpec.
@@ -228,7 +230,7 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint):
         features["segment_ids"],
         decodes=[attention_zones.BASELINE] if is_training else decodes,
         full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu,
-        batch_size=FLAGS.predict_batch_size)
+        batch_size=predict_batch_size or 1)
     logits = tf.stack([modeling.span_logits(config, hidden)
                        for hidden in model.sequence_outputs], 1)  # [B, V, 2, S]
     if not is_training:
@@ -260,7 +262,7 @@ def threads(num_decodes):
       intra_op_parallelism_threads=at_once and max(1, cores // at_once))
 
 
-def make_estimator(config, decodes, num_train_steps=0):
+def make_estimator(config, decodes, num_train_steps=0, predict_batch_size=None):
   """Makes the TPUEstimator, which serves CPU and GPU as well."""
   resolver = None
   if FLAGS.use_tpu and FLAGS.tpu_name:
@@ -281,10 +283,11 @@ def make_estimator(config, decodes, num_train_steps=0):
   return tf.estimator.tpu.TPUEstimator(
       use_tpu=FLAGS.use_tpu,
       model_fn=model_fn_builder(
-          config, decodes, num_train_steps, FLAGS.init_checkpoint),
+          config, decodes, num_train_steps, FLAGS.init_checkpoint,
+          predict_batch_size),
       config=run_config,
       train_batch_size=FLAGS.train_batch_size,
-      predict_batch_size=FLAGS.predict_batch_size)
+      predict_batch_size=predict_batch_size)
 
 
 def num_train_steps(data):
@@ -353,28 +356,43 @@ def predict(config, data, tokenizer, decodes):
     log("nothing to do: %s has the predictions of these flags, data and "
         "checkpoint" % FLAGS.output_dir)
     return
-  limit = decodes_per_pass(config, len(wanted))
+  batch_size, limit = plan_passes(config, len(wanted))
   for first in range(0, len(wanted), limit):
-    sweep(config, data, tokenizer, wanted[first:first + limit], run)
+    sweep(config, data, tokenizer, wanted[first:first + limit], run, batch_size)
 
 
-def decodes_per_pass(config, num_decodes):
-  """How many decodes one pass over the data has memory for: int."""
-  memory_gb = FLAGS.sweep_memory_gb
+def plan_passes(config, num_decodes):
+  """Fits a sweep into memory: with smaller steps, else in several passes.
+
+  Returns:
+    (batch_size, limit): the most windows in a step, and the most decodes in a
+    pass over the data.
+  """
+  batch_size, memory_gb = FLAGS.predict_batch_size, FLAGS.sweep_memory_gb
   if memory_gb is None:
+    if FLAGS.use_tpu:
+      return batch_size, num_decodes
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     memory_gb = min(_MAX_DEFAULT_SWEEP_GB, machine / 4 / 1e9)
   needs = lambda number: modeling.sweep_bytes(
-      config, number, FLAGS.predict_batch_size, FLAGS.max_seq_length) / 1e9
-  fitting = max([1] + [number for number in range(1, num_decodes + 1)
-                       if needs(number) <= memory_gb])
-  log("decodes: %d, passes over the data: %d, hidden states: up to %.2f GB of "
-      "--sweep_memory_gb=%.1f" % (num_decodes, -(-num_decodes // fitting),
-                                  needs(fitting), memory_gb))
-  return fitting
+      config, number, batch_size, FLAGS.max_seq_length) / 1e9
+  limit = num_decodes
+  while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
+    # On a TPU the batch has to stay a multiple of its cores.
+    if batch_size > 1 and not FLAGS.use_tpu:
+      batch_size -= 1
+    elif limit > 1:
+      limit -= 1
+    else:
+      break
+  log("decodes: %d, passes over the data: %d, windows in a step: %d, hidden "
+      "states: up to %.2f GB of --sweep_memory_gb=%g" % (
+          num_decodes, -(-num_decodes // limit), batch_size, needs(limit),
+          memory_gb))
+  return batch_size, limit
 
 
-def sweep(config, data, tokenizer, decodes, run):
+def sweep(config, data, tokenizer, decodes, run, batch_size):
   """Predicts decodes in one pass over the data and writes their files.
 
   Args:
@@ -383,18 +401,20 @@ def sweep(config, data, tokenizer, decodes, run):
     tokenizer: tokenization.FullTokenizer.
     decodes: list of attention_zones.Decode.
     run: dict, as of describe_run.
+    batch_size: int, the most windows in a step.
   """
   options = squad_predictions.AnswerOptions(
       FLAGS.n_best_size, FLAGS.max_answer_length, FLAGS.version_2_with_negative,
       FLAGS.null_score_diff_threshold)
   finder = squad_predictions.AnswerFinder(data.examples, tokenizer, options)
   with_nbest = [wants_nbest(decode) for decode in decodes]
-  journal = open_journal(decodes, run)
+  journal = open_journal(decodes, dict(run, batch_size=batch_size))
   start = time.strftime("%Y-%m-%d %H:%M:%S %z")
   progress = Progress(
       "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
       len(data.examples), "questions")
-  results = make_estimator(config, decodes).predict(
+  results = make_estimator(
+      config, decodes, predict_batch_size=batch_size).predict(
       squad_features.input_fn_builder(
           data.windows, FLAGS.max_seq_length, is_training=False,
           seed=FLAGS.random_seed, bucket_width=bucket_width(),
