@@ -374,6 +374,9 @@ def plan_passes(config, num_decodes):
       return batch_size, num_decodes
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     memory_gb = min(_MAX_DEFAULT_SWEEP_GB, machine / 4 / 1e9)
+  if num_decodes > 1 and not FLAGS.use_tpu and not tf.test.is_built_with_cuda():
+    # The decodes make rows enough; more windows only leave a CPU's caches.
+    batch_size = 1
   needs = lambda number: modeling.sweep_bytes(
       config, number, batch_size, FLAGS.max_seq_length) / 1e9
   limit = num_decodes
