@@ -6,6 +6,7 @@ of everything that determines its answers, and is continued for that key only.
 """
 
 import collections
+import fcntl
 import json
 import os
 
@@ -25,12 +26,18 @@ class Journal:
 
   Raises:
     OSError: the file cannot be read or written.
+    ValueError: another process has it open.
   """
 
   def __init__(self, path, key):
     self.path = path
     self.finished = {}
     self._file = open(path, "a+b")
+    try:
+      fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise ValueError("%s is being written by another run of the same decodes; "
+                       "wait for it, or stop it" % path)
     header = _line({"format": FORMAT, "key": key})
     self._file.seek(0)
     if self._file.readline() != header:

@@ -140,3 +140,12 @@ def test_a_folder_in_its_place_is_named(path):
   path.mkdir()
   with pytest.raises(OSError, match="journal.jsonl"):
     Journal(str(path), KEY)
+
+
+def test_a_journal_has_one_writer(tmp_path):
+  path = str(tmp_path / "journal.jsonl")
+  first = Journal(path, "key")
+  with pytest.raises(ValueError, match="another run of the same decodes"):
+    Journal(path, "key")
+  first.close(remove=False)
+  Journal(path, "key").close(remove=True)
