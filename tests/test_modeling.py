@@ -359,7 +359,7 @@ def test_config(tmp_path):
 @pytest.mark.parametrize("text, words", [
     ("{", "line 1"),
     ("[]", "vocab_size"),
-    ('{"vocab_size": 7, "hidden_act": "swish"}', "'swish' is not one of"),
+    ('{"vocab_size": 7, "hidden_act": "swish"}', "hidden_act is 'swish'"),
     ('{"vocab_size": 7, "hidden_size": 10}', "10 is not a multiple of"),
 ])
 def test_config_is_refused(tmp_path, text, words):

@@ -99,7 +99,7 @@ def test_sweep_equals_single_decodes_in_every_grouping(project):
         project, "--do_predict=True", "--mask_layer=" + layer,
         "--mask_zone=" + zone, "--output_dir=%s" % (project / "single"),
         "--predict_batch_size=3", "--bucket_by_length=False",
-        "--sweep_memory_gb=0.0001")
+        "--sweep_memory_gb=0.00004")
     assert result.returncode == 0, result.stderr
     assert "decodes: 2, passes over the data: 2" in result.stderr
     path = project / "single" / ("predictions%s.json" % suffix)
