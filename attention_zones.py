@@ -20,6 +20,15 @@ key column j, the four zones are (Cui et al., STAR Protocols 3, 101481, 2022):
 The rows of [CLS] and [SEP] thus belong to p2q and q2p. The four zones do not
 overlap. A masked logit gets MASKED_LOGIT added before the softmax.
 
+                [CLS]  who    ?   [SEP]   a     b   [SEP]
+    [CLS]         .    p2q   p2q    .    q2p   q2p    .
+    who           .    q2    q2     .    q2p   q2p    .
+    ?             .    q2    q2     .    q2p   q2p    .
+    [SEP]         .    p2q   p2q    .    q2p   q2p    .
+    a             .    p2q   p2q    .    p2    p2     .
+    b             .    p2q   p2q    .    p2    p2     .
+    [SEP]         .    p2q   p2q    .    q2p   q2p    .
+
 `all`, as published, is not their union: there the *whole* additive mask of the
 layer is MASKED_LOGIT. Softmax is invariant to a constant shift, so every weight
 stays as it was, except that the padding mask is gone and the layer also attends
@@ -38,6 +47,83 @@ BASIC_ZONES = ("q2", "q2p", "p2q", "p2")
 ZONES = (ALL,) + BASIC_ZONES
 
 MASKED_LOGIT = -10000.0
+
+
+def token_sets(input_mask, segment_ids):
+  """Finds Q and P by position alone, never by a token's text.
+
+  The question is the first segment without its first and last token, [CLS] and
+  [SEP]; the passage is the second segment without its last token, [SEP]:
+
+                 [CLS] who ? [SEP] a  b  c  [SEP] [PAD]
+    input_mask     1    1  1   1   1  1  1    1     0
+    segment_ids    0    0  0   0   1  1  1    1     0
+    in_question    0    1  1   0   0  0  0    0     0
+    in_passage     0    0  0   0   1  1  1    0     0
+
+  Args:
+    input_mask: int [B, S], 1 for real tokens, 0 for padding.
+    segment_ids: int [B, S], 0 up to and with the first [SEP], then 1; 0 again
+      for padding.
+
+  Returns:
+    (in_question, in_passage): float32 [B, S] each, 1.0 for members, else 0.0.
+  """
+  # Here, because whoever needs only names of zones and files should not wait
+  # seconds for TensorFlow.
+  import tensorflow.compat.v1 as tf
+  mask = tf.cast(input_mask, tf.float32)
+  second = mask * tf.cast(segment_ids, tf.float32)
+  first = mask - second
+  followed = lambda tokens: tf.pad(tokens[:, 1:], [[0, 0], [0, 1]])
+  preceded = lambda tokens: tf.pad(tokens[:, :-1], [[0, 0], [1, 0]])
+  in_question = preceded(first) * first * followed(first)
+  in_passage = second * followed(second)
+  return in_question, in_passage
+
+
+def zone_mask(zones, in_question, in_passage):
+  """The logits that a union of basic zones masks.
+
+  Args:
+    zones: tuple of names from BASIC_ZONES.
+    in_question: float [B, S], 1.0 for tokens in Q.
+    in_passage: float [B, S], 1.0 for tokens in P.
+
+  Returns:
+    float [B, F, T]: 1.0 where query i towards key j is masked, 0.0 elsewhere.
+  """
+  pairs = {
+      "q2": (in_question, in_question),
+      "p2": (in_passage, in_passage),
+      "p2q": (1 - in_question, in_question),
+      "q2p": (1 - in_passage, in_passage),
+  }
+  # The basic zones do not overlap, so that their sum is 0 or 1.
+  return sum(pairs[zone][0][:, :, None] * pairs[zone][1][:, None, :]
+             for zone in zones)
+
+
+def additive_mask(zones, input_mask, in_question, in_passage):
+  """What one layer adds to its attention logits before the softmax.
+
+  Args:
+    zones: tuple of the zones masked in this layer, () for none.
+    input_mask: float [B, S], 1.0 for real tokens, 0.0 for padding.
+    in_question: float [B, S], 1.0 for tokens in Q.
+    in_passage: float [B, S], 1.0 for tokens in P.
+
+  Returns:
+    float, broadcastable to [B, F, T]: MASKED_LOGIT where query i may not attend
+    to key j, 0.0 elsewhere. For `all`, MASKED_LOGIT everywhere, as published.
+  """
+  if zones == (ALL,):
+    return MASKED_LOGIT + 0 * input_mask[:, None, :]
+  mask = MASKED_LOGIT * (1 - input_mask[:, None, :])
+  if zones:
+    mask += MASKED_LOGIT * zone_mask(zones, in_question, in_passage)
+  return mask
+
 
 BASELINE_NAME = "predictions.json"
 _PREDICTION_NAME = re.compile(
@@ -196,79 +282,6 @@ def zone_label(zone):
   labels = {ALL: "All", "q2": "Q\u00b2", "q2p": "Q2P", "p2q": "P2Q",
             "p2": "P\u00b2"}
   return "+".join(labels[part] for part in zone.split("+"))
-
-
-def token_sets(input_mask, segment_ids):
-  """Finds Q and P by position alone, never by a token's text.
-
-  The question is what has a neighbour of the first segment on both sides, the
-  passage what is followed by another token of the second segment:
-
-                 [CLS] who ? [SEP] a  b  c  [SEP] [PAD]
-    input_mask     1    1  1   1   1  1  1    1     0
-    segment_ids    0    0  0   0   1  1  1    1     0
-    in_question    0    1  1   0   0  0  0    0     0
-    in_passage     0    0  0   0   1  1  1    0     0
-
-  Args:
-    input_mask: int [B, S], 1 for real tokens, 0 for padding.
-    segment_ids: int [B, S], 0 up to and with the first [SEP], then 1.
-
-  Returns:
-    (in_question, in_passage): float32 [B, S] each, 1.0 for members, else 0.0.
-  """
-  # Here, because whoever needs only names of zones and files should not wait
-  # seconds for TensorFlow.
-  import tensorflow.compat.v1 as tf
-  mask = tf.cast(input_mask, tf.float32)
-  second = mask * tf.cast(segment_ids, tf.float32)
-  first = mask - second
-  followed = lambda tokens: tf.pad(tokens[:, 1:], [[0, 0], [0, 1]])
-  preceded = lambda tokens: tf.pad(tokens[:, :-1], [[0, 0], [1, 0]])
-  return preceded(first) * first * followed(first), second * followed(second)
-
-
-def zone_mask(zones, in_question, in_passage):
-  """The logits that a union of basic zones masks.
-
-  Args:
-    zones: tuple of names from BASIC_ZONES.
-    in_question: float [B, S], 1.0 for tokens in Q.
-    in_passage: float [B, S], 1.0 for tokens in P.
-
-  Returns:
-    float [B, F, T]: 1.0 where query i towards key j is masked, 0.0 elsewhere.
-  """
-  pairs = {
-      "q2": (in_question, in_question),
-      "p2": (in_passage, in_passage),
-      "p2q": (1 - in_question, in_question),
-      "q2p": (1 - in_passage, in_passage),
-  }
-  # The basic zones do not overlap, so that their sum is 0 or 1.
-  return sum(pairs[zone][0][:, :, None] * pairs[zone][1][:, None, :]
-             for zone in zones)
-
-
-def additive_mask(zones, input_mask, in_question, in_passage):
-  """What one layer adds to its attention logits before the softmax.
-
-  Args:
-    zones: tuple of the zones masked in this layer, () for none.
-    input_mask: float [B, S], 1.0 for real tokens, 0.0 for padding.
-    in_question: float [B, S], 1.0 for tokens in Q.
-    in_passage: float [B, S], 1.0 for tokens in P.
-
-  Returns:
-    float, broadcastable to [B, F, T]: MASKED_LOGIT where query i may not attend
-    to key j, 0.0 elsewhere. For `all`, MASKED_LOGIT everywhere, as published.
-  """
-  if zones == (ALL,):
-    return MASKED_LOGIT + 0 * input_mask[:, None, :]
-  mask = MASKED_LOGIT * (1 - input_mask[:, None, :])
-  if zones:
-    mask += MASKED_LOGIT * zone_mask(zones, in_question, in_passage)
-  return mask
 
 
 Step = collections.namedtuple("Step", ["group", "parents", "zones", "full"])

@@ -29,6 +29,9 @@ fi
 # Else Linux's allocator gives the memory of every large tensor back to the
 # system, which has to clear it before it gives it out again.
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
+# TensorFlow 1.15 tells much that is not of interest here.
+export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-1}
+export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore::FutureWarning}
 
 python=python
 [ -x .venv/bin/python ] && python=.venv/bin/python

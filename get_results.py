@@ -20,6 +20,7 @@ import sys
 
 import attention_zones
 import eval_squad
+import manifest
 import results_table
 
 # The cell of the baseline, in which nothing is masked.
@@ -106,6 +107,30 @@ def find_sweeps(folders):
   return sweeps
 
 
+def refuse_mixed_runs(folder, names):
+  """Refuses predictions that were not made alike, as their manifest tells.
+
+  Args:
+    folder: str.
+    names: dict from cell to file name, as of `find_predictions`.
+
+  Raises:
+    ValueError: two files are of another checkpoint, data set, vocabulary,
+      configuration or flag.
+  """
+  run_of = manifest.load(folder)["files"]
+  runs = collections.OrderedDict()
+  for name in names.values():
+    if name in run_of:
+      runs.setdefault(run_of[name], []).append(name)
+  if len(runs) > 1:
+    raise ValueError(
+        "%s: not all predictions are of one checkpoint, data set and flags, see "
+        "manifest.json: %s; decode them anew, or remove what does not belong" % (
+            folder, "; ".join("%d like %s" % (len(files), files[0])
+                              for files in runs.values())))
+
+
 def report_holes(folder, rows, zones, cells, allow_holes):
   """Names the files that rows x zones lack: on stderr if that is allowed.
 
@@ -190,7 +215,12 @@ def collect(folders, results_path, data_file, metric, allow_holes):
   if os.path.isdir(results_path):
     raise ValueError("%s: is a folder; the last argument is the file to write, "
                      "results.csv for example" % results_path)
+  if not results_path.endswith(".csv"):
+    raise ValueError("%s: the last argument is the file to write, its name should "
+                     "end with .csv, results.csv for example" % results_path)
   sweeps = find_sweeps(folders)
+  for folder, names in zip(folders, sweeps):
+    refuse_mixed_runs(folder, names)
   rows, zones = plan_table(set(sweeps[0]) - {BASELINE})
   report_holes(folders[0], rows, zones, sweeps[0], allow_holes)
   questions = eval_squad.load_questions(data_file)
@@ -228,10 +258,14 @@ def print_next_step(results_path, metric, scores):
         hurts, attention_zones.BASELINE_NAME))
     return
   baseline = scores[BASELINE]
-  print("\n%s (%+.3f)\nbaseline (%s): %s %.3f; next:\n"
+  if scores[worst] < baseline:
+    hurts += " (%+.3f)" % (scores[worst] - baseline)
+  else:
+    hurts = "no masked decode scores below the baseline"
+  print("\n%s\nbaseline (%s): %s %.3f; next:\n"
         "  python visualize_att_zone.py %s %.3f squad.pdf" % (
-            hurts, scores[worst] - baseline, attention_zones.BASELINE_NAME, metric,
-            baseline, shlex.quote(results_path), baseline))
+            hurts, attention_zones.BASELINE_NAME, metric, baseline,
+            shlex.quote(results_path), baseline))
 
 
 def compare(path_a, path_b):

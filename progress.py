@@ -89,3 +89,7 @@ class TrainingProgress(tf.train.SessionRunHook):
     results = run_values.results
     note = ", loss %.4f" % results["loss"] if "loss" in results else ""
     self._progress.update(int(results["step"]), note)
+
+  def end(self, session):
+    step = int(session.run(self._fetches["step"]))
+    self._progress.update(step)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+from absl import app
 import tensorflow.compat.v1 as tf
 
 import attention_zones
@@ -51,31 +52,51 @@ flags.DEFINE_bool(
     "Whether to lower-case: True for uncased models, False for cased ones.")
 flags.DEFINE_integer(
     "max_seq_length", 384, "Most tokens in a window; longer passages are cut "
-    "into several windows.")
+    "into several windows.",
+    lower_bound=1)
 flags.DEFINE_integer(
-    "doc_stride", 128, "Tokens from the start of a window to that of the next.")
+    "doc_stride", 128, "Tokens from the start of a window to that of the next.",
+    lower_bound=1)
 flags.DEFINE_integer(
-    "max_query_length", 64, "Most tokens of a question; longer ones are cut.")
+    "max_query_length", 64, "Most tokens of a question; longer ones are cut.",
+    lower_bound=1)
 flags.DEFINE_bool("do_train", False, "Whether to train.")
 flags.DEFINE_bool("do_predict", False, "Whether to predict.")
-flags.DEFINE_integer("train_batch_size", 32, "Windows in a training step.")
-flags.DEFINE_integer("predict_batch_size", 8, "Windows in a prediction step.")
-flags.DEFINE_float("learning_rate", 5e-5, "Peak learning rate of Adam.")
-flags.DEFINE_float("num_train_epochs", 3.0, "Epochs to train.")
+flags.DEFINE_integer(
+    "train_batch_size", 32, "Windows in a training step.",
+    lower_bound=1)
+flags.DEFINE_integer(
+    "predict_batch_size", 8, "Windows in a prediction step.",
+    lower_bound=1)
 flags.DEFINE_float(
-    "warmup_proportion", 0.1, "Part of the steps for linear warm-up.")
+    "learning_rate", 5e-5, "Peak learning rate of Adam.",
+    lower_bound=0.0)
+flags.DEFINE_float(
+    "num_train_epochs", 3.0, "Epochs to train.",
+    lower_bound=0.0)
+flags.DEFINE_float(
+    "warmup_proportion", 0.1, "Part of the steps for linear warm-up.",
+    lower_bound=0.0)
 flags.DEFINE_integer(
-    "save_checkpoints_steps", 1000, "Steps between two checkpoints.")
+    "save_checkpoints_steps", 1000, "Steps between two checkpoints.",
+    lower_bound=1)
 flags.DEFINE_integer(
-    "iterations_per_loop", 1000, "Steps in one call of the estimator on TPU.")
-flags.DEFINE_integer("n_best_size", 20, "Answers in nbest_predictions.json.")
-flags.DEFINE_integer("max_answer_length", 30, "Most tokens of an answer.")
+    "iterations_per_loop", 1000, "Steps in one call of the estimator on TPU.",
+    lower_bound=1)
+flags.DEFINE_integer(
+    "n_best_size", 20, "Answers in nbest_predictions.json.",
+    lower_bound=1)
+flags.DEFINE_integer(
+    "max_answer_length", 30, "Most tokens of an answer.",
+    lower_bound=1)
 flags.DEFINE_bool("use_tpu", False, "Whether to use TPU instead of CPU or GPU.")
 flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
 flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
 flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
 flags.DEFINE_string("master", None, "TensorFlow master to connect to.")
-flags.DEFINE_integer("num_tpu_cores", 8, "Number of TPU cores.")
+flags.DEFINE_integer(
+    "num_tpu_cores", 8, "Number of TPU cores.",
+    lower_bound=1)
 flags.DEFINE_bool("verbose_logging", False, "Whether to log what TensorFlow says.")
 flags.DEFINE_bool(
     "version_2_with_negative", False, "Whether some questions have no answer, as "
@@ -101,7 +122,8 @@ flags.DEFINE_bool(
 flags.DEFINE_float(
     "sweep_memory_gb", None, "Memory for the hidden states of a sweep; what does "
     "not fit in one pass over the data takes several. Left out: a quarter of the "
-    "machine's memory, at most %d." % _MAX_DEFAULT_SWEEP_GB)
+    "machine's memory, at most %d." % _MAX_DEFAULT_SWEEP_GB,
+    lower_bound=0.0)
 
 
 DataSet = collections.namedtuple("DataSet", ["examples", "windows"])
@@ -129,8 +151,10 @@ def validate_flags():
       wanted.append(name)
   for name in wanted:
     path = FLAGS[name].value
-    if not tf.gfile.Exists(path) or tf.gfile.IsDirectory(path):
+    if not tf.gfile.Exists(path):
       raise ValueError("--%s=%s: there is no such file" % (name, path))
+    if tf.gfile.IsDirectory(path):
+      raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
   if FLAGS.use_tpu:
     _validate_tpu_flags()
 
@@ -306,6 +330,10 @@ def num_train_steps(data):
 def train(config, data):
   """Fine-tunes the model."""
   steps = num_train_steps(data)
+  newest = tf.train.latest_checkpoint(FLAGS.output_dir)
+  if newest and tf.train.load_variable(newest, "global_step") >= steps:
+    log("nothing to train: %s has %d steps or more" % (newest, steps))
+    return
   estimator = make_estimator(config, [], num_train_steps=steps)
   estimator.train(
       squad_features.input_fn_builder(
@@ -319,7 +347,7 @@ def describe_run(checkpoint):
   flags_of_run = (
       "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
       "n_best_size", "max_answer_length", "version_2_with_negative",
-      "null_score_diff_threshold", "predict_batch_size", "use_tpu")
+      "null_score_diff_threshold")
   return {
       "data": checkpoints.file_digest(FLAGS.predict_file),
       "vocabulary": checkpoints.file_digest(FLAGS.vocab_file),
@@ -482,7 +510,10 @@ def run():
     predict(config, predict_data, tokenizer, decodes)
 
 
-def main(_):
+def main(argv):
+  if len(argv) > 1:
+    log("%r is not a flag; flags begin with --" % argv[1])
+    sys.exit(1)
   if not FLAGS.verbose_logging:
     tf.logging.set_verbosity(tf.logging.ERROR)
   try:
@@ -501,4 +532,5 @@ def main(_):
 
 
 if __name__ == "__main__":
-  tf.app.run()
+  # Not tf.app.run, which ignores a flag that it does not know.
+  app.run(main)

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import get_results
+import manifest
 import results_table
 
 QUESTIONS = ["q%d" % i for i in range(8)]
@@ -291,3 +292,34 @@ def test_says_which_cell_hurts_most(tmp_path, data_file, capsys):
       [folder, str(tmp_path / "results.csv"), "--data_file", data_file]) == 0
   assert ("hurts most: p2 in layer 1, exact 12.500 (-87.500)"
           in capsys.readouterr().out)
+
+
+def test_refuses_predictions_of_different_runs(tmp_path, data_file, capsys):
+  folder = write_sweep(tmp_path / "prediction", FULL)
+  names = ["predictions%s.json" % suffix for suffix in FULL]
+  manifest.add(folder, names, {"checkpoint": "a"}, {})
+  results = str(tmp_path / "results.csv")
+  arguments = [folder, results, "--data_file", data_file]
+  assert get_results.main(arguments) == 0
+  os.remove(results)
+  manifest.add(folder, names[1:2], {"checkpoint": "b"}, {})
+  capsys.readouterr()
+  assert get_results.main(arguments) == 1
+  assert "1 like predictions_layer0_q2.json" in capsys.readouterr().err
+  assert not os.path.exists(results)
+
+
+def test_never_replaces_a_file_that_is_no_table(tmp_path, data_file, capsys):
+  folder = write_sweep(tmp_path / "prediction", FULL)
+  with open(data_file) as f:
+    before = f.read()
+  assert get_results.main([folder, data_file, "--data_file", data_file]) == 1
+  assert "should end with .csv" in capsys.readouterr().err
+  with open(data_file) as f:
+    assert f.read() == before
+
+
+def test_says_when_nothing_hurts(tmp_path, data_file, capsys):
+  folder = write_sweep(tmp_path / "prediction", {"": 3, "_layer0_q2": 3})
+  get_results.main([folder, str(tmp_path / "r.csv"), "--data_file", data_file])
+  assert "no masked decode scores below the baseline" in capsys.readouterr().out

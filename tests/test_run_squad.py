@@ -221,6 +221,24 @@ def test_refused_with_one_line(trained, flags, words):
     assert word in result.stderr
 
 
+@pytest.mark.parametrize("flag, word", [
+    ("--mask_layers=0", "mask_layers"),
+    ("--n_best_size=0", "n_best_size"),
+    ("--do_predict=maybe", "maybe"),
+    ("stray", "stray"),
+])
+def test_a_flag_that_is_none_is_refused(trained, flag, word):
+  result = run_squad(trained, "--do_predict=True", "--mask_zone=q2", flag)
+  assert result.returncode == 1
+  assert word in result.stderr and "Traceback" not in result.stderr
+  assert not list((trained / "model").glob("predictions*"))
+
+
+def test_a_finished_training_is_not_done_again(project):
+  again = train(project)
+  assert again.returncode == 0 and "nothing to train" in again.stderr
+
+
 def test_vocabulary_and_checkpoint_must_fit_the_config(project):
   config = dict(tiny_model.CONFIG, vocab_size=30)
   (project / "bert_config.json").write_text(json.dumps(config))
