@@ -13,8 +13,8 @@ def check(path, config, head_is_wanted):
   Args:
     path: str, the prefix of the checkpoint's files.
     config: modeling.BertConfig.
-    head_is_wanted: bool, whether it must hold the answer head (cls/squad), which
-      a pre-trained model does not have.
+    head_is_wanted: bool, whether it must hold the answer head (cls/squad) and
+      global_step, which a pre-trained model does not have.
 
   Raises:
     ValueError: it cannot be read, or lacks a variable, or has another shape.
@@ -25,6 +25,9 @@ def check(path, config, head_is_wanted):
     raise ValueError("%s is not a checkpoint that can be read: %s" % (
         path, str(error).splitlines()[0]))
   wanted = modeling.model_variables(config)
+  if head_is_wanted:
+    # TensorFlow restores it with the model.
+    wanted["global_step"] = []
   lacking = [name for name in sorted(wanted) if name not in shapes
              and (head_is_wanted or not name.startswith("cls/"))]
   if lacking:

@@ -527,7 +527,8 @@ def main(argv):
   except (ValueError, OSError, tf.errors.OpError) as error:
     if FLAGS.verbose_logging:
       raise
-    log(str(error))
+    # An error of TensorFlow's goes on with where the operation was made.
+    log(str(getattr(error, "message", error)).splitlines()[0])
     sys.exit(1)
 
 

@@ -285,3 +285,19 @@ def test_sweep_goes_on_after_kill(project):
   assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
           for path in (project / "cut").glob("*predictions*.json")} == whole
   assert not os.path.exists(str(journal))
+
+
+def test_a_checkpoint_of_no_training_is_refused(project):
+  import tensorflow.compat.v1 as tf
+  checkpoint = str(project / "model" / "model.ckpt-6")
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, _ in tf.train.list_variables(checkpoint):
+      if name != "global_step":
+        tf.get_variable(
+            name, initializer=tf.train.load_variable(checkpoint, name))
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, str(project / "model" / "model.ckpt"), 7)
+  result = run_squad(project, "--do_predict=True")
+  assert result.returncode == 1
+  assert "lacks 1 of" in result.stderr and "global_step" in result.stderr
+  assert len(result.stderr.splitlines()) == 1
