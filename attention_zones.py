@@ -284,17 +284,30 @@ def zone_label(zone):
   return "+".join(labels[part] for part in zone.split("+"))
 
 
-Step = collections.namedtuple("Step", ["group", "parents", "zones", "full"])
-Step.__doc__ = """One batch of variants that goes through a layer together.
+Step = collections.namedtuple(
+    "Step", ["group", "parents", "zones", "full", "unmasked"])
+Step.__doc__ = """One batch of variants that leaves a layer together.
 
 Attributes:
   group: int, which of the groups that left the layer below it starts from.
-  parents: tuple of int, for each variant its parent in that group: either all of
-    the group in order, or one parent again and again, for its forks.
-  zones: tuple, for each variant the tuple of zones that this layer masks.
+  parents: tuple of int, for each variant its parent in that group: either
+    neighbours in their order, or one parent again and again, for its forks.
+  zones: tuple, for each variant the tuple of zones that this layer masks. Forks
+    that `keep_passage_rows` come first, `all` comes last.
   full: bool, whether the variants keep their hidden states of [PAD] up to
     max_seq_length, because a layer further up is to attend to them (`all`).
+  unmasked: for forks, (step, variant) of their parent's child that this layer
+    does not mask, an earlier step of the layer; None when it has none.
 """
+
+
+def keep_passage_rows(zones):
+  """Whether masking zones changes no row of P in that layer: bool.
+
+  Only rows of Q, [CLS] and [SEP] are masked in q2 and q2p. A few tokens of a
+  window are to be computed then, the others have the unmasked layer's states.
+  """
+  return bool(zones) and set(zones) <= {"q2", "q2p"}
 
 
 def plan_sweep(decodes, num_layers, max_forks=len(ZONES)):
@@ -308,7 +321,7 @@ def plan_sweep(decodes, num_layers, max_forks=len(ZONES)):
 
     layer 0   [(group 0, parents (0,), zones ((),))]
     layer 1   [(group 0, parents (0,), zones ((),)),
-               (group 0, parents (0, 0), zones ((q2,), (p2,)))]
+               (group 0, parents (0, 0), zones ((q2,), (p2,)), unmasked (0, 0))]
     layer 2   [(group 0, parents (0,), zones ((),)),
                (group 1, parents (0, 1), zones ((), ()))]
 
@@ -328,9 +341,13 @@ def plan_sweep(decodes, num_layers, max_forks=len(ZONES)):
   for layer in range(num_layers):
     steps, next_groups = [], []
     for g, group in enumerate(groups):
+      unmasked = {}
       for variants in _split_group(group, decodes, layer, max_forks):
         parents, zones, full, members = zip(*variants)
-        steps.append(Step(g, parents, zones, full[0]))
+        steps.append(Step(
+            g, parents, zones, full[0], unmasked.get(parents[0])))
+        unmasked.update((parent, (len(steps) - 1, v)) for v, parent in enumerate(
+            parents) if not zones[v])
         next_groups.append(list(members))
     layers.append(steps)
     groups = next_groups
@@ -345,26 +362,35 @@ def plan_sweep(decodes, num_layers, max_forks=len(ZONES)):
 def _split_group(group, decodes, layer, max_forks):
   """Sorts a group's variants into those that go on together and the new forks.
 
-  Variants in one step are alike in how far they look: whether they attend to
-  [PAD] here (`all`), and whether they keep it for a layer above.
+  Variants in one step are alike in whether they keep [PAD] for a layer above;
+  those that go on, in whether they attend to it here (`all`), too.
 
   Returns:
     list of steps, each a list of (parent, zones, full, members).
   """
-  steps = collections.OrderedDict()
+  going_on, forks = collections.OrderedDict(), collections.OrderedDict()
   for parent, variant in enumerate(group):
     children = collections.OrderedDict()
     for d in variant:
       children.setdefault(decodes[d].zones_at(layer), []).append(d)
-    for n, (zones, members) in enumerate(children.items()):
+    # The first child goes on with the group, the one that is not masked if there
+    # is one; the others fork from their parent.
+    for n, zones in enumerate(sorted(children, key=_step_order)):
+      members = children[zones]
       full = any(attends_to_padding(decodes[d], layer + 1) for d in members)
-      # The first child goes on with the group, others fork from their parent.
-      key = (parent if n else None, zones == (ALL,), full)
-      steps.setdefault(key, []).append((parent, zones, full, members))
-  return [step[i:i + max_forks] if key[0] is not None else step
-          for key, step in steps.items()
-          for i in (range(0, len(step), max_forks) if key[0] is not None
-                    else [0])]
+      child = (parent, zones, full, members)
+      if n:
+        forks.setdefault((parent, full), []).append(child)
+      else:
+        going_on.setdefault((zones == (ALL,), full), []).append(child)
+  return list(going_on.values()) + [
+      step[i:i + max_forks] for step in forks.values()
+      for i in range(0, len(step), max_forks)]
+
+
+def _step_order(zones):
+  """Sorts what is computed in the same way together; no zones are first."""
+  return bool(zones), not keep_passage_rows(zones), zones == (ALL,)
 
 
 def attends_to_padding(decode, from_layer=0):

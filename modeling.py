@@ -10,21 +10,25 @@ Dimensions, on each tensor below:
   I = intermediate size
 """
 
+import collections
 import inspect
+import itertools
 import math
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 import attention_zones
 import checked_json
 
+_ALL = attention_zones.ALL
 _LAYER_NORM_EPSILON = 1e-12
 
 # Variants times windows that go through a layer in one step: enough rows for
 # matrix products to be fast, few enough for the passes over memory between these
 # to find their rows in a cache. And how many are under way at once: enough for
 # all threads to have work, not more, for the memory it takes.
-_WINDOWS_PER_STEP = 5
+_WINDOWS_PER_STEP = 3
 _WINDOWS_IN_FLIGHT = 40
 
 # The pooler of Google's checkpoints is not here: reading comprehension uses the
@@ -110,10 +114,13 @@ def gelu(x):
   x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (Hendrycks and Gimpel, 2016).
   """
   return x * (0.5 * (1.0 + tf.tanh(
-      math.sqrt(2 / math.pi) * (x + 0.044715 * tf.pow(x, 3)))))
+      math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x)))))
 
 
 _ACTIVATIONS = {"gelu": gelu, "relu": tf.nn.relu, "tanh": tf.tanh}
+
+# Projections to the heads' queries, keys and values, [V, B, N, S, D] each.
+_Heads = collections.namedtuple("_Heads", ["query", "key", "value"])
 
 
 class BertModel:
@@ -133,8 +140,8 @@ class BertModel:
       through a layer at once.
 
   Attributes:
-    sequence_outputs: list, for each decode the last layer's hidden states,
-      float32 [B, S, H]. Decodes that share them share the Tensor.
+    sequence_output: float32 [V, B, S, H], the last layer's hidden states of each
+      decode.
   """
 
   def __init__(self, config, is_training, input_ids, input_mask, segment_ids,
@@ -149,6 +156,9 @@ class BertModel:
     self._token_sets = (tf.cast(input_mask, tf.float32), in_question, in_passage)
     self._masks = {}
     self._length = tf.shape(input_ids)[1]
+    # Where the length is fixed, on TPUs, the number of rows would have to be, too.
+    self._rows = (None if input_ids.shape[1].value is not None
+                  else _rows_outside_passage(input_mask, segment_ids))
     if any(map(attention_zones.attends_to_padding, decodes)):
       rest = [[0, 0], [0, full_length - self._length]]
       input_ids, segment_ids = tf.pad(input_ids, rest), tf.pad(segment_ids, rest)
@@ -156,7 +166,7 @@ class BertModel:
       with tf.variable_scope("embeddings"):
         embedded = self._embed(input_ids, segment_ids, use_one_hot_embeddings)
       with tf.variable_scope("encoder"):
-        self.sequence_outputs = self._encode(embedded, list(decodes))
+        self.sequence_output = self._encode(embedded, list(decodes))
 
   def _embed(self, input_ids, segment_ids, use_one_hot):
     """Sums word, segment and position embeddings: [B, S, H]."""
@@ -181,110 +191,174 @@ class BertModel:
     groups = [embedded[None]]  # [V, B, S, H]
     finished = []
     for index, steps in enumerate(layers):
-      outputs = []
+      outputs, heads = [], {}
       for step in steps:
+        group = groups[step.group]
         # Else TensorFlow starts all steps of a layer before it ends one.
         with tf.control_dependencies(finished[-self._steps_in_flight:][:1]):
           with tf.variable_scope("layer_%d" % index, reuse=tf.AUTO_REUSE):
-            outputs.append(self._layer(groups[step.group], step))
+            if step.group not in heads:
+              heads[step.group] = self._project_group(
+                  group, [s for s in steps if s.group == step.group])
+            unmasked = step.unmasked and outputs[step.unmasked[0]][
+                step.unmasked[1]][:, :self._length]
+            outputs.append(self._step(group, heads[step.group], step, unmasked))
         finished.append(outputs[-1])
       groups = outputs
-    return [groups[group][variant][:, :self._length]
-            for group, variant in place_of]
+    first = np.cumsum([0] + [group.shape[0].value for group in groups])
+    return tf.gather(tf.concat([self._cut(group) for group in groups], 0),
+                     [first[group] + variant for group, variant in place_of])
 
-  def _layer(self, group, step):
+  def _project_group(self, group, steps):
+    """Projects a group [Vg, B, S', H] once for all steps from it: _Heads."""
+    rows = group if any(step.full for step in steps) else self._cut(group)
+    keys = group if any((_ALL,) in step.zones for step in steps) else (
+        self._cut(group))
+    query, = self._project(rows, ["query"])
+    return _Heads(query, *self._project(keys, ["key", "value"]))
+
+  def _cut(self, hidden):
+    """Cuts [.., S', H] or [.., S', D] to the batch's length S."""
+    return hidden[..., :self._length, :]
+
+  def _step(self, group, heads, step, unmasked):
     """One transformer layer for the variants of one step.
 
     Args:
       group: [Vg, B, S', H], the hidden states to start from; S' is S, or
         full_length.
+      heads: _Heads of the group, likewise as long as any step of it needs.
       step: attention_zones.Step.
+      unmasked: [B, S, H], what the layer makes of the forks' parent without
+        masks; None where nothing is made of that.
 
     Returns:
       [V, B, S', H] with V = len(step.parents).
     """
-    hidden = self._pick(group, step.parents)  # [V or 1, B, S', H]
-    to_padding = step.zones[0] == (attention_zones.ALL,)
-    # Who does not attend to [PAD] up to full_length need not look at it.
-    keys = hidden if to_padding else hidden[:, :, :self._length]
-    queries = hidden if step.full else hidden[:, :, :self._length]
-    with tf.variable_scope("attention"):
-      with tf.variable_scope("self"):
-        context = self._attention(queries, keys, step.zones)
-      with tf.variable_scope("output"):
-        attended = self._add_and_norm(context, queries)
+    hidden, query, key, value = (
+        _pick(tensor, step.parents) for tensor in (group,) + heads)
+    if not step.full:
+      hidden, query = self._cut(hidden), self._cut(query)
+    parts = []
+    for few_rows, to_padding, zones in self._parts(step.zones, unmasked):
+      # Who does not attend to [PAD] up to full_length need not look at it.
+      seen = [key, value] if to_padding else [self._cut(key), self._cut(value)]
+      if few_rows:
+        part = self._rows_outside_passage(hidden, seen, zones, unmasked)
+      else:
+        part = self._layer(hidden, [query] + seen, self._mask(zones), len(zones))
+      parts.append(part)
+    return parts[0] if len(parts) == 1 else tf.concat(parts, 0)
+
+  def _parts(self, zones, unmasked):
+    """Yields (few_rows, to_padding, zones): what is computed in one way."""
+    def way(z):
+      few_rows = (unmasked is not None and self._rows is not None
+                  and attention_zones.keep_passage_rows(z))
+      return few_rows, z == (_ALL,)
+    for (few_rows, to_padding), part in itertools.groupby(zones, way):
+      yield few_rows, to_padding, list(part)
+
+  def _rows_outside_passage(self, hidden, keys_and_values, zones, unmasked):
+    """A layer for zones that change no row of P: only the other rows.
+
+    Args:
+      hidden: [1, B, S, H].
+      keys_and_values: list of two [1, B, N, S, D].
+      zones: list of V tuples of zones.
+      unmasked: [B, S, H], the rest.
+
+    Returns:
+      [V, B, S, H].
+    """
+    some = tf.gather_nd(hidden[0], self._rows)[None]  # [1, B, R, H]
+    query, = self._project(some, ["query"])
+    mask = tf.stack([tf.gather_nd(self._zone_mask(z), self._rows)
+                     for z in zones])[:, :, None]
+    changed = self._layer(some, [query] + keys_and_values, mask, len(zones))
+    return tf.stack([
+        tf.tensor_scatter_nd_update(unmasked, self._rows, changed[v])
+        for v in range(len(zones))])
+
+  def _layer(self, hidden, heads, mask, num_variants):
+    """One transformer layer.
+
+    Variants forked from one parent share its projections, they differ by their
+    masks only: Vp is 1 for them, else V.
+
+    Args:
+      hidden: [Vp, B, F, H].
+      heads: its query [Vp, B, N, F, D], and key and value [Vp, B, N, T, D] of
+        what it attends to.
+      mask: added to the logits [V, B, N, F, T].
+      num_variants: int, V.
+
+    Returns:
+      [V, B, F, H].
+    """
+    rows = tf.reshape(hidden, [-1, self._config.hidden_size])
+    if hidden.shape[0].value < num_variants:
+      rows = tf.tile(rows, [num_variants, 1])
+    context = self._attention(*heads, mask=mask)
+    with tf.variable_scope("attention/output"):
+      attended = self._add_and_norm(context, rows)
     with tf.variable_scope("intermediate"):
       activation = _ACTIVATIONS[self._config.hidden_act]
       intermediate = activation(self._dense(
           "dense", attended, self._config.intermediate_size))
     with tf.variable_scope("output"):
-      return self._add_and_norm(intermediate, attended)
+      output = self._add_and_norm(intermediate, attended)
+    return tf.reshape(output, tf.concat(
+        [[num_variants], tf.shape(hidden)[1:]], 0))
 
-  def _pick(self, group, parents):
-    """The variants to start from, [1, B, S', H] when all have one parent."""
-    if parents == tuple(range(group.shape[0])):
-      return group
-    return group[parents[0]][None]
-
-  def _attention(self, queries, keys, zones):
+  def _attention(self, query, key, value, mask):
     """Multi-head self-attention (Vaswani et al., 2017, section 3.2).
 
-    Variants forked from one parent share its projections and logits, they
-    differ by their masks only: Vp is 1 for them, else V.
-
     Args:
-      queries: [Vp, B, F, H].
-      keys: [Vp, B, T, H].
-      zones: for each of V variants the tuple of masked zones.
+      query, key, value, mask: as of _layer.
 
     Returns:
-      [V, B, F, H].
+      [V B F, H].
     """
     size = self._config.hidden_size // self._config.num_attention_heads
-    query = self._project("query", queries)  # [Vp, B, N, F, D]
-    key = self._project("key", keys)         # [Vp, B, N, T, D]
-    value = self._project("value", keys)     # [Vp, B, N, T, D]
     logits = tf.matmul(query * (1 / math.sqrt(size)), key, transpose_b=True)
-    logits += self._mask(zones)
-    # [V, B, N, F, T]
+    logits += mask
     weights = self._dropout(tf.nn.softmax(logits), self._attention_dropout)
     context = tf.transpose(tf.matmul(weights, value), [0, 1, 3, 2, 4])
-    shape = tf.shape(context)
-    return tf.reshape(
-        context, [len(zones), shape[1], shape[2], self._config.hidden_size])
+    return tf.reshape(context, [-1, self._config.hidden_size])
 
   def _mask(self, zones):
     """The additive masks of V variants, to be added to [V, B, N, F, T]."""
-    if zones[0] == (attention_zones.ALL,):
+    if zones[0] == (_ALL,):
       return attention_zones.MASKED_LOGIT
-    for z in zones:
-      if z not in self._masks:
-        self._masks[z] = attention_zones.additive_mask(z, *self._token_sets)
     if len(set(zones)) == 1:
-      return self._masks[zones[0]][None, :, None]
+      return self._zone_mask(zones[0])[None, :, None]
     rows = tf.zeros_like(self._token_sets[0])[:, :, None]
-    return tf.stack([self._masks[z] + rows for z in zones])[:, :, None]
+    return tf.stack([self._zone_mask(z) + rows for z in zones])[:, :, None]
 
-  def _project(self, name, hidden):
-    """Projects to the heads' queries, keys or values: [V, B, N, S, D]."""
-    heads = self._config.num_attention_heads
-    projected = self._dense(name, hidden, self._config.hidden_size)
-    shape = tf.shape(hidden)
-    return tf.transpose(
-        tf.reshape(projected, [hidden.shape[0], shape[1], shape[2], heads,
-                               self._config.hidden_size // heads]),
-        [0, 1, 3, 2, 4])
+  def _zone_mask(self, zones):
+    """The additive mask of one variant: [B, S, S], or [B, 1, S] for none."""
+    if zones not in self._masks:
+      self._masks[zones] = attention_zones.additive_mask(
+          zones, *self._token_sets)
+    return self._masks[zones]
 
-  def _dense(self, name, hidden, size):
-    """A dense layer without activation: hidden [V, B, S, in] to [.., size]."""
-    inputs = hidden.shape[-1].value
+  def _project(self, hidden, names):
+    """Projects [V, B, S, H] to heads: list of [V, B, N, S, D], one a name."""
+    heads, size = self._config.num_attention_heads, self._config.hidden_size
+    rows = tf.reshape(hidden, [-1, size])
+    shape = tf.concat([tf.shape(hidden)[:3], [heads, size // heads]], 0)
+    with tf.variable_scope("attention/self"):
+      return [tf.transpose(
+          tf.reshape(self._dense(name, rows, size), shape), [0, 1, 3, 2, 4])
+              for name in names]
+
+  def _dense(self, name, rows, size):
+    """A dense layer without activation: [rows, in] to [rows, size]."""
     with tf.variable_scope(name):
-      kernel = self._weights("kernel", [inputs, size])
+      kernel = self._weights("kernel", [rows.shape[1].value, size])
       bias = tf.get_variable("bias", [size], initializer=tf.zeros_initializer())
-    rows = tf.nn.bias_add(
-        tf.matmul(tf.reshape(hidden, [-1, inputs]), kernel), bias)
-    shape = tf.shape(hidden)
-    return tf.reshape(rows, [hidden.shape[0], shape[1], shape[2], size])
+    return tf.nn.bias_add(tf.matmul(rows, kernel), bias)
 
   def _add_and_norm(self, update, residual):
     """LayerNorm(dense(update) + residual), what ends both halves of a layer."""
@@ -311,15 +385,44 @@ class BertModel:
         stddev=self._config.initializer_range))
 
 
+def _pick(tensor, parents):
+  """Takes the variants to start from, one only when all have one parent."""
+  first, last = parents[0], parents[-1]
+  if (first, last) == (0, tensor.shape[0].value - 1):
+    return tensor
+  return tensor[first:last + 1]
+
+
+def _rows_outside_passage(input_mask, segment_ids):
+  """Where each window has [CLS], the question and both [SEP].
+
+  Args:
+    input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
+    segment_ids: int32 [B, S], 0 up to and with the first [SEP], then 1.
+
+  Returns:
+    int32 [B, R, 2] of (window, position), for tf.gather_nd. R is what the window
+    with the longest question needs; the others have more of their rows in it.
+  """
+  batch = tf.shape(input_mask)[0]
+  real = tf.reduce_sum(input_mask, 1)
+  first_segment = real - tf.reduce_sum(input_mask * segment_ids, 1)
+  positions = tf.concat([
+      tf.tile(tf.range(tf.reduce_max(first_segment))[None], [batch, 1]),
+      real[:, None] - 1], 1)
+  windows = tf.zeros_like(positions) + tf.range(batch)[:, None]
+  return tf.stack([windows, positions], 2)
+
+
 def span_logits(config, hidden):
   """The start and end logits of BERT for SQuAD (Devlin et al., 2019, section 4.2).
 
   Args:
     config: BertConfig.
-    hidden: float32 [B, S, H], the last layer's hidden states.
+    hidden: float32 [.., S, H], the last layer's hidden states.
 
   Returns:
-    float32 [B, 2, S], start logits, then end logits.
+    float32 [.., 2, S], start logits, then end logits.
   """
   with tf.variable_scope("cls/squad", reuse=tf.AUTO_REUSE):
     weights = tf.get_variable(
@@ -328,8 +431,7 @@ def span_logits(config, hidden):
             stddev=config.initializer_range))
     bias = tf.get_variable(
         "output_bias", [2], initializer=tf.zeros_initializer())
-  logits = tf.tensordot(hidden, weights, [[2], [1]]) + bias
-  return tf.transpose(logits, [0, 2, 1])
+  return tf.matrix_transpose(tf.tensordot(hidden, weights, [[-1], [1]]) + bias)
 
 
 def model_variables(config):
@@ -344,7 +446,7 @@ def model_variables(config):
   with tf.Graph().as_default():
     ids = tf.zeros([1, 1], tf.int32)
     model = BertModel(config, False, ids, ids, ids)
-    span_logits(config, model.sequence_outputs[0])
+    span_logits(config, model.sequence_output)
     return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
 
 

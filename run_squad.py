@@ -255,13 +255,12 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
         decodes=[attention_zones.BASELINE] if is_training else decodes,
         full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu,
         batch_size=predict_batch_size or 1)
-    logits = tf.stack([modeling.span_logits(config, hidden)
-                       for hidden in model.sequence_outputs], 1)  # [B, V, 2, S]
+    logits = modeling.span_logits(config, model.sequence_output)  # [V, B, 2, S]
     if not is_training:
       return tf.estimator.tpu.TPUEstimatorSpec(
           mode, predictions=squad_head.candidates(
-              features, logits, FLAGS.n_best_size))
-    loss = squad_head.span_loss(features, logits[:, 0])
+              features, tf.transpose(logits, [1, 0, 2, 3]), FLAGS.n_best_size))
+    loss = squad_head.span_loss(features, logits[0])
     train_op = optimization.create_train_op(
         loss, FLAGS.learning_rate, num_train_steps,
         int(num_train_steps * FLAGS.warmup_proportion), FLAGS.use_tpu)

@@ -305,11 +305,11 @@ def passes(layers):
 def test_plan_of_the_docstring():
   decodes = [BASELINE] + parse("1", "q2,p2", 3)
   layers, place_of = attention_zones.plan_sweep(decodes, 3)
-  first = (0, (0,), ((),), False)
+  first = (0, (0,), ((),), False, None)
   assert [[tuple(step) for step in steps] for steps in layers] == [
       [first],
-      [first, (0, (0, 0), (("q2",), ("p2",)), False)],
-      [first, (1, (0, 1), ((), ()), False)]]
+      [first, (0, (0, 0), (("q2",), ("p2",)), False, (0, 0))],
+      [first, (1, (0, 1), ((), ()), False, None)]]
   assert place_of == [(0, 0), (1, 0), (1, 1)]
 
 
@@ -348,13 +348,33 @@ def test_each_decode_ends_at_its_own_place(decodes, max_forks):
       assert full or not attention_zones.attends_to_padding(decode, layer + 1)
 
 
-def test_steps_are_alike_and_not_too_large():
-  decodes = [BASELINE] + parse("0-3", "q2,q2p,p2q,p2,all", 4)
-  layers, _ = attention_zones.plan_sweep(decodes, 4, max_forks=3)
-  for steps in layers:
-    for step in steps:
-      assert len({zones == ("all",) for zones in step.zones}) == 1
-      assert len(step.parents) == len(step.zones) <= 3
+@pytest.mark.parametrize("max_forks", [1, 3, 5])
+def test_steps_of_a_sweep(max_forks):
+  decodes = [BASELINE] + parse("0-3", "p2,all,q2,p2q,q2p", 4)
+  layers, _ = attention_zones.plan_sweep(decodes, 4, max_forks)
+  for layer, steps in enumerate(layers):
+    # The baseline, its forks (few rows first, `all` last), then earlier ones.
+    assert steps[0] == (0, (0,), ((),), layer < 3, None)
+    forks = [step for step in steps if step.unmasked]
+    assert steps[1:len(forks) + 1] == forks
+    assert sum((step.zones for step in forks), ()) == (
+        ("q2",), ("q2p",), ("p2",), ("p2q",), ("all",))
+    for step in forks:
+      assert step.group == 0 and step.unmasked == (0, 0)
+      assert set(step.parents) == {0} and len(step.parents) <= max_forks
+
+
+def test_forks_without_an_unmasked_sibling():
+  layers, _ = attention_zones.plan_sweep(parse("1", "q2,q2p", 2), 2)
+  assert layers[1] == [(0, (0,), (("q2",),), False, None),
+                       (0, (0,), (("q2p",),), False, None)]
+
+
+@pytest.mark.parametrize("zones, expected", [
+    ((), False), (("q2",), True), (("q2", "q2p"), True), (("q2", "p2"), False),
+    (("p2q",), False), (("all",), False)])
+def test_keep_passage_rows(zones, expected):
+  assert attention_zones.keep_passage_rows(zones) is expected
 
 
 def test_attends_to_padding():

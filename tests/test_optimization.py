@@ -212,7 +212,7 @@ def test_published_training(shared):
         config, True, features["input_ids"], features["input_mask"],
         features["segment_ids"])
     loss = squad_head.span_loss(
-        features, modeling.span_logits(config, model.sequence_outputs[0]))
+        features, modeling.span_logits(config, model.sequence_output)[0])
     names = [v.op.name for v in tf.trainable_variables()]
     train_op = optimization.create_train_op(
         loss, float(golden["learning_rate"]), int(golden["num_train_steps"]),

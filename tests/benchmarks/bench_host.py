@@ -75,8 +75,8 @@ def candidates_of_sweep(arguments, examples, tokenizer):
     model = modeling.BertModel(
         config, False, features["input_ids"], features["input_mask"],
         features["segment_ids"], decodes, SIZES.max_seq_length)
-    logits = tf.stack([modeling.span_logits(config, hidden)
-                       for hidden in model.sequence_outputs], 1)
+    logits = tf.transpose(
+        modeling.span_logits(config, model.sequence_output), [1, 0, 2, 3])
     fetches = squad_head.candidates(features, logits, 20)
     names = {v.op.name: v.op.name for v in tf.trainable_variables()}
     tf.train.init_from_checkpoint(arguments.checkpoint, names)

@@ -88,9 +88,8 @@ class Timed:
           config, False, *self._inputs, decodes=decodes,
           full_length=arguments.max_seq_length,
           batch_size=batch_size)
-      logits = [modeling.span_logits(config, hidden)
-                for hidden in model.sequence_outputs]
-    self._fetch = tf.stack([tf.reduce_sum(x) for x in logits])
+      self._fetch = tf.reduce_sum(
+          modeling.span_logits(config, model.sequence_output))
 
   def seconds(self, session, windows):
     """Seconds for all windows."""
@@ -104,7 +103,9 @@ def sweep_products(config, decodes, windows, width, full_length):
   """Floating-point operations of the matrix products of a sweep.
 
   Counted for each variant that goes through a layer, at the lengths it has
-  there: 24 S H^2 for projections and feed-forward, 4 F T H for attention.
+  there: 24 S H^2 for projections and feed-forward, 4 F T H for attention. What
+  forks save, as they share projections and need few rows for q2 and q2p, is
+  counted, too: it is the work that the sweep has to show for, not what it does.
   """
   layers, _ = attention_zones.plan_sweep(decodes, config.num_hidden_layers)
   hidden, inner = config.hidden_size, config.intermediate_size
@@ -113,10 +114,10 @@ def sweep_products(config, decodes, windows, width, full_length):
     length = -(-len(window.input_ids) // width) * width
     for step in (step for steps in layers for step in steps):
       rows = full_length if step.full else length
-      keys = (full_length if step.zones[0] == (attention_zones.ALL,) else length)
-      total += len(step.parents) * (
-          4 * rows * hidden * hidden + 4 * keys * hidden * hidden
-          + 4 * rows * hidden * inner + 4 * rows * keys * hidden)
+      for zones in step.zones:
+        keys = full_length if zones == (attention_zones.ALL,) else length
+        total += (4 * rows * hidden * hidden + 4 * keys * hidden * hidden
+                  + 4 * rows * hidden * inner + 4 * rows * keys * hidden)
   return total
 
 

@@ -50,7 +50,7 @@ def training_session(config, windows, width, arguments):
         config, True, features["input_ids"], features["input_mask"],
         features["segment_ids"])
     loss = squad_head.span_loss(
-        features, modeling.span_logits(config, model.sequence_outputs[0]))
+        features, modeling.span_logits(config, model.sequence_output)[0])
     train_op = optimization.create_train_op(loss, 3e-5, 1000, 100)
     session = tf.Session()
     session.run(tf.global_variables_initializer())
