@@ -3,7 +3,7 @@
 # layer masked: step 7 of Cui et al., STAR Protocols 3, 101481 (2022).
 #
 #   bash decode_squad.sh                       all 60 decodes and the baseline
-#   ZONES=q2 bash decode_squad.sh              one zone; ZONES="p2 q2+p2" two
+#   ZONES=q2 bash decode_squad.sh              one zone; ZONES="p2, q2+p2" two
 #   LAYERS=0-23 bash decode_squad.sh           a model of 24 layers
 #   sbatch --array=0-4 decode_squad.sh         one zone a task of a job array
 #
@@ -21,9 +21,15 @@ USE_TPU=${USE_TPU:-$([ -n "$TPU_NAME" ] && echo True || echo False)}
 ZONES=${ZONES:-q2 q2p p2q p2 all}
 LAYERS=${LAYERS:-0-11}
 
-if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
-  zone_of_task=($ZONES)
-  ZONES=${zone_of_task[$SLURM_ARRAY_TASK_ID]}
+zones=(${ZONES//,/ })
+task=${SLURM_ARRAY_TASK_ID:-}
+if [ -n "$task" ]; then
+  if ! [[ $task =~ ^[0-9]{1,4}$ ]] || ((10#$task >= ${#zones[@]})); then
+    echo "decode_squad.sh: SLURM_ARRAY_TASK_ID=$task: should be 0 to" \
+      "$((${#zones[@]} - 1)), one task for each zone of ZONES=$ZONES" >&2
+    exit 1
+  fi
+  zones=("${zones[10#$task]}")
 fi
 
 # Else Linux's allocator gives the memory of every large tensor back to the
@@ -46,7 +52,7 @@ exec "$python" -u run_squad.py \
   --max_seq_length=512 \
   --doc_stride=128 \
   --mask_layer="$LAYERS" \
-  --mask_zone="${ZONES// /,}" \
+  --mask_zone="$(IFS=,; echo "${zones[*]-}")" \
   --output_dir="$MODEL_OUTPUT_DIR" \
   --do_lower_case=False \
   --use_tpu="$USE_TPU" \

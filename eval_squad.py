@@ -18,6 +18,7 @@ import sys
 
 import atomic_file
 import checked_json
+import path_checks
 from checked_json import count_ids, excerpt, member
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -331,12 +332,29 @@ def parse_arguments(argv):
   return arguments
 
 
+def check_paths(arguments):
+  """Refuses files that are not there, and places where none can be written."""
+  path_checks.check_input(
+      "data.json", arguments.data_file, "a data set of SQuAD, dev-v1.1.json")
+  path_checks.check_input(
+      "pred.json", arguments.pred_file, "a predictions.json of that data set")
+  if arguments.na_prob_file:
+    path_checks.check_input(
+        "--na-prob-file", arguments.na_prob_file, "a null_odds.json")
+  if arguments.out_file:
+    path_checks.check_output(
+        "--out-file", arguments.out_file, "a file to write")
+  if arguments.out_image_dir:
+    path_checks.check_flag("--out-image-dir", arguments.out_image_dir)
+
+
 def evaluate(arguments):
   """Does what the command line asks for.
 
   Raises:
     OSError, ValueError: a file is faulty or cannot be written.
   """
+  check_paths(arguments)
   questions = load_questions(arguments.data_file)
   predictions = load_predictions(arguments.pred_file, questions)
   na_probs = None
@@ -352,6 +370,7 @@ def evaluate(arguments):
         arguments.pred_file), file=sys.stderr)
   results = score(questions, predictions, na_probs, arguments.na_prob_thresh)
   if arguments.out_image_dir:
+    path_checks.make_output_folder("--out-image-dir", arguments.out_image_dir)
     results.update(draw_pictures(
         questions, predictions, na_probs, arguments.out_image_dir))
   if arguments.out_file:
@@ -368,7 +387,7 @@ def main(argv=None):
   try:
     evaluate(arguments)
   except (OSError, ValueError) as error:
-    print("eval_squad.py: %s" % error, file=sys.stderr)
+    print("eval_squad.py: %s" % path_checks.describe(error), file=sys.stderr)
     return 1
   return 0
 

@@ -21,6 +21,7 @@ import sys
 import attention_zones
 import eval_squad
 import manifest
+import path_checks
 import results_table
 
 # The cell of the baseline, in which nothing is masked.
@@ -134,24 +135,35 @@ def refuse_mixed_runs(folder, names):
 def report_holes(folder, rows, zones, cells, allow_holes):
   """Names the files that rows x zones lack: on stderr if that is allowed.
 
+  A hole is what a sweep over single layers lacks. Of layers masked together, and
+  of every layer, one decodes what one likes; their rows may have empty cells.
+
   Args:
     folder: str, for messages.
     rows, zones: as of `plan_table`.
-    cells: collection of the cells that there are.
+    cells: set of the cells (layers, zone) that there are.
     allow_holes: bool.
 
   Raises:
     ValueError: there are holes, and they are not allowed.
   """
-  holes = ["predictions_layer%s_%s.json" % ("+".join(map(str, layers)), zone)
-           for layers in rows for zone in zones if (layers, zone) not in cells]
-  if not holes:
-    return
-  message = "%s: %d of %d files are missing: %s" % (
-      folder, len(holes), len(rows) * len(zones), ", ".join(holes))
-  if not allow_holes:
-    raise ValueError(message + "; decode them, or give --allow_holes")
-  print(message, file=sys.stderr)
+  name = lambda cell: "predictions_layer%s_%s.json" % (
+      "+".join(map(str, cell[0])), cell[1])
+  swept = {zone for layers, zone in cells if len(layers) == 1}
+  sweep = [(layers, zone) for layers in rows for zone in zones
+           if len(layers) == 1 and zone in swept]
+  holes = [name(cell) for cell in sweep if cell not in cells]
+  empty = [name((layers, zone)) for layers in rows for zone in zones
+           if (layers, zone) not in cells.union(sweep)]
+  if holes:
+    message = "%s: %d of %d files are missing: %s" % (
+        folder, len(holes), len(sweep), ", ".join(holes))
+    if not allow_holes:
+      raise ValueError(message + "; decode them, or give --allow_holes")
+    print(message, file=sys.stderr)
+  if empty:
+    print("%s: not decoded, so that their cells stay empty: %s" % (
+        folder, ", ".join(empty)), file=sys.stderr)
 
 
 def score_folder(folder, names, questions, data_file, metric):
@@ -212,17 +224,23 @@ def collect(folders, results_path, data_file, metric, allow_holes):
   Raises:
     OSError, ValueError: a file is faulty, missing or cannot be written.
   """
-  if os.path.isdir(results_path):
-    raise ValueError("%s: is a folder; the last argument is the file to write, "
-                     "results.csv for example" % results_path)
+  path_checks.check_output("the last argument", results_path,
+                           "the file to write, results.csv for example")
+  for folder in folders:
+    path_checks.check_input_folder(
+        "every argument but the last", folder,
+        "a folder that a sweep was written to")
+  path_checks.check_input(
+      "--data_file", data_file, "the data set that was predicted")
   if not results_path.endswith(".csv"):
     raise ValueError("%s: the last argument is the file to write, its name should "
                      "end with .csv, results.csv for example" % results_path)
   sweeps = find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
     refuse_mixed_runs(folder, names)
-  rows, zones = plan_table(set(sweeps[0]) - {BASELINE})
-  report_holes(folders[0], rows, zones, sweeps[0], allow_holes)
+  cells = set(sweeps[0]) - {BASELINE}
+  rows, zones = plan_table(cells)
+  report_holes(folders[0], rows, zones, cells, allow_holes)
   questions = eval_squad.load_questions(data_file)
   sweep_scores = [score_folder(folder, names, questions, data_file, metric)
                   for folder, names in zip(folders, sweeps)]
@@ -282,6 +300,8 @@ def compare(path_a, path_b):
     OSError, ValueError: a table cannot be read, the two have not the same rows
       and columns, lack a cell or have less than two layers.
   """
+  for path in (path_a, path_b):
+    path_checks.check_input("--compare", path, "two tables like results.csv")
   a, b = map(results_table.read_results, (path_a, path_b))
   for kind in ("layers", "zones"):
     of_a, of_b = getattr(a, kind), getattr(b, kind)
@@ -350,7 +370,7 @@ def main(argv=None):
       collect(arguments.paths[:-1], arguments.paths[-1], arguments.data_file,
               arguments.metric, arguments.allow_holes)
   except (OSError, ValueError) as error:
-    print("get_results.py: %s" % error, file=sys.stderr)
+    print("get_results.py: %s" % path_checks.describe(error), file=sys.stderr)
     return 1
   return 0
 

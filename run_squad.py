@@ -18,9 +18,11 @@ import tensorflow.compat.v1 as tf
 
 import attention_zones
 import checkpoints
+import data_checks
 import manifest
 import modeling
 import optimization
+import path_checks
 import squad_data
 import squad_features
 import squad_head
@@ -50,6 +52,9 @@ flags.DEFINE_string(
 flags.DEFINE_bool(
     "do_lower_case", True,
     "Whether to lower-case: True for uncased models, False for cased ones.")
+flags.DEFINE_bool(
+    "allow_case_mismatch", False, "Whether to go on when --do_lower_case does "
+    "not suit the words in --vocab_file.")
 flags.DEFINE_integer(
     "max_seq_length", 384, "Most tokens in a window; longer passages are cut "
     "into several windows.",
@@ -143,6 +148,9 @@ def validate_flags():
   if not FLAGS.do_train and not FLAGS.do_predict:
     raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
                      "both")
+  for name in ("bert_config_file", "vocab_file", "output_dir", "train_file",
+               "predict_file", "init_checkpoint"):
+    path_checks.check_flag("--" + name, FLAGS[name].value)
   wanted = ["bert_config_file", "vocab_file"]
   for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
     if FLAGS[task].value:
@@ -155,6 +163,9 @@ def validate_flags():
       raise ValueError("--%s=%s: there is no such file" % (name, path))
     if tf.gfile.IsDirectory(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
+  if os.path.isfile(FLAGS.output_dir):
+    raise ValueError("--output_dir=%s is a file; should be a folder" %
+                     FLAGS.output_dir)
   if FLAGS.use_tpu:
     _validate_tpu_flags()
 
@@ -214,10 +225,12 @@ def read_data(flag, is_training, tokenizer):
   path = FLAGS[flag].value
   examples, dropped = squad_data.read_examples(
       path, is_training, FLAGS.version_2_with_negative)
+  source = "--%s=%s" % (flag, path)
   if dropped:
-    log("--%s=%s: %d of %d questions left out, their answer does not stand in "
-        "the passage at answer_start" % (
-            flag, path, len(dropped), len(dropped) + len(examples)))
+    log(data_checks.report_dropped(
+        source, len(examples), dropped, FLAGS.output_dir))
+  for line in data_checks.remarks(examples, tokenizer, FLAGS.max_query_length):
+    log("%s: %s" % (source, line))
   sizes = squad_features.WindowSizes(
       FLAGS.max_seq_length, FLAGS.doc_stride, FLAGS.max_query_length)
   key = [checkpoints.file_digest(path), checkpoints.file_digest(FLAGS.vocab_file),
@@ -485,19 +498,48 @@ def bucket_width():
   return BUCKET_WIDTH if by_length else None
 
 
+def make_output_dir(decodes):
+  """Makes --output_dir and sees that what is to come can be written there."""
+  if squad_predictions.is_remote(FLAGS.output_dir):
+    tf.gfile.MakeDirs(FLAGS.output_dir)
+    return
+  path_checks.make_output_folder("--output_dir", FLAGS.output_dir)
+  if FLAGS.do_predict:
+    for decode in [attention_zones.BASELINE] + decodes:
+      path_checks.refuse_folders(FLAGS.output_dir, files_of(decode))
+
+
+def say_why_no_gpu():
+  """Logs it when the environment offers a GPU and TensorFlow takes none."""
+  offered = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+  if FLAGS.use_tpu or offered in ("", "-1"):
+    return
+  if not tf.test.is_built_with_cuda():
+    why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
+  elif not tf.config.experimental.list_physical_devices("GPU"):
+    why = "TensorFlow finds none; see what it says with --verbose_logging"
+  else:
+    return
+  log("CUDA_VISIBLE_DEVICES=%s offers a GPU, but %s: running on the CPU" % (
+      offered, why))
+
+
 def run():
   """Does what the flags ask for: reads, refuses, trains, predicts."""
   validate_flags()
   config = modeling.BertConfig.from_json_file(FLAGS.bert_config_file)
   vocab = tokenization.load_vocab(FLAGS.vocab_file)
   validate_sizes(config, vocab)
+  if not FLAGS.allow_case_mismatch:
+    tokenization.check_casing(vocab, FLAGS.vocab_file, FLAGS.do_lower_case)
   decodes = attention_zones.parse_decodes(
       FLAGS.mask_layer, FLAGS.mask_zone, config.num_hidden_layers)
   if not FLAGS.do_train:
     checkpoints.newest(FLAGS.output_dir, config)
   elif FLAGS.init_checkpoint:
     checkpoints.check(FLAGS.init_checkpoint, config, head_is_wanted=False)
-  tf.gfile.MakeDirs(FLAGS.output_dir)
+  make_output_dir(decodes)
+  say_why_no_gpu()
   tokenizer = tokenization.FullTokenizer(vocab, FLAGS.do_lower_case)
   if FLAGS.do_train:
     train_data = read_data("train_file", True, tokenizer)
@@ -526,8 +568,7 @@ def main(argv):
   except (ValueError, OSError, tf.errors.OpError) as error:
     if FLAGS.verbose_logging:
       raise
-    # An error of TensorFlow's goes on with where the operation was made.
-    log(str(getattr(error, "message", error)).splitlines()[0])
+    log(path_checks.describe(error))
     sys.exit(1)
 
 

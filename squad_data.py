@@ -34,7 +34,7 @@ Attributes:
   start_word, end_word: int, the first and the last word of the answer in
     paragraph.words; -1 without an answer, and when reading for prediction.
   answer_text: str, "" without an answer, and when reading for prediction.
-  is_impossible: bool, whether a question of SQuAD v2.0 has no answer.
+  is_impossible: bool, whether the file says that there is no answer.
 """
 
 
@@ -52,30 +52,40 @@ def read_examples(path, is_training, version_2_with_negative=False):
     does not stand in the passage where the file says.
 
   Raises:
-    ValueError: not such a file; the message names the file and the place in it.
+    ValueError: not such a file, or one of v2.0 that is read as v1.1; the
+      message names the file and the place in it.
   """
   with tf.gfile.GFile(path, "rb") as f:
     content = checked_json.parse(path, f.read())
-  examples, dropped, ids = [], [], collections.Counter()
+  examples, dropped, impossible, ids = [], [], [], collections.Counter()
   for where, paragraph, qa in _questions(path, content):
-    qas_id = member(where, qa, "id", str)
-    ids[qas_id] += 1
-    example = Example(
-        qas_id, member(where, qa, "question", str), paragraph, -1, -1, "", False)
-    if is_training:
-      example = _with_answer(where, qa, example, version_2_with_negative)
-    if example is None:
-      dropped.append(qas_id)
-    else:
+    example = _without_answer(where, paragraph, qa)
+    ids[example.qas_id] += 1
+    if example.is_impossible:
+      impossible.append(where)
+    elif is_training:
+      example = _with_answer(where, qa, example)
+    if example.is_impossible or not is_training or example.answer_text:
       examples.append(example)
+    else:
+      dropped.append(example.qas_id)
+  if impossible and not version_2_with_negative:
+    raise ValueError(
+        "%s is the first of %d questions with is_impossible true, as SQuAD "
+        "v2.0 has them; they need --version_2_with_negative=True" % (
+            impossible[0], len(impossible)))
+  _check_ids(path, ids)
+  return examples, dropped
+
+
+def _check_ids(path, ids):
+  """Refuses a Counter of ids in which one comes twice, or that is empty."""
   twice = [qas_id for qas_id, count in ids.items() if count > 1]
   if twice:
     raise ValueError("%s: used more than once: %s; ids must differ" % (
         path, checked_json.count_ids(twice)))
-  if not examples:
-    raise ValueError("%s holds no question%s" % (
-        path, " whose answer stands in its passage" if dropped else ""))
-  return examples, dropped
+  if not ids:
+    raise ValueError("%s holds no question" % path)
 
 
 def _questions(path, content):
@@ -93,11 +103,16 @@ def _questions(path, content):
         yield "%s.qas[%d]" % (in_paragraph, q), paragraph, qa
 
 
-def _with_answer(where, qa, example, version_2_with_negative):
-  """Fills in the answer; None when it does not stand where the file says."""
-  if (version_2_with_negative and "is_impossible" in qa
-      and member(where, qa, "is_impossible", bool)):
-    return example._replace(is_impossible=True)
+def _without_answer(where, paragraph, qa):
+  """Makes the Example of a question as the JSON has it, but for its answer."""
+  return Example(
+      member(where, qa, "id", str), member(where, qa, "question", str),
+      paragraph, -1, -1, "",
+      "is_impossible" in qa and member(where, qa, "is_impossible", bool))
+
+
+def _with_answer(where, qa, example):
+  """Fills in the answer, unless it does not stand where the file says."""
   answers = member(where, qa, "answers", list)
   if len(answers) != 1:
     raise ValueError(
@@ -109,11 +124,11 @@ def _with_answer(where, qa, example, version_2_with_negative):
   offset = member(where, answers[0], "answer_start", int)
   paragraph = example.paragraph
   if not text or offset > len(paragraph.context) - len(text):
-    return None
+    return example
   # White space belongs to the word before it.
   word_at = lambda offset: bisect.bisect_right(paragraph.starts, offset) - 1
   start, end = word_at(offset), word_at(offset + len(text) - 1)
   if start < 0 or (" ".join(text.split())
                    not in " ".join(paragraph.words[start:end + 1])):
-    return None
+    return example
   return example._replace(start_word=start, end_word=end, answer_text=text)

@@ -292,14 +292,25 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
 
 
 def _write_json(path, content):
-  text = json.dumps(content, indent=4) + "\n"
+  write_text(path, json.dumps(content, indent=4) + "\n")
+
+
+def write_text(path, text):
+  """Writes a text file, whole or not at all.
+
+  Args:
+    path: str, a path (or gs:// address).
+    text: str.
+  """
   if is_remote(path):
     # What is closed appears whole in an object store.
     with tf.gfile.GFile(path, "w") as f:
       f.write(text)
   else:
     with atomic_file.replacing(path) as temporary:
-      with open(temporary, "w", encoding="ascii") as f:
+      # Text out of JSON may hold half of a surrogate pair.
+      with open(temporary, "w", encoding="utf-8",
+                errors="backslashreplace") as f:
         f.write(text)
 
 

@@ -6,6 +6,7 @@ starts with "C".
 """
 
 import collections
+import re
 import unicodedata
 
 import tensorflow.compat.v1 as tf
@@ -41,24 +42,63 @@ def load_vocab(vocab_file):
   try:
     # Not splitlines: U+2028 and its like are entries of multilingual
     # vocabularies, not ends of lines.
-    lines = content.decode("utf-8").split("\n")
+    lines = content.decode("utf-8-sig").split("\n")
   except UnicodeDecodeError as error:
-    raise ValueError("--vocab_file=%s is not UTF-8 text: %s" % (
-        vocab_file, error))
+    raise ValueError(
+        "--vocab_file=%s is not text in UTF-8 (%s); should be a vocab.txt of "
+        "BERT, one token a line" % (vocab_file, error.reason)) from error
   if not lines[-1]:
     lines.pop()
+  tokens = [line.strip() for line in lines]
+  # Before repetitions, of which a file that is no vocabulary has many.
+  for token in SPECIAL_TOKENS:
+    if token not in tokens:
+      raise ValueError(
+          "--vocab_file=%s has no %s; should be a vocab.txt of BERT, one token "
+          "a line, among them %s" % (
+              vocab_file, token, ", ".join(SPECIAL_TOKENS)))
   vocab = collections.OrderedDict()
-  for index, line in enumerate(lines):
-    token = line.strip()
+  for index, token in enumerate(tokens):
     if token in vocab:
       raise ValueError("--vocab_file=%s: line %d repeats %r of line %d" % (
           vocab_file, index + 1, token, vocab[token] + 1))
     vocab[token] = index
-  for token in SPECIAL_TOKENS:
-    if token not in vocab:
-      raise ValueError("--vocab_file=%s has no %s; a vocab.txt of BERT has %s" % (
-          vocab_file, token, ", ".join(SPECIAL_TOKENS)))
   return vocab
+
+
+def cased_entries(vocab):
+  """Finds the entries that a lower-cased text cannot contain.
+
+  Args:
+    vocab: iterable of str, as load_vocab returns it.
+
+  Returns:
+    list of str: the entries that lower-casing would change, apart from special
+    ones like [MASK] and <S>. "\u211d", a capital without a small letter, is in
+    uncased vocabularies, too, and is not among them.
+  """
+  return [token for token in vocab if token.lower() != token
+          and not re.fullmatch(r"\[.*\]|<.*>", token)]
+
+
+def check_casing(vocab, vocab_file, do_lower_case):
+  """Refuses a vocabulary of cased words for lower-cased text, and the reverse.
+
+  Args:
+    vocab: iterable of str, as load_vocab returns it.
+    vocab_file: str, where it is from.
+    do_lower_case: bool.
+
+  Raises:
+    ValueError: one is cased, the other is not.
+  """
+  cased = cased_entries(vocab)
+  if bool(cased) == do_lower_case:
+    raise ValueError(
+        "--do_lower_case=%s does not suit --vocab_file=%s, which has %d cased "
+        "entries%s; give --do_lower_case=%s, or --allow_case_mismatch=True" % (
+            do_lower_case, vocab_file, len(cased),
+            ", %r for example" % cased[-1] if cased else "", not do_lower_case))
 
 
 class _CleanedCharacters(dict):

@@ -21,6 +21,7 @@ import numpy as np
 
 import atomic_file
 import attention_zones
+import path_checks
 import results_table
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
@@ -358,13 +359,17 @@ def main(argv=None):
   args = parse_args(argv)
   try:
     _figure_suffix(args.figure)
+    path_checks.check_input(
+        "results", args.results, "a results.csv of get_results.py")
+    path_checks.check_output(
+        "figure", args.figure, "a file to write, squad.pdf for example")
     baseline = parse_baseline(args.baseline)
     table = results_table.read_results(args.results)
     figure = draw(table, baseline, title=args.title, annotate=args.annotate,
                   cmap=args.cmap, vmin=args.vmin, vmax=args.vmax)
     save(figure, args.figure)
   except (ValueError, OSError) as error:
-    warn(error)
+    warn(path_checks.describe(error))
     return 1
   holes = missing_cells(table)
   if holes:

@@ -84,6 +84,26 @@ def test_unions_and_every_layer(tmp_path, data_file, capsys):
   assert table.layers[-3:] == ["1+2", "1+11", "all"]
 
 
+def test_every_layer_and_unions_beside_a_sweep(tmp_path, data_file, capsys):
+  folder = write_sweep(tmp_path / "prediction", dict(
+      FULL, _layer_p2=2, **{"_layer0+1_q2+p2": 4}))
+  results = tmp_path / "results.csv"
+  assert run(data_file, folder, str(results)) == 0
+  assert results.read_text() == (
+      "layer,q2,p2,q2+p2\n1,87.500,12.500,\n2,62.500,37.500,\n"
+      "1+2,,,50.000\nall,,25.000,\n")
+  assert capsys.readouterr().err == (
+      "%s: not decoded, so that their cells stay empty: "
+      "predictions_layer0_q2+p2.json, predictions_layer1_q2+p2.json, "
+      "predictions_layer0+1_q2.json, predictions_layer0+1_p2.json, "
+      "predictions_layer_q2.json, predictions_layer_q2+p2.json\n" % folder)
+  # What the sweep itself lacks is a hole as before.
+  os.remove(os.path.join(folder, "predictions_layer1_p2.json"))
+  assert run(data_file, folder, str(results)) == 1
+  assert ("1 of 4 files are missing: predictions_layer1_p2.json;"
+          in capsys.readouterr().err)
+
+
 def test_holes_are_listed_and_nothing_is_written(tmp_path, data_file, capsys):
   # Layer 1 has no file at all, layer 2 lacks p2.
   folder = write_sweep(tmp_path / "prediction", {
@@ -180,7 +200,7 @@ def test_a_forgotten_output_is_refused(tmp_path, data_file, capsys):
   one = write_sweep(tmp_path / "one", FULL)
   two = write_sweep(tmp_path / "two", FULL)
   assert run(data_file, one, two) == 1
-  assert "two: is a folder; the last argument is" in capsys.readouterr().err
+  assert "two: is a folder; the last argument should" in capsys.readouterr().err
 
 
 def test_compare_gives_the_last_row_of_table_2(shared, repository):

@@ -270,12 +270,14 @@ def test_sweep_goes_on_after_kill(project):
   shutil.copytree(str(model), str(project / "cut"))
   for path in (project / "cut").glob("*.json"):
     path.unlink()
-  # A folder where a file must go makes the run fail after all is predicted.
-  (project / "cut" / "predictions.json").mkdir()
+  # A folder in its place makes the run fail after all is predicted.
+  lock = project / "cut" / ".manifest.json.lock"
+  lock.unlink()
+  lock.mkdir()
   arguments = command + ("--output_dir=%s" % (project / "cut"),)
   failed = run_squad(project, *arguments)
-  assert failed.returncode == 1 and "predictions.json" in failed.stderr
-  (project / "cut" / "predictions.json").rmdir()
+  assert failed.returncode == 1 and "%s: Is a directory" % lock in failed.stderr
+  lock.rmdir()
   journal, = (project / "cut").glob("journal.*")
   lines = journal.read_bytes().splitlines(True)
   journal.write_bytes(b"".join(lines[:5]) + lines[5][:20])

@@ -188,8 +188,9 @@ REFUSED = [
      "whole number"),
     (squad(qa("a"), qa("b"), qa("b"), qa("a"), qa("c")),
      ': used more than once: 2 ids ("a", "b"); ids must differ'),
-    (squad(qa(text="1896")),
-     " holds no question whose answer stands in its passage"),
+    (squad(qa(), qa("q1", is_impossible="yes")),
+     IN_PARAGRAPH + ".qas[1]: 'is_impossible' is \"yes\"; should be true or "
+     "false"),
 ]
 
 
@@ -203,10 +204,22 @@ def test_refuses(data_file, content, message):
   assert "\n" not in str(caught.value)
 
 
-def test_refuses_a_negative_question_without_the_flag(data_file):
-  impossible = qa(answers=[], is_impossible=True)
-  with pytest.raises(ValueError, match="--version_2_with_negative"):
-    squad_data.read_examples(data_file(squad(impossible)), True)
+@pytest.mark.parametrize("is_training", [True, False])
+def test_refuses_negative_questions_without_the_flag(data_file, is_training):
+  impossible = {"answers": [], "is_impossible": True}
+  path = data_file(squad(qa("q0"), qa("q1", **impossible), qa("q2"),
+                         qa("q3", **impossible)))
+  with pytest.raises(ValueError) as caught:
+    squad_data.read_examples(path, is_training)
+  assert str(caught.value) == (
+      path + IN_PARAGRAPH + ".qas[1] is the first of 2 questions with "
+      "is_impossible true, as SQuAD v2.0 has them; they need "
+      "--version_2_with_negative=True")
+
+
+def test_all_answers_may_be_dropped(data_file):
+  path = data_file(squad(qa("q0", text="1896"), qa("q1", offset=-3)))
+  assert squad_data.read_examples(path, True) == ([], ["q0", "q1"])
 
 
 def test_an_absent_file_is_named(tmp_path):

@@ -123,6 +123,7 @@ def vocab_file(tmp_path):
 
 @pytest.mark.parametrize("content", [
     SPECIAL + b"the\nun\n", SPECIAL + b"the\nun",
+    b"\xef\xbb\xbf" + SPECIAL + b"the\nun\n",
     (SPECIAL + b"the\nun\n").replace(b"\n", b"\r\n")])
 def test_load_vocab(vocab_file, content):
   assert list(tokenization.load_vocab(vocab_file(content)).items()) == [
@@ -141,10 +142,13 @@ def test_load_vocab_counts_line_feeds_only(vocab_file):
 
 @pytest.mark.parametrize("content, message", [
     (SPECIAL + b"the\nun\nthe\n", "line 7 repeats 'the' of line 5"),
-    (b"[PAD]\n[UNK]\n[CLS]\n", "has no [SEP]; a vocab.txt of BERT has [PAD], "
-     "[UNK], [CLS], [SEP]"),
+    (b"[PAD]\n[UNK]\n[CLS]\n", "has no [SEP]; should be a vocab.txt of BERT, "
+     "one token a line, among them [PAD], [UNK], [CLS], [SEP]"),
     (b"", "has no [PAD]"),
-    (SPECIAL + b"caf\xe9\n", "is not UTF-8 text"),
+    # JSON has many a line twice, which is not what is wrong with it.
+    (b'{"[PAD]": [\n0\n],\n"[UNK]": [\n1\n],\n', "has no [PAD]"),
+    (SPECIAL + b"caf\xe9\n", "is not text in UTF-8"),
+    (b"\x1f\x8b\x08\0", "is not text in UTF-8"),
 ])
 def test_load_vocab_refuses(vocab_file, content, message):
   path = vocab_file(content)
@@ -153,3 +157,21 @@ def test_load_vocab_refuses(vocab_file, content, message):
   assert "--vocab_file=%s" % path in str(caught.value)
   assert message in str(caught.value)
   assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("tokens, cased", [
+    (["[PAD]", "[MASK]", "[unused1]", "<S>", "##un", "caf\u00e9", "1"], []),
+    # A capital that has no small letter is in BERT's uncased vocabulary.
+    (["\u211d", "##\u211d"], []),
+    (["the", "The", "##A", "\u00c9a", "[A", "U.S"],
+     ["The", "##A", "\u00c9a", "[A", "U.S"]),
+])
+def test_cased_entries(tokens, cased):
+  assert tokenization.cased_entries(tokens) == cased
+
+
+@pytest.mark.parametrize("name, count", [
+    ("uncased", 0), ("chinese", 0), ("multilingual-cased", 18992)])
+def test_cased_entries_of_the_vocabularies_of_bert(shared, name, count):
+  path = str(shared / "models" / "vocab" / (name + ".txt"))
+  assert len(tokenization.cased_entries(tokenization.load_vocab(path))) == count

@@ -297,7 +297,7 @@ def test_baseline_between_q2_and_q2p_is_not_doubted():
     (["80", "squad.pdf", "--vmin=0", "--vmax=0"], ["--vmin=0 --vmax=0"]),
     (["80", "squad.pdf", "--vmax=inf"], ["--vmax=inf", "finite"]),
     (["80", "squad.pdf", "--title=\u6f22"], ["--title", "'\u6f22'", "font"]),
-    (["80", "no/squad.pdf"], ["no/squad.pdf", "No such file"]),
+    (["80", "no/squad.pdf"], ["no/squad.pdf", "there is no folder no;"]),
 ])
 def test_refuses_and_leaves_old_files(table1_csv, tmp_path, monkeypatch, capsys,
                                       arguments, said):

@@ -1,0 +1,127 @@
+"""Whether the paths that a user gave can be what they are given for.
+
+Each check raises ValueError with one line that names the argument, the path and
+what would be right. Local paths only: of a bucket TensorFlow has to tell.
+"""
+
+import os
+import re
+import tempfile
+
+# What a shell leaves as it is within single quotes, and "~" after "--flag=".
+_UNEXPANDED = re.compile(
+    r"\$[A-Za-z_]\w*|\$\{[^}]*\}|%[A-Za-z_]\w*%|^~[^/]*")
+
+
+def _unexpanded(path):
+  """Returns the variable that no shell replaced, "$HOME" for example, or None.
+  """
+  found = _UNEXPANDED.search(path)
+  return found and found.group()
+
+
+def check_flag(flag, path):
+  """Refuses a path that cannot be meant, whether or not it need be there.
+
+  Args:
+    flag: str, "--output_dir" for example.
+    path: str, or None for a flag that was left out.
+
+  Raises:
+    ValueError: `path` has $VAR, ${VAR}, %VAR% or a leading "~" in it, and there
+      is nothing that is really called so; or it has bytes that Python could not
+      decode, so that TensorFlow, which wants UTF-8, cannot be given it.
+  """
+  path = path or ""
+  # A checkpoint is given as the prefix of its files.
+  if _unexpanded(path) and not os.path.exists(path) and (
+      not os.path.exists(path + ".index")):
+    raise ValueError("%s=%s: %s was not expanded; write out the path that it "
+                     "stands for" % (flag, path, _unexpanded(path)))
+  # Python's stand-ins for such bytes.
+  if re.search("[\udc80-\udcff]", path):
+    raise ValueError("%s=%s: not readable as text in this locale; set "
+                     "PYTHONUTF8=1, or give a path in ASCII" % (flag, path))
+
+
+def check_input(name, path, meaning):
+  """Refuses a path that is no file to read.
+
+  Args:
+    name: str, what the command line calls it: "pred.json", "--na-prob-file".
+    path: str.
+    meaning: str, what the file should be: "a data set of SQuAD".
+  """
+  if os.path.isdir(path):
+    _refuse(name, path, "is a folder", meaning)
+  if not os.path.exists(path):
+    _refuse(name, path, "there is no such file", meaning)
+
+
+def check_input_folder(name, path, meaning):
+  """Refuses a path that is no folder to read from; arguments as check_input."""
+  if not os.path.exists(path):
+    _refuse(name, path, "there is no such folder", meaning)
+  if not os.path.isdir(path):
+    _refuse(name, path, "is a file", meaning)
+
+
+def check_output(name, path, meaning):
+  """Refuses a path where no file can be written; arguments as check_input."""
+  folder = os.path.dirname(path) or "."
+  if os.path.isdir(path):
+    _refuse(name, path, "is a folder", meaning)
+  if not os.path.isdir(folder):
+    _refuse(name, path, "there is no folder %s" % folder, meaning)
+
+
+def _refuse(name, path, problem, meaning):
+  if not os.path.exists(path) and _unexpanded(path):
+    problem = "%s was not expanded" % _unexpanded(path)
+  raise ValueError("%s: %s; %s should be %s" % (path, problem, name, meaning))
+
+
+def make_output_folder(name, path):
+  """Makes a folder, where it is not there yet, and tries to write to it.
+
+  Args:
+    name: str, "--output_dir" for example.
+    path: str.
+  """
+  try:
+    os.makedirs(path, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path):
+      pass
+  except OSError as error:
+    raise ValueError("%s=%s: %s; should be a folder that can be written to" % (
+        name, path, error.strerror)) from error
+
+
+def refuse_folders(folder, names):
+  """Refuses folders that stand where files are to be written.
+
+  Args:
+    folder: str.
+    names: iterable of str, names of files in `folder`.
+  """
+  for name in names:
+    path = os.path.join(folder, name)
+    if os.path.isdir(path):
+      raise ValueError("%s: is a folder where a file is to be written; move it "
+                       "away" % path)
+
+
+def describe(error):
+  """Says an exception in one line, with the file in front where it has one.
+
+  Args:
+    error: Exception.
+
+  Returns:
+    str, "x.json: Permission denied" rather than "[Errno 13] ...".
+  """
+  if isinstance(error, OSError) and error.strerror:
+    return "%s%s" % ("%s: " % error.filename if error.filename else "",
+                     error.strerror)
+  # An error of TensorFlow's goes on with where the operation was made.
+  return str(getattr(error, "message", error)).split("\n")[0]
