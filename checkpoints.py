@@ -51,17 +51,76 @@ def newest(folder, config):
     config: modeling.BertConfig.
 
   Returns:
-    str, the prefix of the checkpoint's files.
+    (path, faulty), as newest_whole.
 
   Raises:
     ValueError: there is none, or it does not fit the model.
   """
-  path = tf.train.latest_checkpoint(folder)
+  path, faulty = newest_whole(folder)
   if not path:
     raise ValueError("--output_dir=%s has no checkpoint to predict with; train "
                      "one there first, with --do_train=True" % folder)
   check(path, config, head_is_wanted=True)
-  return path
+  return path, faulty
+
+
+def newest_whole(folder):
+  """Finds the newest checkpoint that can be read to its end.
+
+  Args:
+    folder: str, a training's output folder.
+
+  Returns:
+    (path, faulty): the prefix of the checkpoint's files, None when the folder has
+    none; and a list of (prefix, what is wrong) of newer ones that were passed
+    over, because a file of theirs is missing, cut off or damaged.
+
+  Raises:
+    ValueError: there are checkpoints, but none of them is whole.
+  """
+  faulty = []
+  for path in reversed(_paths(folder)):
+    problem = _problem_of(path)
+    if not problem:
+      return path, faulty
+    faulty.append((path, problem))
+  if faulty:
+    raise ValueError("--output_dir=%s has no checkpoint that is whole: %s" % (
+        folder, "; ".join("%s: %s" % entry for entry in faulty)))
+  return None, []
+
+
+def forget(folder, faulty):
+  """Lets a training go on from the newest checkpoint that is not faulty.
+
+  Args:
+    folder: str, the training's output folder.
+    faulty: list of (prefix, what is wrong), as newest_whole returns it.
+  """
+  names = [name for name, _ in faulty]
+  kept = [path for path in _paths(folder) if path not in names]
+  tf.train.update_checkpoint_state(folder, kept[-1], kept)
+
+
+def _paths(folder):
+  """Lists the checkpoints that the file `checkpoint` names, the newest last."""
+  state = tf.train.get_checkpoint_state(folder)
+  if not state:
+    return []
+  # Who edits that file by hand may name one of them, or another, as the newest.
+  return [path for path in state.all_model_checkpoint_paths
+          if path != state.model_checkpoint_path] + [state.model_checkpoint_path]
+
+
+def _problem_of(path):
+  """Reads a checkpoint to its end: None, or in a line why that fails."""
+  try:
+    reader = tf.train.load_checkpoint(path)
+    for name in reader.get_variable_to_shape_map():
+      reader.get_tensor(name)
+  except (tf.errors.OpError, ValueError) as error:
+    return str(getattr(error, "message", error)).splitlines()[0]
+  return None
 
 
 def digest(path):

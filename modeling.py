@@ -138,6 +138,9 @@ class BertModel:
       which TPUs do faster.
     batch_size: int, about what B will be; it decides only how many variants go
       through a layer at once.
+    random_seed: int, of dropout.
+    step: int or scalar int Tensor. What dropout drops follows from the seed and
+      this alone, so that a training can go on as if it had not been stopped.
 
   Attributes:
     sequence_output: float32 [V, B, S, H], the last layer's hidden states of each
@@ -146,8 +149,9 @@ class BertModel:
 
   def __init__(self, config, is_training, input_ids, input_mask, segment_ids,
                decodes=(attention_zones.BASELINE,), full_length=None,
-               use_one_hot_embeddings=False, batch_size=1):
+               use_one_hot_embeddings=False, batch_size=1, random_seed=0, step=0):
     self._config = config
+    self._random_seeds = ([seed, step] for seed in itertools.count(random_seed))
     self._max_forks, self._steps_in_flight = _step_sizes(batch_size)
     self._hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
     self._attention_dropout = (
@@ -378,7 +382,12 @@ class BertModel:
     return x * scale + (beta - mean * scale)
 
   def _dropout(self, x, rate):
-    return tf.nn.dropout(x, rate=rate) if rate else x
+    """Sets a part of x to 0 and scales the rest so that the mean stays."""
+    if not rate:
+      return x
+    random = tf.random.stateless_uniform(
+        tf.shape(x), tf.stack(next(self._random_seeds)))
+    return x * (tf.cast(random >= rate, x.dtype) / (1 - rate))
 
   def _weights(self, name, shape):
     return tf.get_variable(name, shape, initializer=tf.truncated_normal_initializer(

@@ -267,7 +267,8 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
         features["segment_ids"],
         decodes=[attention_zones.BASELINE] if is_training else decodes,
         full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu,
-        batch_size=predict_batch_size or 1)
+        batch_size=predict_batch_size or 1, random_seed=FLAGS.random_seed,
+        step=tf.cast(tf.train.get_or_create_global_step(), tf.int32))
     logits = modeling.span_logits(config, model.sequence_output)  # [V, B, 2, S]
     if not is_training:
       return tf.estimator.tpu.TPUEstimatorSpec(
@@ -342,16 +343,36 @@ def num_train_steps(data):
 def train(config, data):
   """Fine-tunes the model."""
   steps = num_train_steps(data)
-  newest = tf.train.latest_checkpoint(FLAGS.output_dir)
-  if newest and tf.train.load_variable(newest, "global_step") >= steps:
+  newest, faulty = checkpoints.newest_whole(FLAGS.output_dir)
+  log_faulty(newest, faulty)
+  if faulty:
+    checkpoints.forget(FLAGS.output_dir, faulty)
+  first_step = tf.train.load_variable(newest, "global_step") if newest else 0
+  if first_step >= steps:
     log("nothing to train: %s has %d steps or more" % (newest, steps))
     return
+  if first_step:
+    log("training goes on from %s" % newest)
   estimator = make_estimator(config, [], num_train_steps=steps)
   estimator.train(
       squad_features.input_fn_builder(
           data.windows, FLAGS.max_seq_length, is_training=True,
-          seed=FLAGS.random_seed, bucket_width=bucket_width()),
+          seed=FLAGS.random_seed, bucket_width=bucket_width(),
+          first_step=first_step),
       max_steps=steps)
+
+
+def find_checkpoint(config):
+  """Finds the checkpoint to predict with: str, the prefix of its files."""
+  path, faulty = checkpoints.newest(FLAGS.output_dir, config)
+  log_faulty(path, faulty)
+  return path
+
+
+def log_faulty(newest, faulty):
+  """Says which checkpoint is used in place of newer ones, and why."""
+  for path, problem in faulty:
+    log("%s is no whole checkpoint (%s); %s is used" % (path, problem, newest))
 
 
 def describe_run(checkpoint):
@@ -384,9 +405,9 @@ def wants_nbest(decode):
   return FLAGS.write_nbest or decode == attention_zones.BASELINE
 
 
-def predict(config, data, tokenizer, decodes):
+def predict(config, data, tokenizer, decodes, checkpoint):
   """Predicts the decodes that are not there yet, and the baseline with them."""
-  run = describe_run(checkpoints.newest(FLAGS.output_dir, config))
+  run = describe_run(checkpoint)
   known = manifest.load(FLAGS.output_dir)["files"]
   is_done = lambda name: known.get(name) == manifest.run_id(run) and (
       tf.gfile.Exists(os.path.join(FLAGS.output_dir, name)))
@@ -397,8 +418,15 @@ def predict(config, data, tokenizer, decodes):
         "checkpoint" % FLAGS.output_dir)
     return
   batch_size, limit = plan_passes(config, len(wanted))
+  failed = collections.OrderedDict()
   for first in range(0, len(wanted), limit):
-    sweep(config, data, tokenizer, wanted[first:first + limit], run, batch_size)
+    failed.update(sweep(config, data, tokenizer, wanted[first:first + limit],
+                        run, checkpoint, batch_size))
+  if failed:
+    raise ValueError(
+        "NaN or infinite logits, so that nothing was written: %s" % ", ".join(
+            "%s (question %r the first)" % (files_of(decode)[0], qas_id)
+            for decode, qas_id in failed.items()))
 
 
 def plan_passes(config, num_decodes):
@@ -435,7 +463,7 @@ def plan_passes(config, num_decodes):
   return batch_size, limit
 
 
-def sweep(config, data, tokenizer, decodes, run, batch_size):
+def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
   """Predicts decodes in one pass over the data and writes their files.
 
   Args:
@@ -444,14 +472,18 @@ def sweep(config, data, tokenizer, decodes, run, batch_size):
     tokenizer: tokenization.FullTokenizer.
     decodes: list of attention_zones.Decode.
     run: dict, as of describe_run.
+    checkpoint: str, the prefix of its files.
     batch_size: int, the most windows in a step.
+
+  Returns:
+    dict from each decode that failed, as of squad_predictions.write_files.
   """
   options = squad_predictions.AnswerOptions(
       FLAGS.n_best_size, FLAGS.max_answer_length, FLAGS.version_2_with_negative,
       FLAGS.null_score_diff_threshold)
   finder = squad_predictions.AnswerFinder(data.examples, tokenizer, options)
   with_nbest = [wants_nbest(decode) for decode in decodes]
-  journal = open_journal(decodes, dict(run, batch_size=batch_size))
+  journal = open_journal(decodes, run, batch_size)
   start = time.strftime("%Y-%m-%d %H:%M:%S %z")
   progress = Progress(
       "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
@@ -461,32 +493,41 @@ def sweep(config, data, tokenizer, decodes, run, batch_size):
       squad_features.input_fn_builder(
           data.windows, FLAGS.max_seq_length, is_training=False,
           seed=FLAGS.random_seed, bucket_width=bucket_width(),
-          finished=journal.finished))
+          finished=journal.finished), checkpoint_path=checkpoint)
   for index, windows in squad_predictions.gather_windows(results):
     if index not in journal.finished:
       journal.append(index, finder.answers(index, windows, with_nbest))
       progress.update(len(journal.finished))
-  squad_predictions.write_files(
+  progress.update(len(data.examples))
+  failed = squad_predictions.write_files(
       FLAGS.output_dir, data.examples, journal, decodes, with_nbest,
       FLAGS.version_2_with_negative)
+  written = [decode for decode in decodes if decode not in failed]
   manifest.add(
-      FLAGS.output_dir, [name for d in decodes for name in files_of(d)], run,
+      FLAGS.output_dir, [name for d in written for name in files_of(d)], run,
       {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
        "tensorflow": tf.__version__, "python": platform.python_version(),
        "machine": platform.platform()})
   journal.close(remove=True)
+  return failed
 
 
-def open_journal(decodes, run):
+def open_journal(decodes, run, batch_size):
   """Opens the journal of a sweep, in output_dir if that is local."""
-  key = dict(run, decodes=[decode.suffix for decode in decodes],
-             write_nbest=FLAGS.write_nbest)
+  key = {"--predict_file": run["data"], "--vocab_file": run["vocabulary"],
+         "--bert_config_file": run["config"], "checkpoint": run["checkpoint"],
+         "--predict_batch_size": batch_size,
+         "--bucket_by_length": bucket_width() is not None,
+         "--write_nbest": FLAGS.write_nbest}
+  key.update(("--" + name, value) for name, value in run["flags"].items())
   folder = FLAGS.output_dir
   if squad_predictions.is_remote(folder):
     # One cannot append to an object of a store.
     folder = tempfile.gettempdir()
+  name = manifest.run_id({"decodes": [decode.suffix for decode in decodes],
+                          "output_dir": os.path.abspath(FLAGS.output_dir)})
   return sweep_journal.Journal(
-      os.path.join(folder, "journal.%s.jsonl" % manifest.run_id(key)), key)
+      os.path.join(folder, "journal.%s.jsonl" % name), key)
 
 
 def bucket_width():
@@ -534,9 +575,8 @@ def run():
     tokenization.check_casing(vocab, FLAGS.vocab_file, FLAGS.do_lower_case)
   decodes = attention_zones.parse_decodes(
       FLAGS.mask_layer, FLAGS.mask_zone, config.num_hidden_layers)
-  if not FLAGS.do_train:
-    checkpoints.newest(FLAGS.output_dir, config)
-  elif FLAGS.init_checkpoint:
+  checkpoint = None if FLAGS.do_train else find_checkpoint(config)
+  if FLAGS.do_train and FLAGS.init_checkpoint:
     checkpoints.check(FLAGS.init_checkpoint, config, head_is_wanted=False)
   make_output_dir(decodes)
   say_why_no_gpu()
@@ -548,7 +588,8 @@ def run():
   if FLAGS.do_train:
     train(config, train_data)
   if FLAGS.do_predict:
-    predict(config, predict_data, tokenizer, decodes)
+    predict(config, predict_data, tokenizer, decodes,
+            checkpoint or find_checkpoint(config))
 
 
 def main(argv):
@@ -564,6 +605,10 @@ def main(argv):
         "training, --train_batch_size=%d (%s)" % (
             FLAGS.predict_batch_size, FLAGS.train_batch_size,
             error.message.splitlines()[0]))
+    sys.exit(1)
+  except tf.train.NanLossDuringTrainingError:
+    log("the loss became NaN: training needs less than --learning_rate=%g; begin "
+        "anew in an empty --output_dir" % FLAGS.learning_rate)
     sys.exit(1)
   except (ValueError, OSError, tf.errors.OpError) as error:
     if FLAGS.verbose_logging:

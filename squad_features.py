@@ -239,7 +239,7 @@ def _write_windows(windows, path):
 
 
 def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,
-                     finished=()):
+                     finished=(), first_step=0):
   """Makes an input_fn for TPUEstimator.
 
   Args:
@@ -252,6 +252,8 @@ def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,
       as TPUs need it.
     finished: collection of int, indices of examples that are wanted no more.
       Batches are the same with and without; those of finished ones are left out.
+    first_step: int, the training step to begin with. Batches are the same as if
+      all steps before it had been made.
 
   Returns:
     function from params, with "batch_size", to a tf.data.Dataset of dicts of
@@ -266,6 +268,8 @@ def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,
         lambda record: tf.parse_single_example(record, _ON_DISK))
     batches = _batches(windows, params["batch_size"], max_seq_length,
                        bucket_width, drop_remainder=is_training)
+    if first_step:
+      batches = batches.skip(first_step)
     if finished:
       wanted = np.ones(max(finished) + 1, bool)
       wanted[list(finished)] = False

@@ -38,8 +38,12 @@ def candidates(features, logits, n_best_size):
   Returns:
     dict: the window's own numbers [B]; "start_positions" and "end_positions"
     int32, "start_logits" and "end_logits" float32 [B, V, K], best first;
-    "null_logits" float32 [B, V, 2], those of [CLS].
+    "null_logits" float32 [B, V, 2], those of [CLS]; "is_finite" bool [B, V],
+    whether all logits of the window's tokens are numbers.
   """
+  is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
+  is_finite = tf.reduce_all(tf.logical_or(
+      tf.is_finite(logits), is_padding), [2, 3])
   _, in_passage = attention_zones.token_sets(
       features["input_mask"], features["segment_ids"])
   in_passage = in_passage[:, None, None, :] + tf.zeros_like(logits)
@@ -54,5 +58,5 @@ def candidates(features, logits, n_best_size):
   predictions.update({
       "start_logits": best[:, :, 0], "start_positions": positions[:, :, 0],
       "end_logits": best[:, :, 1], "end_positions": positions[:, :, 1],
-      "null_logits": logits[:, :, :, 0]})
+      "null_logits": logits[:, :, :, 0], "is_finite": is_finite})
   return predictions

@@ -29,7 +29,8 @@ Answer = collections.namedtuple("Answer", ["text", "null_odds", "nbest"])
 Answer.__doc__ = """What one decode says to one question.
 
 Attributes:
-  text: str, the answer; "" for none.
+  text: str, the answer; "" for none. None where the decode has failed, its
+    logits being no finite numbers.
   null_odds: float, by how much the score of no answer exceeds that of the best
     span; None unless version_2_with_negative.
   nbest: list of {"text", "probability", "start_logit", "end_logit"}, best first;
@@ -87,7 +88,7 @@ class AnswerFinder:
         passage order: int "first_token", "passage_length", "question_length";
         with shape [V, K] int "start_positions", "end_positions" and float
         "start_logits", "end_logits"; float [V, 2] "null_logits", the start and
-        the end logit of [CLS].
+        the end logit of [CLS]; bool [V] "is_finite".
       with_nbest: list of V bool, which decodes want the n-best list.
 
     Returns:
@@ -98,6 +99,9 @@ class AnswerFinder:
         functools.partial(self._span_text, self._examples[example_index]))
     found = []
     for v, wants_nbest in enumerate(with_nbest):
+      if not all(window["is_finite"][v] for window in windows):
+        found.append(Answer(None, None, [] if wants_nbest else None))
+        continue
       null = self._null(windows, v)
       ranked = itertools.islice(
           _rank(scores[v], windows, v, null, text_of),
@@ -267,6 +271,10 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
     decodes: list of V attention_zones.Decode.
     with_nbest: list of V bool, which decodes have an n-best list.
     with_null_odds: bool, whether to write null_odds files, for SQuAD v2.0.
+
+  Returns:
+    OrderedDict from a failed decode, of which nothing is written, to the id of
+    the first question whose logits were no finite numbers.
   """
   def read(index, column):
     if index in journal.finished:
@@ -275,20 +283,29 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
             ] * len(decodes)
 
   def write(name, decode, values):
-    content = collections.OrderedDict(
-        (example.qas_id, value) for example, value in zip(examples, values))
-    _write_json(os.path.join(folder, name + decode.suffix + ".json"), content)
+    if decode not in failed:
+      content = collections.OrderedDict(
+          (example.qas_id, value) for example, value in zip(examples, values))
+      _write_json(os.path.join(folder, name + decode.suffix + ".json"), content)
 
-  indices = range(len(examples))
+  texts = [read(i, "text") for i in range(len(examples))]
+  failed = collections.OrderedDict()
+  for v, decode in enumerate(decodes):
+    ids = [example.qas_id for example, answers in zip(examples, texts)
+           if answers[v] is None]
+    if ids:
+      failed[decode] = ids[0]
   nbest_decodes = [decode for decode, wants in zip(decodes, with_nbest) if wants]
   for n, decode in enumerate(nbest_decodes):
-    write("nbest_predictions", decode, (read(i, "nbest")[n] for i in indices))
-  columns = ["text"] + ["null_odds"] * with_null_odds
-  for column in reversed(columns):
-    name = {"text": "predictions", "null_odds": "null_odds"}[column]
-    answers = [read(i, column) for i in indices]
+    write("nbest_predictions", decode,
+          (read(i, "nbest")[n] for i in range(len(examples))))
+  if with_null_odds:
+    odds = [read(i, "null_odds") for i in range(len(examples))]
     for v, decode in enumerate(decodes):
-      write(name, decode, (answer[v] for answer in answers))
+      write("null_odds", decode, (answers[v] for answers in odds))
+  for v, decode in enumerate(decodes):
+    write("predictions", decode, (answers[v] for answers in texts))
+  return failed
 
 
 def _write_json(path, content):

@@ -3,6 +3,7 @@
 A sweep can take hours. Each finished question is appended to the journal; a run
 that was stopped reads what is there and goes on. A journal begins with the key
 of everything that determines its answers, and is continued for that key only.
+Where something was changed in between, that is said rather than work thrown away.
 """
 
 import collections
@@ -17,16 +18,16 @@ class Journal:
   """An append-only file of one JSON line for each finished question.
 
   Args:
-    path: str, a local path. A journal that is there is continued when its key is
-      the same, else started anew.
-    key: what determines the answers, anything that JSON can say.
+    path: str, a local path. A journal that is there is continued.
+    key: dict of what determines the answers, anything that JSON can say.
 
   Attributes:
     finished: dict from a question's index (int) to where its line starts.
 
   Raises:
     OSError: the file cannot be read or written.
-    ValueError: another process has it open.
+    ValueError: another process has it open, or it is of another key; names what
+      differs.
   """
 
   def __init__(self, path, key):
@@ -35,15 +36,30 @@ class Journal:
     self._file = open(path, "a+b")
     try:
       fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      is_in_use = not os.fstat(self._file.fileno()).st_nlink
     except BlockingIOError:
+      is_in_use = True
+    if is_in_use:
       raise ValueError("%s is being written by another run of the same decodes; "
                        "wait for it, or stop it" % path)
-    header = _line({"format": FORMAT, "key": key})
+    self._begin(dict(key, format=FORMAT))
+
+  def _begin(self, key):
+    """Reads the journal's key and its questions, or writes the key."""
     self._file.seek(0)
-    if self._file.readline() != header:
+    line = self._file.readline()
+    if not line.endswith(b"\n"):
       self._file.truncate(0)
-      self._file.write(header)
+      self._file.write(_line(key))
       self._file.flush()
+      return
+    # What Python has as a tuple, JSON has as a list.
+    changes = _changes(json.loads(line.decode("ascii")), json.loads(_line(key)))
+    if changes:
+      raise ValueError(
+          "%s holds what is done of these decodes with another %s; set it back "
+          "to go on there, or delete the file to start anew" % (
+              self.path, ", ".join(changes)))
     self._read_finished()
 
   def _read_finished(self):
@@ -98,9 +114,18 @@ class Journal:
 
   def close(self, remove):
     """Closes the file; removes it when its answers stand elsewhere."""
-    self._file.close()
     if remove:
+      # Before the lock is given up, so that nobody goes on with the removed file.
       os.remove(self.path)
+    self._file.close()
+
+
+def _changes(before, now):
+  """Says in which entries two keys differ: list of str."""
+  shown = lambda key, name: str(key.get(name, "nothing"))[:12]
+  return ["%s (%s before, %s now)" % (name, shown(before, name), shown(now, name))
+          for name in sorted(set(before) | set(now))
+          if before.get(name) != now.get(name)]
 
 
 def _line(content):

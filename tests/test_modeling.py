@@ -276,8 +276,27 @@ def test_dropout_is_for_training(sweep, hidden, attention):
   features = features_of(SHORT, length=10)
   predict = build([BASELINE], config=config)
   assert furthest(predict(features)[""], sweep(features)[""]) < 1e-6
-  train = build([BASELINE], config=config, is_training=True)
-  assert furthest(train(features)[""], train(features)[""]) > 0.1
+  train = lambda **options: build(
+      [BASELINE], config=config, is_training=True, **options)(features)[""]
+  dropped = train(random_seed=7, step=3)
+  assert furthest(dropped, train(random_seed=7, step=3)) == 0
+  assert furthest(dropped, train(random_seed=7, step=4)) > 0.1
+  assert furthest(dropped, train(random_seed=1007, step=3)) > 0.1
+  assert furthest(dropped, sweep(features)[""]) > 0.1
+
+
+def test_dropout_keeps_the_mean():
+  """Each dropout of a step has numbers of its own; what stays is scaled."""
+  config = modeling.BertConfig(hidden_dropout_prob=0.25, **CONFIG)
+  with tf.Graph().as_default(), tf.Session() as session:
+    ids = tf.zeros([1, 1], tf.int32)
+    model = modeling.BertModel(config, True, ids, ids, ids)
+    first, second = session.run(
+        [model._dropout(tf.ones([100, 200]), 0.25) for _ in range(2)])
+  for dropped in (first, second):
+    assert set(dropped.ravel()) == {0, np.float32(1 / 0.75)}
+    assert abs((dropped == 0).mean() - 0.25) < 0.02
+  assert abs(((first == 0) & (second == 0)).mean() - 0.0625) < 0.01
 
 
 GOLDEN = {  # logits, model, features, layers

@@ -29,7 +29,7 @@ def folder(tmp_path):
 @pytest.fixture
 def journal(tmp_path):
   """Answers to questions 1 and 0, in this order; 2 has none."""
-  journal = Journal(str(tmp_path / "journal.jsonl"), "key")
+  journal = Journal(str(tmp_path / "journal.jsonl"), {})
   journal.append(1, [Answer("caf\u00e9", 0.25, NBEST), Answer("", 2.0, None)])
   journal.append(
       0, [Answer("Ann \"A\"", -0.5, NBEST), Answer("Bob", 1.5, None)])
@@ -77,7 +77,7 @@ def test_null_odds_of_squad_2(folder, journal):
 
 
 def test_nbest_of_the_second_decode_only(folder, tmp_path):
-  journal = Journal(str(tmp_path / "other.jsonl"), "key")
+  journal = Journal(str(tmp_path / "other.jsonl"), {})
   for question in range(3):
     journal.append(
         question, [Answer("a", None, None), Answer("b", None, NBEST)])
@@ -92,7 +92,7 @@ def test_nbest_of_the_second_decode_only(folder, tmp_path):
 
 def test_no_space_left_keeps_the_old_file(folder, tmp_path):
   (folder / "predictions.json").write_text("old")
-  journal = Journal(str(tmp_path / "long.jsonl"), "key")
+  journal = Journal(str(tmp_path / "long.jsonl"), {})
   for question in range(3):
     journal.append(question, [Answer("long " * 1000, None, None)] * 2)
   # A limit on the size of files stops a write half-way, as a full disk does.

@@ -257,38 +257,6 @@ def test_vocabulary_and_checkpoint_must_fit_the_config(project):
   assert "28]" in result.stderr and "30]" in result.stderr
 
 
-def test_sweep_goes_on_after_kill(project):
-  """Killed while it predicts; what is then made is what an uninterrupted run
-  makes, and the questions of the journal are not predicted again."""
-  command = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
-             "--predict_batch_size=1", "--write_nbest=True")
-  assert run_squad(project, *command).returncode == 0
-  whole = digests(project, "*predictions*.json")
-  assert len(whole) == 10
-  model = project / "model"
-  shutil.rmtree(str(project / "cut"), ignore_errors=True)
-  shutil.copytree(str(model), str(project / "cut"))
-  for path in (project / "cut").glob("*.json"):
-    path.unlink()
-  # A folder in its place makes the run fail after all is predicted.
-  lock = project / "cut" / ".manifest.json.lock"
-  lock.unlink()
-  lock.mkdir()
-  arguments = command + ("--output_dir=%s" % (project / "cut"),)
-  failed = run_squad(project, *arguments)
-  assert failed.returncode == 1 and "%s: Is a directory" % lock in failed.stderr
-  lock.rmdir()
-  journal, = (project / "cut").glob("journal.*")
-  lines = journal.read_bytes().splitlines(True)
-  journal.write_bytes(b"".join(lines[:5]) + lines[5][:20])
-  result = run_squad(project, *arguments)
-  assert result.returncode == 0, result.stderr
-  assert "5/10 questions" in result.stderr
-  assert {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-          for path in (project / "cut").glob("*predictions*.json")} == whole
-  assert not os.path.exists(str(journal))
-
-
 def test_a_checkpoint_of_no_training_is_refused(project):
   import tensorflow.compat.v1 as tf
   checkpoint = str(project / "model" / "model.ckpt-6")

@@ -67,7 +67,8 @@ def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):
   """
   result = {"first_token": first, "passage_length": length,
             "question_length": 2, "num_windows": 1, "example_index": 0,
-            "null_logits": np.array([null], np.float32)}
+            "null_logits": np.array([null], np.float32),
+            "is_finite": np.array([True])}
   for kind, entries in (("start", starts), ("end", ends)):
     entries = [(token - first + OFFSET, logit) for token, logit in entries]
     entries += [(NOWHERE, LOWEST)] * (size - len(entries))

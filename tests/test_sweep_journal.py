@@ -109,25 +109,27 @@ def test_a_header_that_was_cut_off_at_any_byte_starts_anew(path):
     assert fill(path) == whole
 
 
-@pytest.mark.parametrize("key", [
-    dict(KEY, data="d2"), dict(KEY, decodes=[""]), {}])
-def test_another_key_starts_anew(path, key):
-  fill(path)
-  journal = Journal(str(path), key)
-  assert journal.finished == {}
-  journal.append(3, ANSWERS[3])
-  check_answers(journal, [3])
-  journal.close(remove=False)
-  check_answers(Journal(str(path), key), [3])
+@pytest.mark.parametrize("key, words", [
+    (dict(KEY, data="d2"), "another data (d1 before, d2 now);"),
+    (dict(KEY, data="d2", seed=1),
+     "another data (d1 before, d2 now), seed (nothing before, 1 now);"),
+    ({"decodes": KEY["decodes"]}, "another data (d1 before, nothing now);")])
+def test_another_key_is_refused_and_nothing_lost(path, key, words):
+  whole = fill(path)
+  with pytest.raises(ValueError) as error:
+    Journal(str(path), key)
+  assert words in str(error.value) and str(path) in str(error.value)
+  assert path.read_bytes() == whole
 
 
-def test_a_long_journal_of_another_key_leaves_nothing(path):
-  # Longer than what a file object reads ahead.
-  journal = Journal(str(path), {})
-  for question in range(500):
-    journal.append(question, ANSWERS[0])
-  journal.close(remove=False)
-  assert fill(path) == fill(path.parent / "new.jsonl")
+def test_a_removed_journal_has_no_second_writer(path):
+  """Opened by two, and finished by one before the other gets its lock."""
+  first = Journal(str(path), KEY)
+  first.append(0, ANSWERS[0])
+  second = open(str(path), "rb")
+  first.close(remove=True)
+  assert os.fstat(second.fileno()).st_nlink == 0
+  assert Journal(str(path), KEY).finished == {}
 
 
 def test_close_removes_it_when_asked(path):
@@ -144,8 +146,8 @@ def test_a_folder_in_its_place_is_named(path):
 
 def test_a_journal_has_one_writer(tmp_path):
   path = str(tmp_path / "journal.jsonl")
-  first = Journal(path, "key")
+  first = Journal(path, KEY)
   with pytest.raises(ValueError, match="another run of the same decodes"):
-    Journal(path, "key")
+    Journal(path, KEY)
   first.close(remove=False)
-  Journal(path, "key").close(remove=True)
+  Journal(path, KEY).close(remove=True)

@@ -1,0 +1,157 @@
+"""What is done is not lost, and never mixed with what does not belong to it."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+import tiny_model
+from tiny_model import run_squad
+from tiny_model import train
+
+SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
+         "--write_nbest=True")
+DATA = "model.ckpt-6.data-00000-of-00001"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A folder with checkpoints of steps 0, 3 and 6, not to be changed."""
+  folder = tmp_path_factory.mktemp("trained")
+  tiny_model.write_files(folder)
+  result = train(folder, "--save_checkpoints_steps=3")
+  assert result.returncode == 0, result.stderr
+  return folder
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+  """A copy of `trained`, to be changed."""
+  folder = tmp_path / "project"
+  shutil.copytree(str(trained), str(folder))
+  return folder
+
+
+def digests(folder):
+  return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+          for path in folder.glob("*predictions*.json")}
+
+
+def refused(result, *words):
+  assert result.returncode == 1 and "Traceback" not in result.stderr
+  for word in words:
+    assert word in result.stderr.splitlines()[-1]
+
+
+def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
+  """Goes on from step 3: the same batches, the same dropout."""
+  model = project / "model"
+  whole = (model / DATA).read_bytes()
+  (model / DATA).write_bytes(whole[:len(whole) // 2])
+  said = "%s is no whole checkpoint (" % (model / "model.ckpt-6")
+  used = "%s is used" % (model / "model.ckpt-3")
+  result = run_squad(project, "--do_predict=True")
+  assert result.returncode == 0, result.stderr
+  assert said in result.stderr and used in result.stderr
+  result = train(project, "--save_checkpoints_steps=3")
+  assert result.returncode == 0, result.stderr
+  assert said in result.stderr and used in result.stderr
+  assert "training goes on from %s" % (model / "model.ckpt-3") in result.stderr
+  assert (model / DATA).read_bytes() == whole
+  assert "no whole checkpoint" not in run_squad(
+      project, "--do_predict=True").stderr
+
+
+def test_no_checkpoint_is_whole(project):
+  for path in (project / "model").glob("model.ckpt-*.index"):
+    path.unlink()
+  refused(run_squad(project, "--do_predict=True"), "--output_dir=",
+          "model.ckpt-0", "no checkpoint that is whole")
+
+
+def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
+  assert run_squad(project, *SWEEP).returncode == 0
+  model = project / "model"
+  whole = digests(model)
+  assert len(whole) == 10
+  for path in model.glob("*.json"):
+    path.unlink()
+  # A folder in its place makes the run fail after all is predicted.
+  lock = model / ".manifest.json.lock"
+  lock.unlink()
+  lock.mkdir()
+  failed = run_squad(project, *SWEEP)
+  assert failed.returncode == 1 and "%s: Is a directory" % lock in failed.stderr
+  lock.rmdir()
+  journal, = model.glob("journal.*")
+  lines = journal.read_bytes().splitlines(True)
+  journal.write_bytes(b"".join(lines[:5]) + lines[5][:20])
+  kept = journal.read_bytes()
+
+  content = (project / "data.json").read_text()
+  (project / "data.json").write_text(content.replace("where does", "where did"))
+  refused(run_squad(project, *SWEEP), str(journal), "another --predict_file (")
+  (project / "data.json").write_text(content)
+  refused(run_squad(project, *(SWEEP + ("--n_best_size=3",))),
+          "another --n_best_size (20 before, 3 now);")
+  shutil.copy(str(model / "checkpoint"), str(project / "checkpoint"))
+  tf.train.update_checkpoint_state(
+      str(model), str(model / "model.ckpt-3"))
+  refused(run_squad(project, *SWEEP), "another checkpoint (")
+  shutil.copy(str(project / "checkpoint"), str(model / "checkpoint"))
+  assert journal.read_bytes() == kept
+
+  result = run_squad(project, *SWEEP)
+  assert result.returncode == 0, result.stderr
+  assert "5/10 questions" in result.stderr
+  assert digests(model) == whole
+  assert not journal.exists()
+
+
+def write_checkpoint(folder, change):
+  """Writes model.ckpt-7: model.ckpt-6 with `change`d variables."""
+  old = str(folder / "model.ckpt-6")
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, _ in tf.train.list_variables(old):
+      value = tf.train.load_variable(old, name)
+      tf.get_variable(name, initializer=change(name, value))
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, str(folder / "model.ckpt"), 7)
+
+
+def test_a_decode_with_nan_fails_and_the_others_finish(project):
+  """Only `all` looks at the positions behind a window."""
+  def spoil(name, value):
+    if name.endswith("position_embeddings"):
+      value[24:] = np.nan
+    return value
+  write_checkpoint(project / "model", spoil)
+  data = tiny_model.data_set()
+  qas = data["data"][0]["paragraphs"][0]["qas"]
+  data["data"][0]["paragraphs"].append(
+      {"context": " ", "qas": [dict(qas[0], id="empty")]})
+  (project / "data.json").write_text(json.dumps(data))
+  result = run_squad(project, "--max_seq_length=32", "--doc_stride=21", *SWEEP)
+  assert result.returncode == 1 and "Traceback" not in result.stderr
+  assert result.stderr.splitlines()[-1] == (
+      "run_squad.py: NaN or infinite logits, so that nothing was written: "
+      "predictions_layer0_all.json (question 'q0-0' the first), "
+      "predictions_layer1_all.json (question 'q0-0' the first)")
+  model = project / "model"
+  assert {path.name for path in model.glob("predictions*.json")} == {
+      "predictions.json", "predictions_layer0_p2.json",
+      "predictions_layer1_p2.json"}
+  assert set(json.loads((model / "manifest.json").read_text())["files"]) == set(
+      digests(model))
+  assert not list(model.glob("journal.*"))
+
+
+def test_a_training_whose_loss_is_nan(project):
+  result = train(project, "--learning_rate=1e30",
+                 "--output_dir=%s" % (project / "wild"))
+  assert result.returncode == 1 and "Traceback" not in result.stderr
+  assert ("run_squad.py: the loss became NaN: training needs less than "
+          "--learning_rate=1e+30;") in result.stderr
