@@ -127,7 +127,8 @@ def additive_mask(zones, input_mask, in_question, in_passage):
 
 BASELINE_NAME = "predictions.json"
 _PREDICTION_NAME = re.compile(
-    r"predictions_layer(?P<layer>[0-9]+(?:\+[0-9]+)*)?_(?P<zone>[a-z0-9+]+)\.json")
+    r"predictions_layer(?P<layer>[0-9]{1,4}(?:\+[0-9]{1,4})*)?"
+    r"_(?P<zone>[a-z0-9+]+)\.json")
 
 
 class Decode(collections.namedtuple("Decode", ["layers", "zones", "suffix"])):
@@ -172,7 +173,7 @@ def parse_decodes(mask_layer, mask_zone, num_layers):
   if mask_zone is None:
     if mask_layer is not None:
       raise ValueError(
-          "--mask_zone is missing: --mask_layer=%s needs a zone to mask, one of "
+          "--mask_zone is missing: --mask_layer=%r needs a zone to mask, one of "
           "%s" % (mask_layer, ", ".join(ZONES)))
     return []
   layer_sets = _parse_layers(mask_layer, num_layers)
@@ -187,9 +188,11 @@ def _parse_layers(mask_layer, num_layers):
     return [(tuple(range(num_layers)), "")]
   valid = "layers are 0 to %d, as in 0-%d or 0,2 or 0+1, None is all of them" % (
       num_layers - 1, num_layers - 1)
+  _refuse_line_breaks("--mask_layer", mask_layer)
   layer_sets = []
   for item in mask_layer.split(","):
-    match = re.match(r"^ *(?:([0-9]+)-([0-9]+)|([0-9]+(?:\+[0-9]+)*)) *$", item)
+    match = re.match(r"^ *(?:([0-9]{1,4})-([0-9]{1,4})"
+                     r"|([0-9]{1,4}(?:\+[0-9]{1,4})*)) *$", item)
     if not match:
       raise ValueError("--mask_layer=%s: %r is not a layer; %s" % (
           mask_layer, item, valid))
@@ -212,6 +215,7 @@ def _parse_layers(mask_layer, num_layers):
 def _parse_zones(mask_zone):
   """Returns a list of tuples of zones."""
   valid = "zones are %s, unions are written like q2+p2" % ", ".join(ZONES)
+  _refuse_line_breaks("--mask_zone", mask_zone)
   zone_sets = []
   for item in mask_zone.split(","):
     zones = [zone.strip() for zone in item.split("+")]
@@ -226,6 +230,11 @@ def _parse_zones(mask_zone):
     zone_sets.append(tuple(sorted(zones, key=ZONES.index)))
   _refuse_twice("--mask_zone", mask_zone, zone_sets)
   return zone_sets
+
+
+def _refuse_line_breaks(flag, value):
+  if len(("|%s|" % value).splitlines()) > 1:
+    raise ValueError("%s=%r has a line break in it" % (flag, value))
 
 
 def _refuse_twice(flag, value, item_sets):

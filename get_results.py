@@ -268,7 +268,10 @@ def print_next_step(results_path, metric, scores):
     scores: dict from cell to score, BASELINE among them when predictions.json is
       there.
   """
-  worst = min((cell for cell in scores if cell != BASELINE), key=scores.get)
+  masked = [cell for cell in scores if cell != BASELINE]
+  # To mask several layers hurts more than one; what is asked is which layer.
+  single = [cell for cell in masked if len(cell[0]) == 1]
+  worst = min(single or masked, key=scores.get)
   hurts = "hurts most: %s in layer %s, %s %.3f" % (
       worst[1], results_table.layer_label(worst[0]), metric, scores[worst])
   if BASELINE not in scores:

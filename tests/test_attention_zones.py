@@ -227,7 +227,7 @@ def test_the_published_sweep():
     ("0", "all+q2", ["--mask_zone=all+q2", "\"all\" cannot be united",
                      "q2+q2p+p2q+p2"]),
     ("0", "p2,q2+all", ["\"all\" cannot be united"]),
-    ("0", None, ["--mask_zone is missing", "--mask_layer=0",
+    ("0", None, ["--mask_zone is missing", "--mask_layer='0'",
                  "all, q2, q2p, p2q, p2"]),
     ("None", None, ["--mask_zone is missing"]),
 ])
