@@ -7,6 +7,7 @@ See train_squad.sh and decode_squad.sh for whole commands.
 """
 
 import collections
+import json
 import os
 import platform
 import sys
@@ -17,6 +18,7 @@ from absl import app
 import tensorflow.compat.v1 as tf
 
 import attention_zones
+import checked_json
 import checkpoints
 import data_checks
 import manifest
@@ -36,6 +38,8 @@ from progress import TrainingProgress
 BUCKET_WIDTH = 8
 
 _MAX_DEFAULT_SWEEP_GB = 3
+
+TRAINING_NAME = "training.json"
 
 flags = tf.flags
 FLAGS = flags.FLAGS
@@ -351,6 +355,7 @@ def train(config, data):
   if first_step >= steps:
     log("nothing to train: %s has %d steps or more" % (newest, steps))
     return
+  record_training(data, newest)
   if first_step:
     log("training goes on from %s" % newest)
   estimator = make_estimator(config, [], num_train_steps=steps)
@@ -360,6 +365,37 @@ def train(config, data):
           seed=FLAGS.random_seed, bucket_width=bucket_width(),
           first_step=first_step),
       max_steps=steps)
+
+
+def record_training(data, newest):
+  """Writes what a training is made of to output_dir, for one that goes on.
+
+  Args:
+    data: DataSet.
+    newest: str, the checkpoint to go on from, or None.
+
+  Raises:
+    ValueError: it was begun with something else. More epochs are all right.
+  """
+  key = {"--" + name: FLAGS[name].value for name in (
+      "init_checkpoint", "train_batch_size", "learning_rate", "warmup_proportion",
+      "random_seed")}
+  # The name of the file of windows follows from all that determines these.
+  key.update({"--train_file, --vocab_file or a flag of lengths":
+                  os.path.basename(data.windows),
+              "--bert_config_file": checkpoints.file_digest(FLAGS.bert_config_file),
+              "--bucket_by_length": bucket_width() is not None})
+  path = os.path.join(FLAGS.output_dir, TRAINING_NAME)
+  if newest and tf.gfile.Exists(path):
+    with tf.gfile.GFile(path, "rb") as f:
+      begun = checked_json.parse(path, f.read())
+    changed = sweep_journal.changes(begun, key)
+    if changed:
+      raise ValueError(
+          "%s was trained with another %s; set it back to go on, or train anew in "
+          "another --output_dir" % (newest, ", ".join(changed)))
+  squad_predictions.write_text(
+      path, json.dumps(key, indent=2, sort_keys=True) + "\n")
 
 
 def find_checkpoint(config):

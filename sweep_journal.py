@@ -11,6 +11,8 @@ import fcntl
 import json
 import os
 
+import checked_json
+
 FORMAT = 1
 
 
@@ -53,13 +55,14 @@ class Journal:
       self._file.write(_line(key))
       self._file.flush()
       return
+    begun = checked_json.parse(self.path, line)
     # What Python has as a tuple, JSON has as a list.
-    changes = _changes(json.loads(line.decode("ascii")), json.loads(_line(key)))
-    if changes:
+    differing = changes(begun, json.loads(_line(key).decode("ascii")))
+    if differing:
       raise ValueError(
           "%s holds what is done of these decodes with another %s; set it back "
           "to go on there, or delete the file to start anew" % (
-              self.path, ", ".join(changes)))
+              self.path, ", ".join(differing)))
     self._read_finished()
 
   def _read_finished(self):
@@ -120,8 +123,15 @@ class Journal:
     self._file.close()
 
 
-def _changes(before, now):
-  """Says in which entries two keys differ: list of str."""
+def changes(before, now):
+  """Says in which entries two keys differ.
+
+  Args:
+    before, now: dict of what JSON can say.
+
+  Returns:
+    list of str, "--n_best_size (20 before, 3 now)" for example.
+  """
   shown = lambda key, name: str(key.get(name, "nothing"))[:12]
   return ["%s (%s before, %s now)" % (name, shown(before, name), shown(now, name))
           for name in sorted(set(before) | set(now))

@@ -65,6 +65,22 @@ def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
       project, "--do_predict=True").stderr
 
 
+def test_a_training_is_not_continued_with_something_else(project):
+  state = project / "model" / "checkpoint"
+  before = state.read_bytes()
+  refused(train(project, "--num_train_epochs=6", "--learning_rate=0.02"),
+          str(project / "model" / "model.ckpt-6"),
+          "another --learning_rate (0.01 before, 0.02 now);")
+  content = (project / "data.json").read_text()
+  (project / "data.json").write_text(content.replace("where does", "where did"))
+  refused(train(project, "--num_train_epochs=6"), "another --train_file")
+  assert state.read_bytes() == before
+  (project / "data.json").write_text(content)
+  result = train(project, "--num_train_epochs=6")
+  assert result.returncode == 0, result.stderr
+  assert (project / "model" / "model.ckpt-12.index").exists()
+
+
 def test_no_checkpoint_is_whole(project):
   for path in (project / "model").glob("model.ckpt-*.index"):
     path.unlink()

@@ -139,12 +139,13 @@ def test_another_data_set_or_checkpoint_is_predicted_anew(project):
   assert run_squad(project, "--do_predict=True").returncode == 0
   data = tiny_model.data_set()
   data["data"][0]["paragraphs"][0]["qas"][0]["id"] = "new"
-  (project / "data.json").write_text(json.dumps(data))
-  assert run_squad(project, "--do_predict=True").returncode == 0
+  (project / "new.json").write_text(json.dumps(data))
+  predict = ("--do_predict=True", "--predict_file=%s" % (project / "new.json"))
+  assert run_squad(project, *predict).returncode == 0
   assert list(predictions(project))[0] == "new"
   old = (project / "model" / "nbest_predictions.json").read_text()
   assert train(project, "--num_train_epochs=6").returncode == 0
-  assert run_squad(project, "--do_predict=True").returncode == 0
+  assert run_squad(project, *predict).returncode == 0
   assert (project / "model" / "nbest_predictions.json").read_text() != old
 
 

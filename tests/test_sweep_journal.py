@@ -122,16 +122,6 @@ def test_another_key_is_refused_and_nothing_lost(path, key, words):
   assert path.read_bytes() == whole
 
 
-def test_a_removed_journal_has_no_second_writer(path):
-  """Opened by two, and finished by one before the other gets its lock."""
-  first = Journal(str(path), KEY)
-  first.append(0, ANSWERS[0])
-  second = open(str(path), "rb")
-  first.close(remove=True)
-  assert os.fstat(second.fileno()).st_nlink == 0
-  assert Journal(str(path), KEY).finished == {}
-
-
 def test_close_removes_it_when_asked(path):
   fill(path)
   Journal(str(path), KEY).close(remove=True)
