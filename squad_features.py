@@ -169,19 +169,23 @@ def _answer_tokens(example, passage, tokenizer):
   """The answer's first and last word piece in the passage.
 
   The file's answer can be part of a word ("1895" in "(1895-1943)."): the first
-  stretch of word pieces within its words that reads like it is taken, trying the
-  longest from each start, else the words as a whole.
+  stretch of word pieces within its words that reads like it is taken, else the
+  words as a whole.
+
+  Returns:
+    (first, last), int each; None where the words have no word piece.
   """
   start = passage.first_token_of[example.start_word]
   if example.end_word + 1 < len(passage.first_token_of):
     end = passage.first_token_of[example.end_word + 1] - 1
   else:
     end = len(passage.tokens) - 1
-  answer = " ".join(tokenizer.tokenize(example.answer_text))
-  for new_start in range(start, end + 1):
-    for new_end in range(end, new_start - 1, -1):
-      if " ".join(passage.tokens[new_start:new_end + 1]) == answer:
-        return new_start, new_end
+  if end < start:
+    return None
+  answer = tokenizer.tokenize(example.answer_text)
+  for new_start in range(start, end + 2 - len(answer)):
+    if answer and passage.tokens[new_start:new_start + len(answer)] == answer:
+      return new_start, new_start + len(answer) - 1
   return start, end
 
 

@@ -1,0 +1,180 @@
+"""attention_zones.py: the grammar of the two flags, and the names of files."""
+
+import itertools
+
+from hypothesis import example, given, strategies as st
+import pytest
+
+import attention_zones
+
+# Published names, in the order of the columns of results.csv.
+BASIC = ["q2", "q2p", "p2q", "p2"]
+ZONE_SETS = [["all"]] + [
+    list(zones) for size in (1, 2, 3, 4)
+    for zones in itertools.combinations(BASIC, size)]
+
+SPACES = st.sampled_from(["", "", " ", "  "])
+NUM_LAYERS = st.integers(1, 24)
+# What the grammar is made of, whole words of it, and everything else.
+TEXT = st.lists(st.one_of(
+    st.sampled_from(list("0123456789,,-++ \n\t") + BASIC
+                    + ["all", "None", "q2+p2", "0-1", "ALL", "\u0663"]),
+    st.characters())).map("".join)
+
+
+def spaced(draw, text):
+  return draw(SPACES) + text + draw(SPACES)
+
+
+@st.composite
+def layer_flags(draw):
+  """(num_layers, value of --mask_layer, the layers it means, their names)."""
+  num_layers = draw(NUM_LAYERS)
+  if draw(st.integers(0, 9)) == 0:
+    return (num_layers, draw(st.sampled_from([None, "None"])),
+            [list(range(num_layers))], [""])
+  written, meant = [], []
+  for _ in range(draw(st.integers(1, 4))):
+    layers = draw(st.lists(st.integers(0, num_layers - 1), min_size=1,
+                           max_size=4, unique=True))
+    text = "+".join("0" * draw(st.integers(0, 1)) + str(l) for l in layers)
+    sets = [sorted(layers)]
+    if draw(st.booleans()):
+      text = "%d-%d" % (min(layers), max(layers))
+      sets = [[l] for l in range(min(layers), max(layers) + 1)]
+    if not any(layers in meant for layers in sets):
+      written.append(spaced(draw, text))
+      meant.extend(sets)
+  names = ["+".join(map(str, layers)) for layers in meant]
+  return num_layers, ",".join(written), meant, names
+
+
+@st.composite
+def zone_flags(draw):
+  """(value of --mask_zone, the zones it means)."""
+  meant = draw(st.lists(st.sampled_from(ZONE_SETS), min_size=1, max_size=5,
+                        unique_by=tuple))
+  return ",".join(
+      "+".join(spaced(draw, zone) for zone in draw(st.permutations(zones)))
+      for zones in meant), meant
+
+
+@given(layer_flags(), zone_flags())
+def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
+  num_layers, mask_layer, layer_sets, names = layer_flag
+  mask_zone, zone_sets = zone_flag
+  decodes = attention_zones.parse_decodes(mask_layer, mask_zone, num_layers)
+  assert [tuple(decode) for decode in decodes] == [
+      (tuple(layers), tuple(zones), "_layer%s_%s" % (name, "+".join(zones)))
+      for layers, name in zip(layer_sets, names) for zones in zone_sets]
+  for decode in decodes:
+    for layer in range(num_layers):
+      assert decode.zones_at(layer) == (
+          decode.zones if layer in decode.layers else ())
+
+
+@given(layer_flags(), zone_flags())
+def test_names_of_files_tell_layer_and_zone(layer_flag, zone_flag):
+  num_layers, mask_layer, _, names = layer_flag
+  mask_zone, zone_sets = zone_flag
+  decodes = attention_zones.parse_decodes(mask_layer, mask_zone, num_layers)
+  assert [attention_zones.parse_prediction_name(
+      "predictions%s.json" % decode.suffix) for decode in decodes] == [
+          (name, "+".join(zones)) for name in names for zones in zone_sets]
+
+
+def refusal(mask_layer, mask_zone, num_layers):
+  """The message that refuses two flags, None when they are taken."""
+  try:
+    decodes = attention_zones.parse_decodes(mask_layer, mask_zone, num_layers)
+  except ValueError as error:
+    return str(error)
+  for decode in decodes:
+    assert decode.layers == tuple(sorted(set(decode.layers)))
+    assert set(decode.layers) <= set(range(num_layers))
+    assert list(decode.zones) in ZONE_SETS
+  assert len({decode.suffix for decode in decodes}) == len(decodes)
+  return None
+
+
+@given(TEXT, NUM_LAYERS)
+@example("0\n1", 12)
+# Python refuses to read a number of more than 4300 digits.
+@example("9" * 5000, 12)
+def test_any_text_as_layers(text, num_layers):
+  message = refusal(text, "q2", num_layers)
+  if message is not None:
+    assert message.startswith("--mask_layer")
+    assert len(message.splitlines()) == 1
+
+
+@given(TEXT)
+@example("q2\np2")
+def test_any_text_as_zones(text):
+  message = refusal("0", text, 12)
+  if message is not None:
+    assert message.startswith("--mask_zone")
+    assert len(message.splitlines()) == 1
+
+
+@given(TEXT)
+@example("0\n1")
+def test_layers_without_a_zone(text):
+  message = refusal(text, None, 12)
+  assert message.startswith("--mask_zone")
+  assert len(message.splitlines()) == 1
+
+
+@given(layer_flags(), st.data())
+def test_a_fault_in_a_list_of_layers_is_found(layer_flag, data):
+  num_layers, mask_layer, layer_sets, _ = layer_flag
+  if mask_layer in (None, "None"):
+    mask_layer, layer_sets = "0", [[0]]
+  items = mask_layer.split(",")
+  repeated = "+".join(map(str, data.draw(st.sampled_from(layer_sets))))
+  items.insert(data.draw(st.integers(0, len(items))), data.draw(
+      st.sampled_from([
+          repeated, str(num_layers), "0-%d" % num_layers, "0+%d" % num_layers,
+          "1-0", "0-", "-0", "0+", "0+0", "", " ", "None", "0 1", "0-0-0",
+          "0 +1", "-1", "1.0", "all", "\u0660", "\u0660-0", "0+\u0660"])))
+  with pytest.raises(ValueError, match="^--mask_layer"):
+    attention_zones.parse_decodes(",".join(items), "q2", num_layers)
+
+
+@given(zone_flags(), st.data())
+def test_a_fault_in_a_list_of_zones_is_found(zone_flag, data):
+  mask_zone, zone_sets = zone_flag
+  items = mask_zone.split(",")
+  items.insert(data.draw(st.integers(0, len(items))), data.draw(
+      st.sampled_from([
+          "+".join(data.draw(st.sampled_from(zone_sets))), "Q2", "q", "p2 q",
+          "q2+", "+q2", "q2++p2", "q2+q2", "all+q2", "p2+all", "None", "", " ",
+          "q2-p2", "q\u00b2"])))
+  with pytest.raises(ValueError, match="^--mask_zone"):
+    attention_zones.parse_decodes("0", ",".join(items), 12)
+
+
+NAMES = st.lists(st.one_of(
+    st.sampled_from(["predictions", "_layer", "_", ".json", "+", "0", "1", "12",
+                     "all", "\n"] + BASIC), st.characters())).map("".join)
+
+
+@given(st.one_of(NAMES, NAMES.map(
+    lambda text: "predictions_layer%s.json" % text)))
+@example("predictions_layer1+0_q2.json")
+@example("predictions_layer01_q2.json")
+@example("predictions_layer0_q2.json\n")
+@example("predictions_layer%s_q2.json" % ("9" * 5000))
+def test_any_name_of_a_file(name):
+  parsed = attention_zones.parse_prediction_name(name)
+  if parsed is None:
+    return
+  layer, zone = parsed
+  layers = [int(part) for part in layer.split("+") if part]
+  assert layer == "+".join(map(str, sorted(set(layers))))
+  assert zone.split("+") in ZONE_SETS
+  # The order of the united zones may differ, nothing else.
+  start, end = "predictions_layer%s_" % layer, ".json"
+  assert name.startswith(start) and name.endswith(end)
+  written = name[len(start):-len(end)].split("+")
+  assert sorted(written) == sorted(zone.split("+"))
