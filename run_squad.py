@@ -395,7 +395,7 @@ def record_training(data, newest):
           "%s was trained with another %s; set it back to go on, or train anew in "
           "another --output_dir" % (newest, ", ".join(changed)))
   squad_predictions.write_text(
-      path, json.dumps(key, indent=2, sort_keys=True) + "\n")
+      path, [json.dumps(key, indent=2, sort_keys=True), "\n"])
 
 
 def find_checkpoint(config):

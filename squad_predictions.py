@@ -284,9 +284,9 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
 
   def write(name, decode, values):
     if decode not in failed:
-      content = collections.OrderedDict(
-          (example.qas_id, value) for example, value in zip(examples, values))
-      _write_json(os.path.join(folder, name + decode.suffix + ".json"), content)
+      ids = (example.qas_id for example in examples)
+      write_text(os.path.join(folder, name + decode.suffix + ".json"),
+                 _json_lines(zip(ids, values)))
 
   texts = [read(i, "text") for i in range(len(examples))]
   failed = collections.OrderedDict()
@@ -308,27 +308,36 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
   return failed
 
 
-def _write_json(path, content):
-  write_text(path, json.dumps(content, indent=4) + "\n")
+def _json_lines(entries):
+  """Yields the text of json.dumps(dict(entries), indent=4), entry by entry.
+
+  The n-best lists of 10,000 questions would take half a gigabyte at once.
+  """
+  separator = "{\n"
+  for entry in entries:
+    yield separator + json.dumps(dict([entry]), indent=4)[len("{\n"):-len("\n}")]
+    separator = ",\n"
+  yield "\n}\n"
 
 
-def write_text(path, text):
+def write_text(path, pieces):
   """Writes a text file, whole or not at all.
 
   Args:
     path: str, a path (or gs:// address).
-    text: str.
+    pieces: iterable of str.
   """
   if is_remote(path):
     # What is closed appears whole in an object store.
     with tf.gfile.GFile(path, "w") as f:
-      f.write(text)
+      for piece in pieces:
+        f.write(piece)
   else:
     with atomic_file.replacing(path) as temporary:
       # Text out of JSON may hold half of a surrogate pair.
       with open(temporary, "w", encoding="utf-8",
                 errors="backslashreplace") as f:
-        f.write(text)
+        f.writelines(pieces)
 
 
 def is_remote(path):

@@ -1,0 +1,370 @@
+"""A disk that is full in the middle of a write costs that write, nothing else.
+
+The old file stays as it was, one line says which file found no room, nothing
+temporary is left, and the same command goes on once there is room. The disk is a
+small tmpfs; where none can be mounted these tests are skipped.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+import atomic_file
+import faults
+import manifest
+import squad_predictions
+import sweep_journal
+import tiny_model
+
+MEGABYTES = 32
+
+# What a tmpfs gives out.
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+# 40 questions.
+COPIES = 4
+
+# The options of unshare: for root, and for users who may make user namespaces.
+NAMESPACES = ("-m", "-rm")
+
+MOUNT = 'mount -t tmpfs -o size=%dm tmpfs "$0" && echo mounted && exec cat' % (
+    MEGABYTES)
+
+
+def mount(folder):
+  """Mounts a tmpfs in a mount namespace of its own, which ends with its process.
+
+  Returns:
+    (subprocess.Popen that ends with its stdin, pathlib.Path of the tmpfs); None
+    and why when it cannot be done.
+  """
+  for options in NAMESPACES:
+    try:
+      keeper = subprocess.Popen(
+          ["unshare", options, "sh", "-c", MOUNT, str(folder)],
+          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+          stderr=subprocess.PIPE, universal_newlines=True)
+    except OSError as error:
+      return None, str(error)
+    root = pathlib.Path("/proc/%d/root" % keeper.pid)
+    path = root / folder.relative_to("/")
+    if keeper.stdout.readline() and os.access(str(path), os.W_OK):
+      return keeper, path
+    why = keeper.communicate()[1].strip() or "%s is not writable" % path
+  return None, why
+
+
+@pytest.fixture
+def disk(tmp_path):
+  """An empty tmpfs."""
+  folder = tmp_path / "disk"
+  folder.mkdir()
+  keeper, path = mount(folder)
+  if not keeper:
+    pytest.skip("no tmpfs can be mounted here to be filled: %s" % path)
+  yield path
+  keeper.communicate()
+
+
+def fill(disk, room):
+  """Fills a disk but for `room` bytes, rounded up to pages."""
+  filler = disk / "filler"
+  with open(str(filler), "wb", buffering=0) as f:
+    with pytest.raises(OSError) as caught:
+      while True:
+        f.write(b"\0" * 65536)
+  assert caught.value.errno == errno.ENOSPC
+  size = filler.stat().st_size
+  assert size > room
+  os.truncate(str(filler), (size - room) // PAGE * PAGE)
+
+
+def make_room(disk):
+  (disk / "filler").unlink()
+
+
+def in_pages(*paths):
+  """How many bytes of a tmpfs these files take."""
+  return sum(-(-path.stat().st_size // PAGE) * PAGE for path in paths)
+
+
+def contents(folder):
+  """The digest of each file of a folder, whatever begins its name."""
+  return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+          for name in os.listdir(str(folder))}
+
+
+def check_log(log, script, path):
+  """One line, the last, is the error; it names the file and says what is wrong.
+  Before it, a run may tell what it does and how far it is."""
+  lines = log.splitlines()
+  assert lines, "nothing on stderr"
+  for line in lines:
+    assert line.startswith((script + ": ", "predicting, ", "training: ")), log
+  assert [line for line in lines if "space" in line] == lines[-1:], log
+  assert lines[-1].startswith(script + ": "), log
+  assert str(path) in lines[-1] and "No space left" in lines[-1], log
+  assert "memory" not in lines[-1], log
+
+
+def test_a_replaced_file(disk):
+  path = disk / "results.csv"
+  path.write_text("old")
+
+  def replace():
+    with atomic_file.replacing(str(path)) as temporary:
+      with open(temporary, "w") as f:
+        f.write("new" * PAGE)
+  fill(disk, PAGE)
+  with pytest.raises(OSError, match="No space left") as caught:
+    replace()
+  assert caught.value.filename == str(path)
+  assert path.read_text() == "old"
+  assert set(os.listdir(str(disk))) == {"results.csv", "filler"}
+  make_room(disk)
+  replace()
+  assert path.read_text() == "new" * PAGE
+
+
+def test_the_manifest(disk):
+  manifest.add(str(disk), ["a.json"], {"data": "1"}, {})
+  before = contents(disk)
+  names = ["predictions_layer%d_q2.json" % layer for layer in range(200)]
+  fill(disk, PAGE)
+  with pytest.raises(OSError, match="No space left") as caught:
+    manifest.add(str(disk), names, {"data": "2"}, {})
+  assert caught.value.filename == str(disk / "manifest.json")
+  make_room(disk)
+  assert contents(disk) == before
+  manifest.add(str(disk), names, {"data": "2"}, {})
+  assert set(manifest.load(str(disk))["files"]) == set(names + ["a.json"])
+
+
+def test_the_journal(disk):
+  """The questions before stay, and the one that found no room can come anew."""
+  path = disk / "journal.jsonl"
+  short, long = (
+      [squad_predictions.Answer("x" * length, None, None)]
+      for length in (10, 3 * PAGE))
+  journal = sweep_journal.Journal(str(path), {"data": "1"})
+  journal.append(0, short)
+  fill(disk, PAGE)
+  with pytest.raises(OSError, match="No space left") as caught:
+    journal.append(1, long)
+  assert caught.value.filename == str(path)
+  make_room(disk)
+  # What Python still holds of the line may be written when the file is closed.
+  journal.close(remove=False)
+  again = sweep_journal.Journal(str(path), {"data": "1"})
+  assert 0 in again.finished
+  again.append(1, long)
+  assert again.read(0)["text"] == ["x" * 10]
+  assert again.read(1)["text"] == ["x" * 3 * PAGE]
+
+
+def write_inputs(folder):
+  """Writes a data set, answers of two decodes, odds and a table to draw."""
+  tiny_model.write_files(folder)
+  answers = {"q%d-%d" % (p, i): "oslo" for p in range(2) for i in range(5)}
+  for seed in ("seed1", "seed2"):
+    (folder / seed).mkdir()
+    for name in ("predictions.json", "predictions_layer0_q2.json"):
+      (folder / seed / name).write_text(json.dumps(answers))
+  odds = {name: n / 10 for n, name in enumerate(answers)}
+  (folder / "odds.json").write_text(json.dumps(odds))
+  (folder / "table.csv").write_text("layer,q2,p2\n1,80.5,66.9\n2,80.0,76.4\n")
+
+
+EVAL = ("eval_squad.py", "data.json", "seed1/predictions.json")
+
+
+@pytest.mark.parametrize("command, name, room", [
+    (("get_results.py", "seed1", "{disk}/results.csv", "--data_file=data.json"),
+     "results.csv", 0),
+    (("get_results.py", "seed1", "seed2", "{disk}/r.csv",
+      "--data_file=data.json"), "r.std.csv", 0),
+    (("visualize_att_zone.py", "table.csv", "80.5", "{disk}/f.pdf"),
+     "f.pdf", PAGE),
+    (("visualize_att_zone.py", "table.csv", "80.5", "{disk}/f.png"),
+     "f.png", PAGE),
+    (("visualize_att_zone.py", "table.csv", "80.5", "{disk}/f.svg"),
+     "f.svg", PAGE),
+    (EVAL + ("--out-file={disk}/eval.json",), "eval.json", 0),
+    (EVAL + ("--na-prob-file=odds.json", "--out-image-dir={disk}"),
+     "pr_exact.png", PAGE),
+])
+def test_scripts(disk, tmp_path, command, name, room):
+  write_inputs(tmp_path)
+  command = [word.format(disk=disk) for word in command]
+  run = lambda: tiny_model.script(*command, cwd=str(tmp_path))
+  # get_results.py replaces tables only.
+  (disk / name).write_text("layer,q2\n1,50.000\n")
+  before = contents(disk)
+  fill(disk, room)
+  result = run()
+  make_room(disk)
+  assert result.returncode == 1
+  assert len(result.stderr.splitlines()) == 1, result.stderr
+  check_log(result.stderr, command[0], disk / name)
+  assert contents(disk) == before
+  assert run().returncode == 0
+  assert contents(disk)[name] != before[name]
+  assert not [other for other in os.listdir(str(disk)) if other[0] == "."]
+
+
+def run_full(disk, room, flags):
+  """Runs run_squad.py in disk / "project" with little room; it has to fail.
+
+  Returns:
+    str, what it printed.
+  """
+  fill(disk, room)
+  status, log, _ = faults.run(disk / "project", flags)
+  make_room(disk)
+  assert status == 1, log
+  return log
+
+
+def run_with_room(folder, flags):
+  status, log, _ = faults.run(folder, flags)
+  assert status == 0, log
+  return log
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A model of 7 steps with its baseline predictions, not to be changed."""
+  folder = tmp_path_factory.mktemp("trained")
+  faults.write_files(folder, COPIES)
+  data = faults.large_data_set(COPIES)
+  question = data["data"][0]["paragraphs"][0]["qas"][0]
+  # Dropped from training; its id fills more than a page of their list.
+  question["id"] = "x" * (PAGE + 100)
+  question["answers"][0]["text"] = "nobody"
+  (folder / "data.json").write_text(json.dumps(data))
+  run_with_room(folder, faults.TRAINING + ("--do_predict=True",))
+  for path in (folder / "model").iterdir():
+    # What is not needed, or differs from run to run.
+    if path.name.startswith(("events.", "graph.")) or path.suffix in (
+        ".meta", ".tf_record"):
+      path.unlink()
+  return folder
+
+
+@pytest.fixture
+def model(trained, disk):
+  """The output folder of a copy of `trained` on the disk that is to be full."""
+  shutil.copytree(str(trained), str(disk / "project"))
+  return disk / "project" / "model"
+
+
+SWEEP = ("--do_predict=True", "--write_nbest=True", "--mask_layer=0-1",
+         "--mask_zone=p2")
+
+
+def rehearse(trained, folder):
+  """Makes the sweep with all room, up to where it would remove its journal."""
+  shutil.copytree(str(trained), str(folder))
+  lock = folder / "model" / ".manifest.json.lock"
+  lock.unlink()
+  lock.mkdir()
+  assert faults.run(folder, SWEEP)[0] == 1
+  lock.rmdir()
+  return folder / "model"
+
+
+def test_a_sweep(disk, model, trained, tmp_path):
+  """Full at the features, in the journal, in an n-best list, at the manifest."""
+  alone = rehearse(trained, tmp_path / "alone")
+  features, = alone.glob("eval.*.tf_record")
+  journal, = alone.glob("journal.*")
+  predictions = sorted(alone.glob("*predictions_layer*"))
+  assert len(predictions) == 4
+  nbest = model / "nbest_predictions_layer0_p2.json"
+  nbest.write_text("old")
+  before = contents(model)
+
+  log = run_full(disk, PAGE, SWEEP)
+  check_log(log, "run_squad.py", model / features.name)
+  assert contents(model) == before
+
+  log = run_full(disk, in_pages(features) + in_pages(journal) // 2, SWEEP)
+  half, = model.glob("journal.*")
+  check_log(log, "run_squad.py", half)
+  now = contents(model)
+  assert set(now) == set(before) | {half.name, features.name}
+  assert {name: now[name] for name in before} == before
+
+  room = in_pages(journal) - in_pages(half) + PAGE
+  log = run_full(disk, room, SWEEP)
+  check_log(log, "run_squad.py", nbest)
+  assert "/%d questions" % (10 * COPIES) in log
+  now = contents(model)
+  assert set(now) == set(before) | {half.name, features.name}
+  assert nbest.read_text() == "old"
+
+  # The page of the old n-best list is given back.
+  log = run_full(disk, in_pages(*predictions) - PAGE, SWEEP)
+  check_log(log, "run_squad.py", model / "manifest.json")
+  now = contents(model)
+  assert now["manifest.json"] == before["manifest.json"]
+
+  run_with_room(disk / "project", SWEEP)
+  now, wanted = contents(model), contents(alone)
+  assert set(now) == set(before) | {features.name} | {
+      path.name for path in predictions}
+  for path in predictions:
+    assert now[path.name] == wanted[path.name]
+    assert path.name in manifest.load(str(model))["files"]
+
+
+TRAINING = faults.TRAINING + (
+    "--num_train_epochs=2", "--save_checkpoints_steps=2")
+
+
+def is_temporary(name):
+  return ".tmp" in name or "_temp_" in name or ".tempstate" in name
+
+
+def test_a_training(disk, model, trained, tmp_path):
+  """Full at the list of dropped questions, the features and a checkpoint."""
+  shutil.copytree(str(trained), str(tmp_path / "alone"))
+  run_with_room(tmp_path / "alone", TRAINING)
+  alone = tmp_path / "alone" / "model"
+  features, = alone.glob("train.*.tf_record")
+  dropped = model / "train_dropped_ids.txt"
+  dropped.write_text("old")
+  before = contents(model)
+
+  log = run_full(disk, PAGE, TRAINING)
+  check_log(log, "run_squad.py", dropped)
+  assert contents(model) == before
+
+  log = run_full(disk, 2 * PAGE, TRAINING)
+  check_log(log, "run_squad.py", model / features.name)
+  assert set(contents(model)) == set(before)
+  assert dropped.read_text() == "x" * (PAGE + 100) + "\n"
+
+  # The first of these is there already, and is not to be lost.
+  steps = [7, 9, 11, 13, 15]
+  room = (in_pages(features, alone / "graph.pbtxt", *alone.glob("events.*"))
+          + int(1.5 * in_pages(*alone.glob("model.ckpt-15.*"))))
+  log = run_full(disk, room, TRAINING)
+  check_log(log, "run_squad.py", model)
+  now = contents(model)
+  for name in before:
+    if name.startswith("model.ckpt-7"):
+      assert now[name] == before[name]
+  assert [name for name in now if is_temporary(name)] == []
+
+  run_with_room(disk / "project", TRAINING)
+  wanted = contents(alone)
+  for step in steps[1:]:
+    for path in alone.glob("model.ckpt-%d.[di]*" % step):
+      assert contents(model)[path.name] == wanted[path.name]

@@ -1,0 +1,188 @@
+"""Two runs at once in one output folder: each right, or refused, never mixed."""
+
+import collections
+import os
+import shutil
+import signal
+import tempfile
+import time
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+import faults
+import manifest
+
+# 300 questions: a sweep is in its loop for a second.
+COPIES = 30
+
+ONE_STEP = ("--do_train=True", "--train_batch_size=10",
+            "--num_train_epochs=0.04")
+P2, Q2 = (("--do_predict=True", "--write_nbest=True", "--mask_layer=0-1",
+           "--mask_zone=" + zone) for zone in ("p2", "q2"))
+MASKED = "*predictions_layer*.json"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """A folder with data and a model, but without features; not to be changed."""
+  folder = tmp_path_factory.mktemp("trained")
+  faults.write_files(folder, COPIES)
+  status, log, _ = faults.run(folder, ONE_STEP)
+  assert status == 0, log
+  return folder
+
+
+@pytest.fixture(scope="module")
+def alone(trained, tmp_path_factory):
+  """Folders in which one run was made at a time: {flags: folder}."""
+  folders = {}
+  for flags in (P2, Q2):
+    folder = tmp_path_factory.mktemp("alone") / "project"
+    shutil.copytree(str(trained), str(folder))
+    status, log, _ = faults.run(folder, flags)
+    assert status == 0, log
+    folders[flags] = folder
+  return folders
+
+
+@pytest.fixture
+def project(trained, tmp_path):
+  """A copy of `trained`, to be changed."""
+  shutil.copytree(str(trained), str(tmp_path / "project"))
+  return tmp_path / "project"
+
+
+Run = collections.namedtuple("Run", ["process", "log"])
+Run.__doc__ = """run_squad.py at work: its subprocess.Popen and what it prints."""
+
+
+@pytest.fixture
+def begin():
+  """Function from folder and flags to a Run, which does not outlive the test."""
+  runs = []
+
+  def start(folder, flags):
+    log = tempfile.TemporaryFile("w+")
+    runs.append(Run(faults.start(folder, flags, log), log))
+    return runs[-1]
+  yield start
+  for run in runs:
+    stop(run, signal.SIGKILL)
+    end(run)
+
+
+def end(run):
+  """Waits for the end of a run: (exit status, what it printed)."""
+  status = run.process.wait()
+  run.log.seek(0)
+  return status, run.log.read()
+
+
+def stop(run, number=signal.SIGSTOP):
+  """Stops a run, unless it has ended, and returns whether it stands still."""
+  if run.process.poll() is None:
+    os.killpg(run.process.pid, number)
+    if number == signal.SIGSTOP:
+      return os.WIFSTOPPED(os.waitpid(run.process.pid, os.WUNTRACED)[1])
+  return False
+
+
+def stop_when(begin, folder, flags, happened):
+  """Starts a run and stops it as soon as something has happened, while that is
+  still so; a run that was too quick is made again. Returns the Run."""
+  for _ in range(10):
+    run = begin(folder, flags)
+    while not happened():
+      assert run.process.poll() is None, end(run)
+      time.sleep(0.001)
+    if stop(run) and happened():
+      return run
+    stop(run, signal.SIGKILL)
+    end(run)
+    for path in (folder / "model").glob("eval.*"):
+      path.unlink()
+  pytest.fail("no run could be stopped in time")
+
+
+def go_on(run):
+  """Lets a stopped run go on to its end: (exit status, what it printed)."""
+  os.killpg(run.process.pid, signal.SIGCONT)
+  return end(run)
+
+
+def check_whole(project, *folders):
+  """The files of masked decodes are those of the runs alone, all are entered in
+  the manifest, the baseline is of one of these runs, and nothing is left over."""
+  wanted, baselines = {}, []
+  for folder in folders:
+    wanted.update(faults.digests(folder, MASKED))
+    baselines.append(faults.digests(folder, "*predictions.json"))
+  assert faults.digests(project, MASKED) == wanted != {}
+  baseline = faults.digests(project, "*predictions.json")
+  assert all(any(digest == other[name] for other in baselines)
+             for name, digest in baseline.items())
+  model = project / "model"
+  assert set(manifest.load(str(model))["files"]) == set(wanted) | set(baseline)
+  names = set(os.listdir(str(model)))
+  assert names == {name for folder in folders
+                   for name in os.listdir(str(folder / "model"))}
+
+
+def check_refused(status, log):
+  """Refused in one line, after those on how much there is to do."""
+  lines = log.splitlines()
+  assert status == 1 and len(lines) <= 2, log
+  assert lines[0].startswith("run_squad.py: decodes: 3, ") or not lines[1:]
+  assert lines[-1].startswith("run_squad.py: ") and "another run" in lines[-1]
+  assert "journal." in lines[-1]
+
+
+def windows(folder):
+  """Reads the features file to its end, whose records have a checksum each."""
+  path, = (folder / "model").glob("eval.*.tf_record")
+  return [tf.train.Example.FromString(record)
+          for record in tf.python_io.tf_record_iterator(str(path))]
+
+
+def test_different_decodes_finish_side_by_side(project, alone, begin):
+  for run in [begin(project, flags) for flags in (P2, Q2)]:
+    status, log = end(run)
+    assert status == 0, log
+  check_whole(project, alone[P2], alone[Q2])
+  assert windows(project) == windows(alone[P2])
+
+
+def test_the_same_decodes_started_at_once(project, alone, begin):
+  """One finishes; the other is refused, or comes late enough to finish, too."""
+  ends = [end(run) for run in [begin(project, P2) for _ in range(2)]]
+  assert 0 in [status for status, _ in ends]
+  for status, log in ends:
+    if status:
+      check_refused(status, log)
+  check_whole(project, alone[P2])
+
+
+def test_the_same_decodes_are_refused_while_they_are_made(project, alone, begin):
+  first = stop_when(begin, project, P2, lambda: [
+      path for path in (project / "model").glob("journal.*")
+      if path.stat().st_size > 10000])
+  check_refused(*end(begin(project, P2)))
+  status, log = go_on(first)
+  assert status == 0, log
+  check_whole(project, alone[P2])
+
+
+def test_both_make_the_features(project, alone, begin):
+  """The first is stopped in the middle of the file; the second makes its own,
+  which the first then replaces."""
+  model = project / "model"
+  unfinished = lambda: list(model.glob("eval.*.tf_record.*"))
+  first = stop_when(begin, project, Q2, unfinished)
+  status, log = end(begin(project, P2))
+  assert status == 0, log
+  assert windows(project) == windows(alone[P2])
+  status, log = go_on(first)
+  assert status == 0, log
+  assert windows(project) == windows(alone[P2])
+  check_whole(project, alone[P2], alone[Q2])
