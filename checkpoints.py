@@ -1,6 +1,7 @@
 """Which checkpoint a run reads, and whether it fits the model."""
 
 import hashlib
+import os
 
 import tensorflow.compat.v1 as tf
 
@@ -100,6 +101,20 @@ def forget(folder, faulty):
   names = [name for name, _ in faulty]
   kept = [path for path in _paths(folder) if path not in names]
   tf.train.update_checkpoint_state(folder, kept[-1], kept)
+
+
+def remove_partial(folder):
+  """Removes the temporary files of a checkpoint that was not written to its end.
+
+  Args:
+    folder: str, the training's output folder.
+  """
+  for pattern in ("model.ckpt-*.tmp*", "model.ckpt-*_temp_*", "checkpoint.tmp*"):
+    for path in tf.gfile.Glob(os.path.join(folder, pattern)):
+      if tf.gfile.IsDirectory(path):
+        tf.gfile.DeleteRecursively(path)
+      else:
+        tf.gfile.Remove(path)
 
 
 def _paths(folder):

@@ -7,6 +7,7 @@ See train_squad.sh and decode_squad.sh for whole commands.
 """
 
 import collections
+import errno
 import json
 import os
 import platform
@@ -358,13 +359,18 @@ def train(config, data):
   record_training(data, newest)
   if first_step:
     log("training goes on from %s" % newest)
+  checkpoints.remove_partial(FLAGS.output_dir)
   estimator = make_estimator(config, [], num_train_steps=steps)
-  estimator.train(
-      squad_features.input_fn_builder(
-          data.windows, FLAGS.max_seq_length, is_training=True,
-          seed=FLAGS.random_seed, bucket_width=bucket_width(),
-          first_step=first_step),
-      max_steps=steps)
+  try:
+    estimator.train(
+        squad_features.input_fn_builder(
+            data.windows, FLAGS.max_seq_length, is_training=True,
+            seed=FLAGS.random_seed, bucket_width=bucket_width(),
+            first_step=first_step),
+        max_steps=steps)
+  except tf.errors.OpError:
+    checkpoints.remove_partial(FLAGS.output_dir)
+    raise
 
 
 def record_training(data, newest):
@@ -556,12 +562,11 @@ def open_journal(decodes, run, batch_size):
          "--bucket_by_length": bucket_width() is not None,
          "--write_nbest": FLAGS.write_nbest}
   key.update(("--" + name, value) for name, value in run["flags"].items())
-  folder = FLAGS.output_dir
+  folder, of = FLAGS.output_dir, [decode.suffix for decode in decodes]
   if squad_predictions.is_remote(folder):
     # One cannot append to an object of a store.
-    folder = tempfile.gettempdir()
-  name = manifest.run_id({"decodes": [decode.suffix for decode in decodes],
-                          "output_dir": os.path.abspath(FLAGS.output_dir)})
+    folder, of = tempfile.gettempdir(), [folder] + of
+  name = manifest.run_id({"of": of})
   return sweep_journal.Journal(
       os.path.join(folder, "journal.%s.jsonl" % name), key)
 
@@ -633,14 +638,18 @@ def main(argv):
     log("%r is not a flag; flags begin with --" % argv[1])
     sys.exit(1)
   if not FLAGS.verbose_logging:
-    tf.logging.set_verbosity(tf.logging.ERROR)
+    # Its errors are caught below, and said in one line.
+    tf.logging.set_verbosity(tf.logging.FATAL)
   try:
     run()
   except tf.errors.ResourceExhaustedError as error:
-    log("out of memory: lower --predict_batch_size=%d, --sweep_memory_gb or, when "
-        "training, --train_batch_size=%d (%s)" % (
-            FLAGS.predict_batch_size, FLAGS.train_batch_size,
-            error.message.splitlines()[0]))
+    message = path_checks.describe(error)
+    # Of memory, or of a disk.
+    if os.strerror(errno.ENOSPC) not in message:
+      message = ("out of memory: lower --predict_batch_size=%d, --sweep_memory_gb "
+                 "or, when training, --train_batch_size=%d (%s)" % (
+                     FLAGS.predict_batch_size, FLAGS.train_batch_size, message))
+    log(message)
     sys.exit(1)
   except tf.train.NanLossDuringTrainingError:
     log("the loss became NaN: training needs less than --learning_rate=%g; begin "

@@ -52,8 +52,7 @@ class Journal:
     line = self._file.readline()
     if not line.endswith(b"\n"):
       self._file.truncate(0)
-      self._file.write(_line(key))
-      self._file.flush()
+      self._write(_line(key))
       return
     begun = checked_json.parse(self.path, line)
     # What Python has as a tuple, JSON has as a list.
@@ -94,12 +93,20 @@ class Journal:
         "text_of": [texts.index(a.text) for a in answers],
         "null_odds": [a.null_odds for a in answers],
         "nbest": [a.nbest for a in answers if a.nbest is not None]}
-    self._file.seek(0, os.SEEK_END)
-    start = self._file.tell()
-    self._file.write(_line(record))
+    start = os.fstat(self._file.fileno()).st_size
     # Past this the line survives the end of this process, by whatever signal.
-    self._file.flush()
+    self._write(_line(record))
     self.finished[question] = start
+
+  def _write(self, line):
+    """Appends to the file, past Python's buffer, which a full disk leaves full."""
+    try:
+      while line:
+        line = line[os.write(self._file.fileno(), line):]
+      # Else it would read on in what it knew of the file before.
+      self._file.seek(0, os.SEEK_END)
+    except OSError as error:
+      raise OSError(error.errno, error.strerror, self.path) from error
 
   def read(self, question):
     """Returns the record of a finished question.

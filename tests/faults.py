@@ -58,7 +58,7 @@ Attributes:
   done: int, steps (of the newest checkpoint) or questions (in the journal) that
     were on disk when it was killed.
   total: int, how many there are.
-  first: int, where the second run said that it was at first; None if it did not.
+  first: int, how far the second run was by its first word; None if it had none.
   wrong: str, what is not as it should be; "" when all is.
   left_over: list of str, files that the run left alone does not have.
 """
@@ -151,7 +151,7 @@ def prepare(folder, copies):
 
   Args:
     folder: pathlib.Path, an empty folder.
-    copies: int, of tiny_model's ten questions; two steps and ten questions each.
+    copies: int, of tiny_model's ten questions, which make two training steps.
 
   Returns:
     dict from "training" and "sweep" to Case.

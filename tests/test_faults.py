@@ -27,11 +27,6 @@ def case(request, cases):
   return cases[request.param]
 
 
-def check(outcome):
-  assert not outcome.wrong, outcome
-  assert outcome.left_over == []
-
-
 def test_killed_at_a_random_time(case, tmp_path):
   moment, = faults.random_moments(case, 1, random.Random())
   outcome = faults.kill_and_repeat(

@@ -1,11 +1,12 @@
 """A disk that is full in the middle of a write costs that write, nothing else.
 
 The old file stays as it was, one line says which file found no room, nothing
-temporary is left, and the same command goes on once there is room. The disk is a
-small tmpfs; where none can be mounted these tests are skipped.
+temporary is left, and the same command goes on once there is room. The disk is
+a small tmpfs; where none can be mounted these tests are skipped.
 """
 
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -38,7 +39,7 @@ MOUNT = 'mount -t tmpfs -o size=%dm tmpfs "$0" && echo mounted && exec cat' % (
 
 
 def mount(folder):
-  """Mounts a tmpfs in a mount namespace of its own, which ends with its process.
+  """Mounts a tmpfs in a mount namespace, which ends with its only process.
 
   Returns:
     (subprocess.Popen that ends with its stdin, pathlib.Path of the tmpfs); None
@@ -218,8 +219,14 @@ def test_scripts(disk, tmp_path, command, name, room):
   assert not [other for other in os.listdir(str(disk)) if other[0] == "."]
 
 
-def run_full(disk, room, flags):
-  """Runs run_squad.py in disk / "project" with little room; it has to fail.
+def fails_for_want_of_room(disk, room, flags, path):
+  """Runs run_squad.py in disk / "project", where it has to fail at a file.
+
+  Args:
+    disk: pathlib.Path of the tmpfs.
+    room: int, how many bytes are left on it.
+    flags: tuple of str.
+    path: pathlib.Path that the error names.
 
   Returns:
     str, what it printed.
@@ -228,6 +235,7 @@ def run_full(disk, room, flags):
   status, log, _ = faults.run(disk / "project", flags)
   make_room(disk)
   assert status == 1, log
+  check_log(log, "run_squad.py", path)
   return log
 
 
@@ -280,7 +288,7 @@ def rehearse(trained, folder):
 
 
 def test_a_sweep(disk, model, trained, tmp_path):
-  """Full at the features, in the journal, in an n-best list, at the manifest."""
+  """Full at the features, the journal, an n-best list and the manifest."""
   alone = rehearse(trained, tmp_path / "alone")
   features, = alone.glob("eval.*.tf_record")
   journal, = alone.glob("journal.*")
@@ -289,39 +297,33 @@ def test_a_sweep(disk, model, trained, tmp_path):
   nbest = model / "nbest_predictions_layer0_p2.json"
   nbest.write_text("old")
   before = contents(model)
+  fails = functools.partial(fails_for_want_of_room, disk, flags=SWEEP)
 
-  log = run_full(disk, PAGE, SWEEP)
-  check_log(log, "run_squad.py", model / features.name)
+  fails(PAGE, path=model / features.name)
   assert contents(model) == before
 
-  log = run_full(disk, in_pages(features) + in_pages(journal) // 2, SWEEP)
+  fails(in_pages(features) + in_pages(journal) // 2, path=model / "journal.")
   half, = model.glob("journal.*")
-  check_log(log, "run_squad.py", half)
   now = contents(model)
   assert set(now) == set(before) | {half.name, features.name}
   assert {name: now[name] for name in before} == before
 
-  room = in_pages(journal) - in_pages(half) + PAGE
-  log = run_full(disk, room, SWEEP)
-  check_log(log, "run_squad.py", nbest)
-  assert "/%d questions" % (10 * COPIES) in log
-  now = contents(model)
-  assert set(now) == set(before) | {half.name, features.name}
+  log = fails(in_pages(journal) - in_pages(half) + PAGE, path=nbest)
+  assert " 1/%d questions" % (10 * COPIES) not in log
+  assert set(contents(model)) == set(now)
   assert nbest.read_text() == "old"
 
   # The page of the old n-best list is given back.
-  log = run_full(disk, in_pages(*predictions) - PAGE, SWEEP)
-  check_log(log, "run_squad.py", model / "manifest.json")
-  now = contents(model)
-  assert now["manifest.json"] == before["manifest.json"]
+  fails(in_pages(*predictions) - PAGE, path=model / "manifest.json")
+  assert contents(model)["manifest.json"] == before["manifest.json"]
 
   run_with_room(disk / "project", SWEEP)
   now, wanted = contents(model), contents(alone)
-  assert set(now) == set(before) | {features.name} | {
-      path.name for path in predictions}
-  for path in predictions:
-    assert now[path.name] == wanted[path.name]
-    assert path.name in manifest.load(str(model))["files"]
+  names = {path.name for path in predictions}
+  assert set(now) == set(before) | names | {features.name}
+  assert {name: now[name] for name in names} == {
+      name: wanted[name] for name in names}
+  assert names <= set(manifest.load(str(model))["files"])
 
 
 TRAINING = faults.TRAINING + (
@@ -341,13 +343,12 @@ def test_a_training(disk, model, trained, tmp_path):
   dropped = model / "train_dropped_ids.txt"
   dropped.write_text("old")
   before = contents(model)
+  fails = functools.partial(fails_for_want_of_room, disk, flags=TRAINING)
 
-  log = run_full(disk, PAGE, TRAINING)
-  check_log(log, "run_squad.py", dropped)
+  fails(PAGE, path=dropped)
   assert contents(model) == before
 
-  log = run_full(disk, 2 * PAGE, TRAINING)
-  check_log(log, "run_squad.py", model / features.name)
+  fails(2 * PAGE, path=model / features.name)
   assert set(contents(model)) == set(before)
   assert dropped.read_text() == "x" * (PAGE + 100) + "\n"
 
@@ -355,8 +356,7 @@ def test_a_training(disk, model, trained, tmp_path):
   steps = [7, 9, 11, 13, 15]
   room = (in_pages(features, alone / "graph.pbtxt", *alone.glob("events.*"))
           + int(1.5 * in_pages(*alone.glob("model.ckpt-15.*"))))
-  log = run_full(disk, room, TRAINING)
-  check_log(log, "run_squad.py", model)
+  fails(room, path=model)
   now = contents(model)
   for name in before:
     if name.startswith("model.ckpt-7"):

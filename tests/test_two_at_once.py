@@ -1,4 +1,4 @@
-"""Two runs at once in one output folder: each right, or refused, never mixed."""
+"""Two runs at once in one output folder: right or refused, never mixed."""
 
 import collections
 import os
@@ -54,12 +54,12 @@ def project(trained, tmp_path):
 
 
 Run = collections.namedtuple("Run", ["process", "log"])
-Run.__doc__ = """run_squad.py at work: its subprocess.Popen and what it prints."""
+Run.__doc__ = """run_squad.py at work: the Popen and the file it prints to."""
 
 
 @pytest.fixture
 def begin():
-  """Function from folder and flags to a Run, which does not outlive the test."""
+  """Function from folder and flags to a Run, which ends with the test."""
   runs = []
 
   def start(folder, flags):
@@ -112,8 +112,8 @@ def go_on(run):
 
 
 def check_whole(project, *folders):
-  """The files of masked decodes are those of the runs alone, all are entered in
-  the manifest, the baseline is of one of these runs, and nothing is left over."""
+  """The files of masked decodes are those of the runs alone, the baseline is of
+  one of them, all are entered in the manifest, and nothing is left over."""
   wanted, baselines = {}, []
   for folder in folders:
     wanted.update(faults.digests(folder, MASKED))
@@ -163,7 +163,7 @@ def test_the_same_decodes_started_at_once(project, alone, begin):
   check_whole(project, alone[P2])
 
 
-def test_the_same_decodes_are_refused_while_they_are_made(project, alone, begin):
+def test_the_same_decodes_are_refused_meanwhile(project, alone, begin):
   first = stop_when(begin, project, P2, lambda: [
       path for path in (project / "model").glob("journal.*")
       if path.stat().st_size > 10000])
