@@ -165,7 +165,8 @@ def validate_flags():
   for name in wanted:
     path = FLAGS[name].value
     if not tf.gfile.Exists(path):
-      raise ValueError("--%s=%s: there is no such file" % (name, path))
+      raise ValueError("--%s=%s: there is no such file; README tells where to "
+                       "get data and models" % (name, path))
     if tf.gfile.IsDirectory(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
   if os.path.isfile(FLAGS.output_dir):
@@ -432,6 +433,24 @@ def describe_run(checkpoint):
   }
 
 
+def by_flag(run):
+  """A run, as of describe_run, under the names that a user knows."""
+  named = {"--" + name: value for name, value in run["flags"].items()}
+  return dict(named, **{
+      "--predict_file": run["data"], "--vocab_file": run["vocabulary"],
+      "--bert_config_file": run["config"], "checkpoint": run["checkpoint"]})
+
+
+def say_what_differs(run, content):
+  """Logs it when the folder's manifest has files of another run than this."""
+  for name, other in content["runs"].items():
+    if name != manifest.run_id(run):
+      log("--output_dir=%s has %d files with another %s; what is made now takes "
+          "the place of files of the same name" % (
+              FLAGS.output_dir, list(content["files"].values()).count(name),
+              ", ".join(sweep_journal.changes(by_flag(other), by_flag(run)))))
+
+
 def files_of(decode):
   """The names of the files of a decode: list of str, predictions first."""
   names = ["predictions"]
@@ -450,8 +469,9 @@ def wants_nbest(decode):
 def predict(config, data, tokenizer, decodes, checkpoint):
   """Predicts the decodes that are not there yet, and the baseline with them."""
   run = describe_run(checkpoint)
-  known = manifest.load(FLAGS.output_dir)["files"]
-  is_done = lambda name: known.get(name) == manifest.run_id(run) and (
+  content = manifest.load(FLAGS.output_dir)
+  say_what_differs(run, content)
+  is_done = lambda name: content["files"].get(name) == manifest.run_id(run) and (
       tf.gfile.Exists(os.path.join(FLAGS.output_dir, name)))
   wanted = [attention_zones.BASELINE] + decodes
   wanted = [d for d in wanted if not all(map(is_done, files_of(d)))]
@@ -526,6 +546,9 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
   finder = squad_predictions.AnswerFinder(data.examples, tokenizer, options)
   with_nbest = [wants_nbest(decode) for decode in decodes]
   journal = open_journal(decodes, run, batch_size)
+  if journal.finished:
+    log("%d of %d questions are done: going on with %s" % (
+        len(journal.finished), len(data.examples), journal.path))
   start = time.strftime("%Y-%m-%d %H:%M:%S %z")
   progress = Progress(
       "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
@@ -551,17 +574,16 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
        "tensorflow": tf.__version__, "python": platform.python_version(),
        "machine": platform.platform()})
   journal.close(remove=True)
+  log("%s: wrote %s" % (FLAGS.output_dir, ", ".join(
+      files_of(decode)[0] for decode in written) or "nothing"))
   return failed
 
 
 def open_journal(decodes, run, batch_size):
   """Opens the journal of a sweep, in output_dir if that is local."""
-  key = {"--predict_file": run["data"], "--vocab_file": run["vocabulary"],
-         "--bert_config_file": run["config"], "checkpoint": run["checkpoint"],
-         "--predict_batch_size": batch_size,
-         "--bucket_by_length": bucket_width() is not None,
-         "--write_nbest": FLAGS.write_nbest}
-  key.update(("--" + name, value) for name, value in run["flags"].items())
+  key = dict(by_flag(run), **{
+      "--predict_batch_size": batch_size, "--write_nbest": FLAGS.write_nbest,
+      "--bucket_by_length": bucket_width() is not None})
   folder, of = FLAGS.output_dir, [decode.suffix for decode in decodes]
   if squad_predictions.is_remote(folder):
     # One cannot append to an object of a store.

@@ -122,9 +122,23 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
 
   result = run_squad(project, *SWEEP)
   assert result.returncode == 0, result.stderr
-  assert "5/10 questions" in result.stderr
+  assert ("4 of 10 questions are done: going on with %s" % journal
+          in result.stderr)
   assert digests(model) == whole
   assert not journal.exists()
+
+
+def test_files_of_another_run_are_told(project):
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  result = run_squad(project, "--do_predict=True", "--max_query_length=7",
+                     "--mask_zone=p2")
+  assert result.returncode == 0, result.stderr
+  model = project / "model"
+  assert ("--output_dir=%s has 2 files with another --max_query_length (8 before, "
+          "7 now);" % model) in result.stderr
+  assert result.stderr.splitlines()[-1] == (
+      "run_squad.py: %s: wrote predictions.json, predictions_layer_p2.json" %
+      model)
 
 
 def write_checkpoint(folder, change):
