@@ -109,7 +109,8 @@ def remove_partial(folder):
   Args:
     folder: str, the training's output folder.
   """
-  for pattern in ("model.ckpt-*.tmp*", "model.ckpt-*_temp_*", "checkpoint.tmp*"):
+  for pattern in ("model.ckpt-*.tmp*", "model.ckpt-*_temp_*", "checkpoint.tmp*",
+                  "graph.pbtxt.tmp*"):
     for path in tf.gfile.Glob(os.path.join(folder, pattern)):
       if tf.gfile.IsDirectory(path):
         tf.gfile.DeleteRecursively(path)

@@ -474,7 +474,10 @@ def predict(config, data, tokenizer, decodes, checkpoint):
   is_done = lambda name: content["files"].get(name) == manifest.run_id(run) and (
       tf.gfile.Exists(os.path.join(FLAGS.output_dir, name)))
   wanted = [attention_zones.BASELINE] + decodes
-  wanted = [d for d in wanted if not all(map(is_done, files_of(d)))]
+  # What was begun together goes on together, even if another sweep has made the
+  # baseline in between.
+  if not tf.gfile.Exists(journal_path(wanted)):
+    wanted = [d for d in wanted if not all(map(is_done, files_of(d)))]
   if not wanted:
     log("nothing to do: %s has the predictions of these flags, data and "
         "checkpoint" % FLAGS.output_dir)
@@ -563,7 +566,9 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
     if index not in journal.finished:
       journal.append(index, finder.answers(index, windows, with_nbest))
       progress.update(len(journal.finished))
-  progress.update(len(data.examples))
+  if len(journal.finished) < len(data.examples):
+    # Passages without a word have no window.
+    progress.update(len(data.examples))
   failed = squad_predictions.write_files(
       FLAGS.output_dir, data.examples, journal, decodes, with_nbest,
       FLAGS.version_2_with_negative)
@@ -580,17 +585,20 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
 
 
 def open_journal(decodes, run, batch_size):
-  """Opens the journal of a sweep, in output_dir if that is local."""
+  """Opens the journal of a sweep, with the key of all that it follows from."""
   key = dict(by_flag(run), **{
       "--predict_batch_size": batch_size, "--write_nbest": FLAGS.write_nbest,
       "--bucket_by_length": bucket_width() is not None})
+  return sweep_journal.Journal(journal_path(decodes), key)
+
+
+def journal_path(decodes):
+  """Where the journal of decodes that are made together is: str."""
   folder, of = FLAGS.output_dir, [decode.suffix for decode in decodes]
   if squad_predictions.is_remote(folder):
     # One cannot append to an object of a store.
     folder, of = tempfile.gettempdir(), [folder] + of
-  name = manifest.run_id({"of": of})
-  return sweep_journal.Journal(
-      os.path.join(folder, "journal.%s.jsonl" % name), key)
+  return os.path.join(folder, "journal.%s.jsonl" % manifest.run_id({"of": of}))
 
 
 def bucket_width():

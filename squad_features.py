@@ -239,7 +239,7 @@ def _write_windows(windows, path):
         value = values[name]
         example.features.feature[name].int64_list.value.extend(
             value if isinstance(value, list) else [value])
-      writer.write(example.SerializeToString())
+      writer.write(example.SerializeToString(deterministic=True))
 
 
 def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,

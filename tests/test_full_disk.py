@@ -335,7 +335,7 @@ def is_temporary(name):
 
 
 def test_a_training(disk, model, trained, tmp_path):
-  """Full at the list of dropped questions, the features and a checkpoint."""
+  """Full at the list of dropped questions, features, graph and checkpoint."""
   shutil.copytree(str(trained), str(tmp_path / "alone"))
   run_with_room(tmp_path / "alone", TRAINING)
   alone = tmp_path / "alone" / "model"
@@ -352,19 +352,20 @@ def test_a_training(disk, model, trained, tmp_path):
   assert set(contents(model)) == set(before)
   assert dropped.read_text() == "x" * (PAGE + 100) + "\n"
 
-  # The first of these is there already, and is not to be lost.
-  steps = [7, 9, 11, 13, 15]
-  room = (in_pages(features, alone / "graph.pbtxt", *alone.glob("events.*"))
-          + int(1.5 * in_pages(*alone.glob("model.ckpt-15.*"))))
-  fails(room, path=model)
-  now = contents(model)
-  for name in before:
-    if name.startswith("model.ckpt-7"):
-      assert now[name] == before[name]
-  assert [name for name in now if is_temporary(name)] == []
+  # The checkpoint of step 7 is there already, and is not to be lost.
+  graph = in_pages(alone / "graph.pbtxt")
+  checkpoint = in_pages(*alone.glob("model.ckpt-15.*"))
+  events = in_pages(*alone.glob("events.*"))
+  for path, room in ((model / "graph.pbtxt", in_pages(features) + graph // 2),
+                     (model, graph + events + int(1.5 * checkpoint))):
+    fails(room, path=path)
+    now = contents(model)
+    assert {name: now[name] for name in before if "ckpt-7" in name} == {
+        name: before[name] for name in before if "ckpt-7" in name}
+    assert [name for name in now if is_temporary(name)] == []
 
   run_with_room(disk / "project", TRAINING)
   wanted = contents(alone)
-  for step in steps[1:]:
+  for step in (9, 11, 13, 15):
     for path in alone.glob("model.ckpt-%d.[di]*" % step):
       assert contents(model)[path.name] == wanted[path.name]
