@@ -23,6 +23,7 @@ import eval_squad
 import manifest
 import path_checks
 import results_table
+import sweep_journal
 
 # The cell of the baseline, in which nothing is masked.
 BASELINE = "baseline"
@@ -108,28 +109,39 @@ def find_sweeps(folders):
   return sweeps
 
 
-def refuse_mixed_runs(folder, names):
-  """Refuses predictions that were not made alike, as their manifest tells.
+def report_mixed_runs(folder, names, allow_mixed):
+  """Finds predictions that were not made alike, as their manifest tells.
 
   Args:
     folder: str.
     names: dict from cell to file name, as of `find_predictions`.
+    allow_mixed: bool, whether to say so on stderr only.
 
   Raises:
     ValueError: two files are of another checkpoint, data set, vocabulary,
-      configuration or flag.
+      configuration or flag, and that is not allowed.
   """
-  run_of = manifest.load(folder)["files"]
-  runs = collections.OrderedDict()
+  content = manifest.load(folder)
+  files_of = collections.OrderedDict()
   for name in names.values():
-    if name in run_of:
-      runs.setdefault(run_of[name], []).append(name)
-  if len(runs) > 1:
-    raise ValueError(
-        "%s: not all predictions are of one checkpoint, data set and flags, see "
-        "manifest.json: %s; decode them anew, or remove what does not belong" % (
-            folder, "; ".join("%d like %s" % (len(files), files[0])
-                              for files in runs.values())))
+    if name in content["files"]:
+      files_of.setdefault(content["files"][name], []).append(name)
+  if len(files_of) < 2:
+    return
+  first, second = list(files_of)[:2]
+  flat = lambda run: dict(content["runs"][run].get("flags", {}), **{
+      key: value for key, value in content["runs"][run].items()
+      if key not in ("flags", "about")})
+  message = ("%s: predictions of different runs (manifest.json): %s; %s has "
+             "another %s") % (
+      folder, ", ".join("%d like %s" % (len(files), files[0])
+                        for files in files_of.values()),
+      files_of[second][0], ", ".join(
+          sweep_journal.changes(flat(first), flat(second))))
+  if not allow_mixed:
+    raise ValueError(message + "; decode them anew, remove what does not belong, "
+                     "or give --allow_mixed")
+  print(message, file=sys.stderr)
 
 
 def report_holes(folder, rows, zones, cells, allow_holes):
@@ -212,7 +224,8 @@ def combine(sweep_scores, statistic):
           for cell in sweep_scores[0]}
 
 
-def collect(folders, results_path, data_file, metric, allow_holes):
+def collect(folders, results_path, data_file, metric, allow_holes,
+            allow_mixed):
   """Scores one or more sweeps, writes results.csv and says what comes next.
 
   Args:
@@ -220,6 +233,7 @@ def collect(folders, results_path, data_file, metric, allow_holes):
     results_path: str, the file to write.
     data_file, metric: as of `score_folder`.
     allow_holes: bool, whether missing predictions give empty cells.
+    allow_mixed: bool, whether predictions of different runs are taken.
 
   Raises:
     OSError, ValueError: a file is faulty, missing or cannot be written.
@@ -237,7 +251,7 @@ def collect(folders, results_path, data_file, metric, allow_holes):
                      "end with .csv, results.csv for example" % results_path)
   sweeps = find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
-    refuse_mixed_runs(folder, names)
+    report_mixed_runs(folder, names, allow_mixed)
   cells = set(sweeps[0]) - {BASELINE}
   rows, zones = plan_table(cells)
   report_holes(folders[0], rows, zones, cells, allow_holes)
@@ -350,6 +364,8 @@ def parse_arguments(argv):
                       help="collect F1 instead of exact match")
   parser.add_argument("--allow_holes", action="store_true",
                       help="leave cells empty whose predictions are missing")
+  parser.add_argument("--allow_mixed", action="store_true",
+                      help="take predictions of different checkpoints or flags")
   parser.add_argument("--compare", nargs=2, metavar=("a.csv", "b.csv"),
                       help="print the standard deviation over layers of a - b")
   # Intermixed, so that a flag may stand between the folder and results.csv.
@@ -371,7 +387,7 @@ def main(argv=None):
       print_comparison(compare(*arguments.compare))
     else:
       collect(arguments.paths[:-1], arguments.paths[-1], arguments.data_file,
-              arguments.metric, arguments.allow_holes)
+              arguments.metric, arguments.allow_holes, arguments.allow_mixed)
   except (OSError, ValueError) as error:
     print("get_results.py: %s" % path_checks.describe(error), file=sys.stderr)
     return 1

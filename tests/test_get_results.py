@@ -325,8 +325,14 @@ def test_refuses_predictions_of_different_runs(tmp_path, data_file, capsys):
   manifest.add(folder, names[1:2], {"checkpoint": "b"}, {})
   capsys.readouterr()
   assert get_results.main(arguments) == 1
-  assert "1 like predictions_layer0_q2.json" in capsys.readouterr().err
+  error = capsys.readouterr().err
+  assert "1 like predictions_layer0_q2.json" in error
+  assert "has another checkpoint (" in error and "--allow_mixed" in error
+  assert len(error.splitlines()) == 1
   assert not os.path.exists(results)
+  assert get_results.main(arguments + ["--allow_mixed"]) == 0
+  assert "has another checkpoint (" in capsys.readouterr().err
+  assert os.path.exists(results)
 
 
 def test_never_replaces_a_file_that_is_no_table(tmp_path, data_file, capsys):
