@@ -1,7 +1,10 @@
 """Reads JSON files that others wrote, and says what is wrong with them."""
 
 import collections
+import contextlib
 import json
+
+import file_kinds
 
 
 def load(path):
@@ -28,15 +31,25 @@ def parse(path, content):
   try:
     return json.loads(content.decode("utf-8-sig"),
                       object_pairs_hook=_object_of_distinct_keys)
-  except UnicodeDecodeError as error:
-    raise ValueError("%s: not a text file in UTF-8 (%s); JSON is needed" % (
-        path, error.reason)) from error
   except RecursionError as error:
     raise ValueError("%s: nested too deeply" % path) from error
-  except json.JSONDecodeError as error:
-    raise ValueError("%s: not JSON, or cut off: %s" % (path, error)) from error
+  except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    kind = file_kinds.of_bytes(content)
+    if kind:
+      raise ValueError("%s %s" % (path, kind)) from error
+    raise ValueError("%s: %s" % (path, _describe(error))) from error
   except ValueError as error:
     raise ValueError("%s: %s" % (path, error)) from error
+
+
+def _describe(error):
+  """Says what is wrong with text that is not JSON, or with what is no text."""
+  if isinstance(error, UnicodeDecodeError):
+    return "not a text file in UTF-8 (%s); JSON is needed" % error.reason
+  if error.msg == "Extra data" and error.doc[error.pos] in "{[":
+    return ("several JSON values, the second on line %d, as in JSON lines; should "
+            "be a single one" % error.lineno)
+  return "not JSON, or cut off: %s" % error
 
 
 def _object_of_distinct_keys(pairs):
@@ -73,6 +86,53 @@ def member(where, holder, key, kind):
     raise ValueError("%s: %r is %s; should be %s" % (
         where, key, excerpt(holder[key]), names[kind]))
   return holder[key]
+
+
+def paragraphs(path, content, faults):
+  """Walks through a data set of SQuAD.
+
+  Args:
+    path: str, what messages call the file.
+    content: any value as `load` returns it.
+    faults: list of str, to which is added what is wrong with an article.
+
+  Yields:
+    (JSON path for messages, paragraph as the JSON has it).
+
+  Raises:
+    ValueError: it is something else; the message says what.
+  """
+  kind = file_kinds.of_json(content)
+  if kind:
+    raise ValueError("%s %s" % (path, kind))
+  for a, article in enumerate(member(path, content, "data", list)):
+    where, items = "%s: data[%d]" % (path, a), []
+    with noting(faults):
+      items = member(where, article, "paragraphs", list)
+    for p, item in enumerate(items):
+      yield "%s.paragraphs[%d]" % (where, p), item
+
+
+@contextlib.contextmanager
+def noting(faults):
+  """Adds the message of a ValueError to a list, so that reading can go on.
+
+  Args:
+    faults: list of str, for `refuse`.
+  """
+  try:
+    yield
+  except ValueError as error:
+    faults.append(str(error))
+
+
+def refuse(faults):
+  """Raises a ValueError when a file has faults: the first, and their number."""
+  if len(faults) == 1:
+    raise ValueError(faults[0])
+  if faults:
+    raise ValueError("%s; the first of %d faulty places" % (
+        faults[0], len(faults)))
 
 
 def excerpt(value):

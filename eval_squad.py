@@ -56,16 +56,18 @@ def load_questions(path):
     ValueError: it is not a SQuAD data set, has no question or an id twice.
   """
   questions = collections.OrderedDict()
-  twice = []
-  for where, qa in _walk(path):
-    name = member(where, qa, "id", str)
-    texts = [member("%s.answers[%d]" % (where, i), answer, "text", str)
-             for i, answer in enumerate(member(where, qa, "answers", list))]
-    if name in questions:
-      twice.append(name)
-    golds = [gold for gold in map(normalize, texts) if gold]
-    questions[name] = Question(has_answer=bool(texts),
-                               golds=tuple(sorted(set(golds))) or ("",))
+  twice, faults = [], []
+  for where, qa in _walk(path, faults):
+    with checked_json.noting(faults):
+      name = member(where, qa, "id", str)
+      texts = [member("%s.answers[%d]" % (where, i), answer, "text", str)
+               for i, answer in enumerate(member(where, qa, "answers", list))]
+      if name in questions:
+        twice.append(name)
+      golds = [gold for gold in map(normalize, texts) if gold]
+      questions[name] = Question(has_answer=bool(texts),
+                                 golds=tuple(sorted(set(golds))) or ("",))
+  checked_json.refuse(faults)
   if twice:
     raise ValueError("%s: used more than once: %s; ids must differ" % (
         path, count_ids(twice)))
@@ -74,17 +76,18 @@ def load_questions(path):
   return questions
 
 
-def _walk(path):
-  """Yields (JSON path for messages, question as the JSON has it)."""
-  where = "%s: data" % path
-  articles = member(path, checked_json.load(path), "data", list)
-  for a, article in enumerate(articles):
-    in_article = "%s[%d]" % (where, a)
-    paragraphs = member(in_article, article, "paragraphs", list)
-    for p, paragraph in enumerate(paragraphs):
-      in_paragraph = "%s.paragraphs[%d]" % (in_article, p)
-      for q, qa in enumerate(member(in_paragraph, paragraph, "qas", list)):
-        yield "%s.qas[%d]" % (in_paragraph, q), qa
+def _walk(path, faults):
+  """Yields (JSON path for messages, question as the JSON has it).
+
+  What is wrong with an article or a paragraph is added to the list `faults`.
+  """
+  content = checked_json.load(path)
+  for where, paragraph in checked_json.paragraphs(path, content, faults):
+    qas = []
+    with checked_json.noting(faults):
+      qas = member(where, paragraph, "qas", list)
+    for q, qa in enumerate(qas):
+      yield "%s.qas[%d]" % (where, q), qa
 
 
 def load_predictions(path, questions):
@@ -141,9 +144,9 @@ def _load_by_id(path, questions, kind, valid, is_valid):
         path, excerpt(by_id), kind))
   missing = [name for name in questions if name not in by_id]
   if missing:
-    hint = ""
-    if len(missing) == len(questions):
-      hint = "; is it of another data set?"
+    hint = "; is it of another data set?" * (len(missing) == len(questions))
+    if isinstance(by_id.get("data"), list):
+      hint = "; it is a data set, not an object from question id to %s" % kind
     raise ValueError("%s: no %s for %s of the data's %d%s" % (
         path, kind, count_ids(missing), len(questions), hint))
   wrong = [name for name, value in by_id.items() if not is_valid(value)]

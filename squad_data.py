@@ -58,17 +58,20 @@ def read_examples(path, is_training, version_2_with_negative=False):
   with tf.gfile.GFile(path, "rb") as f:
     content = checked_json.parse(path, f.read())
   examples, dropped, impossible, ids = [], [], [], collections.Counter()
-  for where, paragraph, qa in _questions(path, content):
-    example = _without_answer(where, paragraph, qa)
-    ids[example.qas_id] += 1
-    if example.is_impossible:
-      impossible.append(where)
-    elif is_training:
-      example = _with_answer(where, qa, example)
-    if example.is_impossible or not is_training or example.answer_text:
-      examples.append(example)
-    else:
-      dropped.append(example.qas_id)
+  faults = []
+  for where, paragraph, qa in _questions(path, content, faults):
+    with checked_json.noting(faults):
+      example = _without_answer(where, paragraph, qa)
+      ids[example.qas_id] += 1
+      if example.is_impossible:
+        impossible.append(where)
+      elif is_training:
+        example = _with_answer(where, qa, example)
+      if example.is_impossible or not is_training or example.answer_text:
+        examples.append(example)
+      else:
+        dropped.append(example.qas_id)
+  checked_json.refuse(faults)
   if impossible and not version_2_with_negative:
     raise ValueError(
         "%s is the first of %d questions with is_impossible true, as SQuAD "
@@ -88,19 +91,21 @@ def _check_ids(path, ids):
     raise ValueError("%s holds no question" % path)
 
 
-def _questions(path, content):
-  """Yields (JSON path for messages, Paragraph, question as the JSON has it)."""
-  where = "%s: data" % path
-  for a, article in enumerate(member(path, content, "data", list)):
-    in_article = "%s[%d]" % (where, a)
-    for p, item in enumerate(member(in_article, article, "paragraphs", list)):
-      in_paragraph = "%s.paragraphs[%d]" % (in_article, p)
-      context = member(in_paragraph, item, "context", str)
+def _questions(path, content, faults):
+  """Yields (JSON path for messages, Paragraph, question as the JSON has it).
+
+  What is wrong with an article or a paragraph is added to the list `faults`.
+  """
+  for where, item in checked_json.paragraphs(path, content, faults):
+    qas = []
+    with checked_json.noting(faults):
+      context = member(where, item, "context", str)
       words = list(_WORD.finditer(context))
       paragraph = Paragraph(context, [word.group() for word in words],
                             [word.start() for word in words])
-      for q, qa in enumerate(member(in_paragraph, item, "qas", list)):
-        yield "%s.qas[%d]" % (in_paragraph, q), paragraph, qa
+      qas = member(where, item, "qas", list)
+    for q, qa in enumerate(qas):
+      yield "%s.qas[%d]" % (where, q), paragraph, qa
 
 
 def _without_answer(where, paragraph, qa):

@@ -11,6 +11,8 @@ import unicodedata
 
 import tensorflow.compat.v1 as tf
 
+import file_kinds
+
 # Belongs into the key of everything that is cached of this module's output; to
 # be raised when the output changes.
 VERSION = 1
@@ -39,6 +41,9 @@ def load_vocab(vocab_file):
   """
   with tf.gfile.GFile(vocab_file, "rb") as f:
     content = f.read()
+  kind = file_kinds.of_bytes(content)
+  if kind and b"[PAD]" not in content:
+    raise ValueError("--vocab_file=%s %s" % (vocab_file, kind))
   try:
     # Not splitlines: U+2028 and its like are entries of multilingual
     # vocabularies, not ends of lines.

@@ -192,6 +192,11 @@ ANSWERS = {"q1": "x", "q2": "y"}
      "data.json: data[0].paragraphs[0].qas[0]: 'id' is 7; should be a string"),
     ({"data": [{"paragraphs": [{"qas": [{"id": "q", "answers": [{}]}]}]}]}, {},
      "data.json: data[0].paragraphs[0].qas[0].answers[0] has no 'text'"),
+    ({"data": [5, {"paragraphs": [{}, {"qas": [
+        {"id": "q", "answers": [{}, {}]}, {}]}]}]}, {},
+     "data.json: data[0] is 5; should be an object with 'paragraphs'; the first "
+     "of 4 faulty places"),
+    (GOOD, GOOD, "it is a data set, not an object from question id to prediction"),
     ({"data": GOOD["data"] * 2}, ANSWERS,
      'data.json: used more than once: 2 ids ("q1", "q2")'),
 ])
@@ -217,10 +222,10 @@ def test_refuses_no_answer_probabilities(files, capsys, na_probs, message):
 
 
 def test_refuses_text_that_is_not_utf_8(tmp_path, capsys):
-  path = tmp_path / "data.json.gz"
-  path.write_bytes(b"\x1f\x8b\x08\x00")
+  path = tmp_path / "data.json"
+  path.write_bytes(b'"caf\xe9"')
   assert eval_squad.main([str(path), str(path)]) == 1
-  assert "data.json.gz: not a text file in UTF-8" in capsys.readouterr().err
+  assert "data.json: not a text file in UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags, message", [

@@ -215,9 +215,9 @@ def negative(data):
      ["v2.json: data[0].paragraphs[0].qas[2] is the first of 2 questions",
       "--version_2_with_negative"]),
     (["--do_predict=True", "--predict_file=data.json.gz"],
-     ["data.json.gz: not a text file in UTF-8", "JSON is needed"]),
+     ["data.json.gz is packed with gzip; unpack it with gunzip"]),
     (["--do_predict=True", "--vocab_file=data.json.gz"],
-     ["--vocab_file=data.json.gz is not text in UTF-8", "vocab.txt"]),
+     ["--vocab_file=data.json.gz is packed with gzip; unpack it with gunzip"]),
     (["--do_predict=True", "--vocab_file=v2.json"],
      ["--vocab_file=v2.json has no [PAD]", "one token a line"]),
     (["--do_predict=True", "--output_dir=~/model"],
@@ -294,12 +294,13 @@ QUESTION = {"id": "q", "question": "?", "answers": []}
 
 
 @pytest.mark.parametrize("content, words", [
-    (gzip.compress(b"{}"), "not a text file in UTF-8"),
-    (b"<!DOCTYPE html>\n<html></html>", "not JSON, or cut off"),
+    (gzip.compress(b"{}"), " is packed with gzip; unpack it with gunzip"),
+    (b"<!DOCTYPE html>\n<html></html>", " is a web page"),
     (json.dumps(tiny_model.data_set()).encode("ascii")[:-30],
      "not JSON, or cut off"),
-    (b"", "not JSON, or cut off"),
-    ("{\"data\": []}".encode("utf-16"), "not a text file in UTF-8"),
+    (b"", " is empty; copy or download it again"),
+    ("{\"data\": []}".encode("utf-16"),
+     " is UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"),
     (b"[" * 100000, "nested too deeply"),
     ([], "is an array; should be an object with 'data'"),
     ({"data": {}}, "'data' is an object; should be an array"),
@@ -317,6 +318,20 @@ def test_data_sets_that_are_none(folder, content, words):
   (folder / "bad.json").write_bytes(content)
   one_line(script("eval_squad.py", folder / "bad.json", folder / "pred.json"),
            "eval_squad.py: %s" % (folder / "bad.json"), words)
+
+
+@pytest.mark.parametrize("command", [
+    "eval_squad.py data.json bad.json", "eval_squad.py bad.json pred.json",
+    "eval_squad.py data.json pred.json -n bad.json",
+    "get_results.py sweep results.csv --data_file bad.json",
+    "get_results.py bad results.csv --data_file data.json"])
+def test_what_a_file_is_is_said_by_all_that_read_one(folder, command):
+  (folder / "bad").mkdir()
+  for name in ("bad.json", "bad/predictions_layer0_q2.json"):
+    (folder / name).write_bytes(gzip.compress(b"{}"))
+  name, *arguments = command.split()
+  one_line(script(name, *arguments, cwd=str(folder)),
+           ".json is packed with gzip; unpack it with gunzip\n")
 
 
 def test_a_byte_order_mark_does_not_matter(folder):

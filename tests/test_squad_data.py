@@ -142,10 +142,11 @@ def without(key):
 IN_PARAGRAPH = ": data[0].paragraphs[0]"
 
 REFUSED = [
-    (b"", "not JSON, or cut off"),
+    (b"", " is empty"),
     (json.dumps(squad(qa())).encode("ascii")[:-20], "not JSON, or cut off"),
-    (b"<!DOCTYPE html><html></html>", "not JSON, or cut off"),
-    (gzip.compress(b"{}"), "not a text file in UTF-8"),
+    (b"<!DOCTYPE html><html></html>", " is a web page"),
+    (gzip.compress(b"{}"), " is packed with gzip; unpack it with gunzip"),
+    (b'"caf\xe9"', "not a text file in UTF-8"),
     (b'{"data": [], "data": []}',
      'more than once in one object: 1 key ("data"); keep one'),
     (b"[" * 100000, "nested too deeply"),
@@ -202,6 +203,26 @@ def test_refuses(data_file, content, message):
   assert str(caught.value).startswith(path)
   assert message in str(caught.value)
   assert "\n" not in str(caught.value)
+
+
+def test_counts_the_faulty_places(data_file):
+  """A paragraph or an article counts as one, whatever it holds."""
+  content = squad(qa("q0"), without("id"), 7, qa("q3", question=None),
+                  qa("q4", offset="3"))
+  content["data"] += [
+      5, {"paragraphs": [{"qas": [qa("q5")]}, {"context": "x"}]}]
+  for is_training, count in ((True, 7), (False, 6)):
+    with pytest.raises(ValueError) as caught:
+      squad_data.read_examples(data_file(content), is_training)
+    assert str(caught.value).endswith(
+        IN_PARAGRAPH + ".qas[1] has no 'id', which should be a string; the "
+        "first of %d faulty places" % count)
+
+
+def test_one_faulty_place_is_not_counted(data_file):
+  with pytest.raises(ValueError) as caught:
+    squad_data.read_examples(data_file(squad(qa("q0"), without("id"))), True)
+  assert str(caught.value).endswith("which should be a string")
 
 
 @pytest.mark.parametrize("is_training", [True, False])

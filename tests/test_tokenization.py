@@ -144,11 +144,14 @@ def test_load_vocab_counts_line_feeds_only(vocab_file):
     (SPECIAL + b"the\nun\nthe\n", "line 7 repeats 'the' of line 5"),
     (b"[PAD]\n[UNK]\n[CLS]\n", "has no [SEP]; should be a vocab.txt of BERT, "
      "one token a line, among them [PAD], [UNK], [CLS], [SEP]"),
-    (b"", "has no [PAD]"),
+    (b"", "is empty; copy or download it again"),
+    (b"the\n", "has no [PAD]"),
     # JSON has many a line twice, which is not what is wrong with it.
     (b'{"[PAD]": [\n0\n],\n"[UNK]": [\n1\n],\n', "has no [PAD]"),
     (SPECIAL + b"caf\xe9\n", "is not text in UTF-8"),
-    (b"\x1f\x8b\x08\0", "is not text in UTF-8"),
+    (b"\x1f\x8b\x08\0", "is packed with gzip; unpack it with gunzip"),
+    (SPECIAL.decode("ascii").encode("utf-16"), "is UTF-16 text"),
+    (b"<!DOCTYPE html>\n<html>\n", "is a web page"),
 ])
 def test_load_vocab_refuses(vocab_file, content, message):
   path = vocab_file(content)
@@ -157,6 +160,11 @@ def test_load_vocab_refuses(vocab_file, content, message):
   assert "--vocab_file=%s" % path in str(caught.value)
   assert message in str(caught.value)
   assert "\n" not in str(caught.value)
+
+
+def test_a_vocabulary_may_begin_with_anything(vocab_file):
+  assert list(tokenization.load_vocab(vocab_file(b"<html\n" + SPECIAL)))[0] == (
+      "<html")
 
 
 @pytest.mark.parametrize("tokens, cased", [
