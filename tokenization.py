@@ -19,6 +19,13 @@ VERSION = 1
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
+# What a vocabulary has beside words: [unused1], [MASK], <S>.
+_SPECIAL = re.compile(r"\[.*\]|<.*>")
+
+# Less of a vocabulary than this in letters of two cases does not tell whether it
+# is cased. BERT's Chinese one, which is of lower-cased text, has 18 %.
+MIN_LETTERS_SHARE = 0.01
+
 # First and last code point of the blocks whose characters BERT takes for words
 # of their own: CJK ideographs; Hiragana, Katakana and Hangul are not among them.
 _CJK_BLOCKS = (
@@ -83,7 +90,35 @@ def cased_entries(vocab):
     uncased vocabularies, too, and is not among them.
   """
   return [token for token in vocab if token.lower() != token
-          and not re.fullmatch(r"\[.*\]|<.*>", token)]
+          and not _SPECIAL.fullmatch(token)]
+
+
+def casing(vocab):
+  """Finds out whether a vocabulary was made of cased or of lower-cased text.
+
+  Entries in letters of two cases tell: cased text has capitals among them. A
+  vocabulary of a script without case says nothing of either, nor do a few stray
+  units and names in Latin letters: less than MIN_LETTERS_SHARE of its entries
+  is not enough. Letters as such that lower-casing would take apart (BERT's strips
+  accents, and makes three of a Hangul syllable) outweigh small letters: Korean
+  and "kg" are not lower-cased text. Georgian has capitals in Unicode, but not
+  where a sentence begins; it counts as without case.
+
+  Args:
+    vocab: iterable of str, as load_vocab returns it.
+
+  Returns:
+    "cased", "lower-cased", or None when the vocabulary does not tell.
+  """
+  entries = [token for token in vocab if not _SPECIAL.fullmatch(token)]
+  num_letters = sum(token.lower() != token.title() for token in entries)
+  if not num_letters or num_letters < MIN_LETTERS_SHARE * len(entries):
+    return None
+  if cased_entries(entries):
+    return "cased"
+  num_apart = sum(unicodedata.normalize("NFD", token) != token
+                  for token in entries)
+  return "lower-cased" if num_apart < num_letters else None
 
 
 def check_casing(vocab, vocab_file, do_lower_case):
@@ -95,15 +130,16 @@ def check_casing(vocab, vocab_file, do_lower_case):
     do_lower_case: bool.
 
   Raises:
-    ValueError: one is cased, the other is not.
+    ValueError: `casing` tells that one is cased, and the other is not.
   """
+  if casing(vocab) != ("cased" if do_lower_case else "lower-cased"):
+    return
   cased = cased_entries(vocab)
-  if bool(cased) == do_lower_case:
-    raise ValueError(
-        "--do_lower_case=%s does not suit --vocab_file=%s, which has %d cased "
-        "entries%s; give --do_lower_case=%s, or --allow_case_mismatch=True" % (
-            do_lower_case, vocab_file, len(cased),
-            ", %r for example" % cased[-1] if cased else "", not do_lower_case))
+  raise ValueError(
+      "--do_lower_case=%s does not suit --vocab_file=%s, which has %d cased "
+      "entries%s; give --do_lower_case=%s, or --allow_case_mismatch=True" % (
+          do_lower_case, vocab_file, len(cased),
+          ", %r for example" % cased[-1] if cased else "", not do_lower_case))
 
 
 class _CleanedCharacters(dict):

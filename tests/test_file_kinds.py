@@ -67,7 +67,8 @@ NO_JSON = [
 ]
 
 
-@pytest.mark.parametrize("content, words", NO_JSON)
+@pytest.mark.parametrize("content, words", NO_JSON,
+                         ids=[words for _, words in NO_JSON])
 def test_what_is_no_json(tmp_path, content, words):
   path = tmp_path / "x.json"
   path.write_bytes(content)

@@ -183,3 +183,61 @@ def test_cased_entries(tokens, cased):
 def test_cased_entries_of_the_vocabularies_of_bert(shared, name, count):
   path = str(shared / "models" / "vocab" / (name + ".txt"))
   assert len(tokenization.cased_entries(tokenization.load_vocab(path))) == count
+
+
+HANGUL = ["\ud55c", "##\uad6d", "\uc11c\uc6b8"]
+
+
+@pytest.mark.parametrize("entries, casing", [
+    (["the", "##s"], "lower-cased"),
+    (["the", "The"], "cased"),
+    (["\u03b1\u03b2"], "lower-cased"),
+    (["\u043c\u0438\u0440", "\u041c\u0438\u0440"], "cased"),
+    (["caf\u00e9", "the", "of"], "lower-cased"),
+    # Chinese, Korean, Arabic, Hebrew, Devanagari, Thai, Georgian; numbers.
+    (["\u4e2d", "##\u6587"], None),
+    (HANGUL, None),
+    (["\u0639\u0631\u0628\u064a", "\u05d0"], None),
+    (["\u0939\u093f\u0928\u094d\u0926\u0940"], None),
+    (["\u0e44\u0e17\u0e22"], None),
+    (["\u10e5\u10d0\u10e0\u10d7"], None),
+    (["1820", "?", "##5"], None),
+    ([], None),
+    # Special entries are no text.
+    (["[unused1]", "<S>", "\u4e2d"], None),
+    # 2 of 201 entries are less than 1 %, 2 of 200 are not.
+    (["kg", "km"] + [chr(0x4e00 + i) for i in range(199)], None),
+    (["kg", "km"] + [chr(0x4e00 + i) for i in range(198)], "lower-cased"),
+    (["TV", "km"] + [chr(0x4e00 + i) for i in range(199)], None),
+    (["TV", "km"] + [chr(0x4e00 + i) for i in range(198)], "cased"),
+    # To take Hangul apart would do more harm than to keep "Kg".
+    (["kg", "km"] + HANGUL, None),
+    (["kg", "km", "cm", "mm"] + HANGUL, "lower-cased"),
+    (["TV", "km"] + HANGUL, "cased"),
+])
+def test_what_a_vocabulary_tells_of_casing(entries, casing):
+  vocab = list(tokenization.SPECIAL_TOKENS) + entries
+  assert tokenization.casing(vocab) == casing
+  refused = {"cased": [True], "lower-cased": [False], None: []}[casing]
+  for do_lower_case in (False, True):
+    if do_lower_case in refused:
+      with pytest.raises(ValueError, match="give --do_lower_case=%s, or "
+                         "--allow_case_mismatch" % (not do_lower_case)):
+        tokenization.check_casing(vocab, "vocab.txt", do_lower_case)
+    else:
+      tokenization.check_casing(vocab, "vocab.txt", do_lower_case)
+
+
+@pytest.mark.parametrize("name, casing", [
+    ("uncased", "lower-cased"), ("chinese", "lower-cased"),
+    ("multilingual-cased", "cased")])
+def test_casing_of_the_vocabularies_of_bert(shared, name, casing):
+  path = str(shared / "models" / "vocab" / (name + ".txt"))
+  assert tokenization.casing(tokenization.load_vocab(path)) == casing
+
+
+def test_casing_of_the_cases_in_one_script(shared):
+  for name in ("caseless_vocabulary_advice", "ko_lower_case_whole_word",
+               "zh_unk_whole_passage", "zh_label_at_first_occurrence"):
+    path = str(shared / "cases" / name / "vocab.txt")
+    assert tokenization.casing(tokenization.load_vocab(path)) is None
