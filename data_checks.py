@@ -4,16 +4,28 @@ import os
 import unicodedata
 
 import squad_predictions
+import tokenization
 
 # More training questions without their answer than this are no slips but, for
-# example, offsets counted in bytes, or in another version of the passages.
+# example, offsets counted in bytes, or in another version of the passages. One
+# question is always a slip, however small the file.
 MAX_DROPPED = 0.05
+
+# The share of [UNK] among the word pieces of text in a language that the
+# vocabulary is made for is 0.0 to 0.6 % on XQuAD, SQuAD and CMRC 2018 with the
+# vocabularies of BERT; with the wrong casing, or a vocabulary of another
+# language, mostly 3 to 90 %. Fewer than MIN_UNKNOWN are a rare sign or two in a
+# small file.
+MAX_UNKNOWN = 0.01
+MIN_UNKNOWN = 5
+# Questions, with their passages, that tell the share well enough.
+UNKNOWN_SAMPLE = 500
 
 DROPPED_NAME = "train_dropped_ids.txt"
 
 
 def remarks(examples, tokenizer, max_query_length):
-  """Finds empty passages, empty questions and questions that are cut.
+  """Finds empty passages and questions, questions that are cut, and many [UNK].
 
   Args:
     examples: list of squad_data.Example.
@@ -45,10 +57,45 @@ def remarks(examples, tokenizer, max_query_length):
     if ids:
       lines.append("%d of %d questions %s; %r is the first" % (
           len(ids), len(examples), what, ids[0]))
-  return lines
+  return lines + _remark_unknown(examples, tokenizer)
 
 
-def report_dropped(source, num_kept, dropped, folder):
+def _remark_unknown(examples, tokenizer):
+  """Finds many word pieces that are [UNK]: list of one line, or of none."""
+  unknown, share = _count_unknown(examples, tokenizer)
+  if unknown < MIN_UNKNOWN or share <= MAX_UNKNOWN:
+    return []
+  other_case = not tokenizer.basic_tokenizer.do_lower_case
+  _, other_share = _count_unknown(
+      examples, tokenization.FullTokenizer(tokenizer.vocab, other_case))
+  hint = "is --vocab_file of another language? With --do_lower_case=%s: %.1f %%"
+  if other_share < share / 2:
+    hint = "give --do_lower_case=%s, which leaves %.1f %%, or another --vocab_file"
+  return ["%.1f %% of the word pieces are [UNK], words that the vocabulary lacks; "
+          "%s" % (100 * share, hint % (other_case, 100 * other_share))]
+
+
+def _count_unknown(examples, tokenizer):
+  """Counts [UNK] in some questions and their passages.
+
+  Returns:
+    (number, share): int, and float from 0 to 1.
+  """
+  step = -(-len(examples) // UNKNOWN_SAMPLE) or 1
+  unknown = total = 0
+  paragraph = None
+  for example in examples[::step]:
+    texts = [example.question]
+    if example.paragraph is not paragraph:
+      paragraph = example.paragraph
+      texts.append(paragraph.context)
+    for pieces in map(tokenizer.tokenize, texts):
+      unknown += pieces.count("[UNK]")
+      total += len(pieces)
+  return unknown, unknown / max(total, 1)
+
+
+def report_dropped(source, num_kept, dropped, folder, is_allowed=False):
   """Writes the ids of training questions that were left out to a file.
 
   Args:
@@ -56,19 +103,25 @@ def report_dropped(source, num_kept, dropped, folder):
     num_kept: int, how many questions are left.
     dropped: list of str, ids as of squad_data.read_examples, at least one.
     folder: str, a folder (or gs:// address) for DROPPED_NAME, one id a line.
+    is_allowed: bool, whether they may be any number, --allow_dropped.
 
   Returns:
     str, a line for the log.
 
   Raises:
-    ValueError: more than MAX_DROPPED of all questions.
+    ValueError: no question is left, or more than one and more than MAX_DROPPED
+      of all questions are lost and that is not allowed.
   """
   path = os.path.join(folder, DROPPED_NAME)
   squad_predictions.write_text(path, [qas_id + "\n" for qas_id in dropped])
   line = ("%s: %d of %d questions left out, their answer does not stand in the "
           "passage at answer_start; their ids are in %s" % (
               source, len(dropped), num_kept + len(dropped), path))
-  if len(dropped) > MAX_DROPPED * (num_kept + len(dropped)):
-    raise ValueError("%s; more than %g %% are too many to train, correct the "
-                     "file" % (line, 100 * MAX_DROPPED))
+  if not num_kept:
+    raise ValueError("%s; none is left to train on, correct the file" % line)
+  most = max(1, MAX_DROPPED * (num_kept + len(dropped)))
+  if len(dropped) > most and not is_allowed:
+    raise ValueError(
+        "%s; more than %g %% are too many to be slips: correct the file, or give "
+        "--allow_dropped=True to train on the rest" % (line, 100 * MAX_DROPPED))
   return line

@@ -60,6 +60,10 @@ flags.DEFINE_bool(
 flags.DEFINE_bool(
     "allow_case_mismatch", False, "Whether to go on when --do_lower_case does "
     "not suit the words in --vocab_file.")
+flags.DEFINE_bool(
+    "allow_dropped", False, "Whether to train though more than %g %% of the "
+    "questions are left out, because their answer does not stand in the passage "
+    "at answer_start." % (100 * data_checks.MAX_DROPPED))
 flags.DEFINE_integer(
     "max_seq_length", 384, "Most tokens in a window; longer passages are cut "
     "into several windows.",
@@ -193,11 +197,14 @@ def _validate_tpu_flags():
 
 def validate_sizes(config, vocab):
   """Refuses flags and files that do not fit the model."""
-  if len(vocab) != config.vocab_size:
-    raise ValueError(
-        "--vocab_file=%s has %d entries, but vocab_size is %d in "
-        "--bert_config_file=%s" % (FLAGS.vocab_file, len(vocab),
-                                   config.vocab_size, FLAGS.bert_config_file))
+  entries = "--vocab_file=%s has %d entries, but vocab_size is %d in %s" % (
+      FLAGS.vocab_file, len(vocab), config.vocab_size,
+      "--bert_config_file=%s" % FLAGS.bert_config_file)
+  if len(vocab) > config.vocab_size:
+    raise ValueError(entries + "; should be the vocabulary that the model was "
+                     "made with")
+  if len(vocab) < config.vocab_size:
+    log(entries + "; the other rows of the word embeddings are not used")
   if FLAGS.max_seq_length > config.max_position_embeddings:
     raise ValueError(
         "--max_seq_length=%d is more than the model's max_position_embeddings, "
@@ -210,11 +217,10 @@ def validate_sizes(config, vocab):
         "--max_query_length=%d and 3 special tokens; at least %d is needed" % (
             FLAGS.max_seq_length, FLAGS.max_query_length,
             FLAGS.max_query_length + 4))
-  if not 0 < FLAGS.doc_stride <= room:
-    raise ValueError(
-        "--doc_stride=%d: should be 1 to %d, so that no token of a passage is "
-        "skipped after a question of --max_query_length=%d" % (
-            FLAGS.doc_stride, room, FLAGS.max_query_length))
+  if FLAGS.doc_stride > room:
+    log("--doc_stride=%d: after a question of --max_query_length=%d tokens %d of "
+        "the passage fit in a window, so that its windows do not overlap" % (
+            FLAGS.doc_stride, FLAGS.max_query_length, room))
 
 
 def read_data(flag, is_training, tokenizer):
@@ -234,7 +240,7 @@ def read_data(flag, is_training, tokenizer):
   source = "--%s=%s" % (flag, path)
   if dropped:
     log(data_checks.report_dropped(
-        source, len(examples), dropped, FLAGS.output_dir))
+        source, len(examples), dropped, FLAGS.output_dir, FLAGS.allow_dropped))
   for line in data_checks.remarks(examples, tokenizer, FLAGS.max_query_length):
     log("%s: %s" % (source, line))
   sizes = squad_features.WindowSizes(

@@ -137,9 +137,14 @@ def test_many_dropped_answers_are_refused(project, tmp_path):
   one_line(
       tiny_model.train(project, "--train_file=%s" % train,
                        "--output_dir=%s" % output),
-      "2 of 30 questions left out", "more than 5 %", str(output))
+      "2 of 30 questions left out", "more than 5 %", str(output),
+      "--allow_dropped=True")
   assert (output / "train_dropped_ids.txt").read_text() == "0-q0-0\n0-q0-1\n"
   assert [path.name for path in output.iterdir()] == ["train_dropped_ids.txt"]
+  result = tiny_model.train(project, "--train_file=%s" % train,
+                            "--output_dir=%s" % output, "--allow_dropped=True")
+  assert result.returncode == 0, result.stderr
+  assert "2 of 30 questions left out" in result.stderr
 
 
 def test_odd_text_is_answered_from_the_passage(prediction):
@@ -252,9 +257,18 @@ def test_run_squad_refuses(project, flags, words):
 
 
 def test_a_mismatch_of_casing_can_be_allowed(project):
+  write_json(project / "data.json", data_of([("OSLO LIMA " * 9, ["WHO ?"])]))
   result = run_squad(project, "--do_predict=True", "--do_lower_case=False",
                      "--allow_case_mismatch=True")
   assert result.returncode == 0, result.stderr
+  # 19 words of 20 pieces; what windows are cached of is said again.
+  said = ("run_squad.py: --predict_file=%s: 95.0 %% of the word pieces are [UNK], "
+          "words that the vocabulary lacks; give --do_lower_case=True, which "
+          "leaves 0.0 %%, or another --vocab_file\n" % (project / "data.json"))
+  assert said in result.stderr
+  again = run_squad(project, "--do_predict=True", "--do_lower_case=False",
+                    "--allow_case_mismatch=True")
+  assert "nothing to do" in again.stderr and said in again.stderr
 
 
 def test_a_path_that_is_not_ascii(project, tmp_path):

@@ -203,7 +203,6 @@ def test_version_2(project):
      ["--max_seq_length=64", "max_position_embeddings", "32"]),
     (["--do_predict=True", "--max_seq_length=11"],
      ["--max_seq_length=11", "at least 12"]),
-    (["--do_predict=True", "--doc_stride=14"], ["--doc_stride=14", "1 to 13"]),
     (["--do_train=True", "--train_batch_size=50"],
      ["--train_batch_size=50", "10 questions"]),
     (["--do_train=True", "--init_checkpoint=nothing"], ["nothing", "checkpoint"]),
@@ -225,6 +224,8 @@ def test_refused_with_one_line(trained, flags, words):
 @pytest.mark.parametrize("flag, word", [
     ("--mask_layers=0", "mask_layers"),
     ("--n_best_size=0", "n_best_size"),
+    ("--doc_stride=0", "doc_stride"),
+    ("--doc_stride=-1", "doc_stride"),
     ("--do_predict=maybe", "maybe"),
     ("stray", "stray"),
 ])
@@ -240,12 +241,49 @@ def test_a_finished_training_is_not_done_again(project):
   assert again.returncode == 0 and "nothing to train" in again.stderr
 
 
-def test_vocabulary_and_checkpoint_must_fit_the_config(project):
+def test_a_vocabulary_may_be_smaller_than_the_model(tmp_path):
+  tiny_model.write_files(tmp_path)
   config = dict(tiny_model.CONFIG, vocab_size=30)
+  (tmp_path / "bert_config.json").write_text(json.dumps(config))
+  result = train(tmp_path, "--do_predict=True")
+  assert result.returncode == 0, result.stderr
+  assert ("run_squad.py: --vocab_file=%s has 22 entries, but vocab_size is 30 in "
+          "--bert_config_file=%s; the other rows of the word embeddings are not "
+          "used\n" % (tmp_path / "vocab.txt", tmp_path / "bert_config.json")
+          ) in result.stderr
+  answers = json.loads((tmp_path / "model" / "predictions.json").read_text())
+  assert list(answers) == IDS
+
+
+@pytest.mark.parametrize("flags, spans", [
+    # A passage has 15 word pieces, of which 10 fit beside a question of 5.
+    (["--max_seq_length=18", "--doc_stride=128"], [(0, 10), (10, 5)]),
+    (["--max_seq_length=18", "--doc_stride=8"], [(0, 10), (8, 7)]),
+])
+def test_doc_stride_may_be_larger_than_a_window(project, flags, spans):
+  result = run_squad(project, "--do_predict=True", *flags)
+  assert result.returncode == 0, result.stderr
+  remark = (
+      "run_squad.py: --doc_stride=128: after a question of --max_query_length=8 "
+      "tokens 7 of the passage fit in a window, so that its windows do not overlap")
+  assert (remark in result.stderr) == ("--doc_stride=128" in flags)
+  import tensorflow.compat.v1 as tf
+  path, = (project / "model").glob("eval.*.tf_record")
+  read = []
+  for record in tf.python_io.tf_record_iterator(str(path)):
+    feature = tf.train.Example.FromString(record).features.feature
+    if feature["example_index"].int64_list.value[0] == 0:
+      read.append(tuple(feature[name].int64_list.value[0]
+                        for name in ("first_token", "passage_length")))
+  assert read == spans
+
+
+def test_vocabulary_and_checkpoint_must_fit_the_config(project):
+  config = dict(tiny_model.CONFIG, vocab_size=21)
   (project / "bert_config.json").write_text(json.dumps(config))
   result = run_squad(project, "--do_predict=True")
-  assert result.returncode == 1
-  assert "22 entries" in result.stderr and "30" in result.stderr
+  assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+  assert "22 entries" in result.stderr and "vocab_size is 21" in result.stderr
   config = dict(tiny_model.CONFIG, num_hidden_layers=3)
   (project / "bert_config.json").write_text(json.dumps(config))
   result = run_squad(project, "--do_predict=True")
