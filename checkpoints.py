@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 
 import tensorflow.compat.v1 as tf
 
@@ -59,10 +60,22 @@ def newest(folder, config):
   """
   path, faulty = newest_whole(folder)
   if not path:
-    raise ValueError("--output_dir=%s has no checkpoint to predict with; train "
-                     "one there first, with --do_train=True" % folder)
+    raise ValueError("--output_dir=%s has no checkpoint to predict with; %s" % (
+        folder, _advice(folder)))
   check(path, config, head_is_wanted=True)
   return path, faulty
+
+
+def _advice(folder):
+  """What to do about a folder without a file `checkpoint` and model.ckpt-N."""
+  names = tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
+  others = sorted(name[:-len(".index")] for name in names
+                  if name.endswith(".index"))
+  if others:
+    return ("it has %s; if that is fine-tuned, write the line "
+            "model_checkpoint_path: \"%s\" into %s" % (
+                others[-1], others[-1], os.path.join(folder, "checkpoint")))
+  return "train one there first, with --do_train=True"
 
 
 def newest_whole(folder):
@@ -118,14 +131,83 @@ def remove_partial(folder):
         tf.gfile.Remove(path)
 
 
+def oddity(folder):
+  """Says it when checkpoints are not where the file `checkpoint` names them.
+
+  Args:
+    folder: str, a training's output folder.
+
+  Returns:
+    str, a line for the log that says what is used; None when nothing is odd.
+
+  Raises:
+    ValueError: no checkpoint is found.
+  """
+  return _locate(folder)[1]
+
+
 def _paths(folder):
-  """Lists the checkpoints that the file `checkpoint` names, the newest last."""
-  state = tf.train.get_checkpoint_state(folder)
+  """Lists the checkpoints of a training, the newest last; raises as `oddity`."""
+  return _locate(folder)[0]
+
+
+def _locate(folder):
+  """Finds checkpoints, also those of a folder that was moved: (paths, oddity)."""
+  state_file = os.path.join(folder, "checkpoint")
+  present = _present(folder)
+  if not tf.gfile.Exists(state_file):
+    return present, present and "%s has no file `checkpoint`; %s is taken" % (
+        folder, present[-1]) or None
+  named = _named(folder)
+  if not named:
+    problem = "%s is empty or damaged" % state_file
+  else:
+    problem = "%s names %s, which is not there" % (state_file, named[-1])
+    paths = [_as_moved(folder, path) for path in named]
+    if _exists(paths[-1]) and paths != named:
+      present = [path for path in paths if _exists(path)]
+    elif any(map(_exists, paths)):
+      # An older one is taken, and the newest said to be faulty.
+      return paths, None
+  if present:
+    return present, "%s; %s is taken" % (problem, present[-1])
+  name = os.path.basename(named[-1]) if named else "model.ckpt-N"
+  raise ValueError(
+      "%s; copy the checkpoint's files, %s.*, to %s and let that file say "
+      "model_checkpoint_path: \"%s\"" % (problem, name, folder, name))
+
+
+def _named(folder):
+  """The checkpoints that the file `checkpoint` names, the newest last."""
+  try:
+    state = tf.train.get_checkpoint_state(folder)
+  except ValueError:
+    # It is empty.
+    state = None
   if not state:
     return []
   # Who edits that file by hand may name one of them, or another, as the newest.
   return [path for path in state.all_model_checkpoint_paths
           if path != state.model_checkpoint_path] + [state.model_checkpoint_path]
+
+
+def _exists(path):
+  """Whether there is a checkpoint, of the newer format or of the older one."""
+  return tf.gfile.Exists(path + ".index") or tf.gfile.Exists(path)
+
+
+def _as_moved(folder, path):
+  """Where a checkpoint is: at `path`, else in `folder` if it is there."""
+  moved = os.path.join(folder, os.path.basename(path))
+  return moved if not _exists(path) and _exists(moved) else path
+
+
+def _present(folder):
+  """The checkpoints model.ckpt-N of which there are files, the newest last."""
+  names = tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
+  steps = [int(name[len("model.ckpt-"):-len(".index")]) for name in names
+           if re.fullmatch(r"model\.ckpt-\d+\.index", name)]
+  return [os.path.join(folder, "model.ckpt-%d" % step) for step in sorted(steps)]
 
 
 def _problem_of(path):

@@ -157,8 +157,8 @@ def validate_flags():
   if not FLAGS.do_train and not FLAGS.do_predict:
     raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
                      "both")
-  for name in ("bert_config_file", "vocab_file", "output_dir", "train_file",
-               "predict_file", "init_checkpoint"):
+  for name in ["bert_config_file", "vocab_file", "output_dir", "train_file",
+               "predict_file"] + ["init_checkpoint"] * FLAGS.do_train:
     path_checks.check_flag("--" + name, FLAGS[name].value)
   wanted = ["bert_config_file", "vocab_file"]
   for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
@@ -184,7 +184,7 @@ def _validate_tpu_flags():
   if not FLAGS.tpu_name and not FLAGS.master:
     raise ValueError("--use_tpu=True needs --tpu_name")
   # The TPU's own machine reads and writes these.
-  for name in ("output_dir", "init_checkpoint"):
+  for name in ["output_dir"] + ["init_checkpoint"] * FLAGS.do_train:
     path = FLAGS[name].value
     if path and not path.startswith("gs://"):
       raise ValueError("--%s=%s: a TPU cannot reach local files; with "
@@ -196,7 +196,16 @@ def _validate_tpu_flags():
 
 
 def validate_sizes(config, vocab):
-  """Refuses flags and files that do not fit the model."""
+  """Refuses flags and files that do not fit the model.
+
+  Args:
+    config: modeling.BertConfig.
+    vocab: dict, as tokenization.load_vocab returns it.
+
+  Returns:
+    list of str, lines for the log: what is unusual, but works.
+  """
+  remarks = []
   entries = "--vocab_file=%s has %d entries, but vocab_size is %d in %s" % (
       FLAGS.vocab_file, len(vocab), config.vocab_size,
       "--bert_config_file=%s" % FLAGS.bert_config_file)
@@ -204,7 +213,8 @@ def validate_sizes(config, vocab):
     raise ValueError(entries + "; should be the vocabulary that the model was "
                      "made with")
   if len(vocab) < config.vocab_size:
-    log(entries + "; the other rows of the word embeddings are not used")
+    remarks.append(
+        entries + "; the other rows of the word embeddings are not used")
   if FLAGS.max_seq_length > config.max_position_embeddings:
     raise ValueError(
         "--max_seq_length=%d is more than the model's max_position_embeddings, "
@@ -218,9 +228,11 @@ def validate_sizes(config, vocab):
             FLAGS.max_seq_length, FLAGS.max_query_length,
             FLAGS.max_query_length + 4))
   if FLAGS.doc_stride > room:
-    log("--doc_stride=%d: after a question of --max_query_length=%d tokens %d of "
+    remarks.append(
+        "--doc_stride=%d: after a question of --max_query_length=%d tokens %d of "
         "the passage fit in a window, so that its windows do not overlap" % (
             FLAGS.doc_stride, FLAGS.max_query_length, room))
+  return remarks
 
 
 def read_data(flag, is_training, tokenizer):
@@ -356,8 +368,11 @@ def train(config, data):
   """Fine-tunes the model."""
   steps = num_train_steps(data)
   newest, faulty = checkpoints.newest_whole(FLAGS.output_dir)
+  oddity = checkpoints.oddity(FLAGS.output_dir)
+  if oddity:
+    log(oddity)
   log_faulty(newest, faulty)
-  if faulty:
+  if faulty or oddity:
     checkpoints.forget(FLAGS.output_dir, faulty)
   first_step = tf.train.load_variable(newest, "global_step") if newest else 0
   if first_step >= steps:
@@ -414,6 +429,9 @@ def record_training(data, newest):
 def find_checkpoint(config):
   """Finds the checkpoint to predict with: str, the prefix of its files."""
   path, faulty = checkpoints.newest(FLAGS.output_dir, config)
+  oddity = checkpoints.oddity(FLAGS.output_dir)
+  if oddity:
+    log(oddity)
   log_faulty(path, faulty)
   return path
 
@@ -647,7 +665,7 @@ def run():
   validate_flags()
   config = modeling.BertConfig.from_json_file(FLAGS.bert_config_file)
   vocab = tokenization.load_vocab(FLAGS.vocab_file)
-  validate_sizes(config, vocab)
+  remarks = validate_sizes(config, vocab)
   if not FLAGS.allow_case_mismatch:
     tokenization.check_casing(vocab, FLAGS.vocab_file, FLAGS.do_lower_case)
   decodes = attention_zones.parse_decodes(
@@ -655,7 +673,13 @@ def run():
   checkpoint = None if FLAGS.do_train else find_checkpoint(config)
   if FLAGS.do_train and FLAGS.init_checkpoint:
     checkpoints.check(FLAGS.init_checkpoint, config, head_is_wanted=False)
+  elif FLAGS.init_checkpoint:
+    remarks.append(
+        "--init_checkpoint=%s is not used without --do_train=True: predictions "
+        "are made with %s" % (FLAGS.init_checkpoint, checkpoint))
   make_output_dir(decodes)
+  for line in remarks:
+    log(line)
   say_why_no_gpu()
   tokenizer = tokenization.FullTokenizer(vocab, FLAGS.do_lower_case)
   if FLAGS.do_train:

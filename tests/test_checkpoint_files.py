@@ -1,0 +1,163 @@
+"""checkpoints.py: where a model is whose folder was moved, or half copied."""
+
+import re
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+import checkpoints
+import tiny_model
+from tiny_model import run_squad
+from tiny_model import train
+
+
+@pytest.fixture(scope="module")
+def variables(tmp_path_factory):
+  """The prefix of a checkpoint of one variable."""
+  path = str(tmp_path_factory.mktemp("variables") / "model.ckpt")
+  with tf.Graph().as_default(), tf.Session() as session:
+    tf.get_variable("x", initializer=1.0)
+    session.run(tf.global_variables_initializer())
+    return tf.train.Saver().save(session, path)
+
+
+@pytest.fixture
+def folder(variables, tmp_path):
+  """A function that makes a folder with checkpoints and the file `checkpoint`."""
+  def make(*names, state=None):
+    model = tmp_path / "new" / "model"
+    model.mkdir(parents=True)
+    for name in names:
+      for suffix in (".index", ".data-00000-of-00001"):
+        with open(variables + suffix, "rb") as f:
+          (model / (name + suffix)).write_bytes(f.read())
+    if state is not None:
+      (model / "checkpoint").write_bytes(state)
+    return model
+  return make
+
+
+def state_of(newest, *others):
+  lines = ['model_checkpoint_path: "%s"' % newest] + [
+      'all_model_checkpoint_paths: "%s"' % path for path in others]
+  return "\n".join(lines).encode("ascii")
+
+
+CKPTS = ("model.ckpt-9", "model.ckpt-10")
+
+
+@pytest.mark.parametrize("state, words", [
+    # Numbers are no text: 10 is newer than 9.
+    (None, "{folder} has no file `checkpoint`; {folder}/model.ckpt-10 is taken"),
+    (b"", "{folder}/checkpoint is empty or damaged; {folder}/model.ckpt-10 is "
+          "taken"),
+    (b"\x00\x9f", "{folder}/checkpoint is empty or damaged; "
+                  "{folder}/model.ckpt-10 is taken"),
+    (state_of("/old/model.ckpt-10", "/old/model.ckpt-9", "/old/model.ckpt-10"),
+     "{folder}/checkpoint names /old/model.ckpt-10, which is not there; "
+     "{folder}/model.ckpt-10 is taken"),
+    (state_of("gone/model.ckpt-12"),
+     "{folder}/checkpoint names {folder}/gone/model.ckpt-12, which is not there; "
+     "{folder}/model.ckpt-10 is taken"),
+])
+def test_the_newest_of_the_folder_is_taken(folder, state, words):
+  model = folder(*CKPTS, state=state)
+  assert checkpoints.newest_whole(str(model)) == (
+      str(model / "model.ckpt-10"), [])
+  assert checkpoints.oddity(str(model)) == words.format(folder=model)
+
+
+def test_what_the_file_names_is_taken_though_another_is_newer(folder):
+  model = folder(*CKPTS, state=state_of("/old/model.ckpt-9"))
+  assert checkpoints.newest_whole(str(model)) == (
+      str(model / "model.ckpt-9"), [])
+  assert checkpoints.oddity(str(model)).endswith("model.ckpt-9 is taken")
+
+
+@pytest.mark.parametrize("state", [
+    state_of("model.ckpt-10", "model.ckpt-9", "model.ckpt-10"),
+    state_of("model.ckpt-10"),
+    # The newest is faulty, and said to be so elsewhere.
+    state_of("model.ckpt-12", "model.ckpt-10", "model.ckpt-12")])
+def test_nothing_is_odd(folder, state):
+  model = folder(*CKPTS, state=state)
+  assert checkpoints.oddity(str(model)) is None
+  assert checkpoints.newest_whole(str(model))[0] == str(model / "model.ckpt-10")
+
+
+def test_an_empty_folder_is_not_odd(folder):
+  for path in (folder(), "nowhere"):
+    assert checkpoints.oddity(str(path)) is None
+    assert checkpoints.newest_whole(str(path)) == (None, [])
+
+
+def test_one_that_is_not_whole_is_passed_over(folder):
+  model = folder(*CKPTS)
+  (model / "model.ckpt-10.data-00000-of-00001").unlink()
+  path, faulty = checkpoints.newest_whole(str(model))
+  assert path == str(model / "model.ckpt-9")
+  assert [name for name, _ in faulty] == [str(model / "model.ckpt-10")]
+  checkpoints.forget(str(model), faulty)
+  assert checkpoints.oddity(str(model)) is None
+
+
+@pytest.mark.parametrize("state, words", [
+    (b"", 'checkpoint is empty or damaged; copy the checkpoint\'s files, '
+          'model.ckpt-N.*, to {folder} and let that file say '
+          'model_checkpoint_path: "model.ckpt-N"'),
+    (state_of("/old/model.ckpt-5"),
+     'checkpoint names /old/model.ckpt-5, which is not there; copy the '
+     'checkpoint\'s files, model.ckpt-5.*, to {folder} and let that file say '
+     'model_checkpoint_path: "model.ckpt-5"'),
+])
+def test_nothing_is_there(folder, state, words):
+  model = folder("bert_model.ckpt", state=state)
+  for find in (checkpoints.oddity, checkpoints.newest_whole):
+    with pytest.raises(ValueError, match=re.escape(
+        str(model / words.format(folder=model)))):
+      find(str(model))
+
+
+def test_another_name_needs_the_file_checkpoint(folder):
+  model = folder("bert_model.ckpt")
+  with pytest.raises(ValueError) as caught:
+    checkpoints.newest(str(model), None)
+  assert str(caught.value) == (
+      '--output_dir={folder} has no checkpoint to predict with; it has '
+      'bert_model.ckpt; if that is fine-tuned, write the line '
+      'model_checkpoint_path: "bert_model.ckpt" into {folder}/checkpoint'.format(
+          folder=model))
+
+
+def test_a_moved_model_predicts_and_trains_on(tmp_path):
+  tiny_model.write_files(tmp_path)
+  assert train(tmp_path, "--num_train_epochs=1.5").returncode == 0
+  state = tmp_path / "model" / "checkpoint"
+  state.write_bytes(state_of("/old/model.ckpt-3"))
+  said = ("run_squad.py: %s names /old/model.ckpt-3, which is not there; %s is "
+          "taken\n" % (state, tmp_path / "model" / "model.ckpt-3"))
+  # The paper's decoding names the plain BERT, which need not be there any more.
+  result = run_squad(tmp_path, "--do_predict=True", "-init_checkpoint=$BERT/no")
+  assert result.returncode == 0, result.stderr
+  assert said in result.stderr
+  assert ("run_squad.py: --init_checkpoint=$BERT/no is not used without "
+          "--do_train=True: predictions are made with %s\n" % (
+              tmp_path / "model" / "model.ckpt-3")) in result.stderr
+  result = train(tmp_path)
+  assert result.returncode == 0, result.stderr
+  assert said in result.stderr
+  assert "goes on from %s" % (tmp_path / "model" / "model.ckpt-3") in result.stderr
+  assert checkpoints.oddity(str(tmp_path / "model")) is None
+  path, _ = checkpoints.newest_whole(str(tmp_path / "model"))
+  assert tf.train.load_variable(path, "global_step") == 6
+
+
+def test_what_is_not_used_refuses_nothing_on_a_tpu(tmp_path):
+  tiny_model.write_files(tmp_path)
+  flags = ("--use_tpu=True", "--tpu_name=t", "--output_dir=gs://b/o",
+           "--init_checkpoint=%s" % (tmp_path / "bert_model.ckpt"),
+           "--predict_batch_size=12", "--train_batch_size=8")
+  for task, word in (("--do_predict=True", "--predict_batch_size=12"),
+                     ("--do_train=True", "--init_checkpoint")):
+    result = run_squad(tmp_path, task, *flags)
+    assert len(result.stderr.splitlines()) == 1 and word in result.stderr
