@@ -21,6 +21,7 @@ import numpy as np
 
 import atomic_file
 import attention_zones
+import figure_text
 import path_checks
 import results_table
 
@@ -122,8 +123,8 @@ def _new_figure(row_labels, column_labels, title):
   figure = Figure(figsize=(width, height), constrained_layout=True)
   FigureCanvasAgg(figure)
   if title:
-    _check_title(title)
-    lines = textwrap.fill(title, int(width / CHARACTER))
+    lines = textwrap.fill(figure_text.check("--title", title),
+                          int(width / CHARACTER))
     # "$5 or $6" is not mathematics.
     figure.suptitle(lines, fontsize=9).set_parse_math(False)
   return figure
@@ -261,17 +262,6 @@ def _check_colours(cmap, vmin, vmax):
         "--vmin=%g --vmax=%g: the colours go from a loss over 0 to a gain, so "
         "vmin must be at most 0, vmax at least 0, and one of them not 0" % (
             vmin, vmax))
-
-
-def _check_title(title):
-  """Raises ValueError when the figure's font lacks a character of the title."""
-  from matplotlib import font_manager
-  font = font_manager.get_font(font_manager.findfont(None))
-  missing = sorted({character for character in "".join(title.split())
-                    if not font.get_char_index(ord(character))})
-  if missing:
-    raise ValueError("--title: the figure's font, %s, has no %s" % (
-        font.family_name, ", ".join(map(repr, missing))))
 
 
 def missing_cells(table):

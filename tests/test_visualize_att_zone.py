@@ -204,6 +204,12 @@ def test_title_is_plain_text_and_fits():
   assert not drawn.get_parse_math()
 
 
+def test_accents_of_a_title_are_drawn_with_their_letters():
+  figure = visualize_att_zone.draw(
+      small_table(["1"], ["p2"], [[70.0]]), 80.0, title="cafe\u0301")
+  assert figure._suptitle.get_text() == "caf\u00e9"
+
+
 def test_pdf_has_truetype_fonts_and_the_papers_size(table1_csv, tmp_path):
   output = tmp_path / "squad.pdf"
   assert visualize_att_zone.main([table1_csv, "80.567", str(output)]) == 0
@@ -297,6 +303,8 @@ def test_baseline_between_q2_and_q2p_is_not_doubted():
     (["80", "squad.pdf", "--vmin=0", "--vmax=0"], ["--vmin=0 --vmax=0"]),
     (["80", "squad.pdf", "--vmax=inf"], ["--vmax=inf", "finite"]),
     (["80", "squad.pdf", "--title=\u6f22"], ["--title", "'\u6f22'", "font"]),
+    (["80", "squad.pdf", "--title=\u05d0"],
+     ["--title: the figure's text runs from left to right, unlike '\u05d0'\n"]),
     (["80", "no/squad.pdf"], ["no/squad.pdf", "there is no folder no;"]),
 ])
 def test_refuses_and_leaves_old_files(table1_csv, tmp_path, monkeypatch, capsys,

@@ -1,0 +1,64 @@
+"""Which text a figure can show, in matplotlib's font and without shaping."""
+
+import unicodedata
+
+# First and last code point of the scripts written from left to right whose
+# letters are joined, reordered or stacked. Modern Hangul is not: it has one
+# character a syllable.
+_SHAPED = (
+    (0x0900, 0x109F),  # of India, Sri Lanka, Thailand, Laos, Tibet, Myanmar
+    (0x1100, 0x11FF),  # Hangul in pieces
+    (0x1700, 0x18AF),  # of the Philippines, Cambodia, Mongolia
+    (0x1900, 0x1CFF),  # Limbu to Vedic: of South and South-East Asia
+    (0xA800, 0xA97F),  # Syloti Nagri to Hangul in pieces
+    (0xA980, 0xAAFF),  # Javanese, Cham, more of Myanmar, Tai Viet
+    (0xABC0, 0xABFF),  # Meetei Mayek
+    (0xD7B0, 0xD7FF),  # Hangul in pieces
+    (0x11000, 0x11FFF),  # older scripts of South and South-East Asia
+)
+
+
+def check(flag, text):
+  """Refuses text that would be drawn wrongly, or with holes.
+
+  The figure's text is drawn one character after the other, from left to right:
+  without shaping, the joining and placing that some scripts are written with.
+
+  Args:
+    flag: str, what messages call the text: "--title".
+    text: str.
+
+  Returns:
+    str, the text to draw: each accent in one character with its letter, where
+    Unicode has one, since alone it would stand beside the letter.
+
+  Raises:
+    ValueError: a character of it runs from right to left, needs shaping, is an
+      accent for itself, or is none that the figure's font has.
+  """
+  # Here, because it takes a while, and is needed only where there is a title.
+  from matplotlib import font_manager
+  text = unicodedata.normalize("NFC", text)
+  font = font_manager.get_font(font_manager.findfont(None))
+  kinds = (
+      ("the figure's text runs from left to right, unlike", lambda character:
+       unicodedata.bidirectional(character) in ("R", "AL", "RLE", "RLO", "RLI")),
+      ("the figure's text is drawn without shaping, which is needed for",
+       _needs_shaping),
+      ("the figure's font, %s, has no" % font.family_name,
+       lambda character: not font.get_char_index(ord(character))))
+  characters = sorted(set("".join(text.split())))
+  for problem, is_so in kinds:
+    bad = [character for character in characters if is_so(character)]
+    if bad:
+      # A mark alone would be shown on top of its quotation mark.
+      raise ValueError("%s: %s %s" % (flag, problem, ", ".join(
+          ascii(character) if unicodedata.category(character).startswith("M")
+          else repr(character) for character in bad)))
+  return text
+
+
+def _needs_shaping(character):
+  """Whether a character is joined with, or placed by, its neighbours."""
+  return (unicodedata.category(character).startswith("M")
+          or any(first <= ord(character) <= last for first, last in _SHAPED))
