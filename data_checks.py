@@ -13,7 +13,7 @@ DROPPED_NAME = "train_dropped_ids.txt"
 
 
 def remarks(examples, tokenizer, max_query_length):
-  """Finds empty passages, empty questions and questions that are cut.
+  """Finds empty passages, questions that are empty or cut, several answers.
 
   Args:
     examples: list of squad_data.Example.
@@ -38,7 +38,9 @@ def remarks(examples, tokenizer, max_query_length):
        lambda example: not has_word(example.paragraph.context)),
       ("are empty", lambda example: not has_word(example.question)),
       ("have more than --max_query_length=%d tokens and are cut" %
-       max_query_length, lambda example: is_cut(example.question)))
+       max_query_length, lambda example: is_cut(example.question)),
+      ("have several answers, of which the first is trained on",
+       lambda example: example.num_answers > 1))
   lines = []
   for what, is_so in kinds:
     ids = [example.qas_id for example in examples if is_so(example)]
