@@ -135,6 +135,25 @@ def refuse(faults):
         faults[0], len(faults)))
 
 
+def question_id(where, qa):
+  """Returns the id of a question, as predictions have it.
+
+  Args:
+    where: str, what messages call the question: file and JSON path.
+    qa: the question as SQuAD's JSON has it.
+
+  Returns:
+    str. A whole number counts as its digits: the keys of predictions.json are
+    strings, whatever an id is.
+
+  Raises:
+    ValueError: there is none, or it is neither string nor whole number.
+  """
+  if isinstance(qa, dict) and type(qa.get("id")) is int:
+    return str(qa["id"])
+  return member(where, qa, "id", str)
+
+
 def excerpt(value):
   """The start of a value as JSON has it, to show it in a message."""
   names = {dict: "an object", list: "an array"}

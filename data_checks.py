@@ -25,7 +25,7 @@ DROPPED_NAME = "train_dropped_ids.txt"
 
 
 def remarks(examples, tokenizer, max_query_length):
-  """Finds empty passages and questions, questions that are cut, and many [UNK].
+  """Finds empty texts, questions that are cut, several answers and many [UNK].
 
   Args:
     examples: list of squad_data.Example.
@@ -50,7 +50,9 @@ def remarks(examples, tokenizer, max_query_length):
        lambda example: not has_word(example.paragraph.context)),
       ("are empty", lambda example: not has_word(example.question)),
       ("have more than --max_query_length=%d tokens and are cut" %
-       max_query_length, lambda example: is_cut(example.question)))
+       max_query_length, lambda example: is_cut(example.question)),
+      ("have several answers, of which the first is trained on",
+       lambda example: example.num_answers > 1))
   lines = []
   for what, is_so in kinds:
     ids = [example.qas_id for example in examples if is_so(example)]

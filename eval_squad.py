@@ -19,7 +19,7 @@ import sys
 import atomic_file
 import checked_json
 import path_checks
-from checked_json import count_ids, excerpt, member
+from checked_json import count_ids, excerpt, member, question_id
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -59,7 +59,7 @@ def load_questions(path):
   twice, faults = [], []
   for where, qa in _walk(path, faults):
     with checked_json.noting(faults):
-      name = member(where, qa, "id", str)
+      name = question_id(where, qa)
       texts = [member("%s.answers[%d]" % (where, i), answer, "text", str)
                for i, answer in enumerate(member(where, qa, "answers", list))]
       if name in questions:

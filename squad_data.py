@@ -7,11 +7,13 @@ import re
 import tensorflow.compat.v1 as tf
 
 import checked_json
-from checked_json import member
+from checked_json import member, question_id
 
 # What separates words in SQuAD's preprocessing; other space, U+00A0 for one, is
 # left to the tokenizer.
 _WORD = re.compile("[^ \t\r\n\u202f]+")
+# White space of any kind, for comparing an answer with its passage.
+_SPACE = re.compile(r"\s*")
 
 Paragraph = collections.namedtuple("Paragraph", ["context", "words", "starts"])
 Paragraph.__doc__ = """One passage.
@@ -23,19 +25,31 @@ Attributes:
 """
 
 Example = collections.namedtuple("Example", [
-    "qas_id", "question", "paragraph", "start_word", "end_word", "answer_text",
-    "is_impossible"])
+    "qas_id", "question", "paragraph", "answer_start", "answer_end",
+    "answer_text", "is_impossible", "num_answers"])
+# Of num_answers alone.
+Example.__new__.__defaults__ = (0,)
 Example.__doc__ = """One question about one passage.
 
 Attributes:
   qas_id: str, the question's id.
   question: str.
   paragraph: Paragraph, one object for all questions about it.
-  start_word, end_word: int, the first and the last word of the answer in
-    paragraph.words; -1 without an answer, and when reading for prediction.
-  answer_text: str, "" without an answer, and when reading for prediction.
+  answer_start, answer_end: int, the answer is paragraph.context[start:end]; both
+    -1 without an answer, and when reading for prediction.
+  answer_text: str, as the file has it, which may be with other white space; ""
+    without an answer, and when reading for prediction.
   is_impossible: bool, whether the file says that there is no answer.
+  num_answers: int, how many answers the file has, of which the first is taken; 0
+    without an answer, and when reading for prediction.
 """
+
+
+def split_words(context):
+  """Makes the Paragraph of a passage, given its text."""
+  words = list(_WORD.finditer(context))
+  return Paragraph(context, [word.group() for word in words],
+                   [word.start() for word in words])
 
 
 def read_examples(path, is_training, version_2_with_negative=False):
@@ -48,8 +62,8 @@ def read_examples(path, is_training, version_2_with_negative=False):
 
   Returns:
     (examples, dropped): list of Example in the order of the file, and list of
-    the ids (str) of training questions that were left out, because their answer
-    does not stand in the passage where the file says.
+    the ids (str) of training questions that were left out, because their first
+    answer does not stand in the passage where the file says.
 
   Raises:
     ValueError: not such a file, or one of v2.0 that is read as v1.1; the
@@ -100,9 +114,7 @@ def _questions(path, content, faults):
     qas = []
     with checked_json.noting(faults):
       context = member(where, item, "context", str)
-      words = list(_WORD.finditer(context))
-      paragraph = Paragraph(context, [word.group() for word in words],
-                            [word.start() for word in words])
+      paragraph = split_words(context)
       qas = member(where, item, "qas", list)
     for q, qa in enumerate(qas):
       yield "%s.qas[%d]" % (where, q), paragraph, qa
@@ -111,29 +123,61 @@ def _questions(path, content, faults):
 def _without_answer(where, paragraph, qa):
   """Makes the Example of a question as the JSON has it, but for its answer."""
   return Example(
-      member(where, qa, "id", str), member(where, qa, "question", str),
+      question_id(where, qa), member(where, qa, "question", str),
       paragraph, -1, -1, "",
       "is_impossible" in qa and member(where, qa, "is_impossible", bool))
 
 
 def _with_answer(where, qa, example):
-  """Fills in the answer, unless it does not stand where the file says."""
+  """Fills in the first answer, unless it does not stand where the file says."""
   answers = member(where, qa, "answers", list)
-  if len(answers) != 1:
+  if not answers:
     raise ValueError(
-        "%s has %d answers; a question to train on should have 1, or be marked "
-        "is_impossible and read with --version_2_with_negative" % (
-            where, len(answers)))
+        "%s has no answer; a question to train on should have one, or be marked "
+        "is_impossible and read with --version_2_with_negative=True" % where)
   where += ".answers[0]"
   text = member(where, answers[0], "text", str)
   offset = member(where, answers[0], "answer_start", int)
-  paragraph = example.paragraph
-  if not text or offset > len(paragraph.context) - len(text):
+  place = _find_answer(example.paragraph, text, offset)
+  if place is None:
     return example
+  return example._replace(
+      answer_start=place[0], answer_end=place[1], answer_text=text,
+      num_answers=len(answers))
+
+
+def _find_answer(paragraph, text, offset):
+  """Finds where an answer stands in its passage.
+
+  An answer is taken that stands at its offset; that does so but for white space;
+  and that stands elsewhere in the words at its offset, "895" of "1895" say. It
+  must be more than white space.
+
+  Args:
+    paragraph: Paragraph.
+    text: str, the answer.
+    offset: int, where the file says that it starts.
+
+  Returns:
+    (start, end), int each, it is context[start:end]; None if it is not there.
+  """
+  context, parts = paragraph.context, text.split()
+  if not parts or not 0 <= offset < len(context):
+    return None
+  if context.startswith(text, offset):
+    return offset, offset + len(text)
+  alike = re.compile(r"\s+".join(map(re.escape, parts)))
+  at_offset = alike.match(context, _SPACE.match(context, offset).end())
+  if at_offset:
+    return at_offset.span()
+  if offset + len(text) > len(context):
+    return None
   # White space belongs to the word before it.
   word_at = lambda offset: bisect.bisect_right(paragraph.starts, offset) - 1
-  start, end = word_at(offset), word_at(offset + len(text) - 1)
-  if start < 0 or (" ".join(text.split())
-                   not in " ".join(paragraph.words[start:end + 1])):
-    return example
-  return example._replace(start_word=start, end_word=end, answer_text=text)
+  first, last = word_at(offset), word_at(offset + len(text) - 1)
+  if first < 0:
+    return None
+  nearby = alike.finditer(context, paragraph.starts[first],
+                          paragraph.starts[last] + len(paragraph.words[last]))
+  return min((match.span() for match in nearby), default=None,
+             key=lambda span: abs(span[0] - offset))

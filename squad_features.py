@@ -4,6 +4,7 @@ A window is what BERT reads at once: [CLS] question [SEP] stretch of the passage
 [SEP]. Windows know nothing of zones: whoever masks finds Q and P by position.
 """
 
+import bisect
 import collections
 import hashlib
 import os
@@ -14,8 +15,9 @@ import tensorflow.compat.v1 as tf
 
 import tokenization
 
-# To be raised when what is written of a window changes.
-_FORMAT = 1
+# To be raised when what is written of a window changes. 2: the answer's position
+# is where the file says, not the first stretch that reads like it.
+_FORMAT = 2
 
 # Windows to shuffle among: all of SQuAD's, about 1 kB each.
 _SHUFFLE_BUFFER = 200000
@@ -60,19 +62,70 @@ WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens.
 class TokenizedParagraph:
   """The word pieces of a passage, shared by all questions about it.
 
+  Args:
+    paragraph: squad_data.Paragraph.
+    tokenizer: tokenization.FullTokenizer.
+
   Attributes:
+    paragraph: squad_data.Paragraph.
     tokens: list of str, the word pieces.
     word_of: list of int, for each word piece its word in paragraph.words.
     first_token_of: list of int, for each word its first word piece.
   """
 
   def __init__(self, paragraph, tokenizer):
+    self.paragraph = paragraph
     self.tokens, self.word_of, self.first_token_of = [], [], []
     for index, word in enumerate(paragraph.words):
       pieces = tokenizer.tokenize(word)
       self.first_token_of.append(len(self.tokens))
       self.tokens.extend(pieces)
       self.word_of.extend([index] * len(pieces))
+    self._tokenizer = tokenizer
+    # Few words are asked for, so that each is looked into when it is.
+    self._offsets_of_word = {}
+
+  def characters(self, token):
+    """The characters of the passage that a word piece stands for.
+
+    Args:
+      token: int, index into tokens.
+
+    Returns:
+      (start, end), int each, they are paragraph.context[start:end].
+    """
+    word = self.word_of[token]
+    if word not in self._offsets_of_word:
+      begin = self.paragraph.starts[word]
+      self._offsets_of_word[word] = [
+          (begin + start, begin + end) for _, start, end in
+          self._tokenizer.tokenize_with_offsets(self.paragraph.words[word])]
+    return self._offsets_of_word[word][token - self.first_token_of[word]]
+
+  def text(self, first, last):
+    """What stands in the passage from one word piece to another, str."""
+    return self.paragraph.context[
+        self.characters(first)[0]:self.characters(last)[1]]
+
+  def tokens_at(self, start, end):
+    """Finds the word pieces of a stretch of the passage.
+
+    Args:
+      start, end: int, the stretch is paragraph.context[start:end].
+
+    Returns:
+      (first, last), int each: the first and the last word piece that stands for
+      any of these characters; None when none does.
+    """
+    starts, token_of = self.paragraph.starts, self.first_token_of
+    first_word = max(bisect.bisect_right(starts, start) - 1, 0)
+    end_word = bisect.bisect_left(starts, end)
+    tokens = range(
+        token_of[first_word] if token_of else 0,
+        token_of[end_word] if end_word < len(starts) else len(self.tokens))
+    inside = [token for token in tokens if self.characters(token)[0] < end
+              and self.characters(token)[1] > start]
+    return (inside[0], inside[-1]) if inside else None
 
 
 def window_spans(num_tokens, capacity, doc_stride):
@@ -151,7 +204,7 @@ def make_windows(examples, tokenizer, sizes, is_training):
       passage_ids = tokenizer.convert_tokens_to_ids(passage.tokens)
     question = tokenizer.convert_tokens_to_ids(
         tokenizer.tokenize(example.question))[:sizes.max_query_length]
-    answer = (_answer_tokens(example, passage, tokenizer)
+    answer = (passage.tokens_at(example.answer_start, example.answer_end)
               if is_training and not example.is_impossible else None)
     capacity = sizes.max_seq_length - len(question) - 3
     spans = window_spans(len(passage_ids), capacity, sizes.doc_stride)
@@ -163,30 +216,6 @@ def make_windows(examples, tokenizer, sizes, is_training):
           [cls] + question + [sep] + passage_ids[first:first + length] + [sep],
           start, end)
       unique_id += 1
-
-
-def _answer_tokens(example, passage, tokenizer):
-  """The answer's first and last word piece in the passage.
-
-  The file's answer can be part of a word ("1895" in "(1895-1943)."): the first
-  stretch of word pieces within its words that reads like it is taken, else the
-  words as a whole.
-
-  Returns:
-    (first, last), int each; None where the words have no word piece.
-  """
-  start = passage.first_token_of[example.start_word]
-  if example.end_word + 1 < len(passage.first_token_of):
-    end = passage.first_token_of[example.end_word + 1] - 1
-  else:
-    end = len(passage.tokens) - 1
-  if end < start:
-    return None
-  answer = tokenizer.tokenize(example.answer_text)
-  for new_start in range(start, end + 2 - len(answer)):
-    if answer and passage.tokens[new_start:new_start + len(answer)] == answer:
-      return new_start, new_start + len(answer) - 1
-  return start, end
 
 
 def _positions(answer, first, length, offset):

@@ -139,13 +139,8 @@ class AnswerFinder:
     return Answer("" if is_null else best.text, odds, nbest)
 
   def _span_text(self, example, first, last):
-    """The text of a span, given its first and last word piece in the passage."""
-    passage = self._passage(example.paragraph)
-    pieces = " ".join(passage.tokens[first:last + 1])
-    pieces = " ".join(pieces.replace(" ##", "").replace("##", "").split())
-    words = example.paragraph.words[
-        passage.word_of[first]:passage.word_of[last] + 1]
-    return align_text(pieces, " ".join(words), self._tokenizer.basic_tokenizer)
+    return span_text(self._passage(example.paragraph), first, last,
+                     self._tokenizer.basic_tokenizer)
 
   def _passage(self, paragraph):
     passage = self._passages.get(id(paragraph))
@@ -229,6 +224,26 @@ def _with_probabilities(ranked):
           for entry, weight in zip(ranked, weights)]
 
 
+def span_text(passage, first, last, basic_tokenizer):
+  """The text of a span of word pieces.
+
+  Args:
+    passage: squad_features.TokenizedParagraph.
+    first, last: int, the span's word pieces, indices into passage.tokens.
+    basic_tokenizer: tokenization.BasicTokenizer, of the passage's tokenizer.
+
+  Returns:
+    str, what the published alignment finds, else what stands in the passage from
+    the first piece to the last.
+  """
+  pieces = " ".join(passage.tokens[first:last + 1])
+  pieces = " ".join(pieces.replace(" ##", "").replace("##", "").split())
+  words = passage.paragraph.words[
+      passage.word_of[first]:passage.word_of[last] + 1]
+  text = align_text(pieces, " ".join(words), basic_tokenizer)
+  return passage.text(first, last) if text is None else text
+
+
 def align_text(tokenized, original, basic_tokenizer):
   """Finds in the original text what a stretch of its tokens stands for.
 
@@ -237,7 +252,9 @@ def align_text(tokenized, original, basic_tokenizer):
 
     align_text("steve smith", "(Steve Smith's)", ...) == "Steve Smith"
 
-  Both texts are compared without their spaces, character by character.
+  This is the published alignment, whose answers are to be the same: both texts
+  are compared without their spaces, character by character, and of several
+  places the first is taken.
 
   Args:
     tokenized: str, the tokens, word pieces joined to words, split by one space.
@@ -245,19 +262,22 @@ def align_text(tokenized, original, basic_tokenizer):
     basic_tokenizer: tokenization.BasicTokenizer.
 
   Returns:
-    str, a part of `original`; the whole of it when the two cannot be aligned,
-    because the tokenizer dropped or added characters.
+    str, a part of `original`; None when the two cannot be aligned, because the
+    tokenizer dropped or added characters, or tokenized has an [UNK].
   """
   whole = " ".join(basic_tokenizer.tokenize(original))
   start = whole.find(tokenized)
   visible = [i for i, character in enumerate(original) if character != " "]
   if not tokenized or start < 0 or (
       len(visible) != len(whole) - whole.count(" ")):
-    return original
+    return None
   last = start + len(tokenized) - 1
   # The position among the characters that are no space is the same in both.
-  return original[visible[start - whole.count(" ", 0, start)]:
+  text = original[visible[start - whole.count(" ", 0, start)]:
                   visible[last - whole.count(" ", 0, last)] + 1]
+  # Unless as many were dropped as were added, which shifts what is between.
+  is_shifted = "".join(basic_tokenizer.tokenize(text)) != tokenized.replace(" ", "")
+  return None if is_shifted else text
 
 
 def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):

@@ -211,6 +211,52 @@ class BasicTokenizer:
     """Returns the basic tokens of a text, list of str."""
     return [token for word in self.words(text) for token in self.split_word(word)]
 
+  def is_space(self, character):
+    """Whether a character separates words, and is part of none."""
+    return self._characters[ord(character)].isspace()
+
+  def words_with_origins(self, text):
+    """Splits a text as `words` does and remembers where characters come from.
+
+    Args:
+      text: str.
+
+    Yields:
+      (word, origins): str, and list of int, for each character of the word its
+      index in `text`.
+    """
+    word, origins = "", []
+    for index, character in enumerate(text):
+      # None where it vanishes, three where a CJK character is set apart.
+      for cleaned in self._characters[ord(character)]:
+        if not cleaned.isspace():
+          word += cleaned
+          origins.append(index)
+        elif word:
+          yield word, origins
+          word, origins = "", []
+    if word:
+      yield word, origins
+
+  def origins_in_word(self, word):
+    """Where the characters of `split_word`'s tokens come from.
+
+    Lower-casing can make two characters of one, and decomposition three. Both
+    are lengths of the character alone: what its neighbours decide, the small
+    letter of a sigma and the order of accents, does not change how many remain.
+
+    Args:
+      word: str, one of `words`.
+
+    Returns:
+      list of int, for each character of the joined tokens its index in `word`.
+    """
+    if not self.do_lower_case:
+      return list(range(len(word)))
+    return [index for index, character in enumerate(word)
+            for part in unicodedata.normalize("NFD", character.lower())
+            if unicodedata.category(part) != "Mn"]
+
 
 class FullTokenizer:
   """BERT's tokenizer from text to word pieces and their ids.
@@ -245,6 +291,54 @@ class FullTokenizer:
           self._pieces_of[word] = known
       pieces.extend(known)
     return pieces
+
+  def tokenize_with_offsets(self, text):
+    """Returns the word pieces of a text, and which characters each stands for.
+
+    Characters that leave no trace in a piece (an accent that lower-casing
+    strips, a control character, a zero-width space) belong to the piece before
+    them, unless white space stands between. In lower case,
+
+      "Ann\u200b ha\u0308t." has ("ann", 0, 4), ("hat", 5, 9), (".", 9, 10)
+
+    A character of which several pieces are made, like a Hangul syllable that
+    lower-casing takes apart, belongs to each of them.
+
+    Args:
+      text: str.
+
+    Returns:
+      list of (piece, start, end): str as of `tokenize`, and int, the piece
+      stands for text[start:end].
+    """
+    found = []
+    for word, origins in self.basic_tokenizer.words_with_origins(text):
+      origins = [origins[index]
+                 for index in self.basic_tokenizer.origins_in_word(word)]
+      position = 0
+      for token in self.basic_tokenizer.split_word(word):
+        for piece, length in self._pieces_and_lengths(token):
+          found.append((piece, origins[position],
+                        origins[position + length - 1] + 1))
+          position += length
+    nexts = [start for _, start, _ in found[1:]] + [len(text)]
+    return [(piece, start, self._end_with_dropped(text, end, limit))
+            for (piece, start, end), limit in zip(found, nexts)]
+
+  def _pieces_and_lengths(self, token):
+    """Yields each word piece of a token, and how many characters it has there."""
+    pieces = self._word_pieces(token)
+    if pieces == ["[UNK]"]:
+      yield "[UNK]", len(token)
+      return
+    for index, piece in enumerate(pieces):
+      yield piece, len(piece) - (len("##") if index else 0)
+
+  def _end_with_dropped(self, text, end, limit):
+    """Moves a piece's end past what is dropped, up to `limit` or white space."""
+    while end < limit and not self.basic_tokenizer.is_space(text[end]):
+      end += 1
+    return end
 
   def convert_tokens_to_ids(self, tokens):
     """Returns the ids of word pieces, list of int."""

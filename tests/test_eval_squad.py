@@ -166,6 +166,15 @@ def test_matplotlib_is_imported_only_for_pictures(repository):
       [sys.executable, "-c", check], cwd=str(repository)) == 0
 
 
+def test_numeric_ids(files, capsys):
+  data = {"data": [{"paragraphs": [{"qas": [
+      {"id": name, "answers": [{"text": text}]}
+      for name, text in ((9101, "x"), (9102, "y"))]}]}]}
+  pred = {"9101": "x", "9102": "z"}
+  assert eval_squad.main(files(data=data, pred=pred)) == 0
+  assert json.loads(capsys.readouterr().out)["exact"] == 50.0
+
+
 GOOD = data_set(q1=["x"], q2=["y"])
 ANSWERS = {"q1": "x", "q2": "y"}
 
@@ -188,8 +197,8 @@ ANSWERS = {"q1": "x", "q2": "y"}
     ([], {}, "data.json is an array; should be an object with 'data'"),
     ({"version": "1.1"}, {},
      "data.json has no 'data', which should be an array"),
-    ({"data": [{"paragraphs": [{"qas": [{"id": 7, "answers": []}]}]}]}, {},
-     "data.json: data[0].paragraphs[0].qas[0]: 'id' is 7; should be a string"),
+    ({"data": [{"paragraphs": [{"qas": [{"id": 7.5, "answers": []}]}]}]}, {},
+     "data.json: data[0].paragraphs[0].qas[0]: 'id' is 7.5; should be a string"),
     ({"data": [{"paragraphs": [{"qas": [{"id": "q", "answers": [{}]}]}]}]}, {},
      "data.json: data[0].paragraphs[0].qas[0].answers[0] has no 'text'"),
     ({"data": [5, {"paragraphs": [{}, {"qas": [

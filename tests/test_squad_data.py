@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 import squad_data
 
-#          0  1    2    3      4   5   6
+#          0  3    8    13     20  24  28
 CONTEXT = "In 1895 (the year), Ann met Bob."
 
 
@@ -67,42 +67,79 @@ def test_prediction_does_not_look_at_answers(data_file):
   for answers in ({}, {"answers": []}, {"answers": 5}):
     question = dict({"id": "q0", "question": "When?"}, **answers)
     examples, _ = squad_data.read_examples(data_file(squad(question)), False)
-    assert examples[0][3:] == (-1, -1, "", False)
+    assert examples[0][3:] == (-1, -1, "", False, 0)
 
 
 @pytest.mark.parametrize("text, offset, start, end", [
-    ("In", 0, 0, 0),
-    ("1895", 3, 1, 1),
-    # A part of a word is answered by that word.
-    ("the year", 9, 2, 3),
-    ("ear), A", 14, 3, 4),
-    ("Bob", 28, 6, 6),
-    ("Bob.", 28, 6, 6),
-    (CONTEXT, 0, 0, 6),
-    # The space before a word belongs to the word before that.
-    (" Ann", 19, 3, 4),
-    ("1895 ", 3, 1, 1),
+    ("In", 0, 0, 2),
+    ("1895", 3, 3, 7),
+    # Parts of words, space at the ends.
+    ("the year", 9, 9, 17),
+    ("ear), A", 14, 14, 21),
+    ("Bob", 28, 28, 31),
+    ("Bob.", 28, 28, 32),
+    (CONTEXT, 0, 0, 32),
+    (" Ann", 19, 19, 23),
+    ("1895 ", 3, 3, 8),
     # An offset that is wrong within its word still finds it.
-    ("895", 3, 1, 1),
+    ("895", 3, 4, 7),
 ])
-def test_answers_to_words(data_file, text, offset, start, end):
+def test_where_answers_stand(data_file, text, offset, start, end):
   path = data_file(squad(qa(text=text, offset=offset)))
   examples, dropped = squad_data.read_examples(path, True)
   assert dropped == []
-  assert examples[0][3:] == (start, end, text, False)
+  assert examples[0][3:] == (start, end, text, False, 1)
 
 
-@pytest.mark.parametrize("text", ["b \n c", "b\t\u202f\nc"])
-def test_white_space_within_an_answer_may_differ(data_file, text):
-  path = data_file(squad(qa(text=text, offset=2), context="a b \n c d"))
+# All white space of Unicode, of which some are control characters, too.
+SPACES = [chr(code) for code in range(0x110000) if chr(code).isspace()]
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("pattern, text, offset", [
+    ("Up to 30_% of it", "30_%", 6), ("Up to 30__% of it", "30__%", 6),
+    ("__30 %", "_30 %", 1), ("30 %__", "30 %_", 0), ("_a_", "_a_", 0)])
+def test_an_answer_that_stands_there_is_taken(
+    data_file, space, pattern, text, offset):
+  pattern, text = pattern.replace("_", space), text.replace("_", space)
+  path = data_file(squad(qa(text=text, offset=offset), context=pattern))
   examples, dropped = squad_data.read_examples(path, True)
   assert dropped == []
-  assert examples[0][3:] == (1, 2, text, False)
+  assert examples[0][3:] == (offset, offset + len(text), text, False, 1)
+
+
+@pytest.mark.parametrize("context, text, offset, found", [
+    ("a b \n c d", "b \n c", 2, "b \n c"),
+    ("a b \n c d", "b\t\u202f\nc", 2, "b \n c"),
+    ("a b \n c d", "b c", 2, "b \n c"),
+    ("a b\u00a0c d", "b c", 2, "b\u00a0c"),
+    ("a b\u3000c d", "b  c", 2, "b\u3000c"),
+    ("a b c d", "b\u2009c", 2, "b c"),
+    ("b c", "b \n c", 0, "b c"),
+    ("\u3000\u3000b c", " b", 1, "b"),
+    ("a b c", " c", 4, "c"),
+])
+def test_white_space_may_differ(data_file, context, text, offset, found):
+  path = data_file(squad(qa(text=text, offset=offset), context=context))
+  (example,), dropped = squad_data.read_examples(path, True)
+  assert dropped == []
+  assert context[example.answer_start:example.answer_end] == found
+  assert example.answer_text == text
+
+
+@pytest.mark.parametrize("offset, start", [(0, 4), (8, 4), (13, 16), (14, 16)])
+def test_a_wrong_offset_finds_the_nearest(data_file, offset, start):
+  # No space between words: all that stands there is one word.
+  context = "\u5efa\u4e8e\u5728\u72821820\u5e74\uff0c\u53c8\u4e8e\u72821820\u5e74"
+  context = context[:12] + "xxxx" + context[13:]
+  path = data_file(squad(qa(text="1820", offset=offset), context=context))
+  (example,), _ = squad_data.read_examples(path, True)
+  assert (example.answer_start, example.answer_end) == (start, start + 4)
 
 
 @pytest.mark.parametrize("text, offset", [
     ("1895", 8), ("1896", 3), ("", 3), ("1895", -1), ("Bob.", 29),
-    ("1895", 10 ** 12), ("ann", 20)])
+    ("1895", 10 ** 12), ("ann", 20), (" ", 2), (" \u00a0", 2)])
 def test_drops_an_answer_that_does_not_stand_there(data_file, text, offset):
   path = data_file(squad(qa("good"), qa("bad", text, offset), qa("fine")))
   examples, dropped = squad_data.read_examples(path, True)
@@ -115,6 +152,27 @@ def test_drops_an_answer_in_space_before_the_first_word(data_file):
   assert squad_data.read_examples(path, True)[1] == ["bad"]
 
 
+def test_the_first_of_several_answers_is_taken(data_file):
+  year, name = ({"text": text, "answer_start": CONTEXT.index(text)}
+                for text in ("1895", "Ann"))
+  wrong = {"text": "1896", "answer_start": 3}
+  path = data_file(squad(
+      qa("q0", answers=[name, year]), qa("q1", answers=[year] * 3),
+      qa("q2", answers=[year]), qa("q3", answers=[wrong, year])))
+  examples, dropped = squad_data.read_examples(path, True)
+  assert [(e.answer_text, e.answer_start, e.num_answers) for e in examples] == [
+      ("Ann", 20, 2), ("1895", 3, 3), ("1895", 3, 1)]
+  assert dropped == ["q3"]
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+def test_numeric_ids(data_file, is_training):
+  path = data_file(squad(*[qa(name) for name in (9101, 0, -3, 10 ** 30, "x")]))
+  examples, _ = squad_data.read_examples(path, is_training)
+  assert [example.qas_id for example in examples] == [
+      "9101", "0", "-3", "1" + "0" * 30, "x"]
+
+
 def test_questions_without_an_answer(data_file):
   impossible = {"id": "q1", "question": "Why?", "answers": [],
                 "is_impossible": True}
@@ -123,7 +181,8 @@ def test_questions_without_an_answer(data_file):
       path, True, version_2_with_negative=True)
   assert dropped == []
   assert [example[3:] for example in examples] == [
-      (1, 1, "1895", False), (-1, -1, "", True), (1, 1, "1895", False)]
+      (3, 7, "1895", False, 1), (-1, -1, "", True, 0),
+      (3, 7, "1895", False, 1)]
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])
@@ -170,12 +229,17 @@ REFUSED = [
      IN_PARAGRAPH + ".qas[1] has no 'answers', which should be an array"),
     (squad(qa(), 7),
      IN_PARAGRAPH + ".qas[1] is 7; should be an object with 'id'"),
-    (squad(qa(7)), IN_PARAGRAPH + ".qas[0]: 'id' is 7; should be a string"),
+    (squad(qa(7.0)), IN_PARAGRAPH + ".qas[0]: 'id' is 7.0; should be a string"),
+    (squad(qa(True)),
+     IN_PARAGRAPH + ".qas[0]: 'id' is true; should be a string"),
+    (squad(qa(None)),
+     IN_PARAGRAPH + ".qas[0]: 'id' is null; should be a string"),
+    (squad(qa(7), qa("7")),
+     ': used more than once: 1 id ("7"); ids must differ'),
     (squad(qa(), qa("q1", answers=[])),
-     IN_PARAGRAPH + ".qas[1] has 0 answers; a question to train on should have "
-     "1, or be marked is_impossible and read with --version_2_with_negative"),
-    (squad(qa(answers=qa()["answers"] * 2)),
-     IN_PARAGRAPH + ".qas[0] has 2 answers"),
+     IN_PARAGRAPH + ".qas[1] has no answer; a question to train on should have "
+     "one, or be marked is_impossible and read with "
+     "--version_2_with_negative=True"),
     (squad(qa(answers=["1895"])),
      IN_PARAGRAPH + ".qas[0].answers[0] is \"1895\"; should be an object with "
      "'text'"),

@@ -20,11 +20,14 @@ CLS, SEP = 2, 3
 WHO, QUESTION_MARK, A, B, C, D = 4, 5, 6, 7, 8, 9
 
 
-def example(context, question="who", answer="", words=(-1, -1),
+def example(context, question="who", answer="", start=None,
             is_impossible=False):
-  paragraph = squad_data.Paragraph(context, context.split(), [])
-  return squad_data.Example("q", question, paragraph, words[0], words[1],
-                            answer, is_impossible)
+  """An Example; the answer is the first stretch that reads so, or at `start`."""
+  if start is None:
+    start = context.index(answer) if answer else -1
+  end = start + len(answer)
+  return squad_data.Example("q", question, squad_data.split_words(context),
+                            start, end, answer, is_impossible)
 
 
 def windows_of(examples, sizes, is_training=False):
@@ -84,21 +87,56 @@ def test_empty_question_and_empty_passage():
 def test_answer_positions():
   sizes = WindowSizes(9, 3, 1)  # [CLS] who [SEP], 5 of the passage, [SEP]
   words = "a b c d e f g h"
-  made = windows_of([example(words, answer="e f", words=(4, 5)),
-                     example(words, answer="c d e", words=(2, 4)),
+  made = windows_of([example(words, answer="e f"),
+                     example(words, answer="c d e"),
                      example(words, is_impossible=True)], sizes, True)
   # Windows are a b c d e, and d e f g h; the answer must be within, whole.
   assert [(w.start_position, w.end_position) for w in made] == [
       (0, 0), (4, 5), (5, 7), (0, 0), (0, 0), (0, 0)]
 
 
-def test_an_answer_within_a_word():
-  # The pieces "a" within "(a)", the last word; then what no pieces match, so
-  # that its words are taken whole.
-  made = windows_of([example("c (a)", answer="a", words=(1, 1)),
-                     example("c (a) b", answer="x", words=(1, 1))],
-                    WindowSizes(12, 3, 1), True)
-  assert [(w.start_position, w.end_position) for w in made] == [(5, 5), (4, 6)]
+@pytest.mark.parametrize("context, answer, start, first, last", [
+    # Part of a word; with space around it; of several that read alike.
+    ("c (a)", "a", 3, 2, 2),
+    ("c (a) b", " (a) ", 1, 1, 3),
+    ("a b a b a", "a", 4, 2, 2),
+    ("(a)(a)(a)", "a", 7, 7, 7),
+    # Begins, ends or lies inside a word piece: the pieces that hold it.
+    ("a efg h", "fg", 3, 1, 1),
+    ("a dd h", "d", 2, 1, 1),
+    ("a dd h", "d", 3, 2, 2),
+    ("a dd h", "a d", 0, 0, 1),
+    # White space of other kinds, and what the tokenizer drops.
+    ("a\u00a0b\u3000c d", "b\u3000c", 2, 1, 2),
+    ("\u3000\u3000a b", "a", 2, 0, 0),
+    ("a\u200b\u0301 b", "\u0301", 2, 0, 0),
+])
+def test_labels_are_the_pieces_at_the_answer(context, answer, start, first, last):
+  # After [CLS] who [SEP].
+  made, = windows_of([example(context, answer=answer, start=start)],
+                     WindowSizes(20, 3, 1), True)
+  assert (made.start_position, made.end_position) == (first + 3, last + 3)
+
+
+def test_an_answer_without_a_word_piece():
+  made, = windows_of([example("a \u200b b", answer="\u200b")],
+                     WindowSizes(20, 3, 1), True)
+  assert (made.start_position, made.end_position) == (0, 0)
+
+
+def test_a_label_in_a_script_without_spaces():
+  context = ("\u6c5f\u6865\u5efa\u4e8e1820\u5e74\u30021820\u5e74\u524d\u5750\u8239"
+             "\u30021820\u5e74\u6d2a\u6c34\u3002")
+  pieces = tokenization.SPECIAL_TOKENS + ("1820", "\u5e74", "?")
+  tokenizer = tokenization.FullTokenizer(
+      {piece: index for index, piece in enumerate(pieces)})
+  third = context.rindex("1820")
+  made, = squad_features.make_windows(
+      [example(context, "?", "1820\u5e74", third)], tokenizer,
+      WindowSizes(40, 30, 4), True)
+  # The first stands at 4 to 5 in the passage, the second at 7 to 8; before the
+  # passage are [CLS] ? [SEP].
+  assert (made.start_position, made.end_position) == (3 + 13, 3 + 14)
 
 
 GOLDEN = [
@@ -193,7 +231,7 @@ def test_cached_windows_of_something_else_have_another_name(tmp_path, change):
 
 
 def test_windows_to_train_on_have_another_name(tmp_path):
-  examples = [example("a b c", answer="b", words=(1, 1))]
+  examples = [example("a b c", answer="b")]
   assert cache(tmp_path, examples, is_training=True) != cache(
       tmp_path, examples, is_training=False)
 

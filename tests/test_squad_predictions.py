@@ -1,9 +1,12 @@
 """squad_predictions.py: from candidates to answers, through numbers by hand."""
 
+import string
+
 import numpy as np
 import pytest
 
 import squad_data
+import squad_features
 import squad_predictions
 import tokenization
 from squad_predictions import AnswerOptions
@@ -31,15 +34,20 @@ NOWHERE, LOWEST = 0, np.finfo(np.float32).min
     ("\u4e2d \u6587", "x\u4e2d\u6587y", "\u4e2d\u6587"),
     # The first of several, as published.
     ("an", "Ann ran an", "An"),
-    # Not alignable: other words; a soft hyphen that the tokenizer drops, a
-    # combining accent, Hangul that it takes apart, U+00A0 that it takes for
-    # space. The original is given as a whole.
-    ("dog", "the (Cat)", "the (Cat)"),
-    ("coop", "a co\u00adop.", "a co\u00adop."),
-    ("cafe", "Cafe\u0301.", "Cafe\u0301."),
-    ("ann", "Ann \ud55c", "Ann \ud55c"),
-    ("ann", "Ann\u00a0met.", "Ann\u00a0met."),
-    ("", "A b", "A b"),
+    # Not alignable: other words; an unknown one; a soft hyphen that the tokenizer
+    # drops, a combining accent, Hangul that it takes apart, U+00A0 that it takes
+    # for space.
+    ("dog", "the (Cat)", None),
+    ("[UNK]", "the (Cat)", None),
+    ("coop", "a co\u00adop.", None),
+    ("cafe", "Cafe\u0301.", None),
+    ("ann", "Ann \ud55c", None),
+    ("ann", "Ann\u00a0met.", None),
+    ("", "A b", None),
+    # As many characters were added as dropped: the numbers are equal, the places
+    # are not.
+    ("ann", "\ud55c Ann\u200b\u200b met", None),
+    ("met", "\ud55c Ann\u200b\u200b met", "met"),
 ])
 def test_align_text(tokenized, original, expected):
   assert squad_predictions.align_text(tokenized, original, UNCASED) == expected
@@ -47,12 +55,81 @@ def test_align_text(tokenized, original, expected):
 
 def test_align_text_in_a_cased_model():
   assert squad_predictions.align_text("Steve", "(Steve)", CASED) == "Steve"
-  assert squad_predictions.align_text("steve", "(Steve)", CASED) == "(Steve)"
+  assert squad_predictions.align_text("steve", "(Steve)", CASED) is None
+
+
+def span(context, first, last, tokenizer):
+  """The text of the word pieces `first` to `last` of a passage."""
+  passage = squad_features.TokenizedParagraph(
+      squad_data.split_words(context), tokenizer)
+  return squad_predictions.span_text(
+      passage, first, last, tokenizer.basic_tokenizer)
+
+
+def letters(*pieces):
+  """A tokenizer of the ASCII letters and marks, and of `pieces`."""
+  known = list(string.ascii_letters + ",.()") + list(pieces)
+  known += ["##" + piece for piece in known]
+  return lambda do_lower_case: tokenization.FullTokenizer(
+      {piece: index for index, piece in enumerate(
+          list(tokenization.SPECIAL_TOKENS) + known)}, do_lower_case)
+
+
+@pytest.mark.parametrize("do_lower_case", [False, True])
+@pytest.mark.parametrize("context, first, last, expected", [
+    # What is unknown, alone, within, and not in the span.
+    ("A \u2603\u2603 b", 1, 1, "\u2603\u2603"),
+    ("A (\u2603\u2603), b", 1, 4, "(\u2603\u2603),"),
+    ("\u6587\u4e2d\u2014\u4e2d\u6587", 1, 3, "\u4e2d\u2014\u4e2d"),
+    ("\u6587\u4e2d\u2014\u4e2d\u6587", 1, 1, "\u4e2d"),
+    # White space that is a part of words here, and in the whole passage there.
+    ("\u3000\u3000\u4e2d\u6587\u4e2d", 1, 2, "\u6587\u4e2d"),
+    ("\u4e2d\u6587\u3000\u4e2d\u6587", 1, 2, "\u6587\u3000\u4e2d"),
+    ("a\u00a0b\u2009c d", 1, 2, "b\u2009c"),
+    ("a b\u2028c\x0b.d", 1, 2, "b\u2028c\x0b"),
+    # What vanishes belongs to the piece before, but not past white space.
+    ("a\u200bb\u200b c", 0, 0, "a\u200b"),
+    ("a\u200bb\u200b \u200bc", 1, 2, "b\u200b \u200bc"),
+    ("a (\u200fb\u00ad)", 2, 2, "b\u00ad"),
+    ("\ufeffa b\ufeff c", 0, 0, "a"),
+    # Space between the words is the passage's own.
+    ("a \n\n b\u200b c", 0, 1, "a \n\n b\u200b"),
+])
+def test_text_is_what_stands_there(context, first, last, expected, do_lower_case):
+  tokenizer = letters("\u4e2d", "\u6587")(do_lower_case)
+  assert span(context, first, last, tokenizer) == expected
+
+
+@pytest.mark.parametrize("context, first, last, expected", [
+    # Combining marks of Latin, Devanagari, Thai.
+    ("(Cafe\u0301, x", 1, 4, "Cafe\u0301"),
+    ("(Cafe\u0301, x", 1, 3, "Caf"),
+    ("\u0915\u094d\u0937\u093f \u0915\u0941", 0, 1, "\u0915\u094d\u0937"),
+    ("\u0915\u094d\u0937\u093f \u0915\u0941", 3, 3, "\u0915\u0941"),
+    ("\u0e01\u0e35\u0e48\u0e02", 0, 0, "\u0e01\u0e35\u0e48"),
+    # Hangul: two syllables of a word of three; one piece of a syllable.
+    ("\ud55c\uad6d\uc758", 0, 5, "\ud55c\uad6d"),
+    ("\ud55c\uad6d\uc758", 4, 4, "\uad6d"),
+    # A letter that is two in lower case, of which one is an accent.
+    ("x\u0130y\u200b", 1, 1, "\u0130"),
+])
+def test_text_in_lower_case(context, first, last, expected):
+  jamo = [chr(code) for code in range(0x1100, 0x1200)]
+  tokenizer = letters("\u0915", "\u0937", "\u093f", "\u0e01", "\u0e02",
+                      *jamo)(True)
+  assert span(context, first, last, tokenizer) == expected
+
+
+def test_text_is_the_first_that_reads_alike():
+  # As published. Where that gives up, it is the one at the word pieces.
+  tokenizer = letters()(True)
+  assert span("(a)(A)", 4, 4, tokenizer) == "a"
+  assert span("(a)(A)\u200b", 4, 4, tokenizer) == "A"
 
 
 def example(context, qas_id="q"):
-  paragraph = squad_data.Paragraph(context, context.split(), [])
-  return squad_data.Example(qas_id, "", paragraph, -1, -1, "", False)
+  return squad_data.Example(
+      qas_id, "", squad_data.split_words(context), -1, -1, "", False)
 
 
 def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):

@@ -41,6 +41,42 @@ def test_cased_tokenizer_keeps_case_and_accents():
   assert tokenizer.tokenize("the The th\u00e9") == ["the", "[UNK]", "[UNK]"]
 
 
+@pytest.mark.parametrize("text, pieces", [
+    ("", []),
+    ("\u200b \u0301", []),
+    ("The un,the", [("the", 0, 3), ("un", 4, 6), (",", 6, 7), ("the", 7, 10)]),
+    ("unaffable", [("un", 0, 2), ("##aff", 2, 5), ("##able", 5, 9)]),
+    # An unknown word is one piece, its punctuation others.
+    ("xx,xx un", [("[UNK]", 0, 2), (",", 2, 3), ("[UNK]", 3, 5), ("un", 6, 8)]),
+    ("a" * 201 + ",", [("[UNK]", 0, 201), (",", 201, 202)]),
+    # What is dropped belongs to the piece before it, unless there is none.
+    ("\u200bu\u200bn\u200b\u0308a\u0301 \u200b,\u00ad\u3000,",
+     [("un", 1, 6), ("##a", 6, 8), (",", 10, 12), (",", 13, 14)]),
+    # Two characters in lower case, one of them an accent.
+    ("\u0130,", [("[UNK]", 0, 1), (",", 1, 2)]),
+    # One character, three pieces.
+    ("\ud55c,", [("\u1112", 0, 1), ("##\u1161", 0, 1), ("##\u11ab", 0, 1),
+                 (",", 1, 2)]),
+    ("the\u4e2d\u0301the", [("the", 0, 3), ("\u4e2d", 3, 5), ("the", 5, 8)]),
+    # Accents stand in another order once they are sorted.
+    ("u\u0301\u0323n", [("un", 0, 4)]),
+])
+def test_offsets(text, pieces):
+  vocab = dict(VOCAB)
+  for piece in ("\u1112", "##\u1161", "##\u11ab", "\u4e2d"):
+    vocab[piece] = len(vocab)
+  tokenizer = tokenization.FullTokenizer(vocab)
+  assert tokenizer.tokenize_with_offsets(text) == pieces
+  assert tokenizer.tokenize(text) == [piece for piece, _, _ in pieces]
+
+
+def test_offsets_as_the_text_is():
+  tokenizer = tokenization.FullTokenizer(
+      dict(VOCAB, e=10, **{"##\u0301": 11}), do_lower_case=False)
+  assert tokenizer.tokenize_with_offsets("e\u0301\u200b un") == [
+      ("e", 0, 1), ("##\u0301", 1, 3), ("un", 4, 6)]
+
+
 def test_ids():
   tokenizer = tokenization.FullTokenizer(VOCAB)
   assert tokenizer.convert_tokens_to_ids(
@@ -109,6 +145,8 @@ def test_agrees_with_the_published_tokenizer(shared):
     tokenizer = tokenization.FullTokenizer(
         vocabs[case["vocab"]], case["do_lower_case"])
     assert tokenizer.tokenize(case["text"]) == case["tokens"], case["text"]
+    assert [piece for piece, _, _ in tokenizer.tokenize_with_offsets(
+        case["text"])] == case["tokens"], case["text"]
 
 
 @pytest.fixture
