@@ -1,0 +1,51 @@
+"""The tests of small models hold with other matrix products, too.
+
+TensorFlow 1.15 multiplies matrices with code that MKL-DNN writes for the processor
+at hand, so that another processor's last bits differ. Without it, Eigen's code is
+used, which was compiled for every processor with AVX: the nearest thing to another
+machine that this one has. tests/numeric.sh runs the larger models, too.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+OTHER_KERNELS = {"TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "false"}
+
+MATRIX_PRODUCT = """
+import hashlib
+import numpy as np
+import tensorflow.compat.v1 as tf
+a, b = np.random.RandomState(0).randn(2, 64, 64).astype(np.float32)
+with tf.Session() as session:
+  product = session.run(tf.matmul(tf.placeholder_with_default(a, [64, 64]), b))
+print(hashlib.sha256(product.tobytes()).hexdigest())
+"""
+
+
+def run(*arguments, **variables):
+  done = subprocess.run(
+      [sys.executable] + list(arguments), universal_newlines=True,
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+      env=dict(os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="2",
+               **variables))
+  return done.returncode, done.stdout, done.stderr
+
+
+def test_small_models_with_other_kernels(repository):
+  environment = {name: value for name, value in OTHER_KERNELS.items()
+                 if os.environ.get(name) != value}
+  if not environment:
+    pytest.skip("this is a run with the other kernels")
+  product = run("-c", MATRIX_PRODUCT)
+  assert product[0] == 0, product
+  if run("-c", MATRIX_PRODUCT, **environment)[1] == product[1]:
+    pytest.skip("this TensorFlow has no other kernels for this processor")
+  tests = repository / "tests"
+  status, out, _ = run(
+      "-m", "pytest", "-c", str(tests / "pytest.ini"), "-p", "no:cacheprovider",
+      str(tests / "test_modeling.py"), str(tests / "test_optimization.py"),
+      "-k", "not published", **environment)
+  assert status == 0, out
