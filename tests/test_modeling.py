@@ -286,13 +286,16 @@ def test_dropout_is_for_training(sweep, hidden, attention):
 
 
 def test_dropout_keeps_the_mean():
-  """Each dropout of a step has numbers of its own; what stays is scaled."""
+  """The dropout of each scope has numbers of its own; what stays is scaled."""
   config = modeling.BertConfig(hidden_dropout_prob=0.25, **CONFIG)
   with tf.Graph().as_default(), tf.Session() as session:
     ids = tf.zeros([1, 1], tf.int32)
     model = modeling.BertModel(config, True, ids, ids, ids)
-    first, second = session.run(
-        [model._dropout(tf.ones([100, 200]), 0.25) for _ in range(2)])
+    dropped = []
+    for scope in ("first", "second"):
+      with tf.variable_scope(scope):
+        dropped.append(model._dropout(tf.ones([100, 200]), 0.25))
+    first, second = session.run(dropped)
   for dropped in (first, second):
     assert set(dropped.ravel()) == {0, np.float32(1 / 0.75)}
     assert abs((dropped == 0).mean() - 0.25) < 0.02
