@@ -1,12 +1,25 @@
 """Which checkpoint a run reads, and whether it fits the model."""
 
+import collections
+import functools
 import hashlib
 import os
 import re
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
+import bundle_index
+import interrupts
 import modeling
+
+_Content = collections.namedtuple("_Content", ["problem", "digest"])
+_Content.__doc__ = """What one reading of a checkpoint tells.
+
+Attributes:
+  problem: str, in a line why it cannot be read to its end; None when it can.
+  digest: str, the SHA-256 of its files; None where `problem` is not.
+"""
 
 
 def check(path, config, head_is_wanted):
@@ -19,7 +32,8 @@ def check(path, config, head_is_wanted):
       global_step, which a pre-trained model does not have.
 
   Raises:
-    ValueError: it cannot be read, or lacks a variable, or has another shape.
+    ValueError: it cannot be read to its end, or lacks a variable, or has another
+      shape.
   """
   try:
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
@@ -43,6 +57,9 @@ def check(path, config, head_is_wanted):
       raise ValueError(
           "%s has shape %s in the checkpoint %s, but %s by bert_config.json" % (
               name, list(shapes[name]), path, wanted[name]))
+  problem = _problem_of(path)
+  if problem:
+    raise ValueError("%s is no whole checkpoint (%s)" % (path, problem))
 
 
 def newest(folder, config):
@@ -212,22 +229,65 @@ def _present(folder):
 
 def _problem_of(path):
   """Reads a checkpoint to its end: None, or in a line why that fails."""
-  try:
-    reader = tf.train.load_checkpoint(path)
-    for name in reader.get_variable_to_shape_map():
-      reader.get_tensor(name)
-  except (tf.errors.OpError, ValueError) as error:
-    return str(getattr(error, "message", error)).splitlines()[0]
-  return None
+  return _read(path).problem
 
 
 def digest(path):
   """Returns the SHA-256 of all files of a checkpoint, str of hexadecimals."""
+  return _read(path).digest or _digest_of_files(
+      map(file_digest, _files(path)))
+
+
+def _files(path):
+  """The files of a checkpoint that its content is in: list of str."""
+  return sorted(tf.gfile.Glob(path + ".index") + tf.gfile.Glob(path + ".data-*"))
+
+
+def _digest_of_files(digests):
   total = hashlib.sha256()
-  for name in sorted(tf.gfile.Glob(path + ".index") + tf.gfile.Glob(
-      path + ".data-*")):
-    total.update(file_digest(name).encode("ascii"))
+  for each in digests:
+    total.update(each.encode("ascii"))
   return total.hexdigest()
+
+
+def _read(path):
+  """Reads a checkpoint, once for all who ask while its files stay the same."""
+  stats = [(name, tf.gfile.Stat(name)) for name in _files(path)]
+  return _read_once(path, tuple(
+      (name, stat.length, stat.mtime_nsec) for name, stat in stats))
+
+
+@functools.lru_cache(maxsize=None)
+def _read_once(path, stamp):
+  """Finds out in one reading whether a checkpoint is whole, and its digest.
+
+  With Adam's moments BERT-base has 1.3 GB. TensorFlow checks each tensor as it
+  reads it, fast and in C++; the bytes that it hands out are those of the data
+  file. In that file's order they give its SHA-256, which has been the digest of a
+  checkpoint in manifests and journals all along. (The other way round, to read
+  the file and compute TensorFlow's CRC of each tensor in Python, is far slower.)
+
+  Args:
+    path: str, the prefix of the checkpoint's files.
+    stamp: what tells these files from others, of another time.
+
+  Returns:
+    _Content.
+  """
+  del stamp
+  order = bundle_index.tensors_in_order(path)
+  data = hashlib.sha256()
+  try:
+    reader = tf.train.load_checkpoint(path)
+    names = [name for name, _ in order] if order else (
+        reader.get_variable_to_shape_map())
+    for name in names:
+      data.update(np.asarray(reader.get_tensor(name)).tobytes())
+  except (tf.errors.OpError, ValueError) as error:
+    return _Content(str(getattr(error, "message", error)).splitlines()[0], None)
+  return _Content(None, _digest_of_files(
+      data.hexdigest() if order and ".data-" in name[len(path):]
+      else file_digest(name) for name in _files(path)))
 
 
 def file_digest(path):
@@ -237,6 +297,25 @@ def file_digest(path):
     for block in iter(lambda: f.read(1 << 22), b""):
       total.update(block)
   return total.hexdigest()
+
+
+class SavingListener(tf.train.CheckpointSaverListener):
+  """Lets a signal wait until a checkpoint is whole, and says which is kept.
+
+  Args:
+    folder: str, the training's output folder.
+  """
+
+  def __init__(self, folder):
+    self._folder = folder
+
+  def before_save(self, session, global_step_value):
+    interrupts.hold()
+
+  def after_save(self, session, global_step_value):
+    path = os.path.join(self._folder, "model.ckpt-%d" % global_step_value)
+    interrupts.keep(lambda: "%s is kept; the same command resumes" % path)
+    interrupts.release()
 
 
 def initializer(path, use_tpu):

@@ -5,18 +5,34 @@
 #   bash decode_squad.sh                       all 60 decodes and the baseline
 #   ZONES=q2 bash decode_squad.sh              one zone; ZONES="p2, q2+p2" two
 #   LAYERS=0-23 bash decode_squad.sh           a model of 24 layers
-#   sbatch --array=0-4 decode_squad.sh         one zone a task of a job array
+#   SEEDS="1 2 3 4 5" bash decode_squad.sh     the models in
+#                        $MODEL_OUTPUT_DIR/seed1 to seed5, one after the other
+#   sbatch --array=0-4 decode_squad.sh         one zone a task of a job array;
+#                        from the repository's folder
 #
-# Every variable below can be set in the environment. Started again after it was
-# stopped, it goes on where it was.
+# Every variable below can be set in the environment; paths are relative to the
+# repository's folder. If interrupted, rerun the command: it resumes.
 set -euo pipefail
-cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")}"
+
+# sbatch runs a copy of this script: there it was called from the repository.
+here=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" >/dev/null && pwd -P)
+if ! [ -f "$here/run_squad.py" ]; then
+  if ! [ -f "${SLURM_SUBMIT_DIR:-}/run_squad.py" ]; then
+    where="$here${SLURM_SUBMIT_DIR:+ or in SLURM_SUBMIT_DIR=$SLURM_SUBMIT_DIR}"
+    echo "decode_squad.sh: there is no run_squad.py in $where;" \
+      "call bash or sbatch from the repository's folder" >&2
+    exit 1
+  fi
+  here=$SLURM_SUBMIT_DIR
+fi
+cd "$here"
 
 GS_BUCKET=${GS_BUCKET:-}
 TPU_NAME=${TPU_NAME:-}
 TPU_ZONE=${TPU_ZONE:-}
 BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}cased_L-12_H-768_A-12}
 MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}squad-model}
+SEEDS=${SEEDS:-}
 USE_TPU=${USE_TPU:-$([ -n "$TPU_NAME" ] && echo True || echo False)}
 ZONES=${ZONES:-q2 q2p p2q p2 all}
 LAYERS=${LAYERS:-0-11}
@@ -32,6 +48,16 @@ if [ -n "$task" ]; then
   zones=("${zones[10#$task]}")
 fi
 
+# An empty array counts as unset in the bash of macOS.
+seeds=(${SEEDS//,/ })
+for seed in ${seeds[@]+"${seeds[@]}"}; do
+  if ! [[ $seed =~ ^[0-9]+$ ]]; then
+    echo "decode_squad.sh: SEEDS=$SEEDS: should be whole numbers, as in" \
+      "SEEDS=\"1 2 3\"" >&2
+    exit 1
+  fi
+done
+
 # Else Linux's allocator gives the memory of every large tensor back to the
 # system, which has to clear it before it gives it out again.
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
@@ -42,20 +68,37 @@ export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore::FutureWarning}
 python=python
 [ -x .venv/bin/python ] && python=.venv/bin/python
 
-exec "$python" -u run_squad.py \
-  --vocab_file="$BERT_DIR/vocab.txt" \
-  --bert_config_file="$BERT_DIR/bert_config.json" \
-  --do_train=False \
-  --do_predict=True \
-  --predict_file=squad/dev-v1.1.json \
-  --predict_batch_size=32 \
-  --max_seq_length=512 \
-  --doc_stride=128 \
-  --mask_layer="$LAYERS" \
-  --mask_zone="$(IFS=,; echo "${zones[*]-}")" \
-  --output_dir="$MODEL_OUTPUT_DIR" \
-  --do_lower_case=False \
-  --use_tpu="$USE_TPU" \
-  --tpu_name="$TPU_NAME" \
-  --tpu_zone="$TPU_ZONE" \
-  "$@"
+# Takes the place of the shell that calls it: run OUTPUT_DIR [flag ...]
+run() {
+  local output_dir=$1
+  shift
+  exec "$python" -u run_squad.py \
+    --vocab_file="$BERT_DIR/vocab.txt" \
+    --bert_config_file="$BERT_DIR/bert_config.json" \
+    --do_train=False \
+    --do_predict=True \
+    --predict_file=squad/dev-v1.1.json \
+    --predict_batch_size=32 \
+    --max_seq_length=512 \
+    --doc_stride=128 \
+    --mask_layer="$LAYERS" \
+    --mask_zone="$(IFS=,; echo "${zones[*]-}")" \
+    --output_dir="$output_dir" \
+    --do_lower_case=False \
+    --use_tpu="$USE_TPU" \
+    --tpu_name="$TPU_NAME" \
+    --tpu_zone="$TPU_ZONE" \
+    "$@"
+}
+
+if [ -z "${seeds[*]-}" ]; then
+  run "$MODEL_OUTPUT_DIR" "$@"
+fi
+for seed in "${seeds[@]}"; do
+  # Not in the foreground, where bash would hear of a signal only after it.
+  run "$MODEL_OUTPUT_DIR/seed$seed" "$@" &
+  for name in INT TERM HUP; do
+    trap "kill -TERM $! || true; wait $! || true; exit $((128 + $(kill -l $name)))" $name
+  done
+  wait $! || exit
+done

@@ -7,6 +7,11 @@ prints exact match and F1 in per cent, of all questions and of those with
 run in the order of the data set. Data sets of v1.1 and v2.0 both work.
 """
 
+import interrupts
+
+if __name__ == "__main__":
+  interrupts.install("eval_squad.py")  # Before the slow imports.
+
 import argparse
 import collections
 import functools
@@ -389,6 +394,8 @@ def main(argv=None):
   arguments = parse_arguments(argv)
   try:
     evaluate(arguments)
+  except BrokenPipeError:
+    raise
   except (OSError, ValueError) as error:
     print("eval_squad.py: %s" % path_checks.describe(error), file=sys.stderr)
     return 1
@@ -396,4 +403,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  interrupts.run(main)

@@ -9,6 +9,11 @@ results.std.csv the sample standard deviation. The second tells how far two
 tables agree: the standard deviation over layers of their difference.
 """
 
+import interrupts
+
+if __name__ == "__main__":
+  interrupts.install("get_results.py")  # Before the slow imports.
+
 import argparse
 import collections
 import csv
@@ -388,6 +393,8 @@ def main(argv=None):
     else:
       collect(arguments.paths[:-1], arguments.paths[-1], arguments.data_file,
               arguments.metric, arguments.allow_holes, arguments.allow_mixed)
+  except BrokenPipeError:
+    raise
   except (OSError, ValueError) as error:
     print("get_results.py: %s" % path_checks.describe(error), file=sys.stderr)
     return 1
@@ -395,4 +402,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  interrupts.run(main)

@@ -20,6 +20,7 @@ import tensorflow.compat.v1 as tf
 
 import attention_zones
 import checked_json
+import seeds
 
 _ALL = attention_zones.ALL
 _LAYER_NORM_EPSILON = 1e-12
@@ -138,9 +139,10 @@ class BertModel:
       which TPUs do faster.
     batch_size: int, about what B will be; it decides only how many variants go
       through a layer at once.
-    random_seed: int, of dropout.
-    step: int or scalar int Tensor. What dropout drops follows from the seed and
-      this alone, so that a training can go on as if it had not been stopped.
+    random_seed: int, of the initial weights and of dropout; see seeds.py.
+    step: int or scalar int Tensor. What dropout drops follows from the seed, its
+      variable scope and this alone, so that a training can go on as if it had not
+      been stopped.
 
   Attributes:
     sequence_output: float32 [V, B, S, H], the last layer's hidden states of each
@@ -151,7 +153,7 @@ class BertModel:
                decodes=(attention_zones.BASELINE,), full_length=None,
                use_one_hot_embeddings=False, batch_size=1, random_seed=0, step=0):
     self._config = config
-    self._random_seeds = ([seed, step] for seed in itertools.count(random_seed))
+    self._random_seed, self._training_step = random_seed, step
     self._max_forks, self._steps_in_flight = _step_sizes(batch_size)
     self._hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
     self._attention_dropout = (
@@ -327,7 +329,8 @@ class BertModel:
     size = self._config.hidden_size // self._config.num_attention_heads
     logits = tf.matmul(query * (1 / math.sqrt(size)), key, transpose_b=True)
     logits += mask
-    weights = self._dropout(tf.nn.softmax(logits), self._attention_dropout)
+    with tf.variable_scope("attention/self"):
+      weights = self._dropout(tf.nn.softmax(logits), self._attention_dropout)
     context = tf.transpose(tf.matmul(weights, value), [0, 1, 3, 2, 4])
     return tf.reshape(context, [-1, self._config.hidden_size])
 
@@ -382,16 +385,19 @@ class BertModel:
     return x * scale + (beta - mean * scale)
 
   def _dropout(self, x, rate):
-    """Sets a part of x to 0 and scales the rest so that the mean stays."""
+    """Sets a part of x to 0 and scales the rest so that the mean stays.
+
+    A variable scope has one dropout, which is known by the scope's name.
+    """
     if not rate:
       return x
-    random = tf.random.stateless_uniform(
-        tf.shape(x), tf.stack(next(self._random_seeds)))
+    random = seeds.uniform(
+        tf.shape(x), self._random_seed, self._training_step)
     return x * (tf.cast(random >= rate, x.dtype) / (1 - rate))
 
   def _weights(self, name, shape):
-    return tf.get_variable(name, shape, initializer=tf.truncated_normal_initializer(
-        stddev=self._config.initializer_range))
+    return tf.get_variable(name, shape, initializer=seeds.truncated_normal(
+        self._config.initializer_range, self._random_seed, name))
 
 
 def _pick(tensor, parents):
@@ -423,12 +429,13 @@ def _rows_outside_passage(input_mask, segment_ids):
   return tf.stack([windows, positions], 2)
 
 
-def span_logits(config, hidden):
+def span_logits(config, hidden, random_seed=0):
   """The start and end logits of BERT for SQuAD (Devlin et al., 2019, section 4.2).
 
   Args:
     config: BertConfig.
     hidden: float32 [.., S, H], the last layer's hidden states.
+    random_seed: int, of the initial weights.
 
   Returns:
     float32 [.., 2, S], start logits, then end logits.
@@ -436,8 +443,8 @@ def span_logits(config, hidden):
   with tf.variable_scope("cls/squad", reuse=tf.AUTO_REUSE):
     weights = tf.get_variable(
         "output_weights", [2, config.hidden_size],
-        initializer=tf.truncated_normal_initializer(
-            stddev=config.initializer_range))
+        initializer=seeds.truncated_normal(
+            config.initializer_range, random_seed, "output_weights"))
     bias = tf.get_variable(
         "output_bias", [2], initializer=tf.zeros_initializer())
   return tf.matrix_transpose(tf.tensordot(hidden, weights, [[-1], [1]]) + bias)

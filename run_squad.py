@@ -6,7 +6,14 @@
 See train_squad.sh and decode_squad.sh for whole commands.
 """
 
+import interrupts
+
+if __name__ == "__main__":
+  # Before the imports, which take seconds.
+  interrupts.install("run_squad.py")
+
 import collections
+import contextlib
 import errno
 import json
 import os
@@ -22,10 +29,13 @@ import attention_zones
 import checked_json
 import checkpoints
 import data_checks
+import locks
+import machine
 import manifest
 import modeling
 import optimization
 import path_checks
+import seeds
 import squad_data
 import squad_features
 import squad_head
@@ -41,6 +51,7 @@ BUCKET_WIDTH = 8
 _MAX_DEFAULT_SWEEP_GB = 3
 
 TRAINING_NAME = "training.json"
+_TRAINING_LOCK_NAME = ".training.lock"
 
 flags = tf.flags
 FLAGS = flags.FLAGS
@@ -135,8 +146,8 @@ flags.DEFINE_bool(
     "instead of padding all to max_seq_length. Left out: unless on a TPU.")
 flags.DEFINE_float(
     "sweep_memory_gb", None, "Memory for the hidden states of a sweep; what does "
-    "not fit in one pass over the data takes several. Left out: a quarter of the "
-    "machine's memory, at most %d." % _MAX_DEFAULT_SWEEP_GB,
+    "not fit in one pass over the data takes several. Left out: a quarter of what "
+    "this process may use, at most %d." % _MAX_DEFAULT_SWEEP_GB,
     lower_bound=0.0)
 
 
@@ -293,7 +304,8 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
         full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu,
         batch_size=predict_batch_size or 1, random_seed=FLAGS.random_seed,
         step=tf.cast(tf.train.get_or_create_global_step(), tf.int32))
-    logits = modeling.span_logits(config, model.sequence_output)  # [V, B, 2, S]
+    logits = modeling.span_logits(  # [V, B, 2, S]
+        config, model.sequence_output, FLAGS.random_seed)
     if not is_training:
       return tf.estimator.tpu.TPUEstimatorSpec(
           mode, predictions=squad_head.candidates(
@@ -311,16 +323,22 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
 
 
 def threads(num_decodes):
-  """How TensorFlow shares the machine's cores: a tf.ConfigProto.
+  """How TensorFlow shares the cores that it may use: a tf.ConfigProto.
 
   A sweep has operations enough that do not wait for each other. To run several,
   each with few threads, wastes less than to run one after the other with many.
   """
-  cores = os.cpu_count() or 1
-  at_once = min(4, cores) if num_decodes > 1 else 0
+  cores = machine.cores()
+  is_sweep = num_decodes > 1
+  at_once = min(4, cores) if is_sweep else cores
   return tf.ConfigProto(
       inter_op_parallelism_threads=at_once,
-      intra_op_parallelism_threads=at_once and max(1, cores // at_once))
+      intra_op_parallelism_threads=cores // at_once if is_sweep else cores)
+
+
+def has_gpu():
+  """Whether TensorFlow has a GPU: not all that are built for one have."""
+  return bool(tf.config.experimental.list_physical_devices("GPU"))
 
 
 def make_estimator(config, decodes, num_train_steps=0, predict_batch_size=None):
@@ -333,7 +351,7 @@ def make_estimator(config, decodes, num_train_steps=0, predict_batch_size=None):
       cluster=resolver,
       master=FLAGS.master,
       model_dir=FLAGS.output_dir,
-      tf_random_seed=FLAGS.random_seed,
+      tf_random_seed=seeds.derive(FLAGS.random_seed, "graph"),
       session_config=threads(len(decodes)),
       save_checkpoints_steps=FLAGS.save_checkpoints_steps,
       tpu_config=tf.estimator.tpu.TPUConfig(
@@ -379,6 +397,8 @@ def train(config, data):
     log("nothing to train: %s has %d steps or more" % (newest, steps))
     return
   record_training(data, newest)
+  if newest:
+    interrupts.keep(lambda: "%s is kept; the same command resumes" % newest)
   if first_step:
     log("training goes on from %s" % newest)
   checkpoints.remove_partial(FLAGS.output_dir)
@@ -389,10 +409,37 @@ def train(config, data):
             data.windows, FLAGS.max_seq_length, is_training=True,
             seed=FLAGS.random_seed, bucket_width=bucket_width(),
             first_step=first_step),
-        max_steps=steps)
-  except tf.errors.OpError:
+        max_steps=steps,
+        saving_listeners=[checkpoints.SavingListener(FLAGS.output_dir)])
+  except (tf.errors.OpError, interrupts.Interrupted):
     checkpoints.remove_partial(FLAGS.output_dir)
     raise
+
+
+@contextlib.contextmanager
+def only_training():
+  """Refuses a second training in --output_dir while this one runs.
+
+  It would remove the checkpoint that the first is writing.
+
+  Raises:
+    ValueError: another process trains there.
+  """
+  if squad_predictions.is_remote(FLAGS.output_dir):
+    # A store of objects has no locks.
+    yield
+    return
+  path = os.path.join(FLAGS.output_dir, _TRAINING_LOCK_NAME)
+  with open(path, "a") as f:
+    is_taken = locks.try_lock(f)
+    if is_taken is None:
+      log("%s: this file system has no locks; do not train twice at once in "
+          "--output_dir=%s" % (path, FLAGS.output_dir))
+    elif not is_taken:
+      raise ValueError(
+          "--output_dir=%s: another training is running there; wait for it, stop "
+          "it, or give another --output_dir" % FLAGS.output_dir)
+    yield
 
 
 def record_training(data, newest):
@@ -406,17 +453,26 @@ def record_training(data, newest):
     ValueError: it was begun with something else. More epochs are all right.
   """
   key = {"--" + name: FLAGS[name].value for name in (
-      "init_checkpoint", "train_batch_size", "learning_rate", "warmup_proportion",
-      "random_seed")}
+      "train_batch_size", "learning_rate", "warmup_proportion", "random_seed")}
   # The name of the file of windows follows from all that determines these.
   key.update({"--train_file, --vocab_file or a flag of lengths":
                   os.path.basename(data.windows),
               "--bert_config_file": checkpoints.file_digest(FLAGS.bert_config_file),
-              "--bucket_by_length": bucket_width() is not None})
+              "--init_checkpoint": FLAGS.init_checkpoint and checkpoints.digest(
+                  FLAGS.init_checkpoint),
+              "--bucket_by_length": bucket_width() is not None,
+              "version of seeds.py": seeds.VERSION})
   path = os.path.join(FLAGS.output_dir, TRAINING_NAME)
   if newest and tf.gfile.Exists(path):
     with tf.gfile.GFile(path, "rb") as f:
-      begun = checked_json.parse(path, f.read())
+      begun = dict(checked_json.parse(path, f.read()))
+    # Earlier versions wrote its path.
+    if begun.get("--init_checkpoint") == FLAGS.init_checkpoint:
+      begun["--init_checkpoint"] = key["--init_checkpoint"]
+    if "version of seeds.py" not in begun:
+      begun["version of seeds.py"] = seeds.VERSION
+      log("%s is of an earlier version of this program, which drew other random "
+          "numbers: other batches and dropout follow than would have then" % newest)
     changed = sweep_journal.changes(begun, key)
     if changed:
       raise ValueError(
@@ -459,10 +515,15 @@ def describe_run(checkpoint):
 
 def by_flag(run):
   """A run, as of describe_run, under the names that a user knows."""
-  named = {"--" + name: value for name, value in run["flags"].items()}
-  return dict(named, **{
-      "--predict_file": run["data"], "--vocab_file": run["vocabulary"],
-      "--bert_config_file": run["config"], "checkpoint": run["checkpoint"]})
+  values = run.get("flags")
+  named = {"--" + name: value for name, value in (
+      values.items() if isinstance(values, dict) else ())}
+  # Of a manifest that somebody edited, parts may be missing.
+  named.update({flag: run[name] for flag, name in (
+      ("--predict_file", "data"), ("--vocab_file", "vocabulary"),
+      ("--bert_config_file", "config"), ("checkpoint", "checkpoint"))
+                if name in run})
+  return named
 
 
 def say_what_differs(run, content):
@@ -529,9 +590,8 @@ def plan_passes(config, num_decodes):
   if memory_gb is None:
     if FLAGS.use_tpu:
       return batch_size, num_decodes
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    memory_gb = min(_MAX_DEFAULT_SWEEP_GB, machine / 4 / 1e9)
-  if num_decodes > 1 and not FLAGS.use_tpu and not tf.test.is_built_with_cuda():
+    memory_gb = min(_MAX_DEFAULT_SWEEP_GB, machine.memory() / 4 / 1e9)
+  if num_decodes > 1 and not FLAGS.use_tpu and not has_gpu():
     # The decodes make rows enough; more windows only leave a CPU's caches.
     batch_size = 1
   needs = lambda number: modeling.sweep_bytes(
@@ -576,6 +636,9 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
   if journal.finished:
     log("%d of %d questions are done: going on with %s" % (
         len(journal.finished), len(data.examples), journal.path))
+  interrupts.keep(
+      lambda: "%d of %d finished questions are kept in %s; the same command "
+      "resumes" % (len(journal.finished), len(data.examples), journal.path))
   start = time.strftime("%Y-%m-%d %H:%M:%S %z")
   progress = Progress(
       "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
@@ -603,6 +666,7 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
        "tensorflow": tf.__version__, "python": platform.python_version(),
        "machine": platform.platform()})
   journal.close(remove=True)
+  interrupts.keep()
   log("%s: wrote %s" % (FLAGS.output_dir, ", ".join(
       files_of(decode)[0] for decode in written) or "nothing"))
   return failed
@@ -652,7 +716,7 @@ def say_why_no_gpu():
     return
   if not tf.test.is_built_with_cuda():
     why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
-  elif not tf.config.experimental.list_physical_devices("GPU"):
+  elif not has_gpu():
     why = "TensorFlow finds none; see what it says with --verbose_logging"
   else:
     return
@@ -682,12 +746,14 @@ def run():
     log(line)
   say_why_no_gpu()
   tokenizer = tokenization.FullTokenizer(vocab, FLAGS.do_lower_case)
-  if FLAGS.do_train:
-    train_data = read_data("train_file", True, tokenizer)
-  if FLAGS.do_predict:
-    predict_data = read_data("predict_file", False, tokenizer)
-  if FLAGS.do_train:
-    train(config, train_data)
+  with contextlib.ExitStack() as training:
+    if FLAGS.do_train:
+      training.enter_context(only_training())
+      train_data = read_data("train_file", True, tokenizer)
+    if FLAGS.do_predict:
+      predict_data = read_data("predict_file", False, tokenizer)
+    if FLAGS.do_train:
+      train(config, train_data)
   if FLAGS.do_predict:
     predict(config, predict_data, tokenizer, decodes,
             checkpoint or find_checkpoint(config))
@@ -715,6 +781,8 @@ def main(argv):
     log("the loss became NaN: training needs less than --learning_rate=%g; begin "
         "anew in an empty --output_dir" % FLAGS.learning_rate)
     sys.exit(1)
+  except BrokenPipeError:
+    raise
   except (ValueError, OSError, tf.errors.OpError) as error:
     if FLAGS.verbose_logging:
       raise
@@ -724,4 +792,4 @@ def main(argv):
 
 if __name__ == "__main__":
   # Not tf.app.run, which ignores a flag that it does not know.
-  app.run(main)
+  interrupts.run(lambda: app.run(main))

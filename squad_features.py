@@ -13,6 +13,7 @@ import socket
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+import seeds
 import tokenization
 
 # To be raised when what is written of a window changes. 2: the answer's position
@@ -279,7 +280,8 @@ def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,
     path: str, a file of cached_windows.
     max_seq_length: int.
     is_training: bool, whether to shuffle and repeat without end.
-    seed: int, of the shuffling.
+    seed: int, of the shuffling. TensorFlow mixes in the graph's seed, which
+      the estimator sets.
     bucket_width: int, windows of like length make up a batch, which is padded to
       a multiple of this, so that few lengths occur; None pads to max_seq_length,
       as TPUs need it.
@@ -296,7 +298,8 @@ def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,
   def input_fn(params):
     windows = tf.data.TFRecordDataset(path)
     if is_training:
-      windows = windows.shuffle(_SHUFFLE_BUFFER, seed=seed).repeat()
+      windows = windows.shuffle(
+          _SHUFFLE_BUFFER, seed=seeds.derive(seed, "shuffle")).repeat()
     windows = windows.map(
         lambda record: tf.parse_single_example(record, _ON_DISK))
     batches = _batches(windows, params["batch_size"], max_seq_length,

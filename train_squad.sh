@@ -5,18 +5,45 @@
 #   bash train_squad.sh                                         CPU or GPU
 #   GS_BUCKET=gs://temp-bucket TPU_NAME=t2-1 TPU_ZONE=us-central1-f \
 #     bash train_squad.sh                                       TPU
+#   SEEDS="1 2 3 4 5" bash train_squad.sh                       five runs, in
+#                        $MODEL_OUTPUT_DIR/seed1 to seed5, one after the other
+#   sbatch train_squad.sh              from the repository's folder
 #
-# Every variable below can be set in the environment. Started again after it was
-# stopped, it goes on from the last checkpoint.
+# Every variable below can be set in the environment; paths are relative to the
+# repository's folder. If interrupted, rerun the command: it resumes from the last
+# checkpoint.
 set -euo pipefail
-cd "$(dirname "$0")"
+
+# sbatch runs a copy of this script: there it was called from the repository.
+here=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" >/dev/null && pwd -P)
+if ! [ -f "$here/run_squad.py" ]; then
+  if ! [ -f "${SLURM_SUBMIT_DIR:-}/run_squad.py" ]; then
+    where="$here${SLURM_SUBMIT_DIR:+ or in SLURM_SUBMIT_DIR=$SLURM_SUBMIT_DIR}"
+    echo "train_squad.sh: there is no run_squad.py in $where;" \
+      "call bash or sbatch from the repository's folder" >&2
+    exit 1
+  fi
+  here=$SLURM_SUBMIT_DIR
+fi
+cd "$here"
 
 GS_BUCKET=${GS_BUCKET:-}
 TPU_NAME=${TPU_NAME:-}
 TPU_ZONE=${TPU_ZONE:-}
 BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}cased_L-12_H-768_A-12}
 MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}squad-model}
+SEEDS=${SEEDS:-}
 USE_TPU=${USE_TPU:-$([ -n "$TPU_NAME" ] && echo True || echo False)}
+
+# An empty array counts as unset in the bash of macOS.
+seeds=(${SEEDS//,/ })
+for seed in ${seeds[@]+"${seeds[@]}"}; do
+  if ! [[ $seed =~ ^[0-9]+$ ]]; then
+    echo "train_squad.sh: SEEDS=$SEEDS: should be whole numbers, as in" \
+      "SEEDS=\"1 2 3\"" >&2
+    exit 1
+  fi
+done
 
 # Else Linux's allocator gives the memory of every large tensor back to the
 # system, which has to clear it before it gives it out again.
@@ -28,24 +55,41 @@ export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore::FutureWarning}
 python=python
 [ -x .venv/bin/python ] && python=.venv/bin/python
 
-exec "$python" -u run_squad.py \
-  --vocab_file="$BERT_DIR/vocab.txt" \
-  --bert_config_file="$BERT_DIR/bert_config.json" \
-  --init_checkpoint="$BERT_DIR/bert_model.ckpt" \
-  --do_train=True \
-  --train_file=squad/train-v1.1.json \
-  --do_predict=True \
-  --predict_file=squad/dev-v1.1.json \
-  --train_batch_size=64 \
-  --predict_batch_size=32 \
-  --num_train_epochs=3.0 \
-  --max_seq_length=512 \
-  --doc_stride=128 \
-  --learning_rate=3e-5 \
-  --version_2_with_negative=False \
-  --output_dir="$MODEL_OUTPUT_DIR" \
-  --do_lower_case=False \
-  --use_tpu="$USE_TPU" \
-  --tpu_name="$TPU_NAME" \
-  --tpu_zone="$TPU_ZONE" \
-  "$@"
+# Takes the place of the shell that calls it: run OUTPUT_DIR [flag ...]
+run() {
+  local output_dir=$1
+  shift
+  exec "$python" -u run_squad.py \
+    --vocab_file="$BERT_DIR/vocab.txt" \
+    --bert_config_file="$BERT_DIR/bert_config.json" \
+    --init_checkpoint="$BERT_DIR/bert_model.ckpt" \
+    --do_train=True \
+    --train_file=squad/train-v1.1.json \
+    --do_predict=True \
+    --predict_file=squad/dev-v1.1.json \
+    --train_batch_size=64 \
+    --predict_batch_size=32 \
+    --num_train_epochs=3.0 \
+    --max_seq_length=512 \
+    --doc_stride=128 \
+    --learning_rate=3e-5 \
+    --version_2_with_negative=False \
+    --output_dir="$output_dir" \
+    --do_lower_case=False \
+    --use_tpu="$USE_TPU" \
+    --tpu_name="$TPU_NAME" \
+    --tpu_zone="$TPU_ZONE" \
+    "$@"
+}
+
+if [ -z "${seeds[*]-}" ]; then
+  run "$MODEL_OUTPUT_DIR" "$@"
+fi
+for seed in "${seeds[@]}"; do
+  # Not in the foreground, where bash would hear of a signal only after it.
+  run "$MODEL_OUTPUT_DIR/seed$seed" "$@" --random_seed="$seed" &
+  for name in INT TERM HUP; do
+    trap "kill -TERM $! || true; wait $! || true; exit $((128 + $(kill -l $name)))" $name
+  done
+  wait $! || exit
+done

@@ -7,6 +7,11 @@ Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
 """
 
+import interrupts
+
+if __name__ == "__main__":
+  interrupts.install("visualize_att_zone.py")  # Before the slow imports.
+
 import argparse
 import collections
 import contextlib
@@ -358,6 +363,8 @@ def main(argv=None):
     figure = draw(table, baseline, title=args.title, annotate=args.annotate,
                   cmap=args.cmap, vmin=args.vmin, vmax=args.vmax)
     save(figure, args.figure)
+  except BrokenPipeError:
+    raise
   except (ValueError, OSError) as error:
     warn(path_checks.describe(error))
     return 1
@@ -371,4 +378,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-  sys.exit(main())
+  interrupts.run(main)

@@ -334,13 +334,16 @@ def test_dropout_is_for_training(sweep, hidden, attention):
 
 
 def test_dropout_keeps_the_mean():
-  """Each dropout of a step has numbers of its own; what stays is scaled."""
+  """The dropout of each scope has numbers of its own; what stays is scaled."""
   config = modeling.BertConfig(hidden_dropout_prob=0.25, **CONFIG)
   with tf.Graph().as_default(), tf.Session() as session:
     ids = tf.zeros([1, 1], tf.int32)
     model = modeling.BertModel(config, True, ids, ids, ids)
-    first, second = session.run(
-        [model._dropout(tf.ones([100, 200]), 0.25) for _ in range(2)])
+    dropped = []
+    for scope in ("first", "second"):
+      with tf.variable_scope(scope):
+        dropped.append(model._dropout(tf.ones([100, 200]), 0.25))
+    first, second = session.run(dropped)
   # Shares of 20,000 numbers scatter by sqrt(0.25 * 0.75 / 20000) = 0.003, and by
   # sqrt(0.0625 * 0.9375 / 20000) = 0.0017; 5 times that is never seen.
   for dropped in (first, second):

@@ -1,0 +1,113 @@
+"""The cores and the memory that this process may use.
+
+A job of a cluster or a container has a share of its machine. What follows from the
+machine's own numbers takes cores from others, or is killed for its memory.
+"""
+
+import math
+import os
+
+
+def cores(root="/", environ=None):
+  """How many cores this process may use.
+
+  The least of: its affinity (taskset, Slurm's binding), the quota of its control
+  group (Docker's --cpus, Kubernetes), and SLURM_CPUS_PER_TASK.
+
+  Args:
+    root: str, the folder that has proc/ and sys/.
+    environ: mapping, the environment; os.environ when left out.
+
+  Returns:
+    int, at least 1.
+  """
+  environ = os.environ if environ is None else environ
+  try:
+    found = [len(os.sched_getaffinity(0))]
+  except AttributeError:  # macOS
+    found = [os.cpu_count() or 1]
+  found.extend(_quotas(root))
+  asked = environ.get("SLURM_CPUS_PER_TASK", "")
+  if asked.isdigit():
+    found.append(int(asked))
+  return max(1, math.ceil(min(found)))
+
+
+def memory(root="/"):
+  """How many bytes of memory this process may use: int.
+
+  The machine's, or less where its control group has a limit.
+
+  Args:
+    root: str, the folder that has proc/ and sys/.
+  """
+  machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+  limits = [_number(os.path.join(folder, name))
+            for controller, name in ((None, "memory.max"),
+                                     ("memory", "memory.limit_in_bytes"))
+            for folder in _groups(root, controller)]
+  return int(min([machine] + [limit for limit in limits if limit]))
+
+
+def _quotas(root):
+  """The cores that control groups grant: list of float."""
+  quotas = []
+  for folder in _groups(root, None):
+    words = _words(os.path.join(folder, "cpu.max"))
+    if len(words) == 2:
+      quotas.append((_positive(words[0]), _positive(words[1])))
+  for folder in _groups(root, "cpu"):
+    quotas.append(tuple(_number(os.path.join(folder, "cpu.cfs_%s_us" % name))
+                        for name in ("quota", "period")))
+  return [quota / period for quota, period in quotas if quota and period]
+
+
+def _groups(root, controller):
+  """The folders of this process's control group and of those it lies in.
+
+  Within a container /proc/self/cgroup can have the path that the machine knows,
+  while the container's own group is mounted at the top; so what is there counts.
+
+  Args:
+    root: str, as of `cores`.
+    controller: str, one of version 1: "memory"; None for version 2, which has one
+      tree for all.
+
+  Returns:
+    list of str, folders that may or may not be there.
+  """
+  folders = []
+  for line in _lines(os.path.join(root, "proc/self/cgroup")):
+    number, names, path = (line.split(":", 2) + ["", ""])[:3]
+    if controller is None:
+      is_it, mounts = number == "0" and not names, [""]
+    else:
+      is_it, mounts = controller in names.split(","), {controller, names}
+    parts = [part for part in path.split("/") if part] if is_it else []
+    for mount in mounts if is_it else []:
+      folders.extend(os.path.join(root, "sys/fs/cgroup", mount, *parts[:depth])
+                     for depth in range(len(parts) + 1))
+  return folders
+
+
+def _lines(path):
+  """The lines of a file; [] when there is none that can be read."""
+  try:
+    with open(path, encoding="utf-8", errors="replace") as f:
+      return f.read().splitlines()
+  except OSError:
+    return []
+
+
+def _words(path):
+  """The words in the first line of a file."""
+  return (_lines(path) or [""])[0].split()
+
+
+def _number(path):
+  """The number in a file; None where there is none, or no limit ("max", -1)."""
+  return _positive("".join(_words(path)))
+
+
+def _positive(word):
+  return int(word) if word.isdigit() and int(word) else None

@@ -1,0 +1,109 @@
+"""The cores and the memory that a process may use, not those of the machine."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import machine
+
+MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def write(root, files):
+  """Writes files, {"sys/fs/cgroup/cpu.max": "max 100000"}, and returns root."""
+  for name, content in files.items():
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content + "\n")
+  return str(root)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"),
+                    reason="this system has no affinity")
+def test_affinity(repository):
+  """Of a process that may use one core."""
+  core = min(os.sched_getaffinity(0))
+  result = subprocess.run(
+      [sys.executable, "-c", "import os, machine; os.sched_setaffinity(0, [%d]); "
+       "print(machine.cores(environ={}))" % core],
+      cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True)
+  assert result.stdout == "1\n"
+
+
+def test_a_system_without_affinity(monkeypatch, tmp_path):
+  """macOS."""
+  monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+  assert machine.cores(str(tmp_path), {}) == os.cpu_count()
+
+
+@pytest.fixture
+def many_cores(monkeypatch):
+  """A machine of 64 cores, all of which the process may use."""
+  monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)),
+                      raising=False)
+
+
+V2 = {"proc/self/cgroup": "0::/jobs/job7"}
+V1 = {"proc/self/cgroup": "7:cpu,cpuacct:/docker/f00\n4:memory:/docker/f00\n"
+                          "1:name=systemd:/docker/f00\n0::/"}
+
+
+@pytest.mark.parametrize("files, environ, cores", [
+    ({}, {}, 64),
+    ({}, {"SLURM_CPUS_PER_TASK": "4"}, 4),
+    ({}, {"SLURM_CPUS_PER_TASK": ""}, 64),
+    ({}, {"SLURM_CPUS_PER_TASK": "4(x2)"}, 64),
+    # Version 2: one and a half cores, of the group and of the one around it.
+    (dict(V2, **{"sys/fs/cgroup/jobs/job7/cpu.max": "150000 100000"}), {}, 2),
+    (dict(V2, **{"sys/fs/cgroup/jobs/cpu.max": "300000 100000",
+                 "sys/fs/cgroup/jobs/job7/cpu.max": "max 100000"}), {}, 3),
+    (dict(V2, **{"sys/fs/cgroup/jobs/cpu.max": "10000 100000"}),
+     {"SLURM_CPUS_PER_TASK": "4"}, 1),
+    # In a container its own group is at the top.
+    (dict(V2, **{"sys/fs/cgroup/cpu.max": "500000 100000"}), {}, 5),
+    # Version 1.
+    (dict(V1, **{"sys/fs/cgroup/cpu,cpuacct/docker/f00/cpu.cfs_quota_us": "200000",
+                 "sys/fs/cgroup/cpu,cpuacct/docker/f00/cpu.cfs_period_us":
+                     "100000"}), {}, 2),
+    (dict(V1, **{"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "700000",
+                 "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}), {}, 7),
+    (dict(V1, **{"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
+                 "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}), {}, 64),
+    # Of another job.
+    (dict(V2, **{"sys/fs/cgroup/jobs/job8/cpu.max": "100000 100000"}), {}, 64),
+])
+def test_cores(many_cores, tmp_path, files, environ, cores):
+  assert machine.cores(write(tmp_path, files), environ) == cores
+
+
+@pytest.mark.parametrize("files, size", [
+    ({}, MACHINE),
+    (dict(V2, **{"sys/fs/cgroup/jobs/job7/memory.max": "12345678"}), 12345678),
+    (dict(V2, **{"sys/fs/cgroup/jobs/memory.max": "23456789",
+                 "sys/fs/cgroup/jobs/job7/memory.max": "max"}), 23456789),
+    (dict(V1, **{"sys/fs/cgroup/memory/docker/f00/memory.limit_in_bytes":
+                     "34567890"}), 34567890),
+    (dict(V1, **{"sys/fs/cgroup/memory/memory.limit_in_bytes": "45678901"}),
+     45678901),
+    # What version 1 says of no limit.
+    (dict(V1, **{"sys/fs/cgroup/memory/memory.limit_in_bytes":
+                     "9223372036854771712"}), MACHINE),
+    (dict(V2, **{"sys/fs/cgroup/memory.max": "not a number"}), MACHINE),
+])
+def test_memory(tmp_path, files, size):
+  assert machine.memory(write(tmp_path, files)) == size
+
+
+def test_tensorflow_gets_these_cores(repository):
+  """And an equal share for each operation of a sweep."""
+  result = subprocess.run(
+      [sys.executable, "-W", "ignore", "-c", "import run_squad\n"
+       "for decodes in 0, 60:\n"
+       "  config = run_squad.threads(decodes)\n"
+       "  print(config.inter_op_parallelism_threads, "
+       "config.intra_op_parallelism_threads)"],
+      cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True,
+      env=dict(os.environ, SLURM_CPUS_PER_TASK="1"))
+  assert result.stdout == "1 1\n1 1\n"
