@@ -252,9 +252,17 @@ def _digest_of_files(digests):
 
 def _read(path):
   """Reads a checkpoint, once for all who ask while its files stay the same."""
-  stats = [(name, tf.gfile.Stat(name)) for name in _files(path)]
-  return _read_once(path, tuple(
-      (name, stat.length, stat.mtime_nsec) for name, stat in stats))
+  return _read_once(path, tuple(map(_stamp, _files(path))))
+
+
+def _stamp(name):
+  """What tells a file from others that had its name before: a tuple."""
+  if os.path.exists(name):
+    stat = os.stat(name)
+    return name, stat.st_size, stat.st_mtime_ns, stat.st_ino
+  # Of a bucket's objects; of local files it would tell whole seconds only.
+  stat = tf.gfile.Stat(name)
+  return name, stat.length, stat.mtime_nsec
 
 
 @functools.lru_cache(maxsize=None)
@@ -269,7 +277,7 @@ def _read_once(path, stamp):
 
   Args:
     path: str, the prefix of the checkpoint's files.
-    stamp: what tells these files from others, of another time.
+    stamp: tuple of what _stamp tells of each file.
 
   Returns:
     _Content.

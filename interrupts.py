@@ -109,31 +109,23 @@ def run(main):
       status = main()
     except SystemExit as leaving:
       status = leaving.code
-    status = _flush(status)
+    # When Python ends it would be too late for more than "Exception ignored".
+    if sys.stdout:
+      sys.stdout.flush()
   except Interrupted as interrupted:
     os._exit(128 + interrupted.number)
   except BrokenPipeError:
     # Like other tools, not a word: there was `| head`, and it has seen enough.
     os._exit(_CLOSED_PIPE_STATUS)
-  sys.exit(status)
-
-
-def _flush(status):
-  """Writes out what was printed, and returns the exit status.
-
-  When Python ends it would be too late for more than "Exception ignored".
-  """
-  try:
-    if sys.stdout:
-      sys.stdout.flush()
-  except BrokenPipeError:
-    raise
   except OSError as error:
+    if error.filename is not None:
+      raise
+    # No file, so it is what was printed: `> results.txt` on a full disk.
     _silence(sys.stdout)
     print("%s: standard output: %s" % (_state.script, error.strerror),
           file=sys.stderr)
-    return 1
-  return status
+    status = 1
+  sys.exit(status)
 
 
 def _on_signal(number, frame):

@@ -81,6 +81,48 @@ def test_a_training_is_not_continued_with_something_else(project):
   assert (project / "model" / "model.ckpt-12.index").exists()
 
 
+def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
+  other = project / "other"
+  shutil.copytree(str(project / "model"), str(project / "before"))
+  other.mkdir()
+  run = lambda init, *flags: train(
+      project, "--output_dir=%s" % other, "--save_checkpoints_steps=3",
+      "--init_checkpoint=%s" % init, *flags)
+  assert run(project / "before" / "model.ckpt-3").returncode == 0
+  # Moved elsewhere.
+  (project / "before").rename(project / "moved")
+  moved = project / "moved" / "model.ckpt-3"
+  result = run(moved, "--num_train_epochs=4")
+  assert result.returncode == 0, result.stderr
+  refused(run(project / "moved" / "model.ckpt-6", "--num_train_epochs=6"),
+          "another --init_checkpoint (")
+  # Earlier versions wrote the path, and drew other random numbers.
+  path = other / "training.json"
+  content = json.loads(path.read_text())
+  content["--init_checkpoint"] = str(moved)
+  del content["version of seeds.py"]
+  path.write_text(json.dumps(content))
+  result = run(moved, "--num_train_epochs=5")
+  assert result.returncode == 0, result.stderr
+  assert "model.ckpt-8 is of an earlier version of this program" in result.stderr
+
+
+def test_a_manifest_that_lacks_parts(project):
+  """Its runs are others than this one."""
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  path = project / "model" / "manifest.json"
+  content = json.loads(path.read_text())
+  run, = content["runs"]
+  for cut in ({}, {"flags": 3}, {"data": "d"}):
+    content["runs"] = {"other": cut}
+    content["files"] = {"predictions.json": "other"}
+    path.write_text(json.dumps(content))
+    result = run_squad(project, "--do_predict=True")
+    assert result.returncode == 0, result.stderr
+    assert "1 files with another" in result.stderr
+    assert list(json.loads(path.read_text())["runs"]) == [run]
+
+
 def test_no_checkpoint_is_whole(project):
   for path in (project / "model").glob("model.ckpt-*.index"):
     path.unlink()

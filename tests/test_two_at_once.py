@@ -186,3 +186,28 @@ def test_both_make_the_features(project, alone, begin):
   assert status == 0, log
   assert windows(project) == windows(alone[P2])
   check_whole(project, alone[P2], alone[Q2])
+
+
+def test_a_second_training_in_a_folder_is_refused(project, begin):
+  """The first goes on, with the checkpoint that it was writing."""
+  flags = ("--do_train=True", "--train_batch_size=10", "--num_train_epochs=2",
+           "--save_checkpoints_steps=5")
+  for path in (project / "model").iterdir():
+    path.unlink()
+  first = begin(project, flags)
+  while not list((project / "model").glob("model.ckpt-5.index")):
+    assert first.process.poll() is None, end(first)
+    time.sleep(0.001)
+  assert stop(first)
+  before = set(os.listdir(str(project / "model")))
+  status, log = end(begin(project, flags))
+  assert status == 1
+  assert log == ("run_squad.py: --output_dir=%s: another training is running there; "
+                 "wait for it, stop it, or give another --output_dir\n" % (
+                     project / "model"))
+  assert set(os.listdir(str(project / "model"))) == before
+  status, log = go_on(first)
+  assert status == 0, log
+  # Its end frees the folder.
+  status, log = end(begin(project, flags))
+  assert status == 0 and "nothing to train" in log

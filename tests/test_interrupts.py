@@ -1,0 +1,310 @@
+"""A signal ends a run in one line, with what it did kept; a closed pipe in none."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+import faults
+import tiny_model
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CHECKPOINT_FILES = ("model.ckpt-*.tmp*", "model.ckpt-*temp*", "checkpoint.tmp*",
+                    "graph.pbtxt.tmp*")
+
+
+def default_signals():
+  """A test runner in the background has some of them ignored."""
+  for number in SIGNALS:
+    signal.signal(number, signal.SIG_DFL)
+
+
+class Run:
+  """A process whose output goes to a file that can be looked into."""
+
+  def __init__(self, *command, **options):
+    self._log = tempfile.NamedTemporaryFile("w+")
+    options.setdefault("preexec_fn", default_signals)
+    self.process = subprocess.Popen(
+        list(map(str, command)), stdout=self._log, stderr=subprocess.STDOUT,
+        cwd=tiny_model.REPOSITORY, env=dict(
+            os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="2"),
+        **options)
+
+  def log(self):
+    with open(self._log.name) as f:
+      return f.read()
+
+  def wait_until(self, happened):
+    while not happened():
+      assert self.process.poll() is None, self.log()
+      time.sleep(0.001)
+
+  def signal(self, number):
+    """Sends a signal; returns (exit status, what the run printed)."""
+    self.process.send_signal(number)
+    return self.end()
+
+  def end(self):
+    status = self.process.wait()
+    return status, self.log()
+
+
+def run_python(text, **options):
+  """Starts a script of these lines, which print "ready" first."""
+  run = Run(sys.executable, "-u", "-c", (
+      "import interrupts, os, sys, time\n"
+      "interrupts.install('script')\n"
+      "def main():\n"
+      "  print('ready')\n  %s\n"
+      "interrupts.run(main)") % "\n  ".join(text.splitlines()), **options)
+  run.wait_until(lambda: "ready\n" in run.log())
+  return run
+
+
+def run_squad(folder, flags, **options):
+  return Run(
+      sys.executable, "run_squad.py",
+      "--vocab_file=%s" % (folder / "vocab.txt"),
+      "--bert_config_file=%s" % (folder / "bert_config.json"),
+      "--train_file=%s" % (folder / "data.json"),
+      "--predict_file=%s" % (folder / "data.json"),
+      "--output_dir=%s" % (folder / "model"), *(faults.SMALL_SIZES + flags),
+      **options)
+
+
+def catches_signals(run):
+  """Whether the process has a handler for SIGTERM, as Python alone has not."""
+  with open("/proc/%d/status" % run.process.pid) as f:
+    caught = [line.split()[1] for line in f if line.startswith("SigCgt:")]
+  return int(caught[0], 16) >> (signal.SIGTERM - 1) & 1
+
+
+def check_line(status, log, number, script, *words):
+  """The run ended by the signal, and its last line, of its own, says so."""
+  assert status == 128 + number, log
+  lines = log.splitlines()
+  assert lines[-1].startswith("%s: stopped by %s: " % (
+      script, signal.Signals(number).name)), log
+  assert sum("stopped by" in line for line in lines) == 1
+  assert "Traceback" not in log and "ignored" not in log, log
+  for word in words:
+    assert word in lines[-1]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_line_and_the_exit_status(number):
+  run = run_python("time.sleep(600)")
+  status, log = run.signal(number)
+  check_line(status, log, number, "script", "no file was left half done")
+  assert len(log.splitlines()) == 2
+
+
+def test_temporary_files_are_removed_on_the_way_out(tmp_path):
+  run = run_python("import atomic_file\n"
+                   "with atomic_file.replacing(%r) as temporary:\n"
+                   "  print('in it')\n"
+                   "  time.sleep(600)" % str(tmp_path / "x.json"))
+  run.wait_until(lambda: "in it" in run.log())
+  check_line(*run.signal(signal.SIGTERM), signal.SIGTERM, "script")
+  assert os.listdir(str(tmp_path)) == []
+
+
+def test_what_others_say_of_the_end_is_not_shown():
+  run = run_python("try:\n  time.sleep(600)\n"
+                   "finally:\n  os.write(2, b'a hundred lines')")
+  status, log = run.signal(signal.SIGINT)
+  check_line(status, log, signal.SIGINT, "script")
+  assert "hundred" not in log
+
+
+def test_a_signal_does_not_wait_for_a_step_of_tensorflow():
+  """One that would take 100 s, after which it fails."""
+  run = run_python(
+      "import tensorflow.compat.v1 as tf\n"
+      "queue = tf.FIFOQueue(1, tf.int32)\n"
+      "config = tf.ConfigProto(operation_timeout_in_ms=100000)\n"
+      "print('step')\n"
+      "tf.Session(config=config).run(queue.dequeue())")
+  run.wait_until(lambda: "step" in run.log())
+  time.sleep(0.5)
+  check_line(*run.signal(signal.SIGINT), signal.SIGINT, "script")
+
+
+HELD = ("with open(%r, 'w') as f:\n"
+        "  interrupts.hold()\n"
+        "  print('held')\n"
+        "  end = time.time() + %d\n"
+        "  while time.time() < end:\n"
+        "    time.sleep(0.01)\n"
+        "  f.write('whole')\n"
+        "interrupts.release()\n"
+        "print('went on')")
+
+
+def test_what_must_be_whole_is_written_first(tmp_path):
+  path = tmp_path / "x"
+  run = run_python(HELD % (str(path), 3))
+  run.wait_until(lambda: "held" in run.log())
+  status, log = run.signal(signal.SIGINT)
+  check_line(status, log, signal.SIGINT, "script")
+  assert path.read_text() == "whole" and "went on" not in log
+
+
+def test_another_signal_later_ends_at_once(tmp_path):
+  path = tmp_path / "x"
+  run = run_python(HELD % (str(path), 100))
+  run.wait_until(lambda: "held" in run.log())
+  run.process.send_signal(signal.SIGINT)
+  # One more within a second is taken for the same.
+  run.process.send_signal(signal.SIGTERM)
+  time.sleep(1.5)
+  assert run.process.poll() is None
+  assert run.signal(signal.SIGINT)[0] == 130
+  assert path.read_text() == ""
+
+
+def test_nohup(tmp_path):
+  """A signal that is ignored stays ignored."""
+  def ignore():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+  run = run_python("while not os.path.exists(%r):\n  time.sleep(0.01)\n"
+                   "return 3" % str(tmp_path / "go"), preexec_fn=ignore)
+  run.process.send_signal(signal.SIGHUP)
+  (tmp_path / "go").write_text("")
+  assert run.end() == (3, "ready\n")
+
+
+SCRIPTS = ("run_squad.py", "get_results.py", "eval_squad.py",
+           "visualize_att_zone.py")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"),
+                    reason="what a process catches is not told here")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_while_importing(script):
+  run = Run(sys.executable, script, "--help")
+  run.wait_until(lambda: catches_signals(run))
+  status, log = run.signal(signal.SIGINT)
+  check_line(status, log, signal.SIGINT, script)
+  assert len(log.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+  """Data, 600 questions, for a model of 1.6 million weights."""
+  folder = tmp_path_factory.mktemp("empty")
+  faults.write_files(folder, 60)
+  (folder / "bert_config.json").write_text(json.dumps(dict(
+      tiny_model.CONFIG, hidden_size=256, intermediate_size=1024,
+      max_position_embeddings=48)))
+  return folder
+
+
+TRAINING = faults.TRAINING + ("--train_batch_size=2", "--save_checkpoints_steps=1",
+                              "--learning_rate=0")
+LONG = ("--num_train_epochs=100",)
+
+def newest_step(folder):
+  return faults.progress_on_disk(
+      faults.Case("training", *[None] * 6), folder)
+
+
+def left_over(folder):
+  return [path for pattern in CHECKPOINT_FILES
+          for path in (folder / "model").glob(pattern)]
+
+
+def test_a_run_at_every_stage(empty):
+  """Making windows, writing a checkpoint, training, sweeping; then to the end."""
+  model = empty / "model"
+  run = run_squad(empty, TRAINING + LONG)
+  run.wait_until(lambda: list(model.glob("train.*.tf_record*")))
+  check_line(*run.signal(signal.SIGHUP), signal.SIGHUP, "run_squad.py")
+  assert len(list(model.glob("train.*.tf_record.*"))) == 0
+
+  run = run_squad(empty, TRAINING + LONG)
+  run.wait_until(lambda: newest_step(empty) > 1 and left_over(empty))
+  check_line(*run.signal(signal.SIGTERM), signal.SIGTERM, "run_squad.py",
+             "model.ckpt-%d is kept; the same command resumes" %
+             newest_step(empty))
+  assert left_over(empty) == []
+  done = newest_step(empty)
+
+  run = run_squad(empty, TRAINING + LONG)
+  run.wait_until(lambda: "\ntraining: " in run.log())
+  status, log = run.signal(signal.SIGINT)
+  check_line(status, log, signal.SIGINT, "run_squad.py", "model.ckpt-")
+  assert "no whole checkpoint" not in log
+  assert "goes on from %s" % (model / ("model.ckpt-%d" % done)) in log
+  assert left_over(empty) == [] and newest_step(empty) >= done
+
+  run = run_squad(empty, faults.SWEEP)
+  journal = lambda: [p for p in model.glob("journal.*") if p.stat().st_size > 9999]
+  run.wait_until(journal)
+  status, log = run.signal(signal.SIGTERM)
+  path, = journal()
+  kept = path.read_bytes().count(b"\n") - 1
+  check_line(status, log, signal.SIGTERM, "run_squad.py",
+             " %d of 600 finished questions are kept in %s;" % (kept, path))
+  status, log = run_squad(empty, faults.SWEEP).end()
+  assert status == 0 and "%d of 600 questions are done" % kept in log
+
+
+@pytest.fixture
+def closed_pipe():
+  """The end to write to of a pipe that nobody reads."""
+  reader, writer = os.pipe()
+  os.close(reader)
+  yield writer
+  os.close(writer)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_into_a_closed_pipe(script, closed_pipe):
+  result = subprocess.run(
+      [sys.executable, "-W", "ignore", script, "--help"], stdout=closed_pipe,
+      stderr=subprocess.PIPE, universal_newlines=True, cwd=tiny_model.REPOSITORY)
+  assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("python", [["-u"], []])
+def test_results_into_a_closed_pipe(tmp_path, closed_pipe, python):
+  tiny_model.write_files(tmp_path)
+  (tmp_path / "p.json").write_text('{"q0-0": "oslo"}')
+  data = json.loads((tmp_path / "data.json").read_text())
+  paragraph = data["data"][0]["paragraphs"][0]
+  paragraph["qas"] = paragraph["qas"][:1]
+  data["data"][0]["paragraphs"] = [paragraph]
+  (tmp_path / "data.json").write_text(json.dumps(data))
+  result = subprocess.run(
+      [sys.executable] + python + [
+          "eval_squad.py", str(tmp_path / "data.json"), str(tmp_path / "p.json")],
+      stdout=closed_pipe, stderr=subprocess.PIPE, universal_newlines=True,
+      cwd=tiny_model.REPOSITORY)
+  assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_messages_into_a_closed_pipe(empty, closed_pipe):
+  """2>&1 | head: it ends with the first line that finds no reader."""
+  result = subprocess.run(
+      [sys.executable, "-W", "ignore", "eval_squad.py", "no.json", "no.json"],
+      stdout=closed_pipe, stderr=closed_pipe, cwd=tiny_model.REPOSITORY)
+  assert result.returncode == 141
+
+
+def test_a_full_device():
+  if not os.path.exists("/dev/full"):
+    pytest.skip("no /dev/full")
+  with open("/dev/full", "w") as full:
+    result = subprocess.run(
+        [sys.executable, "eval_squad.py", "--help"], stdout=full,
+        stderr=subprocess.PIPE, universal_newlines=True,
+        cwd=tiny_model.REPOSITORY)
+  assert (result.returncode, result.stderr) == (
+      1, "eval_squad.py: standard output: No space left on device\n")

@@ -1,0 +1,147 @@
+"""train_squad.sh and decode_squad.sh: where they look, and runs of several seeds.
+
+A stand-in for run_squad.py says what it was called with.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+SCRIPTS = ("train_squad.sh", "decode_squad.sh")
+STAND_IN = """
+import os, pathlib, signal, sys, time
+words = [w for w in sys.argv if w.startswith(("--output", "--random", "--mask_z"))]
+if os.environ.get("WAIT"):
+  def stop(number, frame):
+    pathlib.Path("stopped").write_text(str(number))
+    sys.exit(128 + number)
+  signal.signal(signal.SIGTERM, stop)
+with open("calls", "a") as f:
+  f.write("%s\\n" % " ".join(words))
+if os.environ.get("WAIT"):
+  time.sleep(600)
+sys.exit(3 if "seed2" in " ".join(words) and os.environ.get("FAIL") else 0)
+"""
+
+
+@pytest.fixture
+def project(repository, tmp_path):
+  """A repository with the scripts and the stand-in."""
+  folder = tmp_path / "a project"
+  folder.mkdir()
+  for name in SCRIPTS:
+    shutil.copy(str(repository / name), str(folder))
+  (folder / "run_squad.py").write_text(STAND_IN)
+  return folder
+
+
+def environment(**variables):
+  """Has this Python as `python`, and nothing of Slurm."""
+  kept = {name: value for name, value in os.environ.items()
+          if not name.startswith("SLURM_")}
+  path = "%s%s%s" % (os.path.dirname(sys.executable), os.pathsep, kept["PATH"])
+  return dict(kept, PATH=path, **variables)
+
+
+def run(script, *flags, **options):
+  variables = options.pop("variables", {})
+  return subprocess.run(
+      ["bash", str(script)] + list(flags), stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE, universal_newlines=True,
+      env=environment(**variables), **options)
+
+
+def calls(project):
+  return (project / "calls").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_from_another_folder_and_in_an_allocation(project, tmp_path, name):
+  """salloc and srun set SLURM_SUBMIT_DIR, to wherever they were called from."""
+  for variables in ({}, {"SLURM_SUBMIT_DIR": str(tmp_path)}):
+    result = run(project / name, cwd=str(tmp_path), variables=variables)
+    assert (result.returncode, result.stderr) == (0, "")
+  assert len(calls(project)) == 2
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_sbatch(project, tmp_path, name):
+  """It runs a copy in a folder of its own."""
+  spool = tmp_path / "spool" / "slurm_script"
+  spool.parent.mkdir()
+  shutil.copy(str(project / name), str(spool))
+  result = run(spool, cwd="/", variables={"SLURM_SUBMIT_DIR": str(project)})
+  assert (result.returncode, result.stderr) == (0, "")
+  assert len(calls(project)) == 1
+  for variables, also in (({}, ""), (
+      {"SLURM_SUBMIT_DIR": str(tmp_path)},
+      " or in SLURM_SUBMIT_DIR=%s" % tmp_path)):
+    result = run(spool, cwd=str(project), variables=variables)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "%s: there is no run_squad.py in %s%s; call bash or sbatch from the "
+        "repository's folder\n" % (name, spool.parent, also))
+
+
+def test_seeds(project):
+  result = run(project / "train_squad.sh", "--random_seed=9",
+               variables={"SEEDS": "1 20,3"})
+  assert (result.returncode, result.stderr) == (0, "")
+  assert calls(project) == [
+      "--output_dir=squad-model/seed%d --random_seed=9 --random_seed=%d" %
+      (seed, seed) for seed in (1, 20, 3)]
+  (project / "calls").unlink()
+  result = run(project / "decode_squad.sh", variables={
+      "SEEDS": "1 2", "MODEL_OUTPUT_DIR": "m n", "SLURM_ARRAY_TASK_ID": "1"})
+  assert (result.returncode, result.stderr) == (0, "")
+  assert calls(project) == [
+      "--mask_zone=q2p --output_dir=m n/seed%d" % seed for seed in (1, 2)]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("seeds", ["", " "])
+def test_without_seeds_all_stays_as_it_was(project, name, seeds):
+  assert run(project / name, variables={"SEEDS": seeds}).returncode == 0
+  assert len(calls(project)) == 1
+  assert "--output_dir=squad-model" in calls(project)[0].split(" ")
+  assert "seed" not in calls(project)[0]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_run_that_fails_ends_the_study(project, name):
+  result = run(project / name, variables={"SEEDS": "1 2 3", "FAIL": "1"})
+  assert result.returncode == 3
+  assert len(calls(project)) == 2
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("seeds", ["1 two", "1-5", "-1", "*"])
+def test_seeds_that_are_none(project, name, seeds):
+  result = run(project / name, variables={"SEEDS": seeds})
+  assert result.returncode == 1 and not (project / "calls").exists()
+  assert result.stderr == ("%s: SEEDS=%s: should be whole numbers, as in "
+                           "SEEDS=\"1 2 3\"\n" % (name, seeds))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("number", [
+    signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_script_ends_the_run(project, name, number):
+  def default():
+    for other in (signal.SIGINT, signal.SIGHUP):
+      signal.signal(other, signal.SIG_DFL)
+  process = subprocess.Popen(
+      ["bash", str(project / name)], preexec_fn=default,
+      env=environment(SEEDS="1 2", WAIT="1"))
+  while not ((project / "calls").exists() and calls(project)):
+    assert process.poll() is None
+    time.sleep(0.01)
+  process.send_signal(number)
+  assert process.wait() == 128 + number
+  assert (project / "stopped").read_text() == "15"
+  assert len(calls(project)) == 1
