@@ -3,7 +3,7 @@
 import os
 import unicodedata
 
-import squad_predictions
+import files
 
 # More training questions without their answer than this are no slips but, for
 # example, offsets counted in bytes, or in another version of the passages.
@@ -64,7 +64,7 @@ def report_dropped(source, num_kept, dropped, folder):
     ValueError: more than MAX_DROPPED of all questions.
   """
   path = os.path.join(folder, DROPPED_NAME)
-  squad_predictions.write_text(path, [qas_id + "\n" for qas_id in dropped])
+  files.write_text(path, [qas_id + "\n" for qas_id in dropped])
   line = ("%s: %d of %d questions left out, their answer does not stand in the "
           "passage at answer_start; their ids are in %s" % (
               source, len(dropped), num_kept + len(dropped), path))
