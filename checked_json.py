@@ -5,17 +5,17 @@ import contextlib
 import json
 
 import file_kinds
+import files
 
 
 def load(path):
-  """Reads a local JSON file, with or without a byte order mark.
+  """Reads a JSON file, with or without a byte order mark.
 
   Raises:
     OSError: the file cannot be read.
     ValueError: it is not JSON, or an object in it has a key twice.
   """
-  with open(path, "rb") as f:
-    return parse(path, f.read())
+  return parse(path, files.read_bytes(path))
 
 
 def parse(path, content):

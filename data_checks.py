@@ -3,7 +3,7 @@
 import os
 import unicodedata
 
-import squad_predictions
+import files
 import tokenization
 
 # More training questions without their answer than this are no slips but, for
@@ -115,7 +115,7 @@ def report_dropped(source, num_kept, dropped, folder, is_allowed=False):
       of all questions are lost and that is not allowed.
   """
   path = os.path.join(folder, DROPPED_NAME)
-  squad_predictions.write_text(path, [qas_id + "\n" for qas_id in dropped])
+  files.write_text(path, [qas_id + "\n" for qas_id in dropped])
   line = ("%s: %d of %d questions left out, their answer does not stand in the "
           "passage at answer_start; their ids are in %s" % (
               source, len(dropped), num_kept + len(dropped), path))

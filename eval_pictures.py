@@ -6,7 +6,7 @@ import os
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-import atomic_file
+import files
 
 
 def draw(has_answer, na_probs, exact, f1, folder):
@@ -26,7 +26,7 @@ def draw(has_answer, na_probs, exact, f1, folder):
   Raises:
     OSError: a picture cannot be written.
   """
-  os.makedirs(folder, exist_ok=True)
+  files.make_folder(folder)
   results = collections.OrderedDict()
   if any(has_answer.values()):
     oracle = {name: 1.0 for name in has_answer}
@@ -103,5 +103,5 @@ def _new_axes(title, x_label, y_label):
 
 
 def _write(axes, path):
-  with atomic_file.replacing(path) as temporary:
+  with files.replacing(path) as temporary:
     axes.figure.savefig(temporary, format="png")

@@ -21,8 +21,8 @@ import re
 import string
 import sys
 
-import atomic_file
 import checked_json
+import files
 import path_checks
 from checked_json import count_ids, excerpt, member, question_id
 
@@ -382,9 +382,7 @@ def evaluate(arguments):
     results.update(draw_pictures(
         questions, predictions, na_probs, arguments.out_image_dir))
   if arguments.out_file:
-    with atomic_file.replacing(arguments.out_file) as temporary:
-      with open(temporary, "w", encoding="utf-8") as f:
-        f.write(json.dumps(results) + "\n")
+    files.write_text(arguments.out_file, [json.dumps(results), "\n"])
   else:
     print(json.dumps(results, indent=2))
 

@@ -25,6 +25,7 @@ import sys
 
 import attention_zones
 import eval_squad
+import files
 import manifest
 import path_checks
 import results_table
@@ -50,7 +51,7 @@ def find_predictions(folder):
     ValueError: there is no such file, or two for one cell.
   """
   names = {}
-  for name in sorted(os.listdir(folder)):
+  for name in files.list_folder(folder):
     if name == attention_zones.BASELINE_NAME:
       names[BASELINE] = name
       continue
@@ -99,7 +100,7 @@ def find_sweeps(folders):
     OSError, ValueError: as `find_predictions`, or a folder comes twice or lacks
       a file that another one has.
   """
-  real = [os.path.realpath(folder) for folder in folders]
+  real = [files.identity(folder) for folder in folders]
   for i, folder in enumerate(folders):
     if real[i] in real[:i]:
       raise ValueError("%s: the folder is given twice; give the folder of each "
@@ -139,8 +140,8 @@ def report_mixed_runs(folder, names, allow_mixed):
       if key not in ("flags", "about")})
   message = ("%s: predictions of different runs (manifest.json): %s; %s has "
              "another %s") % (
-      folder, ", ".join("%d like %s" % (len(files), files[0])
-                        for files in files_of.values()),
+      folder, ", ".join("%d like %s" % (len(alike), alike[0])
+                        for alike in files_of.values()),
       files_of[second][0], ", ".join(
           sweep_journal.changes(flat(first), flat(second))))
   if not allow_mixed:

@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 
-import atomic_file
 import checked_json
+import files
 
 NAME = "manifest.json"
 
@@ -38,17 +38,18 @@ def load(folder):
     no manifest.
 
   Raises:
+    OSError: the folder cannot be read.
     ValueError: the file is not a manifest.
   """
   path = os.path.join(folder, NAME)
-  if not os.path.exists(path):
+  if not files.exists(path):
     return {"runs": {}, "files": {}}
   try:
     content = checked_json.load(path)
-    files = checked_json.member(path, content, "files", dict)
+    run_of = checked_json.member(path, content, "files", dict)
     runs = checked_json.member(path, content, "runs", dict)
-    for name in files:
-      run = checked_json.member("%s: \"files\"" % path, files, name, str)
+    for name in run_of:
+      run = checked_json.member("%s: \"files\"" % path, run_of, name, str)
       checked_json.member("%s: \"runs\"" % path, runs, run, dict)
   except ValueError as error:
     raise ValueError("%s is not a manifest (%s); without it the sweep is made "
@@ -56,31 +57,35 @@ def load(folder):
   return content
 
 
-def add(folder, names, run, about):
+def add(folder, names, run, about, flock=fcntl.flock):
   """Enters files that a run has finished.
 
   Args:
-    folder: str.
+    folder: str, a path or address.
     names: list of str, the files' names.
     run: dict, as of `run_id`.
     about: dict, what else is worth knowing of the run: versions, times.
+    flock: the function that locks, given for tests.
   """
-  with _locked(folder):
+  with _locked(folder, flock):
     content = load(folder)
     content["runs"][run_id(run)] = dict(run, about=about)
     content["files"].update((name, run_id(run)) for name in names)
     used = set(content["files"].values())
     content["runs"] = {name: content["runs"][name]
                        for name in sorted(used) if name in content["runs"]}
-    with atomic_file.replacing(os.path.join(folder, NAME)) as temporary:
-      with open(temporary, "w", encoding="ascii") as f:
-        json.dump(content, f, indent=2, sort_keys=True)
-        f.write("\n")
+    files.write_text(os.path.join(folder, NAME), [
+        json.dumps(content, indent=2, sort_keys=True), "\n"])
 
 
 @contextlib.contextmanager
-def _locked(folder):
+def _locked(folder, flock):
   """Lets one process at a time read, change and write the manifest."""
+  if files.is_remote(folder):
+    # There are no locks: of two runs that end in the same second, one may not
+    # be entered. Its predictions are whole, and would only be made again.
+    yield
+    return
   with open(os.path.join(folder, "." + NAME + ".lock"), "w") as f:
-    fcntl.flock(f, fcntl.LOCK_EX)
+    files.try_lock(f, fcntl.LOCK_EX, flock)
     yield

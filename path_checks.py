@@ -1,12 +1,13 @@
 """Whether the paths that a user gave can be what they are given for.
 
 Each check raises ValueError with one line that names the argument, the path and
-what would be right. Local paths only: of a bucket TensorFlow has to tell.
+what would be right. Paths may be addresses, gs://bucket/model for example.
 """
 
 import os
 import re
-import tempfile
+
+import files
 
 # What a shell leaves as it is within single quotes, and "~" after "--flag=".
 _UNEXPANDED = re.compile(
@@ -30,7 +31,8 @@ def check_flag(flag, path):
   Raises:
     ValueError: `path` has $VAR, ${VAR}, %VAR% or a leading "~" in it, and there
       is nothing that is really called so; or it has bytes that Python could not
-      decode, so that TensorFlow, which wants UTF-8, cannot be given it.
+      decode, so that TensorFlow, which wants UTF-8, cannot be given it; or it is
+      an address of a kind that TensorFlow does not know.
   """
   path = path or ""
   # A checkpoint is given as the prefix of its files.
@@ -42,6 +44,9 @@ def check_flag(flag, path):
   if re.search("[\udc80-\udcff]", path):
     raise ValueError("%s=%s: not readable as text in this locale; set "
                      "PYTHONUTF8=1, or give a path in ASCII" % (flag, path))
+  problem = files.address_problem(path)
+  if problem:
+    raise ValueError("%s=%s: %s" % (flag, path, problem))
 
 
 def check_input(name, path, meaning):
@@ -52,31 +57,40 @@ def check_input(name, path, meaning):
     path: str.
     meaning: str, what the file should be: "a data set of SQuAD".
   """
-  if os.path.isdir(path):
+  _refuse_address(name, path, meaning)
+  if files.is_folder(path):
     _refuse(name, path, "is a folder", meaning)
-  if not os.path.exists(path):
+  if not files.exists(path):
     _refuse(name, path, "there is no such file", meaning)
 
 
 def check_input_folder(name, path, meaning):
   """Refuses a path that is no folder to read from; arguments as check_input."""
-  if not os.path.exists(path):
+  _refuse_address(name, path, meaning)
+  if not files.exists(path):
     _refuse(name, path, "there is no such folder", meaning)
-  if not os.path.isdir(path):
+  if not files.is_folder(path):
     _refuse(name, path, "is a file", meaning)
 
 
 def check_output(name, path, meaning):
   """Refuses a path where no file can be written; arguments as check_input."""
   folder = os.path.dirname(path) or "."
-  if os.path.isdir(path):
+  _refuse_address(name, path, meaning)
+  if files.is_folder(path):
     _refuse(name, path, "is a folder", meaning)
-  if not os.path.isdir(folder):
+  if files.needs_folder(path) and not files.is_folder(folder):
     _refuse(name, path, "there is no folder %s" % folder, meaning)
 
 
+def _refuse_address(name, path, meaning):
+  problem = files.address_problem(path)
+  if problem:
+    _refuse(name, path, problem, meaning)
+
+
 def _refuse(name, path, problem, meaning):
-  if not os.path.exists(path) and _unexpanded(path):
+  if _unexpanded(path) and not os.path.exists(path):
     problem = "%s was not expanded" % _unexpanded(path)
   raise ValueError("%s: %s; %s should be %s" % (path, problem, name, meaning))
 
@@ -89,9 +103,8 @@ def make_output_folder(name, path):
     path: str.
   """
   try:
-    os.makedirs(path, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path):
-      pass
+    files.make_folder(path)
+    files.check_writable(path)
   except OSError as error:
     raise ValueError("%s=%s: %s; should be a folder that can be written to" % (
         name, path, error.strerror)) from error
@@ -104,9 +117,11 @@ def refuse_folders(folder, names):
     folder: str.
     names: iterable of str, names of files in `folder`.
   """
-  for name in names:
+  # One look at the folder: each takes a while where it is a bucket's.
+  there = set(files.list_folder(folder))
+  for name in there.intersection(names):
     path = os.path.join(folder, name)
-    if os.path.isdir(path):
+    if files.is_folder(path):
       raise ValueError("%s: is a folder where a file is to be written; move it "
                        "away" % path)
 

@@ -11,12 +11,13 @@ masked. An empty cell has no score.
 
 import collections
 import csv
+import io
 import math
 import re
 import sys
 
-import atomic_file
 import attention_zones
+import files
 
 EVERY_LAYER = "all"
 LAYER_COLUMN = "layer"
@@ -64,7 +65,7 @@ def read_results(path):
   1, and a line on stderr says so.
 
   Args:
-    path: str, a local file.
+    path: str, a path or address.
 
   Returns:
     ResultsTable.
@@ -96,18 +97,19 @@ def read_results(path):
 
 def _read_lines(path):
   """Returns [(line number, stripped cells)] of the lines that are not blank."""
-  # A spreadsheet may put a byte order mark first, which utf-8-sig drops.
-  with open(path, encoding="utf-8-sig", newline="") as f:
-    reader = csv.reader(f, skipinitialspace=True)
-    try:
-      lines = [(reader.line_num, [cell.strip() for cell in cells])
-               for cells in reader]
-    except UnicodeDecodeError as error:
-      raise ValueError("%s: not a text file in UTF-8 (%s); a results.csv is "
-                       "needed" % (path, error.reason)) from error
-    except csv.Error as error:
-      raise ValueError("%s, line %d: %s; a results.csv is needed" % (
-          path, reader.line_num, error)) from error
+  try:
+    # A spreadsheet may put a byte order mark first, which utf-8-sig drops.
+    text = files.read_bytes(path).decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    raise ValueError("%s: not a text file in UTF-8 (%s); a results.csv is "
+                     "needed" % (path, error.reason)) from error
+  reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+  try:
+    lines = [(reader.line_num, [cell.strip() for cell in cells])
+             for cells in reader]
+  except csv.Error as error:
+    raise ValueError("%s, line %d: %s; a results.csv is needed" % (
+        path, reader.line_num, error)) from error
   lines = [(number, cells) for number, cells in lines if any(cells)]
   if len(lines) < 2:
     raise ValueError("%s: %d lines; a header like \"layer,all,q2,q2p,p2q,p2\" "
@@ -191,11 +193,11 @@ def write_results(path, table):
   """Writes a ResultsTable as a results.csv, scores to 3 places.
 
   Raises:
-    OSError: as of atomic_file.replacing.
+    OSError: as of files.replacing.
   """
-  with atomic_file.replacing(path) as temporary:
-    with open(temporary, "w", encoding="utf-8", newline="") as f:
-      print_results(table, f)
+  text = io.StringIO()
+  print_results(table, text)
+  files.write_text(path, [text.getvalue()])
 
 
 def print_results(table, stream):

@@ -15,6 +15,7 @@ if __name__ == "__main__":
 import collections
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import platform
@@ -29,7 +30,7 @@ import attention_zones
 import checked_json
 import checkpoints
 import data_checks
-import locks
+import files
 import machine
 import manifest
 import modeling
@@ -179,12 +180,12 @@ def validate_flags():
       wanted.append(name)
   for name in wanted:
     path = FLAGS[name].value
-    if not tf.gfile.Exists(path):
+    if not files.exists(path):
       raise ValueError("--%s=%s: there is no such file; README tells where to "
                        "get data and models" % (name, path))
-    if tf.gfile.IsDirectory(path):
+    if files.is_folder(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
-  if os.path.isfile(FLAGS.output_dir):
+  if files.exists(FLAGS.output_dir) and not files.is_folder(FLAGS.output_dir):
     raise ValueError("--output_dir=%s is a file; should be a folder" %
                      FLAGS.output_dir)
   if FLAGS.use_tpu:
@@ -425,20 +426,18 @@ def only_training():
   Raises:
     ValueError: another process trains there.
   """
-  if squad_predictions.is_remote(FLAGS.output_dir):
-    # A store of objects has no locks.
+  if files.is_remote(FLAGS.output_dir):
+    # An object store has no locks.
     yield
     return
   path = os.path.join(FLAGS.output_dir, _TRAINING_LOCK_NAME)
   with open(path, "a") as f:
-    is_taken = locks.try_lock(f)
-    if is_taken is None:
-      log("%s: this file system has no locks; do not train twice at once in "
-          "--output_dir=%s" % (path, FLAGS.output_dir))
-    elif not is_taken:
+    try:
+      files.try_lock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
       raise ValueError(
           "--output_dir=%s: another training is running there; wait for it, stop "
-          "it, or give another --output_dir" % FLAGS.output_dir)
+          "it, or give another --output_dir" % FLAGS.output_dir) from None
     yield
 
 
@@ -463,9 +462,8 @@ def record_training(data, newest):
               "--bucket_by_length": bucket_width() is not None,
               "version of seeds.py": seeds.VERSION})
   path = os.path.join(FLAGS.output_dir, TRAINING_NAME)
-  if newest and tf.gfile.Exists(path):
-    with tf.gfile.GFile(path, "rb") as f:
-      begun = dict(checked_json.parse(path, f.read()))
+  if newest and files.exists(path):
+    begun = dict(checked_json.load(path))
     # Earlier versions wrote its path.
     if begun.get("--init_checkpoint") == FLAGS.init_checkpoint:
       begun["--init_checkpoint"] = key["--init_checkpoint"]
@@ -478,7 +476,7 @@ def record_training(data, newest):
       raise ValueError(
           "%s was trained with another %s; set it back to go on, or train anew in "
           "another --output_dir" % (newest, ", ".join(changed)))
-  squad_predictions.write_text(
+  files.write_text(
       path, [json.dumps(key, indent=2, sort_keys=True), "\n"])
 
 
@@ -556,22 +554,25 @@ def predict(config, data, tokenizer, decodes, checkpoint):
   run = describe_run(checkpoint)
   content = manifest.load(FLAGS.output_dir)
   say_what_differs(run, content)
-  is_done = lambda name: content["files"].get(name) == manifest.run_id(run) and (
-      tf.gfile.Exists(os.path.join(FLAGS.output_dir, name)))
+  there = set(files.list_folder(FLAGS.output_dir))
+  done = {name for name, of in content["files"].items()
+          if of == manifest.run_id(run) and name in there}
   wanted = [attention_zones.BASELINE] + decodes
-  # What was begun together goes on together, even if another sweep has made the
-  # baseline in between.
-  if not tf.gfile.Exists(journal_path(wanted)):
-    wanted = [d for d in wanted if not all(map(is_done, files_of(d)))]
-  if not wanted:
+  _, limit, _ = plan_passes(config, len(wanted))
+  passes = cut_passes(wanted, limit, done)
+  if not passes:
     log("nothing to do: %s has the predictions of these flags, data and "
         "checkpoint" % FLAGS.output_dir)
     return
-  batch_size, limit = plan_passes(config, len(wanted))
+  sizes = [len(together) for together, _ in passes]
+  log("decodes: %d, passes over the data: %d, %s" % (
+      sum(sizes), len(passes), plan_passes(config, max(sizes))[2]))
   failed = collections.OrderedDict()
-  for first in range(0, len(wanted), limit):
-    failed.update(sweep(config, data, tokenizer, wanted[first:first + limit],
-                        run, checkpoint, batch_size))
+  for together, path in passes:
+    # Follows from the number of decodes only, so that a journal can be resumed.
+    batch_size = plan_passes(config, len(together))[0]
+    failed.update(sweep(config, data, tokenizer, together, run, checkpoint,
+                        batch_size, path))
   if failed:
     raise ValueError(
         "NaN or infinite logits, so that nothing was written: %s" % ", ".join(
@@ -579,17 +580,44 @@ def predict(config, data, tokenizer, decodes, checkpoint):
             for decode, qas_id in failed.items()))
 
 
+def cut_passes(wanted, limit, done):
+  """Cuts a sweep into passes over the data, and leaves out what is done.
+
+  The whole sweep is cut, done or not, so that a pass and its journal are the same
+  whatever another run has made in between. What was begun together, as the
+  journal tells, goes on together.
+
+  Args:
+    wanted: list of attention_zones.Decode.
+    limit: int, the most decodes in a pass.
+    done: set of str, the names of files that need not be made again.
+
+  Returns:
+    list of (decodes to make together, path of their journal).
+  """
+  passes = []
+  for first in range(0, len(wanted), limit):
+    group = wanted[first:first + limit]
+    path = journal_path(group)
+    begun = sweep_journal.key_of(path).get("decodes", [])
+    together = [d for d in group if d.suffix in begun]
+    rest = [d for d in group
+            if d not in together and not done.issuperset(files_of(d))]
+    passes += [(decodes, path) for decodes in (together, rest) if decodes]
+  return passes
+
+
 def plan_passes(config, num_decodes):
   """Fits a sweep into memory: with smaller steps, else in several passes.
 
   Returns:
-    (batch_size, limit): the most windows in a step, and the most decodes in a
-    pass over the data.
+    (batch_size, limit, plan): the most windows in a step, the most decodes in a
+    pass over the data, and words on this for the log.
   """
   batch_size, memory_gb = FLAGS.predict_batch_size, FLAGS.sweep_memory_gb
   if memory_gb is None:
     if FLAGS.use_tpu:
-      return batch_size, num_decodes
+      return batch_size, num_decodes, "windows in a step: %d" % batch_size
     memory_gb = min(_MAX_DEFAULT_SWEEP_GB, machine.memory() / 4 / 1e9)
   if num_decodes > 1 and not FLAGS.use_tpu and not has_gpu():
     # The decodes make rows enough; more windows only leave a CPU's caches.
@@ -605,14 +633,12 @@ def plan_passes(config, num_decodes):
       limit -= 1
     else:
       break
-  log("decodes: %d, passes over the data: %d, windows in a step: %d, hidden "
-      "states: up to %.2f GB of --sweep_memory_gb=%g" % (
-          num_decodes, -(-num_decodes // limit), batch_size, needs(limit),
-          memory_gb))
-  return batch_size, limit
+  return batch_size, limit, (
+      "windows in a step: %d, hidden states: up to %.2f GB of "
+      "--sweep_memory_gb=%g" % (batch_size, needs(limit), memory_gb))
 
 
-def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
+def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size, path):
   """Predicts decodes in one pass over the data and writes their files.
 
   Args:
@@ -623,6 +649,7 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
     run: dict, as of describe_run.
     checkpoint: str, the prefix of its files.
     batch_size: int, the most windows in a step.
+    path: str, where the journal is.
 
   Returns:
     dict from each decode that failed, as of squad_predictions.write_files.
@@ -632,7 +659,7 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
       FLAGS.null_score_diff_threshold)
   finder = squad_predictions.AnswerFinder(data.examples, tokenizer, options)
   with_nbest = [wants_nbest(decode) for decode in decodes]
-  journal = open_journal(decodes, run, batch_size)
+  journal = open_journal(path, decodes, run, batch_size)
   if journal.finished:
     log("%d of %d questions are done: going on with %s" % (
         len(journal.finished), len(data.examples), journal.path))
@@ -672,20 +699,20 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size):
   return failed
 
 
-def open_journal(decodes, run, batch_size):
+def open_journal(path, decodes, run, batch_size):
   """Opens the journal of a sweep, with the key of all that it follows from."""
-  key = dict(by_flag(run), **{
+  key = dict(by_flag(run), decodes=[decode.suffix for decode in decodes], **{
       "--predict_batch_size": batch_size, "--write_nbest": FLAGS.write_nbest,
       "--bucket_by_length": bucket_width() is not None})
-  return sweep_journal.Journal(journal_path(decodes), key)
+  return sweep_journal.Journal(path, key)
 
 
 def journal_path(decodes):
-  """Where the journal of decodes that are made together is: str."""
+  """Where the journal of decodes that make up a pass is: str, a local path."""
   folder, of = FLAGS.output_dir, [decode.suffix for decode in decodes]
-  if squad_predictions.is_remote(folder):
+  if files.is_remote(folder):
     # One cannot append to an object of a store.
-    folder, of = tempfile.gettempdir(), [folder] + of
+    folder, of = tempfile.gettempdir(), [files.identity(folder)] + of
   return os.path.join(folder, "journal.%s.jsonl" % manifest.run_id({"of": of}))
 
 
@@ -700,9 +727,6 @@ def bucket_width():
 
 def make_output_dir(decodes):
   """Makes --output_dir and sees that what is to come can be written there."""
-  if squad_predictions.is_remote(FLAGS.output_dir):
-    tf.gfile.MakeDirs(FLAGS.output_dir)
-    return
   path_checks.make_output_folder("--output_dir", FLAGS.output_dir)
   if FLAGS.do_predict:
     for decode in [attention_zones.BASELINE] + decodes:

@@ -7,6 +7,7 @@ Dimensions: V = decodes, K = candidates of each kind.
 """
 
 import collections
+import contextlib
 import functools
 import itertools
 import json
@@ -14,9 +15,8 @@ import math
 import os
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-import atomic_file
+import files
 from squad_features import TokenizedParagraph
 from squad_features import max_context_window
 
@@ -44,6 +44,9 @@ _NO_SPAN = _Ranked("empty", 0.0, 0.0)
 
 # Paragraphs whose word pieces are kept; windows come nearly in order.
 _REMEMBERED_PARAGRAPHS = 64
+
+# Characters that write_files keeps before it appends them to the files.
+_BUFFERED = 1 << 25
 
 
 def gather_windows(windows):
@@ -283,8 +286,11 @@ def align_text(tokenized, original, basic_tokenizer):
 def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
   """Writes the files of all decodes of a sweep, each whole, BERT's formats.
 
+  The journal is read once, question by question, for all files together; what
+  they are to hold passes through memory in parts of _BUFFERED characters.
+
   Args:
-    folder: str, a folder (or gs:// address).
+    folder: str, a path or address.
     examples: list of squad_data.Example.
     journal: sweep_journal.Journal with the answers to all examples that have a
       window; a passage without a word has none, its answer is "".
@@ -295,71 +301,103 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
   Returns:
     OrderedDict from a failed decode, of which nothing is written, to the id of
     the first question whose logits were no finite numbers.
+
+  Raises:
+    OSError: a file cannot be written. None is then replaced, unless it is the
+      last step that fails, which gives the files their names.
   """
-  def read(index, column):
-    if index in journal.finished:
-      return journal.read(index)[column]
-    return ["" if column == "text" else 0.0 if column == "null_odds" else []
-            ] * len(decodes)
+  outputs = _outputs(decodes, with_nbest, with_null_odds)
+  failed = {}
+  with contextlib.ExitStack() as stack:
+    parts = [_FileInParts(stack, os.path.join(folder, output.name))
+             for output in outputs]
+    buffered = 0
+    for index, example in enumerate(examples):
+      record = journal.read(index) if index in journal.finished else None
+      if record:
+        for v, text in enumerate(record["text"]):
+          if text is None:
+            failed.setdefault(v, example.qas_id)
+      for output, part in zip(outputs, parts):
+        if output.decode not in failed:
+          buffered += part.add(example.qas_id, _value(output, record))
+      if buffered > _BUFFERED:
+        for part in parts:
+          part.flush()
+        buffered = 0
+    for output, part in zip(outputs, parts):
+      part.close(keep=output.decode not in failed)
+  return collections.OrderedDict(
+      (decodes[v], failed[v]) for v in sorted(failed))
 
-  def write(name, decode, values):
-    if decode not in failed:
-      ids = (example.qas_id for example in examples)
-      write_text(os.path.join(folder, name + decode.suffix + ".json"),
-                 _json_lines(zip(ids, values)))
 
-  texts = [read(i, "text") for i in range(len(examples))]
-  failed = collections.OrderedDict()
-  for v, decode in enumerate(decodes):
-    ids = [example.qas_id for example, answers in zip(examples, texts)
-           if answers[v] is None]
-    if ids:
-      failed[decode] = ids[0]
-  nbest_decodes = [decode for decode, wants in zip(decodes, with_nbest) if wants]
-  for n, decode in enumerate(nbest_decodes):
-    write("nbest_predictions", decode,
-          (read(i, "nbest")[n] for i in range(len(examples))))
+_Output = collections.namedtuple("_Output", ["name", "column", "decode", "place"])
+_Output.__doc__ = """A file to write.
+
+Attributes:
+  name: str, the file's name.
+  column: "text", "null_odds" or "nbest", what it has of a journal's record.
+  decode: int, the index of its decode.
+  place: int, the index of its value in the record's column.
+"""
+
+
+def _outputs(decodes, with_nbest, with_null_odds):
+  """Lists the files of decodes: list of _Output."""
+  # The last one is put in its place first: `predictions` tell of the others.
+  kinds = [("predictions", "text", range(len(decodes)))]
   if with_null_odds:
-    odds = [read(i, "null_odds") for i in range(len(examples))]
-    for v, decode in enumerate(decodes):
-      write("null_odds", decode, (answers[v] for answers in odds))
-  for v, decode in enumerate(decodes):
-    write("predictions", decode, (answers[v] for answers in texts))
-  return failed
+    kinds.append(("null_odds", "null_odds", range(len(decodes))))
+  kinds.append(("nbest_predictions", "nbest",
+                [v for v, wants in enumerate(with_nbest) if wants]))
+  return [_Output(kind + decodes[v].suffix + ".json", column, v, place)
+          for kind, column, wanted in kinds for place, v in enumerate(wanted)]
 
 
-def _json_lines(entries):
-  """Yields the text of json.dumps(dict(entries), indent=4), entry by entry.
-
-  The n-best lists of 10,000 questions would take half a gigabyte at once.
-  """
-  separator = "{\n"
-  for entry in entries:
-    yield separator + json.dumps(dict([entry]), indent=4)[len("{\n"):-len("\n}")]
-    separator = ",\n"
-  yield "\n}\n"
+def _value(output, record):
+  """What a file says to a question; `record` is None where there is no window."""
+  if record is None:
+    return {"text": "", "null_odds": 0.0, "nbest": []}[output.column]
+  return record[output.column][output.place]
 
 
-def write_text(path, pieces):
-  """Writes a text file, whole or not at all.
+class _FileInParts:
+  """A JSON file that grows with many others, of which few can be open at once.
+
+  Its bytes are those of json.dumps(dict of all entries, indent=4) and a line
+  feed. It is replaced when `stack` is closed.
 
   Args:
-    path: str, a path (or gs:// address).
-    pieces: iterable of str.
+    stack: contextlib.ExitStack.
+    path: str, a path or address.
   """
-  if is_remote(path):
-    # What is closed appears whole in an object store.
-    with tf.gfile.GFile(path, "w") as f:
-      for piece in pieces:
-        f.write(piece)
-  else:
-    with atomic_file.replacing(path) as temporary:
-      # Text out of JSON may hold half of a surrogate pair.
-      with open(temporary, "w", encoding="utf-8",
-                errors="backslashreplace") as f:
-        f.writelines(pieces)
 
+  def __init__(self, stack, path):
+    self._path = path
+    self._temporary = stack.enter_context(files.replacing(path))
+    self._pieces = []
+    self._separator = "{\n"
 
-def is_remote(path):
-  """Whether a path is the address of an object store, like gs://bucket."""
-  return "://" in path
+  def add(self, key, value):
+    """Adds an entry; returns how many characters it takes."""
+    # An entry of its own is written as within the whole.
+    entry = json.dumps({key: value}, indent=4)[len("{\n"):-len("\n}")]
+    self._pieces += [self._separator, entry]
+    self._separator = ",\n"
+    return len(entry)
+
+  def flush(self):
+    """Writes out what was added. Raises OSError about the file's own path."""
+    try:
+      files.append_text(self._temporary, self._pieces)
+    except OSError as error:
+      raise OSError(error.errno, error.strerror, self._path) from error
+    self._pieces = []
+
+  def close(self, keep):
+    """Ends the file, or leaves what was there before."""
+    if keep:
+      self._pieces.append("\n}\n")
+      self.flush()
+    else:
+      os.remove(self._temporary)

@@ -12,6 +12,7 @@ import json
 import os
 
 import checked_json
+import files
 
 # Belongs into the key; to be raised when the answers or their lines change.
 FORMAT = 2
@@ -23,6 +24,7 @@ class Journal:
   Args:
     path: str, a local path. A journal that is there is continued.
     key: dict of what determines the answers, anything that JSON can say.
+    flock: the function that locks, given for tests.
 
   Attributes:
     finished: dict from a question's index (int) to where its line starts.
@@ -33,12 +35,12 @@ class Journal:
       differs.
   """
 
-  def __init__(self, path, key):
+  def __init__(self, path, key, flock=fcntl.flock):
     self.path = path
     self.finished = {}
     self._file = open(path, "a+b")
     try:
-      fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      files.try_lock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, flock)
       is_in_use = not os.fstat(self._file.fileno()).st_nlink
     except BlockingIOError:
       is_in_use = True
@@ -129,6 +131,23 @@ class Journal:
       # Before the lock is given up, so that nobody goes on with the removed file.
       os.remove(self.path)
     self._file.close()
+
+
+def key_of(path):
+  """Reads with what key a journal was begun.
+
+  Returns:
+    dict; {} where there is no journal, or none with a whole key.
+
+  Raises:
+    OSError: the file is there and cannot be read.
+  """
+  try:
+    with open(path, "rb") as f:
+      key = json.loads(f.readline().decode("utf-8"))
+  except (FileNotFoundError, ValueError):
+    return {}
+  return key if isinstance(key, dict) else {}
 
 
 def changes(before, now):

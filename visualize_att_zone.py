@@ -24,9 +24,9 @@ import textwrap
 import matplotlib
 import numpy as np
 
-import atomic_file
 import attention_zones
 import figure_text
+import files
 import path_checks
 import results_table
 
@@ -201,7 +201,7 @@ def save(figure, path):
     OSError: the file cannot be written.
   """
   suffix = _figure_suffix(path)
-  with paper_style(), atomic_file.replacing(path) as temporary:
+  with paper_style(), files.replacing(path) as temporary:
     figure.savefig(temporary, format=suffix[1:], **SAVING[suffix])
 
 

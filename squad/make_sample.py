@@ -35,11 +35,11 @@ import random
 import re
 import sys
 
-# For atomic_file, which lies beside the scripts that a user runs.
+# For files.py, which lies beside the scripts that a user runs.
 sys.path.insert(
     0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import atomic_file  # pylint: disable=wrong-import-position
+import files  # pylint: disable=wrong-import-position
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PUNCTUATION = (".", "?")
@@ -313,7 +313,7 @@ def main(argv=None):
     os.makedirs(args.output_dir, exist_ok=True)
     for name, content in contents.items():
       path = os.path.join(args.output_dir, name)
-      with atomic_file.replacing(path) as temporary:
+      with files.replacing(path) as temporary:
         with open(temporary, "w", encoding="utf-8") as f:
           f.write(content)
   except OSError as error:

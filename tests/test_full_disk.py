@@ -16,7 +16,7 @@ import subprocess
 
 import pytest
 
-import atomic_file
+import files
 import faults
 import manifest
 import squad_predictions
@@ -119,7 +119,7 @@ def test_a_replaced_file(disk):
   path.write_text("old")
 
   def replace():
-    with atomic_file.replacing(str(path)) as temporary:
+    with files.replacing(str(path)) as temporary:
       with open(temporary, "w") as f:
         f.write("new" * PAGE)
   fill(disk, PAGE)

@@ -1,6 +1,8 @@
 """manifest.py: of what run each file of predictions is."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -67,6 +69,27 @@ def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
       assert content["files"]["%s%d.json" % (name, i)] == (
           manifest.run_id({"data": name}))
   assert len(content["runs"]) == 2
+
+
+def test_works_where_there_are_no_locks(tmp_path, capsys):
+  def flock(file, operation):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+  for name in ("a.json", "b.json"):
+    manifest.add(str(tmp_path), [name], RUN, {}, flock)
+  assert set(manifest.load(str(tmp_path))["files"]) == {"a.json", "b.json"}
+  said = capsys.readouterr().err
+  assert said.startswith("%s: cannot be locked" % (
+      tmp_path / ".manifest.json.lock")) and said.count("\n") == 1
+
+
+def test_a_remote_folder(tmp_path):
+  folder = "file://%s" % tmp_path
+  assert manifest.load(folder) == {"runs": {}, "files": {}}
+  for name in ("a.json", "b.json"):
+    manifest.add(folder, [name], RUN, {})
+  assert manifest.load(folder) == manifest.load(str(tmp_path))
+  assert set(manifest.load(folder)["files"]) == {"a.json", "b.json"}
+  assert os.listdir(str(tmp_path)) == ["manifest.json"]
 
 
 @pytest.mark.parametrize("content", [

@@ -1,5 +1,6 @@
 """squad_predictions.write_files: BERT's files, each whole or not at all."""
 
+import collections
 import json
 import os
 import resource
@@ -108,5 +109,67 @@ def test_no_space_left_keeps_the_old_file(folder, tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_named(folder, journal):
-  with pytest.raises(FileNotFoundError, match="absent/nbest_predictions.json"):
+  with pytest.raises(FileNotFoundError, match="absent/predictions.json"):
     write(folder / "absent", journal)
+
+
+class CountingJournal(Journal):
+  """A Journal that counts how often each question is read."""
+
+  def __init__(self, path, key):
+    super().__init__(path, key)
+    self.reads = collections.Counter()
+
+  def read(self, question):
+    self.reads[question] += 1
+    return super().read(question)
+
+
+@pytest.mark.parametrize("buffered", [0, squad_predictions._BUFFERED])
+def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
+  """Whether the files are written at once or in parts, question by question."""
+  monkeypatch.setattr(squad_predictions, "_BUFFERED", buffered)
+  # More files than a process may have open.
+  decodes = [BASELINE] + [Decode((layer,), ("q2",), "_layer%d_q2" % layer)
+                          for layer in range(40)]
+  journal = CountingJournal(str(tmp_path / "many.jsonl"), {})
+  for question in range(3):
+    journal.append(question, [
+        Answer("%d of %d" % (v, question), v / 4, NBEST)
+        for v in range(len(decodes))])
+  paragraph = squad_data.Paragraph("", [], [])
+  examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
+              for name in ("q9", "q1", "q5")]
+  limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+  resource.setrlimit(resource.RLIMIT_NOFILE, (
+      len(os.listdir("/proc/self/fd")) + 20, limits[1]))
+  try:
+    failed = squad_predictions.write_files(
+        str(folder), examples, journal, decodes, [True] * len(decodes), True)
+  finally:
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+  assert not failed and journal.reads == {0: 1, 1: 1, 2: 1}
+  assert len(os.listdir(str(folder))) == 3 * 41
+  for v, decode in enumerate(decodes):
+    for name, wanted in (
+        ("predictions", ["%d of %d" % (v, q) for q in range(3)]),
+        ("null_odds", [v / 4] * 3), ("nbest_predictions", [NBEST] * 3)):
+      content = collections.OrderedDict(zip(("q9", "q1", "q5"), wanted))
+      assert (folder / (name + decode.suffix + ".json")).read_text() == (
+          json.dumps(content, indent=4) + "\n")
+
+
+def test_of_a_failed_decode_nothing_is_written(folder, journal):
+  """Also when only the last question tells that it has failed."""
+  (folder / "predictions_layer0_q2.json").write_text("old")
+  journal.append(2, [Answer("Eve", 0.5, NBEST), Answer(None, None, None)])
+  paragraph = squad_data.Paragraph("", [], [])
+  examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
+              for name in ("q9", "q1", "q5")]
+  assert squad_predictions.write_files(
+      str(folder), examples, journal, [BASELINE, MASKED], [True, False],
+      True) == {MASKED: "q5"}
+  assert sorted(os.listdir(str(folder))) == [
+      "nbest_predictions.json", "null_odds.json", "predictions.json",
+      "predictions_layer0_q2.json"]
+  assert (folder / "predictions_layer0_q2.json").read_text() == "old"

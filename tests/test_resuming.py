@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+import modeling
 import tiny_model
 from tiny_model import run_squad
 from tiny_model import train
@@ -172,6 +173,47 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
           in result.stderr)
   assert digests(model) == whole
   assert not journal.exists()
+
+
+def test_a_sweep_in_several_passes_resumes(project):
+  """Passes stay as they were cut, whatever another run has made in between."""
+  config = modeling.BertConfig.from_json_file(str(project / "bert_config.json"))
+  two = modeling.sweep_bytes(config, 2, 1, 24) / 1e9
+  sweep = SWEEP + ("--sweep_memory_gb=%.12f" % two,)
+  model = project / "model"
+  # A folder in its place makes the first pass fail after all is predicted.
+  lock = model / ".manifest.json.lock"
+  lock.mkdir()
+  failed = run_squad(project, *sweep)
+  assert failed.returncode == 1 and "%s: Is a directory" % lock in failed.stderr
+  assert "decodes: 5, passes over the data: 3, " in failed.stderr
+  lock.rmdir()
+  journal, = model.glob("journal.*")
+  lines = journal.read_bytes().splitlines(True)
+  journal.write_bytes(b"".join(lines[:5]))
+
+  # The first decode of the first pass, and both of the second.
+  for flags in ((), ("--mask_layer=0", "--mask_zone=all"),
+                ("--mask_layer=1", "--mask_zone=p2")):
+    result = run_squad(project, "--do_predict=True", "--write_nbest=True", *flags)
+    assert result.returncode == 0, result.stderr
+  result = run_squad(project, *sweep)
+  assert result.returncode == 0, result.stderr
+  assert ("4 of 10 questions are done: going on with %s" % journal
+          in result.stderr)
+  # Two that were begun together, and one of the third pass.
+  assert "decodes: 3, passes over the data: 2, " in result.stderr
+  assert not list(model.glob("journal.*"))
+  files = {path.name: path.read_text() for path in model.glob("predictions*")}
+  assert len(files) == 5
+  again = run_squad(project, *sweep)
+  assert again.returncode == 0 and "nothing to do" in again.stderr
+
+  for name in files:
+    (model / name).unlink()
+  assert run_squad(project, *SWEEP).returncode == 0
+  assert files == {
+      path.name: path.read_text() for path in model.glob("predictions*")}
 
 
 def test_files_of_another_run_are_told(project):

@@ -1,12 +1,15 @@
 """sweep_journal.py: the answers of a sweep survive its end."""
 
 import collections
+import errno
 import json
+import os
 
 import pytest
 
 from squad_predictions import Answer
 from sweep_journal import Journal
+from sweep_journal import key_of
 
 KEY = {"data": "d1", "decodes": ["", "_layer0_q2"]}
 
@@ -141,3 +144,25 @@ def test_a_journal_has_one_writer(tmp_path):
     Journal(path, KEY)
   first.close(remove=False)
   Journal(path, KEY).close(remove=True)
+
+
+def test_works_where_there_are_no_locks(path, capsys):
+  def flock(file, operation):
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+  for questions in ([0], [0, 7]):
+    journal = Journal(str(path), KEY, flock)
+    journal.append(questions[-1], ANSWERS[questions[-1]])
+    check_answers(journal, questions)
+    journal.close(remove=False)
+  said = capsys.readouterr().err
+  assert said.startswith("%s: cannot be locked" % path) and said.count("\n") == 1
+
+
+def test_tells_its_key(path):
+  assert key_of(str(path)) == {}
+  fill(path)
+  key = key_of(str(path))
+  assert key.pop("format") and key == KEY
+  for content in (b"", b'{"data"', b"[1]\n", b"\xff\n"):
+    path.write_bytes(content)
+    assert key_of(str(path)) == {}

@@ -1,0 +1,319 @@
+"""Files and folders, whether on this machine or at an address like gs://bucket.
+
+The one layer that knows both. An address goes through TensorFlow, which is
+imported only then: scoring and drawing must be quick, and work without it.
+"""
+
+import contextlib
+import errno
+import fcntl
+import functools
+import os
+import re
+import socket
+import sys
+import tempfile
+import urllib.request
+import warnings
+
+# Errors of TensorFlow's, by the names of their classes, that a system has, too.
+_ERRNOS = {
+    "NotFoundError": errno.ENOENT, "PermissionDeniedError": errno.EACCES,
+    "AlreadyExistsError": errno.EEXIST, "UnauthenticatedError": errno.EACCES,
+    "ResourceExhaustedError": errno.ENOSPC}
+
+# What a file system says that has no locks: Lustre, some NFS.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS,
+             errno.EINVAL)
+
+_GCS_HOST = "www.googleapis.com"
+
+
+def is_remote(path):
+  """Whether a path is an address that TensorFlow reads, like gs://bucket."""
+  return bool(re.match(r"[A-Za-z][A-Za-z0-9.]*://", path))
+
+
+def address_problem(path):
+  """Says what is wrong with an address, without a look at what is there.
+
+  Args:
+    path: str, a path or address.
+
+  Returns:
+    str, "no address begins with foo://, ..."; None when nothing is, and for all
+    local paths.
+  """
+  if not is_remote(path):
+    return None
+  scheme, rest = path.split("://", 1)
+  if scheme == "file" and not rest.startswith("/"):
+    # TensorFlow takes the first folder for the name of a machine and drops it.
+    return "file:// needs three slashes, as in file:///%s" % rest
+  try:
+    return _scheme_problem(scheme)
+  except ImportError as error:
+    return "TensorFlow is needed to read and write there (%s)" % error
+
+
+@functools.lru_cache(maxsize=None)
+def _scheme_problem(scheme):
+  """address_problem, of the part before ://."""
+  tf = _tensorflow()
+  try:
+    # Nothing is asked of the net for an address without a bucket.
+    tf.gfile.Exists(scheme + "://")
+  except tf.errors.UnimplementedError:
+    return ("TensorFlow %s knows no addresses that begin with %s://, but file:// "
+            "and gs:// for example" % (tf.__version__, scheme))
+  except tf.errors.OpError:
+    pass
+  if scheme == "gs" and "https" not in urllib.request.getproxies():
+    try:
+      socket.getaddrinfo(_GCS_HOST, 443)
+    except OSError as error:
+      # TensorFlow would try for two minutes, each time.
+      return "the network does not know %s (%s)" % (_GCS_HOST, error.strerror)
+  return None
+
+
+def _tensorflow():
+  # What it says besides is also in the errors, which are told in one line.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import tensorflow.compat.v1 as tf
+  return tf
+
+
+@contextlib.contextmanager
+def _gfile(path):
+  """Gives tf.gfile; its errors become an OSError about `path`."""
+  problem = address_problem(path)
+  if problem:
+    raise OSError(errno.EINVAL, problem, path)
+  tf = _tensorflow()
+  try:
+    yield tf.gfile
+  except tf.errors.OpError as error:
+    # "path; what is wrong", and then where the operation was made.
+    said = error.message.split("\n")[0].split(path + "; ")[-1]
+    raise OSError(_ERRNOS.get(type(error).__name__, errno.EIO), said,
+                  path) from error
+
+
+def exists(path):
+  """Whether there is a file or folder. Raises OSError if that cannot be told."""
+  if not is_remote(path):
+    return os.path.exists(path)
+  with _gfile(path) as gfile:
+    return gfile.Exists(path)
+
+
+def is_folder(path):
+  """Whether there is a folder. Raises OSError if that cannot be told."""
+  if not is_remote(path):
+    return os.path.isdir(path)
+  # IsDirectory alone takes every failure for a no.
+  with _gfile(path) as gfile:
+    return gfile.Exists(path) and gfile.IsDirectory(path)
+
+
+def list_folder(path):
+  """Returns the names of all that is in a folder: list of str, sorted."""
+  if not is_remote(path):
+    return sorted(os.listdir(path))
+  with _gfile(path) as gfile:
+    # An object store ends the name of a folder with a slash.
+    return sorted(name.rstrip("/") for name in gfile.ListDirectory(path))
+
+
+def identity(path):
+  """A name of a file or folder that is the same for all ways to write it."""
+  return path.rstrip("/") if is_remote(path) else os.path.realpath(path)
+
+
+def make_folder(path):
+  """Makes a folder, and those it is in, where they are not there yet."""
+  if not is_remote(path):
+    os.makedirs(path, exist_ok=True)
+    return
+  with _gfile(path) as gfile:
+    gfile.MakeDirs(path)
+
+
+def check_writable(folder):
+  """Raises OSError when no file can be written to a folder that is there."""
+  if not is_remote(folder):
+    with tempfile.TemporaryFile(dir=folder):
+      return
+  path = os.path.join(folder, ".can_write")
+  with _gfile(path) as gfile:
+    with gfile.GFile(_part_name(path), "w") as f:
+      f.write("")
+    gfile.Remove(_part_name(path))
+
+
+def needs_folder(path):
+  """Whether a file can be written only into a folder that was made before.
+
+  An object store has no folders, only names with slashes.
+  """
+  return not is_remote(path) or path.startswith("file://")
+
+
+def read_bytes(path):
+  """Returns all bytes of a file. Raises OSError."""
+  if not is_remote(path):
+    with open(path, "rb") as f:
+      return f.read()
+  with _gfile(path) as gfile:
+    with gfile.GFile(path, "rb") as f:
+      return f.read()
+
+
+def remove(path):
+  """Removes a file. Raises OSError."""
+  if not is_remote(path):
+    os.remove(path)
+    return
+  with _gfile(path) as gfile:
+    gfile.Remove(path)
+
+
+def write_text(path, pieces):
+  """Writes a text file in UTF-8, whole or not at all.
+
+  Args:
+    path: str, a path or address.
+    pieces: iterable of str.
+
+  Raises:
+    OSError: as of replacing.
+  """
+  with replacing(path) as temporary:
+    append_text(temporary, pieces)
+
+
+def append_text(path, pieces):
+  """Appends strings to a local text file in UTF-8."""
+  # Text out of JSON may hold half of a surrogate pair. Ends of lines stay.
+  with open(path, "a", encoding="utf-8", errors="backslashreplace",
+            newline="") as f:
+    f.writelines(pieces)
+
+
+@contextlib.contextmanager
+def replacing(path):
+  """Replaces the file `path` when, and only when, the block ends well.
+
+    with replacing("results.csv") as temporary:
+      with open(temporary, "w") as f:
+        f.write(...)
+
+  Args:
+    path: str, a path or address; its folder must exist.
+
+  Yields:
+    str, the path of a new empty local file, for the block to write. It is
+    renamed to `path` after the block, which no reader sees half done; if the
+    block raises it is removed, and what was at `path` stays as it was. The same
+    when the block itself removes it.
+
+  Raises:
+    OSError: as the system says it (no such folder, not permitted, disk full);
+      its `filename` is `path`, not the temporary name.
+  """
+  temporary = None
+  try:
+    if is_folder(path):
+      raise IsADirectoryError(
+          errno.EISDIR, "is a folder, not a file to write", path)
+    temporary = _make_temporary(path)
+    yield temporary
+    if os.path.exists(temporary):
+      _put(temporary, path)
+  except BaseException as error:
+    if temporary and os.path.exists(temporary):
+      os.remove(temporary)
+    if isinstance(error, OSError) and error.errno is not None and (
+        temporary is None or error.filename in (None, temporary)):
+      raise type(error)(error.errno, error.strerror, path) from error
+    raise
+
+
+def _make_temporary(path):
+  """Makes the empty file that is to become `path`: str, its path."""
+  if is_remote(path):
+    handle, temporary = tempfile.mkstemp()
+    os.close(handle)
+    return temporary
+  folder, name = os.path.split(os.path.abspath(path))
+  handle, temporary = tempfile.mkstemp(prefix=".%s." % name, dir=folder)
+  os.close(handle)
+  # mkstemp gives 0600; a result should be as readable as any other file.
+  umask = os.umask(0)
+  os.umask(umask)
+  os.chmod(temporary, 0o666 & ~umask)
+  return temporary
+
+
+def _put(temporary, path):
+  """Moves a temporary file to its place."""
+  if not is_remote(path):
+    with open(temporary, "rb") as written:
+      os.fsync(written.fileno())
+    os.replace(temporary, path)
+    return
+  # An object store shows a file when it is closed, but file:// writes in place.
+  part = _part_name(path)
+  with _gfile(path) as gfile:
+    try:
+      gfile.Copy(temporary, part, overwrite=True)
+      gfile.Rename(part, path, overwrite=True)
+    finally:
+      if gfile.Exists(part):
+        gfile.Remove(part)
+  os.remove(temporary)
+
+
+def _part_name(path):
+  """Where a remote file is written that is not whole yet."""
+  folder, name = os.path.split(path)
+  return os.path.join(
+      folder, ".%s.%s.%d" % (name, socket.gethostname(), os.getpid()))
+
+
+def try_lock(file, operation, flock=fcntl.flock):
+  """Locks an open file, where the file system can do that.
+
+  Args:
+    file: file object with a name.
+    operation: int, as of fcntl.flock.
+    flock: the function that locks, given for tests.
+
+  Returns:
+    bool, whether the file is locked now; if not, a line on stderr has said that
+    the file system has no locks.
+
+  Raises:
+    BlockingIOError: another process has it locked, and `operation` says not to
+      wait.
+    OSError: any other failure.
+  """
+  try:
+    flock(file, operation)
+    return True
+  except OSError as error:
+    if error.errno not in _NO_LOCKS:
+      raise
+    _remark_on_locks(file.name, os.strerror(error.errno))
+    return False
+
+
+@functools.lru_cache(maxsize=None)
+def _remark_on_locks(name, why):
+  """Says, once for a file, that it cannot be locked."""
+  print("%s: cannot be locked on this file system (%s), so that nothing stops "
+        "two runs that write the same in this folder; start only one" % (
+            name, why), file=sys.stderr, flush=True)
