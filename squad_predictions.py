@@ -361,6 +361,21 @@ def _value(output, record):
   return record[output.column][output.place]
 
 
+# json's quick encoder cannot indent, but put anything between two members.
+_encode_nbest_entry = json.JSONEncoder(separators=(",\n" + " " * 12, ": ")).encode
+
+
+def _indented(value):
+  """Encodes a number, a string or an n-best list, a member of an object that
+  json.dumps(..., indent=4) would write, in half of its time."""
+  if not isinstance(value, list) or not value:
+    return json.dumps(value)
+  inner, outer = "\n" + " " * 12, "\n" + " " * 8
+  entries = (outer + "{" + inner + _encode_nbest_entry(entry)[1:-1] + outer + "}"
+             for entry in value)
+  return "[%s\n    ]" % ",".join(entries)
+
+
 class _FileInParts:
   """A JSON file that grows with many others, of which few can be open at once.
 
@@ -380,9 +395,8 @@ class _FileInParts:
 
   def add(self, key, value):
     """Adds an entry; returns how many characters it takes."""
-    # An entry of its own is written as within the whole.
-    entry = json.dumps({key: value}, indent=4)[len("{\n"):-len("\n}")]
-    self._pieces += [self._separator, entry]
+    entry = "%s    %s: %s" % (self._separator, json.dumps(key), _indented(value))
+    self._pieces.append(entry)
     self._separator = ",\n"
     return len(entry)
 

@@ -119,8 +119,7 @@ class Journal:
       for each decode that has an n-best list.
     """
     self._file.seek(self.finished[question])
-    record = json.loads(self._file.readline().decode("utf-8"),
-                        object_pairs_hook=collections.OrderedDict)
+    record = json.loads(self._file.readline().decode("utf-8"))
     texts = record.pop("texts")
     record["text"] = [texts[i] for i in record.pop("text_of")]
     return record

@@ -288,14 +288,15 @@ def rehearse(trained, folder):
 
 
 def test_a_sweep(disk, model, trained, tmp_path):
-  """Full at the features, the journal, an n-best list and the manifest."""
+  """Full at the features, the journal, the predictions and the manifest."""
   alone = rehearse(trained, tmp_path / "alone")
   features, = alone.glob("eval.*.tf_record")
   journal, = alone.glob("journal.*")
   predictions = sorted(alone.glob("*predictions_layer*"))
   assert len(predictions) == 4
   nbest = model / "nbest_predictions_layer0_p2.json"
-  nbest.write_text("old")
+  # Empty, so that to replace it gives no room to the manifest.
+  nbest.write_text("")
   before = contents(model)
   fails = functools.partial(fails_for_want_of_room, disk, flags=SWEEP)
 
@@ -308,13 +309,13 @@ def test_a_sweep(disk, model, trained, tmp_path):
   assert set(now) == set(before) | {half.name, features.name}
   assert {name: now[name] for name in before} == before
 
-  log = fails(in_pages(journal) - in_pages(half) + PAGE, path=nbest)
+  log = fails(in_pages(journal) - in_pages(half) + PAGE,
+              path=model / "predictions_layer0_p2.json")
   assert " 1/%d questions" % (10 * COPIES) not in log
   assert set(contents(model)) == set(now)
-  assert nbest.read_text() == "old"
+  assert nbest.read_text() == ""
 
-  # The page of the old n-best list is given back.
-  fails(in_pages(*predictions) - PAGE, path=model / "manifest.json")
+  fails(in_pages(*predictions), path=model / "manifest.json")
   assert contents(model)["manifest.json"] == before["manifest.json"]
 
   run_with_room(disk / "project", SWEEP)
