@@ -84,7 +84,16 @@ class TokenizedParagraph:
       self.word_of.extend([index] * len(pieces))
     self._tokenizer = tokenizer
     # Few words are asked for, so that each is looked into when it is.
-    self._offsets_of_word = {}
+    self._places_of_word = {}
+
+  def _places(self, word):
+    """Where the pieces of a word start and end in the passage: two lists of int."""
+    if word not in self._places_of_word:
+      begin = self.paragraph.starts[word]
+      places = self._tokenizer.tokenize_with_offsets(self.paragraph.words[word])
+      self._places_of_word[word] = ([begin + start for _, start, _ in places],
+                                    [begin + end for _, _, end in places])
+    return self._places_of_word[word]
 
   def characters(self, token):
     """The characters of the passage that a word piece stands for.
@@ -96,12 +105,9 @@ class TokenizedParagraph:
       (start, end), int each, they are paragraph.context[start:end].
     """
     word = self.word_of[token]
-    if word not in self._offsets_of_word:
-      begin = self.paragraph.starts[word]
-      self._offsets_of_word[word] = [
-          (begin + start, begin + end) for _, start, end in
-          self._tokenizer.tokenize_with_offsets(self.paragraph.words[word])]
-    return self._offsets_of_word[word][token - self.first_token_of[word]]
+    starts, ends = self._places(word)
+    index = token - self.first_token_of[word]
+    return starts[index], ends[index]
 
   def text(self, first, last):
     """What stands in the passage from one word piece to another, str."""
@@ -118,15 +124,17 @@ class TokenizedParagraph:
       (first, last), int each: the first and the last word piece that stands for
       any of these characters; None when none does.
     """
-    starts, token_of = self.paragraph.starts, self.first_token_of
+    starts = self.paragraph.starts
     first_word = max(bisect.bisect_right(starts, start) - 1, 0)
-    end_word = bisect.bisect_left(starts, end)
-    tokens = range(
-        token_of[first_word] if token_of else 0,
-        token_of[end_word] if end_word < len(starts) else len(self.tokens))
-    inside = [token for token in tokens if self.characters(token)[0] < end
-              and self.characters(token)[1] > start]
-    return (inside[0], inside[-1]) if inside else None
+    last_word = bisect.bisect_left(starts, end) - 1
+    if first_word > last_word:
+      return None
+    # The first piece that ends after `start`, the last that starts before `end`.
+    first = self.first_token_of[first_word] + bisect.bisect_right(
+        self._places(first_word)[1], start)
+    last = self.first_token_of[last_word] + bisect.bisect_left(
+        self._places(last_word)[0], end) - 1
+    return (first, last) if first <= last else None
 
 
 def window_spans(num_tokens, capacity, doc_stride):

@@ -247,6 +247,13 @@ def span_text(passage, first, last, basic_tokenizer):
   return passage.text(first, last) if text is None else text
 
 
+# In a script without spaces the words of a span are the whole passage, again and
+# again.
+@functools.lru_cache(maxsize=64)
+def _basic_text(text, basic_tokenizer):
+  return " ".join(basic_tokenizer.tokenize(text))
+
+
 def align_text(tokenized, original, basic_tokenizer):
   """Finds in the original text what a stretch of its tokens stands for.
 
@@ -268,7 +275,7 @@ def align_text(tokenized, original, basic_tokenizer):
     str, a part of `original`; None when the two cannot be aligned, because the
     tokenizer dropped or added characters, or tokenized has an [UNK].
   """
-  whole = " ".join(basic_tokenizer.tokenize(original))
+  whole = _basic_text(original, basic_tokenizer)
   start = whole.find(tokenized)
   visible = [i for i, character in enumerate(original) if character != " "]
   if not tokenized or start < 0 or (

@@ -278,6 +278,7 @@ class FullTokenizer:
     self.vocab = vocab
     self.basic_tokenizer = BasicTokenizer(do_lower_case)
     self._pieces_of = {}
+    self._places_of = {}
 
   def tokenize(self, text):
     """Returns the word pieces of a text, list of str."""
@@ -313,26 +314,30 @@ class FullTokenizer:
     """
     found = []
     for word, origins in self.basic_tokenizer.words_with_origins(text):
-      origins = [origins[index]
-                 for index in self.basic_tokenizer.origins_in_word(word)]
-      position = 0
-      for token in self.basic_tokenizer.split_word(word):
-        for piece, length in self._pieces_and_lengths(token):
-          found.append((piece, origins[position],
-                        origins[position + length - 1] + 1))
-          position += length
+      known = self._places_of.get(word)
+      if known is None:
+        known = self._places_in_word(word)
+        if len(self._places_of) < self.MAX_REMEMBERED_WORDS:
+          self._places_of[word] = known
+      found.extend((piece, origins[first], origins[last] + 1)
+                   for piece, first, last in known)
     nexts = [start for _, start, _ in found[1:]] + [len(text)]
     return [(piece, start, self._end_with_dropped(text, end, limit))
             for (piece, start, end), limit in zip(found, nexts)]
 
-  def _pieces_and_lengths(self, token):
-    """Yields each word piece of a token, and how many characters it has there."""
-    pieces = self._word_pieces(token)
-    if pieces == ["[UNK]"]:
-      yield "[UNK]", len(token)
-      return
-    for index, piece in enumerate(pieces):
-      yield piece, len(piece) - (len("##") if index else 0)
+  def _places_in_word(self, word):
+    """The pieces of a word: list of (piece, its first character, its last)."""
+    origins = self.basic_tokenizer.origins_in_word(word)
+    places, position = [], 0
+    for token in self.basic_tokenizer.split_word(word):
+      pieces = self._word_pieces(token)
+      for index, piece in enumerate(pieces):
+        length = len(piece) - (len("##") if index else 0)
+        if pieces == ["[UNK]"]:
+          length = len(token)
+        places.append((piece, origins[position], origins[position + length - 1]))
+        position += length
+    return places
 
   def _end_with_dropped(self, text, end, limit):
     """Moves a piece's end past what is dropped, up to `limit` or white space."""

@@ -54,6 +54,16 @@ def test_questions_that_are_cut(question, tokens):
       "cut; 'q1' is the first" % (tokens - 1)]
 
 
+def test_several_answers_are_remarked_on_once():
+  one, two, three = (example._replace(num_answers=count) for count, example in
+                     zip((1, 2, 3), examples_of(*[("a", "a")] * 3)))
+  tokenizer = tokenization.FullTokenizer(VOCAB)
+  assert data_checks.remarks([one], tokenizer, 9) == []
+  assert data_checks.remarks([one, two, three], tokenizer, 9) == [
+      "2 of 3 questions have several answers, of which the first is trained on; "
+      "'q1' is the first"]
+
+
 def test_a_letter_or_digit_is_never_lost():
   for do_lower_case in (False, True):
     tokenizer = tokenization.BasicTokenizer(do_lower_case)

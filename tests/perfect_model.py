@@ -1,0 +1,123 @@
+"""Scores a model that always picks the word pieces of the answer.
+
+    python tests/perfect_model.py --data_file=xquad.en.json --vocab_file=vocab.txt
+
+What it loses is lost between word pieces and text, to every model. The pieces
+are those at answer_start of a question's first answer; their text is what
+run_squad.py would write, and eval_squad.py's scores are printed:
+
+    EM 100.00 F1 100.00 n 1189
+    left out: 1 begin or end inside a word piece, 0 not at answer_start
+    all: EM 99.92 F1 99.98 n 1190
+
+No choice of word pieces gives an answer that ends inside of one, so these are
+left out of the first line. Questions without an answer do not count.
+"""
+
+import argparse
+import collections
+import json
+import os
+import sys
+
+import tensorflow.compat.v1 as tf
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import eval_squad  # pylint: disable=wrong-import-position
+import path_checks  # pylint: disable=wrong-import-position
+import squad_data  # pylint: disable=wrong-import-position
+import squad_features  # pylint: disable=wrong-import-position
+import squad_predictions  # pylint: disable=wrong-import-position
+import tokenization  # pylint: disable=wrong-import-position
+
+EXACT, INSIDE, ELSEWHERE = "exact", "inside", "elsewhere"
+
+
+def first_answers(path):
+  """Yields (id, passage, text, answer_start) of questions with an answer."""
+  with open(path, encoding="utf-8-sig") as f:
+    articles = json.load(f)["data"]
+  for article in articles:
+    for item in article["paragraphs"]:
+      for qa in item["qas"]:
+        for answer in qa["answers"][:1]:
+          yield (str(qa["id"]), item["context"], answer["text"],
+                 answer["answer_start"])
+
+
+def pick(passage, text, start):
+  """What the model answers to one question.
+
+  Args:
+    passage: squad_features.TokenizedParagraph.
+    text: str, the right answer.
+    start: int, where it starts.
+
+  Returns:
+    (kind, tokens): EXACT where the word pieces are the answer, INSIDE where it
+    begins or ends inside of one, ELSEWHERE where it does not stand there; and
+    (first, last) word piece, None when there is none.
+  """
+  tokens = passage.tokens_at(start, start + len(text))
+  if not passage.paragraph.context.startswith(text, start):
+    return ELSEWHERE, tokens
+  # White space at the ends of an answer is in no piece, and makes no difference.
+  begin = start + len(text) - len(text.lstrip())
+  end = start + len(text.rstrip())
+  if tokens is None or (passage.characters(tokens[0])[0],
+                        passage.characters(tokens[1])[1]) != (begin, end):
+    return INSIDE, tokens
+  return EXACT, tokens
+
+
+def score(data_file, vocab_file, do_lower_case):
+  """Answers all questions and compares.
+
+  Returns:
+    dict from EXACT, INSIDE and ELSEWHERE to a list of (exact, f1), each 0 to 1.
+  """
+  questions = eval_squad.load_questions(data_file)
+  tokenizer = tokenization.FullTokenizer(
+      tokenization.load_vocab(vocab_file), do_lower_case)
+  scores = collections.defaultdict(list)
+  passage = None
+  for name, context, text, start in first_answers(data_file):
+    if passage is None or context != passage.paragraph.context:
+      passage = squad_features.TokenizedParagraph(
+          squad_data.split_words(context), tokenizer)
+    kind, tokens = pick(passage, text, start)
+    answer = tokens and squad_predictions.span_text(
+        passage, tokens[0], tokens[1], tokenizer.basic_tokenizer)
+    scores[kind].append(
+        eval_squad.answer_scores(questions[name].golds, answer or ""))
+  return scores
+
+
+def means(scores):
+  """"EM 100.00 F1 100.00 n 1190" of a list of (exact, f1)."""
+  if not scores:
+    return "EM - F1 - n 0"
+  exact, f1 = (100.0 * sum(column) / len(scores) for column in zip(*scores))
+  return "EM %.2f F1 %.2f n %d" % (exact, f1, len(scores))
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--data_file", required=True, help="SQuAD JSON")
+  parser.add_argument("--vocab_file", required=True)
+  parser.add_argument("--do_lower_case", action="store_true")
+  arguments = parser.parse_args()
+  try:
+    scores = score(arguments.data_file, arguments.vocab_file,
+                   arguments.do_lower_case)
+  except (OSError, ValueError, tf.errors.OpError) as error:
+    sys.exit("perfect_model.py: " + path_checks.describe(error))
+  print(means(scores[EXACT]))
+  print("left out: %d begin or end inside a word piece, %d not at answer_start" %
+        (len(scores[INSIDE]), len(scores[ELSEWHERE])))
+  print("all: " + means(scores[EXACT] + scores[INSIDE] + scores[ELSEWHERE]))
+
+
+if __name__ == "__main__":
+  main()
