@@ -106,8 +106,8 @@ def test_the_line_and_the_exit_status(number):
 
 
 def test_temporary_files_are_removed_on_the_way_out(tmp_path):
-  run = run_python("import atomic_file\n"
-                   "with atomic_file.replacing(%r) as temporary:\n"
+  run = run_python("import files\n"
+                   "with files.replacing(%r) as temporary:\n"
                    "  print('in it')\n"
                    "  time.sleep(600)" % str(tmp_path / "x.json"))
   run.wait_until(lambda: "in it" in run.log())
