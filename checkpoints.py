@@ -209,8 +209,12 @@ def _named(folder):
 
 
 def _exists(path):
-  """Whether there is a checkpoint, of the newer format or of the older one."""
-  return tf.gfile.Exists(path + ".index") or tf.gfile.Exists(path)
+  """Whether there is a checkpoint, or a part of one."""
+  if not tf.gfile.IsDirectory(os.path.dirname(path) or "."):
+    return False
+  # The older format is a single file.
+  return tf.gfile.Exists(path + ".index") or tf.gfile.Exists(path) or bool(
+      tf.gfile.Glob(path + ".data-*"))
 
 
 def _as_moved(folder, path):
