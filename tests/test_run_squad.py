@@ -10,6 +10,7 @@ import tiny_model
 from tiny_model import run_squad
 from tiny_model import script
 from tiny_model import train
+from tolerances import TIE
 
 IDS = ["q%d-%d" % (p, i) for p in range(2) for i in range(5)]
 ZONES = ("q2", "q2p", "p2q", "p2", "all")
@@ -38,6 +39,15 @@ def predictions(folder, suffix=""):
   return json.loads(path.read_text())
 
 
+def nbest_lists(folder, suffix):
+  path = folder / "model" / ("nbest_predictions%s.json" % suffix)
+  return json.loads(path.read_text())
+
+
+def total(entry):
+  return entry["start_logit"] + entry["end_logit"]
+
+
 def digests(folder, pattern):
   return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
           for path in (folder / "model").glob(pattern)}
@@ -57,12 +67,14 @@ def test_protocol_from_json_to_figure(project):
     answers = json.loads((model / name).read_text())
     assert list(answers) == IDS
     assert answers["q0-0"] in context
-  # In the last layer these two cannot change a passage token's logits.
+  # In the last layer these two cannot change a passage token's hidden states.
   assert predictions(project, "_layer1_q2") == predictions(project)
   assert predictions(project, "_layer1_q2p") == predictions(project)
   nbest = json.loads((model / "nbest_predictions.json").read_text())
   assert nbest["q0-0"][0]["text"] == predictions(project)["q0-0"]
-  assert sum(a["probability"] for a in nbest["q0-0"]) == pytest.approx(1)
+  assert sum(a["probability"] for a in nbest["q0-0"]) == (
+      # 20 numbers at most, in float64.
+      pytest.approx(1, rel=1e-12))
   assert not list(model.glob("nbest_predictions_*"))
   assert not list(model.glob("journal.*"))
 
@@ -85,8 +97,8 @@ def test_protocol_from_json_to_figure(project):
 def test_sweep_equals_single_decodes_in_every_grouping(project):
   zones = "--mask_zone=q2+p2,all,p2"
   assert run_squad(project, "--do_predict=True", "--mask_layer=0,0+1",
-                   zones).returncode == 0
-  together = {suffix: predictions(project, suffix) for suffix in (
+                   zones, "--write_nbest=True").returncode == 0
+  together = {suffix: nbest_lists(project, suffix) for suffix in (
       "_layer0_q2+p2", "_layer0_all", "_layer0_p2", "_layer0+1_all")}
   for suffix, answers in together.items():
     layer, zone = suffix[len("_layer"):].split("_")
@@ -102,7 +114,13 @@ def test_sweep_equals_single_decodes_in_every_grouping(project):
     assert result.returncode == 0, result.stderr
     assert "decodes: 2, passes over the data: 2" in result.stderr
     path = project / "single" / ("predictions%s.json" % suffix)
-    assert json.loads(path.read_text()) == answers
+    alone = json.loads(path.read_text())
+    assert list(alone) == list(answers)
+    # Batches of other shapes round otherwise, which can turn a tie.
+    for question, nbest in answers.items():
+      assert alone[question] in {
+          entry["text"] for entry in nbest
+          if total(entry) >= total(nbest[0]) - TIE}
 
 
 def test_every_layer_masked(project):

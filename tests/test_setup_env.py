@@ -93,7 +93,7 @@ case $1 in -s) echo %s ;; -m) echo %s ;; -n) echo here ;; esac
   def run(self, *arguments, **variables):
     """Runs setup_env.sh; returns (exit status, stdout, stderr)."""
     process = self.start(*arguments, **variables)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     return process.returncode, out, err
 
   def calls(self):
@@ -287,9 +287,7 @@ def test_right_environment_is_reused(machine):
   assert machine.run()[0] == 0
   assert len(machine.calls()) == 2
   python.unlink()
-  begun = time.time()
   assert machine.run() == (0, "", "")
-  assert time.time() - begun < 1
   assert machine.calls() == []
 
 
@@ -355,18 +353,16 @@ def test_failed_install_is_shown_and_done_again(machine, at, last_line):
   machine.assert_makes_with(add_on_path(machine))
 
 
-def wait_for_call(machine, call):
-  for _ in range(200):
-    if call in machine.calls_file.read_text(encoding="utf-8"):
-      return
+def wait_for_call(machine, process, call):
+  while call not in machine.calls_file.read_text(encoding="utf-8"):
+    assert process.poll() is None, "ended without %r" % call
     time.sleep(0.05)
-  raise AssertionError("no %r in 10 s" % call)
 
 
 def test_killed_install_is_done_again(machine):
   machine.python(on_pip="sleep 60")
   process = machine.start()
-  wait_for_call(machine, "pip install")
+  wait_for_call(machine, process, "pip install")
   os.killpg(process.pid, signal.SIGKILL)
   process.communicate()
   assert (machine.venv / "lock").is_symlink()
@@ -378,7 +374,7 @@ def test_killed_install_is_done_again(machine):
 def test_interrupted_install_releases_its_lock_last(machine):
   machine.python(on_pip="sleep 1; echo slept >> '%s'" % machine.calls_file)
   process = machine.start()
-  wait_for_call(machine, "pip install")
+  wait_for_call(machine, process, "pip install")
   process.terminate()
   assert (process.communicate()[1], process.returncode) == ("", 1)
   assert machine.calls()[-1] == "slept"
@@ -387,13 +383,16 @@ def test_interrupted_install_releases_its_lock_last(machine):
 
 
 def test_two_at_the_same_time_make_one_environment(machine):
-  machine.python(on_pip="sleep 2")
+  may_end = machine.home / "may_end"
+  machine.python(on_pip="while [ ! -e '%s' ]; do sleep 0.1; done" % may_end)
   first = machine.start()
-  wait_for_call(machine, "venv by")
+  wait_for_call(machine, first, "venv by")
   second = machine.start()
+  waiting = second.stdout.readline()
+  may_end.write_text("")
   assert first.communicate()[1] == ""
-  out, err = second.communicate()
-  assert out == (
+  rest, err = second.communicate()
+  assert waiting + rest == (
       "Waiting for process %d on here, which is making %s (if it is not, "
       "delete that folder).\n" % (first.pid, machine.venv))
   assert (first.returncode, second.returncode, err) == (0, 0, "")
