@@ -57,6 +57,19 @@ def test_collects_and_names_the_next_command(tmp_path, data_file, capsys):
           in printed)
 
 
+def test_numeric_ids(tmp_path):
+  data_file = tmp_path / "dev.json"
+  data_file.write_text(json.dumps({"data": [{"paragraphs": [{"qas": [
+      {"id": 9101 + i, "answers": [{"text": "x"}]} for i in range(2)]}]}]}))
+  (tmp_path / "prediction").mkdir()
+  for name, second in (("", "x"), ("_layer0_q2", "y")):
+    (tmp_path / "prediction" / ("predictions%s.json" % name)).write_text(
+        json.dumps({"9101": "x", "9102": second}))
+  results = tmp_path / "results.csv"
+  assert run(str(data_file), str(tmp_path / "prediction"), str(results)) == 0
+  assert results.read_text() == "layer,q2\n1,50.000\n"
+
+
 @pytest.mark.parametrize("flag", ["-use-f1", "--use-f1", "-f1"])
 def test_f1(tmp_path, data_file, flag):
   # A wrong answer has F1 2/3: (7 + 2/3) / 8 = 95.833 %.
