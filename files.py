@@ -68,11 +68,17 @@ def _scheme_problem(scheme):
             "and gs:// for example" % (tf.__version__, scheme))
   except tf.errors.OpError:
     pass
-  if scheme == "gs" and "https" not in urllib.request.getproxies():
+  return None
+
+
+@functools.lru_cache(maxsize=None)
+def _gcs_problem():
+  """Says why no bucket can be reached, or None, at once: TensorFlow would try for
+  two minutes, for each question that it is asked."""
+  if "https" not in urllib.request.getproxies():
     try:
       socket.getaddrinfo(_GCS_HOST, 443)
     except OSError as error:
-      # TensorFlow would try for two minutes, each time.
       return "the network does not know %s (%s)" % (_GCS_HOST, error.strerror)
   return None
 
@@ -89,7 +95,8 @@ def _tensorflow():
 @contextlib.contextmanager
 def _gfile(path):
   """Gives tf.gfile; its errors become an OSError about `path`."""
-  problem = address_problem(path)
+  problem = address_problem(path) or (
+      path.startswith("gs://") and _gcs_problem())
   if problem:
     raise OSError(errno.EINVAL, problem, path)
   tf = _tensorflow()

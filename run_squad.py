@@ -185,11 +185,11 @@ def validate_flags():
                        "get data and models" % (name, path))
     if files.is_folder(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
+  if FLAGS.use_tpu:
+    _validate_tpu_flags()
   if files.exists(FLAGS.output_dir) and not files.is_folder(FLAGS.output_dir):
     raise ValueError("--output_dir=%s is a file; should be a folder" %
                      FLAGS.output_dir)
-  if FLAGS.use_tpu:
-    _validate_tpu_flags()
 
 
 def _validate_tpu_flags():
