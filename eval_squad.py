@@ -7,7 +7,7 @@ prints exact match and F1 in per cent, of all questions and of those with
 run in the order of the data set. Data sets of v1.1 and v2.0 both work.
 """
 
-import interrupts
+from attention_zones import interrupts
 
 if __name__ == "__main__":
   interrupts.install("eval_squad.py")  # Before the slow imports.
@@ -21,10 +21,10 @@ import re
 import string
 import sys
 
-import checked_json
-import files
-import path_checks
-from checked_json import count_ids, excerpt, member, question_id
+from attention_zones import checked_json
+from attention_zones import files
+from attention_zones import path_checks
+from attention_zones.checked_json import count_ids, excerpt, member, question_id
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -302,7 +302,7 @@ def draw_pictures(questions, predictions, na_probs, folder):
     OSError: a picture cannot be written.
   """
   # Here, because matplotlib takes a second and may be absent where one scores.
-  import eval_pictures
+  from attention_zones import eval_pictures
   has_answer = collections.OrderedDict(
       (name, questions[name].has_answer)
       for name in _by_na_prob(questions, na_probs))

@@ -9,7 +9,7 @@ results.std.csv the sample standard deviation. The second tells how far two
 tables agree: the standard deviation over layers of their difference.
 """
 
-import interrupts
+from attention_zones import interrupts
 
 if __name__ == "__main__":
   interrupts.install("get_results.py")  # Before the slow imports.
@@ -23,13 +23,13 @@ import shlex
 import statistics
 import sys
 
-import attention_zones
+from attention_zones import zones
 import eval_squad
-import files
-import manifest
-import path_checks
-import results_table
-import sweep_journal
+from attention_zones import files
+from attention_zones import manifest
+from attention_zones import path_checks
+from attention_zones import results_table
+from attention_zones import sweep_journal
 
 # The cell of the baseline, in which nothing is masked.
 BASELINE = "baseline"
@@ -52,10 +52,10 @@ def find_predictions(folder):
   """
   names = {}
   for name in files.list_folder(folder):
-    if name == attention_zones.BASELINE_NAME:
+    if name == zones.BASELINE_NAME:
       names[BASELINE] = name
       continue
-    parsed = attention_zones.parse_prediction_name(name)
+    parsed = zones.parse_prediction_name(name)
     if not parsed:
       if name.startswith("predictions_"):
         print("%s: not read, its name is not like predictions_layer0_q2.json" %
@@ -87,7 +87,7 @@ def plan_table(cells):
   single = [layers[0] for layers in rows if len(layers) == 1]
   rows.update((layer,) for layer in range(max(single, default=-1) + 1))
   return (sorted(rows, key=results_table.layer_order),
-          attention_zones.column_order({zone for _, zone in cells}))
+          zones.column_order({zone for _, zone in cells}))
 
 
 def find_sweeps(folders):
@@ -296,7 +296,7 @@ def print_next_step(results_path, metric, scores):
       worst[1], results_table.layer_label(worst[0]), metric, scores[worst])
   if BASELINE not in scores:
     print("\n%s\nno %s in the folder, so the baseline is not known" % (
-        hurts, attention_zones.BASELINE_NAME))
+        hurts, zones.BASELINE_NAME))
     return
   baseline = scores[BASELINE]
   if scores[worst] < baseline:
@@ -305,7 +305,7 @@ def print_next_step(results_path, metric, scores):
     hurts = "no masked decode scores below the baseline"
   print("\n%s\nbaseline (%s): %s %.3f; next:\n"
         "  python visualize_att_zone.py %s %.3f squad.pdf" % (
-            hurts, attention_zones.BASELINE_NAME, metric, baseline,
+            hurts, zones.BASELINE_NAME, metric, baseline,
             shlex.quote(results_path), baseline))
 
 

@@ -18,11 +18,11 @@ import math
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import attention_zones
-import checked_json
-import seeds
+from attention_zones import zones as masks
+from attention_zones import checked_json
+from attention_zones import seeds
 
-_ALL = attention_zones.ALL
+_ALL = masks.ALL
 _LAYER_NORM_EPSILON = 1e-12
 
 # Variants times windows that go through a layer in one step: enough rows for
@@ -133,7 +133,7 @@ class BertModel:
     input_ids: int32 [B, S], padded with 0, [PAD].
     input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
     segment_ids: int32 [B, S], 0 up to and with the first [SEP], then 1.
-    decodes: list of attention_zones.Decode, each at most once.
+    decodes: list of masks.Decode, each at most once.
     full_length: int, max_seq_length, up to which `all` attends to [PAD].
     use_one_hot_embeddings: bool, whether to look words up by a matrix product,
       which TPUs do faster.
@@ -150,7 +150,7 @@ class BertModel:
   """
 
   def __init__(self, config, is_training, input_ids, input_mask, segment_ids,
-               decodes=(attention_zones.BASELINE,), full_length=None,
+               decodes=(masks.BASELINE,), full_length=None,
                use_one_hot_embeddings=False, batch_size=1, random_seed=0, step=0):
     self._config = config
     self._random_seed, self._training_step = random_seed, step
@@ -158,14 +158,14 @@ class BertModel:
     self._hidden_dropout = config.hidden_dropout_prob if is_training else 0.0
     self._attention_dropout = (
         config.attention_probs_dropout_prob if is_training else 0.0)
-    in_question, in_passage = attention_zones.token_sets(input_mask, segment_ids)
+    in_question, in_passage = masks.token_sets(input_mask, segment_ids)
     self._token_sets = (tf.cast(input_mask, tf.float32), in_question, in_passage)
     self._masks = {}
     self._length = tf.shape(input_ids)[1]
     # Where the length is fixed, on TPUs, the number of rows would have to be, too.
     self._rows = (None if input_ids.shape[1].value is not None
                   else _rows_outside_passage(input_mask, segment_ids))
-    if any(map(attention_zones.attends_to_padding, decodes)):
+    if any(map(masks.attends_to_padding, decodes)):
       rest = [[0, 0], [0, full_length - self._length]]
       input_ids, segment_ids = tf.pad(input_ids, rest), tf.pad(segment_ids, rest)
     with tf.variable_scope("bert"):
@@ -192,7 +192,7 @@ class BertModel:
 
   def _encode(self, embedded, decodes):
     """Runs all layers over the growing groups of variants."""
-    layers, place_of = attention_zones.plan_sweep(
+    layers, place_of = masks.plan_sweep(
         decodes, self._config.num_hidden_layers, self._max_forks)
     groups = [embedded[None]]  # [V, B, S, H]
     finished = []
@@ -234,7 +234,7 @@ class BertModel:
       group: [Vg, B, S', H], the hidden states to start from; S' is S, or
         full_length.
       heads: _Heads of the group, likewise as long as any step of it needs.
-      step: attention_zones.Step.
+      step: masks.Step.
       unmasked: [B, S, H], what the layer makes of the forks' parent without
         masks; None where nothing is made of that.
 
@@ -246,13 +246,13 @@ class BertModel:
     if not step.full:
       hidden, query = self._cut(hidden), self._cut(query)
     parts = []
-    for few_rows, to_padding, zones in self._parts(step.zones, unmasked):
+    for few_rows, to_padding, masked in self._parts(step.zones, unmasked):
       # Who does not attend to [PAD] up to full_length need not look at it.
       seen = [key, value] if to_padding else [self._cut(key), self._cut(value)]
       if few_rows:
-        part = self._rows_outside_passage(hidden, seen, zones, unmasked)
+        part = self._rows_outside_passage(hidden, seen, masked, unmasked)
       else:
-        part = self._layer(hidden, [query] + seen, self._mask(zones), len(zones))
+        part = self._layer(hidden, [query] + seen, self._mask(masked), len(masked))
       parts.append(part)
     return parts[0] if len(parts) == 1 else tf.concat(parts, 0)
 
@@ -260,7 +260,7 @@ class BertModel:
     """Yields (few_rows, to_padding, zones): what is computed in one way."""
     def way(z):
       few_rows = (unmasked is not None and self._rows is not None
-                  and attention_zones.keep_passage_rows(z))
+                  and masks.keep_passage_rows(z))
       return few_rows, z == (_ALL,)
     for (few_rows, to_padding), part in itertools.groupby(zones, way):
       yield few_rows, to_padding, list(part)
@@ -337,7 +337,7 @@ class BertModel:
   def _mask(self, zones):
     """The additive masks of V variants, to be added to [V, B, N, F, T]."""
     if zones[0] == (_ALL,):
-      return attention_zones.MASKED_LOGIT
+      return masks.MASKED_LOGIT
     if len(set(zones)) == 1:
       return self._zone_mask(zones[0])[None, :, None]
     rows = tf.zeros_like(self._token_sets[0])[:, :, None]
@@ -346,7 +346,7 @@ class BertModel:
   def _zone_mask(self, zones):
     """The additive mask of one variant: [B, S, S], or [B, 1, S] for none."""
     if zones not in self._masks:
-      self._masks[zones] = attention_zones.additive_mask(
+      self._masks[zones] = masks.additive_mask(
           zones, *self._token_sets)
     return self._masks[zones]
 

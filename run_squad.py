@@ -6,7 +6,7 @@
 See train_squad.sh and decode_squad.sh for whole commands.
 """
 
-import interrupts
+from attention_zones import interrupts
 
 if __name__ == "__main__":
   # Before the imports, which take seconds.
@@ -26,25 +26,25 @@ import time
 from absl import app
 import tensorflow.compat.v1 as tf
 
-import attention_zones
-import checked_json
-import checkpoints
-import data_checks
-import files
-import machine
-import manifest
+from attention_zones import zones
+from attention_zones import checked_json
+from attention_zones import checkpoints
+from attention_zones import data_checks
+from attention_zones import files
+from attention_zones import machine
+from attention_zones import manifest
 import modeling
 import optimization
-import path_checks
-import seeds
-import squad_data
-import squad_features
-import squad_head
-import squad_predictions
-import sweep_journal
+from attention_zones import path_checks
+from attention_zones import seeds
+from attention_zones import squad_data
+from attention_zones import windows
+from attention_zones import answer_head
+from attention_zones import answers
+from attention_zones import sweep_journal
 import tokenization
-from progress import Progress
-from progress import TrainingProgress
+from attention_zones.progress import Progress
+from attention_zones.progress import TrainingProgress
 
 # Windows are padded to a multiple of this many tokens, so that shapes repeat.
 BUCKET_WIDTH = 8
@@ -137,7 +137,7 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "mask_zone", None,
     "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks together, "
-    "as in q2+p2." % ", ".join(attention_zones.ZONES))
+    "as in q2+p2." % ", ".join(zones.ZONES))
 flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes get an nbest_predictions file, "
     "too; the baseline always does.")
@@ -267,13 +267,13 @@ def read_data(flag, is_training, tokenizer):
         source, len(examples), dropped, FLAGS.output_dir, FLAGS.allow_dropped))
   for line in data_checks.remarks(examples, tokenizer, FLAGS.max_query_length):
     log("%s: %s" % (source, line))
-  sizes = squad_features.WindowSizes(
+  sizes = windows.WindowSizes(
       FLAGS.max_seq_length, FLAGS.doc_stride, FLAGS.max_query_length)
   key = [checkpoints.file_digest(path), checkpoints.file_digest(FLAGS.vocab_file),
          FLAGS.do_lower_case, FLAGS.version_2_with_negative]
-  windows = squad_features.cached_windows(
+  path = windows.cached_windows(
       examples, tokenizer, sizes, is_training, FLAGS.output_dir, repr(key))
-  return DataSet(examples, windows)
+  return DataSet(examples, path)
 
 
 def log(line):
@@ -287,7 +287,7 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
 
   Args:
     config: modeling.BertConfig.
-    decodes: list of attention_zones.Decode, what to predict.
+    decodes: list of zones.Decode, what to predict.
     num_train_steps: int.
     init_checkpoint: str, a checkpoint to start training from, or None.
     predict_batch_size: int, windows in a step of a sweep; None when training.
@@ -301,7 +301,7 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
     model = modeling.BertModel(
         config, is_training, features["input_ids"], features["input_mask"],
         features["segment_ids"],
-        decodes=[attention_zones.BASELINE] if is_training else decodes,
+        decodes=[zones.BASELINE] if is_training else decodes,
         full_length=FLAGS.max_seq_length, use_one_hot_embeddings=FLAGS.use_tpu,
         batch_size=predict_batch_size or 1, random_seed=FLAGS.random_seed,
         step=tf.cast(tf.train.get_or_create_global_step(), tf.int32))
@@ -309,9 +309,9 @@ def model_fn_builder(config, decodes, num_train_steps, init_checkpoint,
         config, model.sequence_output, FLAGS.random_seed)
     if not is_training:
       return tf.estimator.tpu.TPUEstimatorSpec(
-          mode, predictions=squad_head.candidates(
+          mode, predictions=answer_head.candidates(
               features, tf.transpose(logits, [1, 0, 2, 3]), FLAGS.n_best_size))
-    loss = squad_head.span_loss(features, logits[0])
+    loss = answer_head.span_loss(features, logits[0])
     train_op = optimization.create_train_op(
         loss, FLAGS.learning_rate, num_train_steps,
         int(num_train_steps * FLAGS.warmup_proportion), FLAGS.use_tpu)
@@ -406,7 +406,7 @@ def train(config, data):
   estimator = make_estimator(config, [], num_train_steps=steps)
   try:
     estimator.train(
-        squad_features.input_fn_builder(
+        windows.input_fn_builder(
             data.windows, FLAGS.max_seq_length, is_training=True,
             seed=FLAGS.random_seed, bucket_width=bucket_width(),
             first_step=first_step),
@@ -546,7 +546,7 @@ def files_of(decode):
 
 def wants_nbest(decode):
   """Whether a decode gets an nbest_predictions file."""
-  return FLAGS.write_nbest or decode == attention_zones.BASELINE
+  return FLAGS.write_nbest or decode == zones.BASELINE
 
 
 def predict(config, data, tokenizer, decodes, checkpoint):
@@ -557,7 +557,7 @@ def predict(config, data, tokenizer, decodes, checkpoint):
   there = set(files.list_folder(FLAGS.output_dir))
   done = {name for name, of in content["files"].items()
           if of == manifest.run_id(run) and name in there}
-  wanted = [attention_zones.BASELINE] + decodes
+  wanted = [zones.BASELINE] + decodes
   _, limit, _ = plan_passes(config, len(wanted))
   passes = cut_passes(wanted, limit, done)
   if not passes:
@@ -588,7 +588,7 @@ def cut_passes(wanted, limit, done):
   journal tells, goes on together.
 
   Args:
-    wanted: list of attention_zones.Decode.
+    wanted: list of zones.Decode.
     limit: int, the most decodes in a pass.
     done: set of str, the names of files that need not be made again.
 
@@ -645,19 +645,19 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size, path):
     config: modeling.BertConfig.
     data: DataSet.
     tokenizer: tokenization.FullTokenizer.
-    decodes: list of attention_zones.Decode.
+    decodes: list of zones.Decode.
     run: dict, as of describe_run.
     checkpoint: str, the prefix of its files.
     batch_size: int, the most windows in a step.
     path: str, where the journal is.
 
   Returns:
-    dict from each decode that failed, as of squad_predictions.write_files.
+    dict from each decode that failed, as of answers.write_files.
   """
-  options = squad_predictions.AnswerOptions(
+  options = answers.AnswerOptions(
       FLAGS.n_best_size, FLAGS.max_answer_length, FLAGS.version_2_with_negative,
       FLAGS.null_score_diff_threshold)
-  finder = squad_predictions.AnswerFinder(data.examples, tokenizer, options)
+  finder = answers.AnswerFinder(data.examples, tokenizer, options)
   with_nbest = [wants_nbest(decode) for decode in decodes]
   journal = open_journal(path, decodes, run, batch_size)
   if journal.finished:
@@ -672,18 +672,18 @@ def sweep(config, data, tokenizer, decodes, run, checkpoint, batch_size, path):
       len(data.examples), "questions")
   results = make_estimator(
       config, decodes, predict_batch_size=batch_size).predict(
-      squad_features.input_fn_builder(
+      windows.input_fn_builder(
           data.windows, FLAGS.max_seq_length, is_training=False,
           seed=FLAGS.random_seed, bucket_width=bucket_width(),
           finished=journal.finished), checkpoint_path=checkpoint)
-  for index, windows in squad_predictions.gather_windows(results):
+  for index, some in answers.gather_windows(results):
     if index not in journal.finished:
-      journal.append(index, finder.answers(index, windows, with_nbest))
+      journal.append(index, finder.answers(index, some, with_nbest))
       progress.update(len(journal.finished))
   if len(journal.finished) < len(data.examples):
     # Passages without a word have no window.
     progress.update(len(data.examples))
-  failed = squad_predictions.write_files(
+  failed = answers.write_files(
       FLAGS.output_dir, data.examples, journal, decodes, with_nbest,
       FLAGS.version_2_with_negative)
   written = [decode for decode in decodes if decode not in failed]
@@ -729,7 +729,7 @@ def make_output_dir(decodes):
   """Makes --output_dir and sees that what is to come can be written there."""
   path_checks.make_output_folder("--output_dir", FLAGS.output_dir)
   if FLAGS.do_predict:
-    for decode in [attention_zones.BASELINE] + decodes:
+    for decode in [zones.BASELINE] + decodes:
       path_checks.refuse_folders(FLAGS.output_dir, files_of(decode))
 
 
@@ -756,7 +756,7 @@ def run():
   remarks = validate_sizes(config, vocab)
   if not FLAGS.allow_case_mismatch:
     tokenization.check_casing(vocab, FLAGS.vocab_file, FLAGS.do_lower_case)
-  decodes = attention_zones.parse_decodes(
+  decodes = zones.parse_decodes(
       FLAGS.mask_layer, FLAGS.mask_zone, config.num_hidden_layers)
   checkpoint = None if FLAGS.do_train else find_checkpoint(config)
   if FLAGS.do_train and FLAGS.init_checkpoint:

@@ -11,7 +11,7 @@ import unicodedata
 
 import tensorflow.compat.v1 as tf
 
-import file_kinds
+from attention_zones import file_kinds
 
 # Belongs into the key of everything that is cached of this module's output; to
 # be raised when the output changes.

@@ -7,7 +7,7 @@ Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
 """
 
-import interrupts
+from attention_zones import interrupts
 
 if __name__ == "__main__":
   interrupts.install("visualize_att_zone.py")  # Before the slow imports.
@@ -24,11 +24,11 @@ import textwrap
 import matplotlib
 import numpy as np
 
-import attention_zones
-import figure_text
-import files
-import path_checks
-import results_table
+from attention_zones import zones
+from attention_zones import figure_text
+from attention_zones import files
+from attention_zones import path_checks
+from attention_zones import results_table
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
 CMAP = "seismic"
@@ -102,7 +102,7 @@ def draw(table, baseline, title=None, annotate=False, cmap=CMAP, vmin=VMIN,
   row_labels = table.layers[::-1]
   values = np.array(table.scores[::-1], dtype=float) - baseline
   # Under each other, or a union would run into its neighbours.
-  column_labels = [attention_zones.zone_label(zone).replace("+", "+\n")
+  column_labels = [zones.zone_label(zone).replace("+", "+\n")
                    for zone in table.zones]
   with paper_style():
     figure = _new_figure(row_labels, column_labels, title)

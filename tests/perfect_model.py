@@ -25,10 +25,10 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import eval_squad  # pylint: disable=wrong-import-position
-import path_checks  # pylint: disable=wrong-import-position
-import squad_data  # pylint: disable=wrong-import-position
-import squad_features  # pylint: disable=wrong-import-position
-import squad_predictions  # pylint: disable=wrong-import-position
+from attention_zones import path_checks  # pylint: disable=wrong-import-position
+from attention_zones import squad_data  # pylint: disable=wrong-import-position
+from attention_zones import windows  # pylint: disable=wrong-import-position
+from attention_zones import answers  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 EXACT, INSIDE, ELSEWHERE = "exact", "inside", "elsewhere"
@@ -50,7 +50,7 @@ def pick(passage, text, start):
   """What the model answers to one question.
 
   Args:
-    passage: squad_features.TokenizedParagraph.
+    passage: windows.TokenizedParagraph.
     text: str, the right answer.
     start: int, where it starts.
 
@@ -84,10 +84,10 @@ def score(data_file, vocab_file, do_lower_case):
   passage = None
   for name, context, text, start in first_answers(data_file):
     if passage is None or context != passage.paragraph.context:
-      passage = squad_features.TokenizedParagraph(
+      passage = windows.TokenizedParagraph(
           squad_data.split_words(context), tokenizer)
     kind, tokens = pick(passage, text, start)
-    answer = tokens and squad_predictions.span_text(
+    answer = tokens and answers.span_text(
         passage, tokens[0], tokens[1], tokenizer.basic_tokenizer)
     scores[kind].append(
         eval_squad.answer_scores(questions[name].golds, answer or ""))

@@ -5,7 +5,7 @@ import re
 import pytest
 import tensorflow.compat.v1 as tf
 
-import checkpoints
+from attention_zones import checkpoints
 import tiny_model
 from tiny_model import run_squad
 from tiny_model import train

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-import data_checks
-import squad_data
+from attention_zones import data_checks
+from attention_zones import squad_data
 import tokenization
 
 JAMO = "\u1112\u1161\u11ab"  # what NFD makes of one Hangul syllable, U+D55C

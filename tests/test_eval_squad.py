@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-import eval_pictures
+from attention_zones import eval_pictures
 import eval_squad
 
 GOLDEN = [

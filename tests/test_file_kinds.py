@@ -10,9 +10,9 @@ import zipfile
 
 import pytest
 
-import checked_json
+from attention_zones import checked_json
 import eval_squad
-import squad_data
+from attention_zones import squad_data
 
 SQUAD = '; should be SQuAD\'s JSON, {"data": [{"paragraphs": [{"context": '
 

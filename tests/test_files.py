@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-import files
+from attention_zones import files
 
 
 @pytest.fixture
@@ -183,8 +183,8 @@ def test_addresses_that_cannot_be_meant(path, problem):
 
 def test_local_paths_need_no_tensorflow(repository):
   """Scoring and drawing are quick, and work where there is none."""
-  code = ("import sys, files, manifest, results_table, eval_squad, get_results\n"
-          "import visualize_att_zone, eval_pictures, path_checks\n"
+  code = ("import sys, eval_squad, get_results, visualize_att_zone\n"
+          "from attention_zones import eval_pictures, files\n"
           "files.address_problem('x'), files.exists('x')\n"
           "print([name for name in sys.modules if name == 'tensorflow'])")
   assert subprocess.check_output(

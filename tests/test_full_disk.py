@@ -16,11 +16,11 @@ import subprocess
 
 import pytest
 
-import files
+from attention_zones import files
 import faults
-import manifest
-import squad_predictions
-import sweep_journal
+from attention_zones import manifest
+from attention_zones import answers
+from attention_zones import sweep_journal
 import tiny_model
 
 MEGABYTES = 32
@@ -151,7 +151,7 @@ def test_the_journal(disk):
   """The questions before stay, and the one that found no room can come anew."""
   path = disk / "journal.jsonl"
   short, long = (
-      [squad_predictions.Answer("x" * length, None, None)]
+      [answers.Answer("x" * length, None, None)]
       for length in (10, 3 * PAGE))
   journal = sweep_journal.Journal(str(path), {"data": "1"})
   journal.append(0, short)

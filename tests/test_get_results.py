@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import get_results
-import manifest
-import results_table
+from attention_zones import manifest
+from attention_zones import results_table
 
 QUESTIONS = ["q%d" % i for i in range(8)]
 

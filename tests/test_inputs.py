@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-import path_checks
+from attention_zones import path_checks
 import tiny_model
 from tiny_model import run_squad
 from tiny_model import script

@@ -58,7 +58,8 @@ class Run:
 def run_python(text, **options):
   """Starts a script of these lines, which print "ready" first."""
   run = Run(sys.executable, "-u", "-c", (
-      "import interrupts, os, sys, time\n"
+      "from attention_zones import interrupts\n"
+      "import os, sys, time\n"
       "interrupts.install('script')\n"
       "def main():\n"
       "  print('ready')\n  %s\n"
@@ -106,7 +107,7 @@ def test_the_line_and_the_exit_status(number):
 
 
 def test_temporary_files_are_removed_on_the_way_out(tmp_path):
-  run = run_python("import files\n"
+  run = run_python("from attention_zones import files\n"
                    "with files.replacing(%r) as temporary:\n"
                    "  print('in it')\n"
                    "  time.sleep(600)" % str(tmp_path / "x.json"))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-import machine
+from attention_zones import machine
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
@@ -26,7 +26,7 @@ def test_affinity(repository):
   """Of a process that may use one core."""
   core = min(os.sched_getaffinity(0))
   result = subprocess.run(
-      [sys.executable, "-c", "import os, machine; os.sched_setaffinity(0, [%d]); "
+      [sys.executable, "-c", "import os; from attention_zones import machine; os.sched_setaffinity(0, [%d]); "
        "print(machine.cores(environ={}))" % core],
       cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True)
   assert result.stdout == "1\n"

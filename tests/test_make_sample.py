@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-import squad_data
+from attention_zones import squad_data
 import tokenization
 
 

@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-import manifest
+from attention_zones import manifest
 
 RUN = {"data": "d1", "flags": {"n_best_size": 20, "use_tpu": False}}
 
 ADD_FILES = """
 import sys
-import manifest
+from attention_zones import manifest
 folder, writer = sys.argv[1:]
 for i in range(40):
   manifest.add(folder, ["%s%d.json" % (writer, i)], {"data": writer}, {})

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import attention_zones
+from attention_zones import zones
 import modeling
 import tolerances
-from attention_zones import BASELINE
+from attention_zones.zones import BASELINE
 
 CONFIG = dict(
     vocab_size=20, hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
@@ -38,7 +38,7 @@ WEIGHTS = make_weights()
 
 
 def parse(mask_layer, mask_zone):
-  return attention_zones.parse_decodes(
+  return zones.parse_decodes(
       mask_layer, mask_zone, TINY.num_hidden_layers)
 
 
@@ -369,7 +369,7 @@ def load_golden(shared, name):
   features = np.load(str(shared / "golden/features" / (data + ".npz")))
   features = np.stack([features[key][golden["rows"]] for key in (
       "input_ids", "input_mask", "segment_ids")]).astype(np.int32)
-  decodes = [BASELINE] + attention_zones.parse_decodes(
+  decodes = [BASELINE] + zones.parse_decodes(
       layers, "q2,q2p,p2q,p2,all", config.num_hidden_layers)
   logits = {d.suffix: golden[d.suffix[1:] or "baseline"] for d in decodes}
   assert len(golden.files) == len(logits) + 1

@@ -8,9 +8,9 @@ import tensorflow.compat.v1 as tf
 
 import modeling
 import optimization
-import squad_head
-import squad_data
-import squad_features
+from attention_zones import answer_head
+from attention_zones import squad_data
+from attention_zones import windows
 import tokenization
 import tolerances
 
@@ -236,8 +236,8 @@ def training_features(shared):
       str(shared / "data/squad-train-one.json"), is_training=True)
   tokenizer = tokenization.FullTokenizer(
       tokenization.load_vocab(str(shared / "models/vocab/uncased.txt")), True)
-  window, = squad_features.make_windows(
-      examples, tokenizer, squad_features.WindowSizes(384, 128, 64),
+  window, = windows.make_windows(
+      examples, tokenizer, windows.WindowSizes(384, 128, 64),
       is_training=True)
   length = len(window.input_ids)
   position = np.arange(384)
@@ -262,7 +262,7 @@ def test_published_training(shared):
     model = modeling.BertModel(
         config, True, features["input_ids"], features["input_mask"],
         features["segment_ids"])
-    loss = squad_head.span_loss(
+    loss = answer_head.span_loss(
         features, modeling.span_logits(config, model.sequence_output)[0])
     names = [v.op.name for v in tf.trainable_variables()]
     train_op = optimization.create_train_op(

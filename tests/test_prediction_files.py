@@ -1,4 +1,4 @@
-"""squad_predictions.write_files: BERT's files, each whole or not at all."""
+"""answers.write_files: BERT's files, each whole or not at all."""
 
 import collections
 import json
@@ -7,12 +7,12 @@ import resource
 
 import pytest
 
-import squad_data
-import squad_predictions
-from attention_zones import BASELINE
-from attention_zones import Decode
-from squad_predictions import Answer
-from sweep_journal import Journal
+from attention_zones import squad_data
+from attention_zones import answers
+from attention_zones.zones import BASELINE
+from attention_zones.zones import Decode
+from attention_zones.answers import Answer
+from attention_zones.sweep_journal import Journal
 
 MASKED = Decode(layers=(0,), zones=("q2",), suffix="_layer0_q2")
 
@@ -41,7 +41,7 @@ def write(folder, journal, with_nbest=(True, False), with_null_odds=False):
   paragraph = squad_data.Paragraph("", [], [])
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
               for name in ("q9", "q1", "q5")]
-  squad_predictions.write_files(
+  answers.write_files(
       str(folder), examples, journal, [BASELINE, MASKED], list(with_nbest),
       with_null_odds)
 
@@ -125,10 +125,10 @@ class CountingJournal(Journal):
     return super().read(question)
 
 
-@pytest.mark.parametrize("buffered", [0, squad_predictions._BUFFERED])
+@pytest.mark.parametrize("buffered", [0, answers._BUFFERED])
 def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
   """Whether the files are written at once or in parts, question by question."""
-  monkeypatch.setattr(squad_predictions, "_BUFFERED", buffered)
+  monkeypatch.setattr(answers, "_BUFFERED", buffered)
   # More files than a process may have open.
   decodes = [BASELINE] + [Decode((layer,), ("q2",), "_layer%d_q2" % layer)
                           for layer in range(40)]
@@ -144,7 +144,7 @@ def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
   resource.setrlimit(resource.RLIMIT_NOFILE, (
       len(os.listdir("/proc/self/fd")) + 20, limits[1]))
   try:
-    failed = squad_predictions.write_files(
+    failed = answers.write_files(
         str(folder), examples, journal, decodes, [True] * len(decodes), True)
   finally:
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
@@ -166,7 +166,7 @@ def test_of_a_failed_decode_nothing_is_written(folder, journal):
   paragraph = squad_data.Paragraph("", [], [])
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
               for name in ("q9", "q1", "q5")]
-  assert squad_predictions.write_files(
+  assert answers.write_files(
       str(folder), examples, journal, [BASELINE, MASKED], [True, False],
       True) == {MASKED: "q5"}
   assert sorted(os.listdir(str(folder))) == [

@@ -10,7 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import faults
-import files
+from attention_zones import files
 import modeling
 import tiny_model
 from tiny_model import script

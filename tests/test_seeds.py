@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 import modeling
-import seeds
+from attention_zones import seeds
 import tiny_model
 
 LENGTH = 24

@@ -6,7 +6,7 @@ import json
 import pytest
 import tensorflow.compat.v1 as tf
 
-import squad_data
+from attention_zones import squad_data
 
 #          0  3    8    13     20  24  28
 CONTEXT = "In 1895 (the year), Ann met Bob."

@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from squad_predictions import Answer
-from sweep_journal import Journal
-from sweep_journal import key_of
+from attention_zones.answers import Answer
+from attention_zones.sweep_journal import Journal
+from attention_zones.sweep_journal import key_of
 
 KEY = {"data": "d1", "decodes": ["", "_layer0_q2"]}
 

@@ -11,7 +11,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 import faults
-import manifest
+from attention_zones import manifest
 
 # 300 questions: a sweep is in its loop for a second.
 COPIES = 30

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-import results_table
+from attention_zones import results_table
 import visualize_att_zone
 
 SCRIPT = "visualize_att_zone.py"
@@ -19,7 +19,7 @@ SCRIPT = "visualize_att_zone.py"
 @pytest.fixture
 def tables(repository):
   """The paper's Tables 1 and 2, [None, table, table]."""
-  folder = repository / "published"
+  folder = repository / "paper"
   return [None] + [results_table.read_results(str(folder / name))
                    for name in ("table1.csv", "table2.csv")]
 
@@ -27,7 +27,7 @@ def tables(repository):
 @pytest.fixture
 def table1_csv(repository):
   """The path of the paper's Table 1."""
-  return str(repository / "published" / "table1.csv")
+  return str(repository / "paper" / "table1.csv")
 
 
 def cells(figure):
@@ -263,7 +263,7 @@ def test_same_bytes_in_another_process(repository, table1_csv, tmp_path,
 def test_published_tables_are_drawn_without_a_word(repository, tmp_path,
                                                    capsys):
   for name, baseline in (("table1.csv", "80.567"), ("table2.csv", "80.901")):
-    results = str(repository / "published" / name)
+    results = str(repository / "paper" / name)
     assert visualize_att_zone.main(
         [results, baseline, str(tmp_path / "squad.png")]) == 0
   captured = capsys.readouterr()
@@ -375,9 +375,9 @@ def test_readme_figures_are_up_to_date(repository, tmp_path):
       ("figure1b.png", "table2.csv", "80.901", "B  mean of five runs")):
     output = tmp_path / name
     assert visualize_att_zone.main(
-        [str(repository / "published" / table), baseline, str(output),
+        [str(repository / "paper" / table), baseline, str(output),
          "--title", title]) == 0
     # Pixels, not bytes: another zlib compresses differently. Agg draws them with
     # integers, so that processors do not differ.
     assert np.array_equal(imread(str(output)),
-                          imread(str(repository / "figures" / name)))
+                          imread(str(repository / "paper" / name)))

@@ -21,16 +21,16 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-import attention_zones  # pylint: disable=wrong-import-position
+from attention_zones import zones  # pylint: disable=wrong-import-position
 import modeling  # pylint: disable=wrong-import-position
 import run_squad  # pylint: disable=wrong-import-position
-import squad_data  # pylint: disable=wrong-import-position
-import squad_features  # pylint: disable=wrong-import-position
-import squad_head  # pylint: disable=wrong-import-position
-import squad_predictions  # pylint: disable=wrong-import-position
+from attention_zones import squad_data  # pylint: disable=wrong-import-position
+from attention_zones import windows  # pylint: disable=wrong-import-position
+from attention_zones import answer_head  # pylint: disable=wrong-import-position
+from attention_zones import answers  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
-SIZES = squad_features.WindowSizes(384, 128, 64)
+SIZES = windows.WindowSizes(384, 128, 64)
 # With the baseline and 6 layers these are 61 decodes.
 ZONES = "q2,q2p,p2q,p2,all,q2+q2p,q2+p2q,q2+p2,q2p+p2,p2q+p2"
 TURNS = 5
@@ -56,7 +56,7 @@ def questions_a_second(arguments):
     tokenizer = tokenization.FullTokenizer(
         tokenization.load_vocab(arguments.vocab_file))
     with tempfile.TemporaryDirectory() as folder:
-      squad_features.cached_windows(examples, tokenizer, SIZES, False, folder, "")
+      windows.cached_windows(examples, tokenizer, SIZES, False, folder, "")
     rates.append(len(examples) / (time.time() - start))
   return np.median(rates)
 
@@ -64,12 +64,12 @@ def questions_a_second(arguments):
 def candidates_of_sweep(arguments, examples, tokenizer):
   """Predicts the questions: list of (index, windows) with 61 decodes each."""
   config = modeling.BertConfig.from_json_file(arguments.bert_config_file)
-  decodes = [attention_zones.BASELINE] + attention_zones.parse_decodes(
+  decodes = [zones.BASELINE] + zones.parse_decodes(
       "0-%d" % (config.num_hidden_layers - 1), ZONES, config.num_hidden_layers)
   with tempfile.TemporaryDirectory() as folder:
-    path = squad_features.cached_windows(
+    path = windows.cached_windows(
         examples, tokenizer, SIZES, False, folder, "")
-    features = tf.data.make_one_shot_iterator(squad_features.input_fn_builder(
+    features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
         path, SIZES.max_seq_length, False, 0, run_squad.BUCKET_WIDTH)(
             {"batch_size": 1})).get_next()
     model = modeling.BertModel(
@@ -77,7 +77,7 @@ def candidates_of_sweep(arguments, examples, tokenizer):
         features["segment_ids"], decodes, SIZES.max_seq_length)
     logits = tf.transpose(
         modeling.span_logits(config, model.sequence_output), [1, 0, 2, 3])
-    fetches = squad_head.candidates(features, logits, 20)
+    fetches = answer_head.candidates(features, logits, 20)
     names = {v.op.name: v.op.name for v in tf.trainable_variables()}
     tf.train.init_from_checkpoint(arguments.checkpoint, names)
     rows = []
@@ -86,18 +86,18 @@ def candidates_of_sweep(arguments, examples, tokenizer):
       for _ in range(sum(1 for _ in tf.python_io.tf_record_iterator(path))):
         batch = session.run(fetches)
         rows.append({name: value[0] for name, value in batch.items()})
-  return list(squad_predictions.gather_windows(rows))
+  return list(answers.gather_windows(rows))
 
 
 def seconds_a_question(examples, tokenizer, gathered, with_nbest):
   """Median time for the answers to a question, all decodes together."""
-  options = squad_predictions.AnswerOptions(20, 30, False, 0.0)
+  options = answers.AnswerOptions(20, 30, False, 0.0)
   totals = []
   for _ in range(TURNS):
-    finder = squad_predictions.AnswerFinder(examples, tokenizer, options)
+    finder = answers.AnswerFinder(examples, tokenizer, options)
     start = time.time()
-    for index, windows in gathered:
-      finder.answers(index, windows, with_nbest)
+    for index, some in gathered:
+      finder.answers(index, some, with_nbest)
     totals.append((time.time() - start) / len(gathered))
   return np.median(totals)
 

@@ -23,11 +23,11 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-import attention_zones  # pylint: disable=wrong-import-position
+from attention_zones import zones  # pylint: disable=wrong-import-position
 import modeling  # pylint: disable=wrong-import-position
 import run_squad  # pylint: disable=wrong-import-position
-import squad_data  # pylint: disable=wrong-import-position
-import squad_features  # pylint: disable=wrong-import-position
+from attention_zones import squad_data  # pylint: disable=wrong-import-position
+from attention_zones import windows  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 
@@ -55,11 +55,11 @@ def read_windows(arguments):
   examples, _ = squad_data.read_examples(arguments.data_file, False)
   tokenizer = tokenization.FullTokenizer(
       tokenization.load_vocab(arguments.vocab_file))
-  sizes = squad_features.WindowSizes(arguments.max_seq_length, 128, 64)
-  windows = list(squad_features.make_windows(examples, tokenizer, sizes, False))
-  windows.sort(key=lambda window: len(window.input_ids))
-  step = max(1, len(windows) // arguments.windows)
-  return windows[step // 2::step][:arguments.windows]
+  sizes = windows.WindowSizes(arguments.max_seq_length, 128, 64)
+  made = list(windows.make_windows(examples, tokenizer, sizes, False))
+  made.sort(key=lambda window: len(window.input_ids))
+  step = max(1, len(made) // arguments.windows)
+  return made[step // 2::step][:arguments.windows]
 
 
 def batches(windows, batch_size, width):
@@ -107,15 +107,15 @@ def sweep_products(config, decodes, windows, width, full_length):
   forks save, as they share projections and need few rows for q2 and q2p, is
   counted, too: it is the work that the sweep has to show for, not what it does.
   """
-  layers, _ = attention_zones.plan_sweep(decodes, config.num_hidden_layers)
+  layers, _ = zones.plan_sweep(decodes, config.num_hidden_layers)
   hidden, inner = config.hidden_size, config.intermediate_size
   total = 0
   for window in windows:
     length = -(-len(window.input_ids) // width) * width
     for step in (step for steps in layers for step in steps):
       rows = full_length if step.full else length
-      for zones in step.zones:
-        keys = full_length if zones == (attention_zones.ALL,) else length
+      for masked in step.zones:
+        keys = full_length if masked == (zones.ALL,) else length
         total += (4 * rows * hidden * hidden + 4 * keys * hidden * hidden
                   + 4 * rows * hidden * inner + 4 * rows * keys * hidden)
   return total
@@ -177,7 +177,7 @@ def read_config(arguments):
 def sweep_decodes(arguments, config):
   """The baseline and every layer with every zone."""
   layers = config.num_hidden_layers
-  return [attention_zones.BASELINE] + attention_zones.parse_decodes(
+  return [zones.BASELINE] + zones.parse_decodes(
       "0-%d" % (layers - 1), arguments.mask_zone, layers)
 
 

@@ -21,9 +21,9 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
 import modeling  # pylint: disable=wrong-import-position
 import optimization  # pylint: disable=wrong-import-position
 import run_squad  # pylint: disable=wrong-import-position
-import squad_data  # pylint: disable=wrong-import-position
-import squad_features  # pylint: disable=wrong-import-position
-import squad_head  # pylint: disable=wrong-import-position
+from attention_zones import squad_data  # pylint: disable=wrong-import-position
+from attention_zones import windows  # pylint: disable=wrong-import-position
+from attention_zones import answer_head  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 
@@ -39,17 +39,17 @@ def parse_arguments():
   return parser.parse_args()
 
 
-def training_session(config, windows, width, arguments):
+def training_session(config, path, width, arguments):
   """Returns (session, train op), ready to train."""
   with tf.Graph().as_default():
     tf.set_random_seed(1)
-    features = tf.data.make_one_shot_iterator(squad_features.input_fn_builder(
-        windows, arguments.max_seq_length, True, 1, width)(
+    features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
+        path, arguments.max_seq_length, True, 1, width)(
             {"batch_size": arguments.batch_size})).get_next()
     model = modeling.BertModel(
         config, True, features["input_ids"], features["input_mask"],
         features["segment_ids"])
-    loss = squad_head.span_loss(
+    loss = answer_head.span_loss(
         features, modeling.span_logits(config, model.sequence_output)[0])
     train_op = optimization.create_train_op(loss, 3e-5, 1000, 100)
     session = tf.Session()
@@ -66,14 +66,14 @@ def main():
       tokenization.load_vocab(arguments.vocab_file))
   rates = {"buckets": [], "padded": []}
   with tempfile.TemporaryDirectory() as folder:
-    windows = squad_features.cached_windows(
+    path = windows.cached_windows(
         examples, tokenizer,
-        squad_features.WindowSizes(arguments.max_seq_length, 128, 64), True,
+        windows.WindowSizes(arguments.max_seq_length, 128, 64), True,
         folder, "")
     trainings = {
         "buckets": training_session(
-            config, windows, run_squad.BUCKET_WIDTH, arguments),
-        "padded": training_session(config, windows, None, arguments)}
+            config, path, run_squad.BUCKET_WIDTH, arguments),
+        "padded": training_session(config, path, None, arguments)}
     for turn in range(arguments.turns + 1):
       for way, (session, train_op) in trainings.items():
         start = time.time()

@@ -4,7 +4,7 @@
 
 Each file must be read, or be refused by a ValueError or an OSError whose
 message is one line that names the file: by squad_data.read_examples (to train
-on and not, v1.1 and v2.0), by squad_features.make_windows for what was read,
+on and not, v1.1 and v2.0), by windows.make_windows for what was read,
 and by eval_squad.load_questions. No call may take more than a second of the
 processor's time, nor the process more than a gigabyte of memory. Ends with
 status 1 at the first file that breaks this, keeps it and prints its path.
@@ -28,8 +28,8 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
 import eval_squad  # pylint: disable=wrong-import-position
-import squad_data  # pylint: disable=wrong-import-position
-import squad_features  # pylint: disable=wrong-import-position
+from attention_zones import squad_data  # pylint: disable=wrong-import-position
+from attention_zones import windows  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 MAX_SECONDS = 1.0
@@ -41,7 +41,7 @@ VOCAB = {piece: index for index, piece in enumerate(
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "in", "the", "ann", "met", "bob",
      "##b", "when", "who", "?", ".", ",", "(", ")", "1895", "##5", "x", "##x"])}
 TOKENIZER = tokenization.FullTokenizer(VOCAB)
-SIZES = squad_features.WindowSizes(24, 8, 6)
+SIZES = windows.WindowSizes(24, 8, 6)
 
 CONTEXT = "In 1895 (the year),  Ann\u00a0Lee met Bob.\nCaf\u00e9 \u4e2d\u6587."
 
@@ -248,7 +248,7 @@ def check(name, path, call, stats, max_seconds=MAX_SECONDS):
 def feed(path, stats, max_seconds=MAX_SECONDS):
   """Gives a file to all readers; raises Broken."""
   def windows(examples, is_training):
-    for _ in squad_features.make_windows(
+    for _ in windows.make_windows(
         examples, TOKENIZER, SIZES, is_training):
       pass
 

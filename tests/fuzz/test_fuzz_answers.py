@@ -8,9 +8,9 @@ from hypothesis import example, given, strategies as st
 import numpy as np
 import pytest
 
-import squad_data
-import squad_features
-import squad_predictions
+from attention_zones import squad_data
+from attention_zones import windows
+from attention_zones import answers
 import tokenization
 
 VOCAB = {piece: index for index, piece in enumerate(
@@ -48,7 +48,7 @@ QUESTIONS = st.lists(WORDS, max_size=3).map(" ".join)
 def window_sizes(draw):
   """As run_squad.py allows them: no token of a passage is skipped."""
   room, max_query_length = draw(st.integers(1, 12)), draw(st.integers(1, 4))
-  return squad_features.WindowSizes(
+  return windows.WindowSizes(
       room + max_query_length + 3, draw(st.integers(1, room)), max_query_length)
 
 
@@ -151,18 +151,18 @@ def test_words_of_a_passage(path, context):
 def test_windows_cover_the_passage(path, context, question, sizes, lower):
   tokenizer = TOKENIZERS[lower]
   (found,), _ = read(path, context, question)
-  windows = list(squad_features.make_windows([found], tokenizer, sizes, False))
+  made = list(windows.make_windows([found], tokenizer, sizes, False))
   ids = [VOCAB[piece] for piece, _ in tokens_of(found.paragraph, tokenizer)]
   asked = [VOCAB[piece] for piece in tokenizer.tokenize(question)]
   asked = asked[:sizes.max_query_length]
   covered = 0
-  for window in windows:
+  for window in made:
     first, last = window.first_token, window.first_token + window.passage_length
     assert first <= covered < last
     covered = last
     assert window.input_ids == [2] + asked + [3] + ids[first:last] + [3]
     assert len(window.input_ids) <= sizes.max_seq_length
-    assert window.num_windows == len(windows)
+    assert window.num_windows == len(made)
   assert covered == len(ids)
 
 
@@ -170,10 +170,10 @@ def test_windows_cover_the_passage(path, context, question, sizes, lower):
 @example(410, 400, 200)
 @given(st.integers(1, 600), st.integers(50, 400), st.integers(20, 200))
 def test_where_a_token_has_most_context(num_tokens, capacity, doc_stride):
-  spans = squad_features.window_spans(
+  spans = windows.window_spans(
       num_tokens, capacity, min(doc_stride, capacity))
   for token in range(0, num_tokens, 3):
-    assert squad_features.max_context_window(spans, token) == (
+    assert windows.max_context_window(spans, token) == (
         most_context(spans, token))
 
 
@@ -239,12 +239,12 @@ def test_answers(path, context, question, sizes, lower, v2, max_answer_length,
                  n_best_size, data):
   tokenizer = TOKENIZERS[lower]
   (found,), _ = read(path, context, question)
-  windows = list(squad_features.make_windows([found], tokenizer, sizes, False))
-  if not windows:
+  made = list(windows.make_windows([found], tokenizer, sizes, False))
+  if not made:
     return
-  predicted = data.draw(candidates(windows, sizes))
-  finder = squad_predictions.AnswerFinder(
-      [found], tokenizer, squad_predictions.AnswerOptions(
+  predicted = data.draw(candidates(made, sizes))
+  finder = answers.AnswerFinder(
+      [found], tokenizer, answers.AnswerOptions(
           n_best_size, max_answer_length, v2, 0.0))
   answer, = finder.answers(0, predicted, [True])
   alone, = finder.answers(0, predicted, [False])
@@ -280,7 +280,7 @@ def test_any_stretch_of_tokens_is_aligned(text, lower, data):
   tokens = tokenizer.basic_tokenizer.tokenize(original)
   first = data.draw(st.integers(0, len(tokens)))
   last = data.draw(st.integers(first, len(tokens)))
-  aligned = squad_predictions.align_text(
+  aligned = answers.align_text(
       " ".join(tokens[first:last]), original, tokenizer.basic_tokenizer)
   assert aligned is None or aligned and aligned in original
 
@@ -296,7 +296,7 @@ def test_gold_answers(path, context, sizes, lower, data):
 
 @pytest.mark.parametrize("context", ["a \u200b b", "a \u200b", "\u200b b"])
 def test_gold_answer_without_a_word_piece(path, context):
-  sizes = squad_features.WindowSizes(12, 3, 4)
+  sizes = windows.WindowSizes(12, 3, 4)
   check_gold_answer(
       path, context, sizes, True, context.index("\u200b"), "\u200b")
 
@@ -318,7 +318,7 @@ def check_gold_answer(path, context, sizes, lower, start, text):
     assert answer.split() == text.split()
   own = [i for i, place in enumerate(places_of(context, tokenizer))
          if place[0] < found.answer_end and place[1] > found.answer_start]
-  for window in squad_features.make_windows([found], tokenizer, sizes, True):
+  for window in windows.make_windows([found], tokenizer, sizes, True):
     shift = window.question_length + 2 - window.first_token
     within = range(window.first_token,
                    window.first_token + window.passage_length)

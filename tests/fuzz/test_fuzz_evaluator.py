@@ -7,7 +7,7 @@ import json
 from hypothesis import example, given, strategies as st
 import pytest
 
-import eval_pictures
+from attention_zones import eval_pictures
 import eval_squad
 
 ASCII_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import example, given, strategies as st
 import pytest
 
-import attention_zones
+from attention_zones import zones as masks
 
 # Published names, in the order of the columns of results.csv.
 BASIC = ["q2", "q2p", "p2q", "p2"]
@@ -63,7 +63,7 @@ def zone_flags(draw):
 def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
   num_layers, mask_layer, layer_sets, names = layer_flag
   mask_zone, zone_sets = zone_flag
-  decodes = attention_zones.parse_decodes(mask_layer, mask_zone, num_layers)
+  decodes = masks.parse_decodes(mask_layer, mask_zone, num_layers)
   assert [tuple(decode) for decode in decodes] == [
       (tuple(layers), tuple(zones), "_layer%s_%s" % (name, "+".join(zones)))
       for layers, name in zip(layer_sets, names) for zones in zone_sets]
@@ -77,8 +77,8 @@ def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
 def test_names_of_files_tell_layer_and_zone(layer_flag, zone_flag):
   num_layers, mask_layer, _, names = layer_flag
   mask_zone, zone_sets = zone_flag
-  decodes = attention_zones.parse_decodes(mask_layer, mask_zone, num_layers)
-  assert [attention_zones.parse_prediction_name(
+  decodes = masks.parse_decodes(mask_layer, mask_zone, num_layers)
+  assert [masks.parse_prediction_name(
       "predictions%s.json" % decode.suffix) for decode in decodes] == [
           (name, "+".join(zones)) for name in names for zones in zone_sets]
 
@@ -86,7 +86,7 @@ def test_names_of_files_tell_layer_and_zone(layer_flag, zone_flag):
 def refusal(mask_layer, mask_zone, num_layers):
   """The message that refuses two flags, None when they are taken."""
   try:
-    decodes = attention_zones.parse_decodes(mask_layer, mask_zone, num_layers)
+    decodes = masks.parse_decodes(mask_layer, mask_zone, num_layers)
   except ValueError as error:
     return str(error)
   for decode in decodes:
@@ -138,7 +138,7 @@ def test_a_fault_in_a_list_of_layers_is_found(layer_flag, data):
           "1-0", "0-", "-0", "0+", "0+0", "", " ", "None", "0 1", "0-0-0",
           "0 +1", "-1", "1.0", "all", "\u0660", "\u0660-0", "0+\u0660"])))
   with pytest.raises(ValueError, match="^--mask_layer"):
-    attention_zones.parse_decodes(",".join(items), "q2", num_layers)
+    masks.parse_decodes(",".join(items), "q2", num_layers)
 
 
 @given(zone_flags(), st.data())
@@ -151,7 +151,7 @@ def test_a_fault_in_a_list_of_zones_is_found(zone_flag, data):
           "q2+", "+q2", "q2++p2", "q2+q2", "all+q2", "p2+all", "None", "", " ",
           "q2-p2", "q\u00b2"])))
   with pytest.raises(ValueError, match="^--mask_zone"):
-    attention_zones.parse_decodes("0", ",".join(items), 12)
+    masks.parse_decodes("0", ",".join(items), 12)
 
 
 NAMES = st.lists(st.one_of(
@@ -166,7 +166,7 @@ NAMES = st.lists(st.one_of(
 @example("predictions_layer0_q2.json\n")
 @example("predictions_layer%s_q2.json" % ("9" * 5000))
 def test_any_name_of_a_file(name):
-  parsed = attention_zones.parse_prediction_name(name)
+  parsed = masks.parse_prediction_name(name)
   if parsed is None:
     return
   layer, zone = parsed

@@ -16,9 +16,9 @@ import os
 
 import numpy as np
 
-import files
-from squad_features import TokenizedParagraph
-from squad_features import max_context_window
+from attention_zones import files
+from attention_zones.windows import TokenizedParagraph
+from attention_zones.windows import max_context_window
 
 AnswerOptions = collections.namedtuple("AnswerOptions", [
     "n_best_size", "max_answer_length", "version_2_with_negative",
@@ -231,7 +231,7 @@ def span_text(passage, first, last, basic_tokenizer):
   """The text of a span of word pieces.
 
   Args:
-    passage: squad_features.TokenizedParagraph.
+    passage: windows.TokenizedParagraph.
     first, last: int, the span's word pieces, indices into passage.tokens.
     basic_tokenizer: tokenization.BasicTokenizer, of the passage's tokenizer.
 
@@ -301,7 +301,7 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
     examples: list of squad_data.Example.
     journal: sweep_journal.Journal with the answers to all examples that have a
       window; a passage without a word has none, its answer is "".
-    decodes: list of V attention_zones.Decode.
+    decodes: list of V zones.Decode.
     with_nbest: list of V bool, which decodes have an n-best list.
     with_null_odds: bool, whether to write null_odds files, for SQuAD v2.0.
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import attention_zones
-from attention_zones import BASELINE, Decode
+from attention_zones import zones as masks
+from attention_zones.zones import BASELINE, Decode
 
 # One letter a position: [CLS], question, [SEP], passage, [PAD].
 WINDOW = "CQSPS_"
@@ -23,15 +23,15 @@ def token_sets(*windows):
   """The positions of Q and of P, in 0s and 1s, for each window."""
   with tf.Graph().as_default(), tf.Session() as session:
     return [found.astype(int).tolist() for found in session.run(
-        attention_zones.token_sets(*map(tf.constant, masks_of(*windows))))]
+        masks.token_sets(*map(tf.constant, masks_of(*windows))))]
 
 
 def additive_mask(zones, *windows):
   """The additive mask of some zones as [B][F][T] in units of -10000."""
   with tf.Graph().as_default(), tf.Session() as session:
     input_mask, segment_ids = map(tf.constant, masks_of(*windows))
-    sets = attention_zones.token_sets(input_mask, segment_ids)
-    mask = session.run(attention_zones.additive_mask(
+    sets = masks.token_sets(input_mask, segment_ids)
+    mask = session.run(masks.additive_mask(
         zones, tf.cast(input_mask, tf.float32), *sets))
   size = len(windows[0])
   mask = np.broadcast_to(mask, [len(windows), size, size])
@@ -145,7 +145,7 @@ def test_an_empty_question_leaves_nothing_to_mask(zone):
 
 
 def parse(mask_layer, mask_zone, num_layers=12):
-  return attention_zones.parse_decodes(mask_layer, mask_zone, num_layers)
+  return masks.parse_decodes(mask_layer, mask_zone, num_layers)
 
 
 @pytest.mark.parametrize("mask_layer, mask_zone, decodes", [
@@ -260,25 +260,25 @@ def test_zones_at():
     ("nbest_predictions_layer3_q2.json", None),
 ])
 def test_parse_prediction_name(name, layer_and_zone):
-  assert attention_zones.parse_prediction_name(name) == layer_and_zone
+  assert masks.parse_prediction_name(name) == layer_and_zone
 
 
 def test_names_of_a_sweep_are_read_back():
   decodes = parse("0,2+1", "q2,all,p2+q2") + parse("None", "p2q")
-  assert [attention_zones.parse_prediction_name("predictions%s.json" % d.suffix)
+  assert [masks.parse_prediction_name("predictions%s.json" % d.suffix)
           for d in decodes] == [
               ("0", "q2"), ("0", "all"), ("0", "q2+p2"),
               ("1+2", "q2"), ("1+2", "all"), ("1+2", "q2+p2"), ("", "p2q")]
 
 
 def test_column_order():
-  assert attention_zones.column_order([
+  assert masks.column_order([
       "p2q+p2", "p2", "q2+q2p+p2q+p2", "q2+p2", "p2q", "q2p", "q2", "all"]) == [
           "all", "q2", "q2p", "p2q", "p2", "q2+p2", "p2q+p2", "q2+q2p+p2q+p2"]
 
 
 def test_zone_label():
-  assert [attention_zones.zone_label(zone) for zone in (
+  assert [masks.zone_label(zone) for zone in (
       "all", "q2", "q2p", "p2q", "p2", "q2+p2")] == [
           "All", "Q\u00b2", "Q2P", "P2Q", "P\u00b2", "Q\u00b2+P\u00b2"]
 
@@ -304,7 +304,7 @@ def passes(layers):
 
 def test_plan_of_the_docstring():
   decodes = [BASELINE] + parse("1", "q2,p2", 3)
-  layers, place_of = attention_zones.plan_sweep(decodes, 3)
+  layers, place_of = masks.plan_sweep(decodes, 3)
   first = (0, (0,), ((),), False, None)
   assert [[tuple(step) for step in steps] for steps in layers] == [
       [first],
@@ -323,7 +323,7 @@ def test_plan_of_the_docstring():
 ])
 def test_layer_passes(layers, zones, num_layers, expected):
   decodes = [BASELINE] + parse(layers, zones, num_layers)
-  assert passes(attention_zones.plan_sweep(decodes, num_layers)[0]) == expected
+  assert passes(masks.plan_sweep(decodes, num_layers)[0]) == expected
 
 
 @pytest.mark.parametrize("decodes, max_forks", [
@@ -336,7 +336,7 @@ def test_layer_passes(layers, zones, num_layers, expected):
      + parse("None", "q2,q2p+p2q", 4), 5),
 ])
 def test_each_decode_ends_at_its_own_place(decodes, max_forks):
-  layers, place_of = attention_zones.plan_sweep(decodes, 4, max_forks)
+  layers, place_of = masks.plan_sweep(decodes, 4, max_forks)
   groups = follow(layers)
   assert len(set(place_of)) == len(decodes) == sum(map(len, groups))
   for decode, (group, variant) in zip(decodes, place_of):
@@ -345,13 +345,13 @@ def test_each_decode_ends_at_its_own_place(decodes, max_forks):
         decode.zones_at(layer) for layer in range(4)]
     # [PAD] is kept as long as a layer further up attends to it.
     for layer, (_, full) in enumerate(way):
-      assert full or not attention_zones.attends_to_padding(decode, layer + 1)
+      assert full or not masks.attends_to_padding(decode, layer + 1)
 
 
 @pytest.mark.parametrize("max_forks", [1, 3, 5])
 def test_steps_of_a_sweep(max_forks):
   decodes = [BASELINE] + parse("0-3", "p2,all,q2,p2q,q2p", 4)
-  layers, _ = attention_zones.plan_sweep(decodes, 4, max_forks)
+  layers, _ = masks.plan_sweep(decodes, 4, max_forks)
   for layer, steps in enumerate(layers):
     # The baseline, its forks (few rows first, `all` last), then earlier ones.
     assert steps[0] == (0, (0,), ((),), layer < 3, None)
@@ -365,7 +365,7 @@ def test_steps_of_a_sweep(max_forks):
 
 
 def test_forks_without_an_unmasked_sibling():
-  layers, _ = attention_zones.plan_sweep(parse("1", "q2,q2p", 2), 2)
+  layers, _ = masks.plan_sweep(parse("1", "q2,q2p", 2), 2)
   assert layers[1] == [(0, (0,), (("q2",),), False, None),
                        (0, (0,), (("q2p",),), False, None)]
 
@@ -374,11 +374,11 @@ def test_forks_without_an_unmasked_sibling():
     ((), False), (("q2",), True), (("q2", "q2p"), True), (("q2", "p2"), False),
     (("p2q",), False), (("all",), False)])
 def test_keep_passage_rows(zones, expected):
-  assert attention_zones.keep_passage_rows(zones) is expected
+  assert masks.keep_passage_rows(zones) is expected
 
 
 def test_attends_to_padding():
   decode, = parse("1+3", "all", 6)
-  assert [attention_zones.attends_to_padding(decode, layer)
+  assert [masks.attends_to_padding(decode, layer)
           for layer in range(5)] == [True, True, True, True, False]
-  assert not attention_zones.attends_to_padding(parse("1+3", "p2", 6)[0])
+  assert not masks.attends_to_padding(parse("1+3", "p2", 6)[0])

@@ -11,8 +11,8 @@ import fcntl
 import json
 import os
 
-import checked_json
-import files
+from attention_zones import checked_json
+from attention_zones import files
 
 # Belongs into the key; to be raised when the answers or their lines change.
 FORMAT = 2
@@ -86,7 +86,7 @@ class Journal:
 
     Args:
       question: int, its index.
-      answers: list of squad_predictions.Answer, one for each decode.
+      answers: list of answers.Answer, one for each decode.
     """
     texts = list(collections.OrderedDict.fromkeys(a.text for a in answers))
     record = {

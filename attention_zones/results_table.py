@@ -16,14 +16,14 @@ import math
 import re
 import sys
 
-import attention_zones
-import files
+from attention_zones import zones as masks
+from attention_zones import files
 
 EVERY_LAYER = "all"
 LAYER_COLUMN = "layer"
 
 _VALID_LAYERS = "a number, layers masked together like 1+2, or %s" % EVERY_LAYER
-_VALID_ZONES = "%s, or a union like q2+p2" % ", ".join(attention_zones.ZONES)
+_VALID_ZONES = "%s, or a union like q2+p2" % ", ".join(masks.ZONES)
 
 
 class ResultsTable(
@@ -33,7 +33,7 @@ class ResultsTable(
   Attributes:
     layers: list of str, the rows' labels: single layers "1", "2", ... in
       ascending order, then unions like "1+2", then "all".
-    zones: list of str, the columns, as attention_zones.column_order has them.
+    zones: list of str, the columns, as masks.column_order has them.
     scores: list of a list of float for each row, in per cent (0 to 100);
       float("nan") where there is no score.
   """
@@ -88,7 +88,7 @@ def read_results(path):
     rows[layers] = {zone: _read_score("%s, column %s" % (where, zone), cell)
                     for zone, cell in zip(zones, cells[1:])}
   rows = _count_from_0(path, rows)
-  columns = attention_zones.column_order(zones)
+  columns = masks.column_order(zones)
   order = sorted(rows, key=layer_order)
   return ResultsTable(
       layers=[layer_label(layers) for layers in order], zones=columns,
@@ -127,7 +127,7 @@ def _read_header(path, number, cells):
   zones = []
   for name in cells[1:]:
     # A column is named as the files are whose scores it has.
-    parsed = attention_zones.parse_prediction_name(
+    parsed = masks.parse_prediction_name(
         "predictions_layer_%s.json" % name)
     if not parsed:
       raise ValueError("%s: the column %r is not a zone; zones are %s" % (

@@ -1,7 +1,7 @@
 """Ends a script in one line when it is interrupted, and without a word when nobody
 reads what it prints.
 
-    import interrupts
+    from attention_zones import interrupts
     if __name__ == "__main__":
       interrupts.install("run_squad.py")   # before the slow imports
     ...

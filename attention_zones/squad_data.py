@@ -6,8 +6,8 @@ import re
 
 import tensorflow.compat.v1 as tf
 
-import checked_json
-from checked_json import member, question_id
+from attention_zones import checked_json
+from attention_zones.checked_json import member, question_id
 
 # What separates words in SQuAD's preprocessing; other space, U+00A0 for one, is
 # left to the tokenizer.

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import squad_data
-import squad_features
+from attention_zones import squad_data
+from attention_zones import windows
 import tokenization
-from squad_features import WindowSizes
+from attention_zones.windows import WindowSizes
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "?", "a", "b", "c", "d",
           "##d", "(", ")", "e", "f", "g", "h"]
@@ -31,7 +31,7 @@ def example(context, question="who", answer="", start=None,
 
 
 def windows_of(examples, sizes, is_training=False):
-  return list(squad_features.make_windows(
+  return list(windows.make_windows(
       examples, TOKENIZER, sizes, is_training))
 
 
@@ -46,14 +46,14 @@ def windows_of(examples, sizes, is_training=False):
     ((10, 3, 5), [(0, 3), (3, 3), (6, 3), (9, 1)]),
 ])
 def test_window_spans(arguments, spans):
-  assert squad_features.window_spans(*arguments) == spans
+  assert windows.window_spans(*arguments) == spans
 
 
 def test_max_context_window():
   spans = [(0, 6), (3, 6), (6, 4)]
   # Token 4 has a context of 1 in windows 0 and 1, which are as long: the first.
   # Token 7 has a context of 1 in windows 1 and 2: the longer.
-  assert [squad_features.max_context_window(spans, token)
+  assert [windows.max_context_window(spans, token)
           for token in range(10)] == [0, 0, 0, 0, 0, 1, 1, 1, 2, 2]
 
 
@@ -131,7 +131,7 @@ def test_a_label_in_a_script_without_spaces():
   tokenizer = tokenization.FullTokenizer(
       {piece: index for index, piece in enumerate(pieces)})
   third = context.rindex("1820")
-  made, = squad_features.make_windows(
+  made, = windows.make_windows(
       [example(context, "?", "1820\u5e74", third)], tokenizer,
       WindowSizes(40, 30, 4), True)
   # The first stands at 4 to 5 in the passage, the second at 7 to 8; before the
@@ -159,10 +159,10 @@ def test_agrees_with_the_published_features(
   examples, _ = squad_data.read_examples(
       str(shared / "data" / (data + ".json")), is_training)
   examples, sizes = examples[:count], WindowSizes(*sizes)
-  path = squad_features.cached_windows(
+  path = windows.cached_windows(
       examples, uncased, sizes, is_training, str(tmp_path), "key")
   # As the model gets them, in one batch padded to max_seq_length.
-  batch, = batches_of(squad_features.input_fn_builder(
+  batch, = batches_of(windows.input_fn_builder(
       path, sizes.max_seq_length, False, 1), 10000)
   for ours, theirs in (
       ("unique_id", "unique_ids"), ("example_index", "example_index"),
@@ -189,7 +189,7 @@ def check_token_maps(examples, tokenizer, batch, golden):
   for row, index in enumerate(batch["example_index"]):
     paragraph = examples[index].paragraph
     if id(paragraph) not in passages:
-      passages[id(paragraph)] = squad_features.TokenizedParagraph(
+      passages[id(paragraph)] = windows.TokenizedParagraph(
           paragraph, tokenizer)
     first, length = batch["first_token"][row], batch["passage_length"][row]
     number = spans[index].index((first, length))
@@ -200,13 +200,13 @@ def check_token_maps(examples, tokenizer, batch, golden):
     assert word_of[row] == dict(zip(
         positions, passages[id(paragraph)].word_of[first:first + length]))
     assert is_max_context[row] == {
-        position: squad_features.max_context_window(
+        position: windows.max_context_window(
             spans[index], int(position) + to_token) == number
         for position in positions}
 
 
 def cache(folder, examples=None, sizes=(10, 3, 4), is_training=False, key="k"):
-  return squad_features.cached_windows(
+  return windows.cached_windows(
       examples or [example("a b c")], TOKENIZER, WindowSizes(*sizes),
       is_training, str(folder), key)
 
@@ -270,7 +270,7 @@ def windows_file(tmp_path):
 
 
 def predict_batches(path, batch_size, **options):
-  return batches_of(squad_features.input_fn_builder(
+  return batches_of(windows.input_fn_builder(
       path, 14, is_training=False, seed=1, **options), batch_size)
 
 
@@ -338,7 +338,7 @@ def test_finished_batches_are_left_out(windows_file, width, finished):
 
 def training_order(path, seed, count, bucket_width):
   """The examples of the first `count` steps of a training with batch 1."""
-  batches = batches_of(squad_features.input_fn_builder(
+  batches = batches_of(windows.input_fn_builder(
       path, 14, is_training=True, seed=seed, bucket_width=bucket_width),
                        1, count)
   return [batch["example_index"].item() for batch in batches]
@@ -356,7 +356,7 @@ def test_the_training_stream_is_shuffled_by_its_seed(windows_file, width):
 
 
 def test_training_batches_are_full(windows_file):
-  input_fn = squad_features.input_fn_builder(
+  input_fn = windows.input_fn_builder(
       windows_file, 14, is_training=True, seed=1)
   with tf.Graph().as_default():
     shapes = tf.data.get_output_shapes(input_fn({"batch_size": 4}))

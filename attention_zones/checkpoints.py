@@ -9,8 +9,8 @@ import re
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import bundle_index
-import interrupts
+from attention_zones import bundle_index
+from attention_zones import interrupts
 import modeling
 
 _Content = collections.namedtuple("_Content", ["problem", "digest"])

@@ -13,7 +13,7 @@ import socket
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import seeds
+from attention_zones import seeds
 import tokenization
 
 # To be raised when what is written of a window changes. 2: the answer's position

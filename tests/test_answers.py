@@ -5,11 +5,11 @@ import string
 import numpy as np
 import pytest
 
-import squad_data
-import squad_features
-import squad_predictions
+from attention_zones import squad_data
+from attention_zones import windows
+from attention_zones import answers
 import tokenization
-from squad_predictions import AnswerOptions
+from attention_zones.answers import AnswerOptions
 
 VOCAB = {piece: index for index, piece in enumerate(
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "(", ")", ",", "un", "##aff", "##able",
@@ -50,19 +50,19 @@ NOWHERE, LOWEST = 0, np.finfo(np.float32).min
     ("met", "\ud55c Ann\u200b\u200b met", "met"),
 ])
 def test_align_text(tokenized, original, expected):
-  assert squad_predictions.align_text(tokenized, original, UNCASED) == expected
+  assert answers.align_text(tokenized, original, UNCASED) == expected
 
 
 def test_align_text_in_a_cased_model():
-  assert squad_predictions.align_text("Steve", "(Steve)", CASED) == "Steve"
-  assert squad_predictions.align_text("steve", "(Steve)", CASED) is None
+  assert answers.align_text("Steve", "(Steve)", CASED) == "Steve"
+  assert answers.align_text("steve", "(Steve)", CASED) is None
 
 
 def span(context, first, last, tokenizer):
   """The text of the word pieces `first` to `last` of a passage."""
-  passage = squad_features.TokenizedParagraph(
+  passage = windows.TokenizedParagraph(
       squad_data.split_words(context), tokenizer)
-  return squad_predictions.span_text(
+  return answers.span_text(
       passage, first, last, tokenizer.basic_tokenizer)
 
 
@@ -158,7 +158,7 @@ def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):
 def find(context, windows, n_best_size=20, max_answer_length=30, v2=False,
          threshold=0.0, with_nbest=(True,)):
   """The answers of all decodes to a question about `context`."""
-  finder = squad_predictions.AnswerFinder(
+  finder = answers.AnswerFinder(
       [example(context)], TOKENIZER,
       AnswerOptions(n_best_size, max_answer_length, v2, threshold))
   return finder.answers(0, windows, list(with_nbest))
@@ -346,7 +346,7 @@ def test_no_span_at_all_in_squad_2():
 
 def test_one_finder_answers_about_many_passages():
   contexts = ["%s Bob" % letter for letter in LETTERS.split() * 10]
-  finder = squad_predictions.AnswerFinder(
+  finder = answers.AnswerFinder(
       [example(context) for context in contexts], TOKENIZER,
       AnswerOptions(20, 30, False, 0.0))
   # More passages than are remembered, each of them twice.
@@ -362,7 +362,7 @@ def test_gather_windows_of_a_shuffled_stream():
                  (2, 3, 64), (0, 1, 0), (2, 3, 0), (1, 2, 32), (2, 3, 32),
                  (1, 2, 0), (3, 1, 0))]
   read = []
-  gathered = squad_predictions.gather_windows(
+  gathered = answers.gather_windows(
       read.append(window) or window for window in stream)
   # With how many windows read each question came, and its windows in order.
   assert [(len(read), index, [int(w["first_token"]) for w in windows])

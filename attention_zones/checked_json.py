@@ -4,8 +4,8 @@ import collections
 import contextlib
 import json
 
-import file_kinds
-import files
+from attention_zones import file_kinds
+from attention_zones import files
 
 
 def load(path):

@@ -5,7 +5,7 @@ Dimensions: B = batch, V = decodes, S = sequence length, K = candidates.
 
 import tensorflow.compat.v1 as tf
 
-import attention_zones
+from attention_zones import zones
 
 
 def span_loss(features, logits):
@@ -44,7 +44,7 @@ def candidates(features, logits, n_best_size):
   is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
   is_finite = tf.reduce_all(tf.logical_or(
       tf.is_finite(logits), is_padding), [2, 3])
-  _, in_passage = attention_zones.token_sets(
+  _, in_passage = zones.token_sets(
       features["input_mask"], features["segment_ids"])
   in_passage = in_passage[:, None, None, :] + tf.zeros_like(logits)
   scores = tf.where(in_passage > 0, logits,

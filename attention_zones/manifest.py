@@ -11,8 +11,8 @@ import hashlib
 import json
 import os
 
-import checked_json
-import files
+from attention_zones import checked_json
+from attention_zones import files
 
 NAME = "manifest.json"
 

@@ -6,7 +6,7 @@ import os
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-import files
+from attention_zones import files
 
 
 def draw(has_answer, na_probs, exact, f1, folder):

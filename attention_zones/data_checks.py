@@ -3,7 +3,7 @@
 import os
 import unicodedata
 
-import files
+from attention_zones import files
 import tokenization
 
 # More training questions without their answer than this are no slips but, for

@@ -7,7 +7,7 @@ what would be right. Paths may be addresses, gs://bucket/model for example.
 import os
 import re
 
-import files
+from attention_zones import files
 
 # What a shell leaves as it is within single quotes, and "~" after "--flag=".
 _UNEXPANDED = re.compile(
