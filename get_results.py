@@ -23,16 +23,14 @@ import shlex
 import statistics
 import sys
 
-from attention_zones import zones
-import eval_squad
+from attention_zones import decodes
+from attention_zones.decodes import BASELINE
+from attention_zones.decodes import Decode
 from attention_zones import files
-from attention_zones import manifest
 from attention_zones import path_checks
 from attention_zones import results_table
-from attention_zones import sweep_journal
-
-# The cell of the baseline, in which nothing is masked.
-BASELINE = "baseline"
+from attention_zones import run_records
+from attention_zones import scoring
 
 
 def find_predictions(folder):
@@ -42,31 +40,20 @@ def find_predictions(folder):
     folder: str.
 
   Returns:
-    dict from cell to file name. A cell is (layers, zone): the ascending tuple
-    of masked layers counted from 0, () for every layer, and the zone or union;
-    or it is BASELINE.
+    dict from Decode to file name.
 
   Raises:
     OSError: the folder cannot be read.
-    ValueError: there is no such file, or two for one cell.
+    ValueError: there is no such file.
   """
   names = {}
   for name in files.list_folder(folder):
-    if name == zones.BASELINE_NAME:
-      names[BASELINE] = name
-      continue
-    parsed = zones.parse_prediction_name(name)
-    if not parsed:
-      if name.startswith("predictions_"):
-        print("%s: not read, its name is not like predictions_layer0_q2.json" %
-              os.path.join(folder, name), file=sys.stderr)
-      continue
-    layer, zone = parsed
-    cell = tuple(sorted(map(int, layer.split("+")))) if layer else (), zone
-    if cell in names:
-      raise ValueError("%s: %s and %s mask the same; keep one of them" % (
-          folder, names[cell], name))
-    names[cell] = name
+    decode = Decode.parse(name)
+    if decode:
+      names[decode] = name
+    elif name.startswith("predictions_"):
+      print("%s: not read, its name is not like predictions_layer0_q2.json" %
+            os.path.join(folder, name), file=sys.stderr)
   if not set(names) - {BASELINE}:
     raise ValueError("%s: has no file like predictions_layer0_q2.json; give "
                      "the folder that a sweep was written to" % folder)
@@ -77,17 +64,22 @@ def plan_table(cells):
   """Finds the rows and columns that hold all cells.
 
   Args:
-    cells: iterable of (layers, zone), as of `find_predictions`.
+    cells: iterable of masked Decodes.
 
   Returns:
-    (rows, zones): the sets of layers in the order of results_table, with every
-    single layer from 0 to the highest found, and the zones in column order.
+    (rows, masks): the sets of layers in the order of results_table, with every
+    single layer from 0 to the highest found, and the zones.Mask of each column.
   """
-  rows = {layers for layers, _ in cells}
-  single = [layers[0] for layers in rows if len(layers) == 1]
+  rows = {decode.layers for decode in cells}
+  single = [decode.layers[0] for decode in cells if is_single(decode)]
   rows.update((layer,) for layer in range(max(single, default=-1) + 1))
   return (sorted(rows, key=results_table.layer_order),
-          zones.column_order({zone for _, zone in cells}))
+          sorted({decode.mask for decode in cells}, key=decodes.column_order))
+
+
+def is_single(decode):
+  """Whether a decode masks one layer: bool."""
+  return decode.layers is not None and len(decode.layers) == 1
 
 
 def find_sweeps(folders):
@@ -120,14 +112,14 @@ def report_mixed_runs(folder, names, allow_mixed):
 
   Args:
     folder: str.
-    names: dict from cell to file name, as of `find_predictions`.
+    names: dict from Decode to file name, as of `find_predictions`.
     allow_mixed: bool, whether to say so on stderr only.
 
   Raises:
     ValueError: two files are of another checkpoint, data set, vocabulary,
       configuration or flag, and that is not allowed.
   """
-  content = manifest.load(folder)
+  content = run_records.load_manifest(folder)
   files_of = collections.OrderedDict()
   for name in names.values():
     if name in content["files"]:
@@ -135,44 +127,39 @@ def report_mixed_runs(folder, names, allow_mixed):
   if len(files_of) < 2:
     return
   first, second = list(files_of)[:2]
-  flat = lambda run: dict(content["runs"][run].get("flags", {}), **{
-      key: value for key, value in content["runs"][run].items()
-      if key not in ("flags", "about")})
-  message = ("%s: predictions of different runs (manifest.json): %s; %s has "
-             "another %s") % (
+  of_run = lambda name: run_records.without_about(content["runs"][name])
+  message = ("%s: predictions of different runs (manifest.json): %s; %s has a "
+             "different %s") % (
       folder, ", ".join("%d like %s" % (len(alike), alike[0])
                         for alike in files_of.values()),
       files_of[second][0], ", ".join(
-          sweep_journal.changes(flat(first), flat(second))))
+          run_records.changes(of_run(first), of_run(second))))
   if not allow_mixed:
     raise ValueError(message + "; decode them anew, remove what does not belong, "
                      "or give --allow_mixed")
   print(message, file=sys.stderr)
 
 
-def report_holes(folder, rows, zones, cells, allow_holes):
-  """Names the files that rows x zones lack: on stderr if that is allowed.
+def report_holes(folder, rows, masks, cells, allow_holes):
+  """Names the files that rows x masks lack: on stderr if that is allowed.
 
   A hole is what a sweep over single layers lacks. Of layers masked together, and
   of every layer, one decodes what one likes; their rows may have empty cells.
 
   Args:
     folder: str, for messages.
-    rows, zones: as of `plan_table`.
-    cells: set of the cells (layers, zone) that there are.
+    rows, masks: as of `plan_table`.
+    cells: set of the masked Decodes that there are.
     allow_holes: bool.
 
   Raises:
     ValueError: there are holes, and they are not allowed.
   """
-  name = lambda cell: "predictions_layer%s_%s.json" % (
-      "+".join(map(str, cell[0])), cell[1])
-  swept = {zone for layers, zone in cells if len(layers) == 1}
-  sweep = [(layers, zone) for layers in rows for zone in zones
-           if len(layers) == 1 and zone in swept]
-  holes = [name(cell) for cell in sweep if cell not in cells]
-  empty = [name((layers, zone)) for layers in rows for zone in zones
-           if (layers, zone) not in cells.union(sweep)]
+  swept = {decode.mask for decode in cells if is_single(decode)}
+  table = [Decode(layers, mask) for layers in rows for mask in masks]
+  sweep = [d for d in table if is_single(d) and d.mask in swept]
+  holes = [d.file_name() for d in sweep if d not in cells]
+  empty = [d.file_name() for d in table if d not in cells.union(sweep)]
   if holes:
     message = "%s: %d of %d files are missing: %s" % (
         folder, len(holes), len(sweep), ", ".join(holes))
@@ -189,24 +176,24 @@ def score_folder(folder, names, questions, data_file, metric):
 
   Args:
     folder: str.
-    names: dict from cell to file name, as of `find_predictions`.
-    questions: dict as of eval_squad.load_questions.
+    names: dict from Decode to file name, as of `find_predictions`.
+    questions: dict as of scoring.load_questions.
     data_file: str, where they are from, for messages.
     metric: "exact" or "f1".
 
   Returns:
-    dict from cell to score in per cent.
+    dict from Decode to score in per cent.
 
   Raises:
     OSError, ValueError: a file is faulty or lacks a question.
   """
   scores, with_extra = {}, []
-  for cell, name in names.items():
+  for decode, name in names.items():
     path = os.path.join(folder, name)
-    predictions = eval_squad.load_predictions(path, questions)
+    predictions = scoring.load_predictions(path, questions)
     if len(predictions) > len(questions):
       with_extra.append(name)
-    scores[cell] = eval_squad.score(questions, predictions)[metric]
+    scores[decode] = scoring.score(questions, predictions)[metric]
   if with_extra:
     print("%s: %d files, %s the first, have predictions for ids that are not "
           "in %s; these are not scored" % (
@@ -215,35 +202,23 @@ def score_folder(folder, names, questions, data_file, metric):
   return scores
 
 
-def make_table(rows, zones, scores):
-  """Returns the ResultsTable of a dict from cell to score, NaN in its holes."""
+def make_table(rows, masks, scores):
+  """Returns the ResultsTable of a dict from Decode to score, NaN in its holes."""
   return results_table.ResultsTable(
       layers=[results_table.layer_label(layers) for layers in rows],
-      zones=zones,
-      scores=[[scores.get((layers, zone), math.nan) for zone in zones]
+      zones=[mask.name for mask in masks],
+      scores=[[scores.get(Decode(layers, mask), math.nan) for mask in masks]
               for layers in rows])
 
 
 def combine(sweep_scores, statistic):
-  """Applies a function to the list of each cell's scores in all sweeps."""
-  return {cell: statistic([scores[cell] for scores in sweep_scores])
-          for cell in sweep_scores[0]}
+  """Applies a function to the list of each decode's scores in all sweeps."""
+  return {decode: statistic([scores[decode] for scores in sweep_scores])
+          for decode in sweep_scores[0]}
 
 
-def collect(folders, results_path, data_file, metric, allow_holes,
-            allow_mixed):
-  """Scores one or more sweeps, writes results.csv and says what comes next.
-
-  Args:
-    folders: list of str, at least one.
-    results_path: str, the file to write.
-    data_file, metric: as of `score_folder`.
-    allow_holes: bool, whether missing predictions give empty cells.
-    allow_mixed: bool, whether predictions of different runs are taken.
-
-  Raises:
-    OSError, ValueError: a file is faulty, missing or cannot be written.
-  """
+def check_paths(folders, results_path, data_file):
+  """Refuses paths that cannot work, before anything is scored."""
   path_checks.check_output("the last argument", results_path,
                            "the file to write, results.csv for example")
   for folder in folders:
@@ -255,28 +230,41 @@ def collect(folders, results_path, data_file, metric, allow_holes,
   if not results_path.endswith(".csv"):
     raise ValueError("%s: the last argument is the file to write, its name should "
                      "end with .csv, results.csv for example" % results_path)
+
+
+def collect(arguments):
+  """Scores one or more sweeps, writes results.csv and says what comes next.
+
+  Args:
+    arguments: Namespace as of `parse_arguments`.
+
+  Raises:
+    OSError, ValueError: a file is faulty, missing or cannot be written.
+  """
+  *folders, results_path = arguments.paths
+  check_paths(folders, results_path, arguments.data_file)
   sweeps = find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
-    report_mixed_runs(folder, names, allow_mixed)
+    report_mixed_runs(folder, names, arguments.allow_mixed)
   cells = set(sweeps[0]) - {BASELINE}
-  rows, zones = plan_table(cells)
-  report_holes(folders[0], rows, zones, cells, allow_holes)
-  questions = eval_squad.load_questions(data_file)
-  sweep_scores = [score_folder(folder, names, questions, data_file, metric)
+  rows, masks = plan_table(cells)
+  report_holes(folders[0], rows, masks, cells, arguments.allow_holes)
+  questions = scoring.load_questions(arguments.data_file)
+  sweep_scores = [score_folder(
+      folder, names, questions, arguments.data_file, arguments.metric)
                   for folder, names in zip(folders, sweeps)]
   means = combine(sweep_scores, statistics.mean)
+  stem, suffix = os.path.splitext(results_path)
   if len(folders) > 1:
-    stem, suffix = os.path.splitext(results_path)
-    deviations = combine(sweep_scores, statistics.stdev)
-    results_table.write_results(
-        stem + ".std" + suffix, make_table(rows, zones, deviations))
-  table = make_table(rows, zones, means)
+    results_table.write_results(stem + ".std" + suffix, make_table(
+        rows, masks, combine(sweep_scores, statistics.stdev)))
+  table = make_table(rows, masks, means)
   results_table.write_results(results_path, table)
   results_table.print_results(table, sys.stdout)
   if len(folders) > 1:
     print("\nmean of %d folders; the sample standard deviation is in %s" % (
         len(folders), stem + ".std" + suffix))
-  print_next_step(results_path, metric, means)
+  print_next_step(results_path, arguments.metric, means)
 
 
 def print_next_step(results_path, metric, scores):
@@ -285,18 +273,19 @@ def print_next_step(results_path, metric, scores):
   Args:
     results_path: str.
     metric: str, what the scores are.
-    scores: dict from cell to score, BASELINE among them when predictions.json is
-      there.
+    scores: dict from Decode to score, BASELINE among them when predictions.json
+      is there.
   """
-  masked = [cell for cell in scores if cell != BASELINE]
+  masked = [decode for decode in scores if decode != BASELINE]
   # To mask several layers hurts more than one; what is asked is which layer.
-  single = [cell for cell in masked if len(cell[0]) == 1]
+  single = list(filter(is_single, masked))
   worst = min(single or masked, key=scores.get)
   hurts = "hurts most: %s in layer %s, %s %.3f" % (
-      worst[1], results_table.layer_label(worst[0]), metric, scores[worst])
+      worst.mask.name, results_table.layer_label(worst.layers), metric,
+      scores[worst])
   if BASELINE not in scores:
     print("\n%s\nno %s in the folder, so the baseline is not known" % (
-        hurts, zones.BASELINE_NAME))
+        hurts, BASELINE.file_name()))
     return
   baseline = scores[BASELINE]
   if scores[worst] < baseline:
@@ -305,7 +294,7 @@ def print_next_step(results_path, metric, scores):
     hurts = "no masked decode scores below the baseline"
   print("\n%s\nbaseline (%s): %s %.3f; next:\n"
         "  python visualize_att_zone.py %s %.3f squad.pdf" % (
-            hurts, zones.BASELINE_NAME, metric, baseline,
+            hurts, BASELINE.file_name(), metric, baseline,
             shlex.quote(results_path), baseline))
 
 
@@ -392,8 +381,7 @@ def main(argv=None):
     if arguments.compare:
       print_comparison(compare(*arguments.compare))
     else:
-      collect(arguments.paths[:-1], arguments.paths[-1], arguments.data_file,
-              arguments.metric, arguments.allow_holes, arguments.allow_mixed)
+      collect(arguments)
   except BrokenPipeError:
     raise
   except (OSError, ValueError) as error:

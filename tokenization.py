@@ -6,25 +6,14 @@ starts with "C".
 """
 
 import collections
-import re
 import unicodedata
 
 import tensorflow.compat.v1 as tf
 
 from attention_zones import file_kinds
 
-# Belongs into the key of everything that is cached of this module's output; to
-# be raised when the output changes.
-VERSION = 1
-
+# What a vocabulary needs to read questions and passages with it.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-
-# What a vocabulary has beside words: [unused1], [MASK], <S>.
-_SPECIAL = re.compile(r"\[.*\]|<.*>")
-
-# Less of a vocabulary than this in letters of two cases does not tell whether it
-# is cased. BERT's Chinese one, which is of lower-cased text, has 18 %.
-MIN_LETTERS_SHARE = 0.01
 
 # First and last code point of the blocks whose characters BERT takes for words
 # of their own: CJK ideographs; Hiragana, Katakana and Hangul are not among them.
@@ -33,18 +22,19 @@ _CJK_BLOCKS = (
     (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))
 
 
-def load_vocab(vocab_file):
+def load_vocab(vocab_file, required=()):
   """Reads a vocabulary of one token a line.
 
   Args:
     vocab_file: str, a path (or gs:// address) of a UTF-8 file.
+    required: tokens that must be there, SPECIAL_TOKENS for example.
 
   Returns:
     OrderedDict from token (str) to id (int), its line counted from 0.
 
   Raises:
     ValueError: not UTF-8 text, a token that stands there twice, or one of
-      SPECIAL_TOKENS that does not stand there.
+      `required` that does not stand there.
   """
   with tf.gfile.GFile(vocab_file, "rb") as f:
     content = f.read()
@@ -63,12 +53,11 @@ def load_vocab(vocab_file):
     lines.pop()
   tokens = [line.strip() for line in lines]
   # Before repetitions, of which a file that is no vocabulary has many.
-  for token in SPECIAL_TOKENS:
+  for token in required:
     if token not in tokens:
       raise ValueError(
           "--vocab_file=%s has no %s; should be a vocab.txt of BERT, one token "
-          "a line, among them %s" % (
-              vocab_file, token, ", ".join(SPECIAL_TOKENS)))
+          "a line, among them %s" % (vocab_file, token, ", ".join(required)))
   vocab = collections.OrderedDict()
   for index, token in enumerate(tokens):
     if token in vocab:
@@ -76,70 +65,6 @@ def load_vocab(vocab_file):
           vocab_file, index + 1, token, vocab[token] + 1))
     vocab[token] = index
   return vocab
-
-
-def cased_entries(vocab):
-  """Finds the entries that a lower-cased text cannot contain.
-
-  Args:
-    vocab: iterable of str, as load_vocab returns it.
-
-  Returns:
-    list of str: the entries that lower-casing would change, apart from special
-    ones like [MASK] and <S>. "\u211d", a capital without a small letter, is in
-    uncased vocabularies, too, and is not among them.
-  """
-  return [token for token in vocab if token.lower() != token
-          and not _SPECIAL.fullmatch(token)]
-
-
-def casing(vocab):
-  """Finds out whether a vocabulary was made of cased or of lower-cased text.
-
-  Entries in letters of two cases tell: cased text has capitals among them. A
-  vocabulary of a script without case says nothing of either, nor do a few stray
-  units and names in Latin letters: less than MIN_LETTERS_SHARE of its entries
-  is not enough. Letters as such that lower-casing would take apart (BERT's strips
-  accents, and makes three of a Hangul syllable) outweigh small letters: Korean
-  and "kg" are not lower-cased text. Georgian has capitals in Unicode, but not
-  where a sentence begins; it counts as without case.
-
-  Args:
-    vocab: iterable of str, as load_vocab returns it.
-
-  Returns:
-    "cased", "lower-cased", or None when the vocabulary does not tell.
-  """
-  entries = [token for token in vocab if not _SPECIAL.fullmatch(token)]
-  num_letters = sum(token.lower() != token.title() for token in entries)
-  if not num_letters or num_letters < MIN_LETTERS_SHARE * len(entries):
-    return None
-  if cased_entries(entries):
-    return "cased"
-  num_apart = sum(unicodedata.normalize("NFD", token) != token
-                  for token in entries)
-  return "lower-cased" if num_apart < num_letters else None
-
-
-def check_casing(vocab, vocab_file, do_lower_case):
-  """Refuses a vocabulary of cased words for lower-cased text, and the reverse.
-
-  Args:
-    vocab: iterable of str, as load_vocab returns it.
-    vocab_file: str, where it is from.
-    do_lower_case: bool.
-
-  Raises:
-    ValueError: `casing` tells that one is cased, and the other is not.
-  """
-  if casing(vocab) != ("cased" if do_lower_case else "lower-cased"):
-    return
-  cased = cased_entries(vocab)
-  raise ValueError(
-      "--do_lower_case=%s does not suit --vocab_file=%s, which has %d cased "
-      "entries%s; give --do_lower_case=%s, or --allow_case_mismatch=True" % (
-          do_lower_case, vocab_file, len(cased),
-          ", %r for example" % cased[-1] if cased else "", not do_lower_case))
 
 
 class _CleanedCharacters(dict):
@@ -152,20 +77,59 @@ class _CleanedCharacters(dict):
   @staticmethod
   def _clean(code):
     character = chr(code)
-    if character in " \t\n\r" or unicodedata.category(character) == "Zs":
+    if _is_whitespace(character):
       return " "
-    if code in (0, 0xFFFD) or unicodedata.category(character).startswith("C"):
+    if code in (0, 0xFFFD) or _is_control(character):
       return ""
     if any(first <= code <= last for first, last in _CJK_BLOCKS):
       return " %s " % character
     return character
 
 
+def _is_whitespace(character):
+  """Whether a character separates words: bool."""
+  return character in " \t\n\r" or unicodedata.category(character) == "Zs"
+
+
+def _is_control(character):
+  """Whether a character is dropped: bool."""
+  return character not in "\t\n\r" and (
+      unicodedata.category(character).startswith("C"))
+
+
 def _is_punctuation(character):
-  # All ASCII that is neither letter, digit, space nor control counts, "$" and
-  # "`" for example, though Unicode calls these symbols.
+  """Whether a character is a token of its own: bool.
+
+  All ASCII that is neither letter, digit, space nor control counts, "$" and "`"
+  for example, though Unicode calls these symbols.
+  """
   return ("!" <= character <= "~" and not character.isalnum()
           or unicodedata.category(character).startswith("P"))
+
+
+def convert_to_unicode(text):
+  """Returns str or UTF-8 bytes as str; bytes that are not UTF-8 are dropped."""
+  if isinstance(text, str):
+    return text
+  if isinstance(text, bytes):
+    return text.decode("utf-8", "ignore")
+  raise ValueError("%r is of type %s; should be str or bytes" % (
+      text, type(text).__name__))
+
+
+def printable_text(text):
+  """Returns str or UTF-8 bytes as what `print` takes, a str."""
+  return convert_to_unicode(text)
+
+
+def convert_tokens_to_ids(vocab, tokens):
+  """Returns the ids of tokens, a list, by a dict as load_vocab returns it."""
+  return [vocab[token] for token in tokens]
+
+
+def convert_ids_to_tokens(inv_vocab, ids):
+  """Returns the tokens of ids, a list, by a dict from id to token."""
+  return [inv_vocab[index] for index in ids]
 
 
 def _split_on_punctuation(word):
@@ -209,7 +173,8 @@ class BasicTokenizer:
 
   def tokenize(self, text):
     """Returns the basic tokens of a text, list of str."""
-    return [token for word in self.words(text) for token in self.split_word(word)]
+    return [token for word in self.words(convert_to_unicode(text))
+            for token in self.split_word(word)]
 
   def is_space(self, character):
     """Whether a character separates words, and is part of none."""
@@ -258,6 +223,48 @@ class BasicTokenizer:
             if unicodedata.category(part) != "Mn"]
 
 
+class WordpieceTokenizer:
+  """Takes words apart into the longest pieces that a vocabulary has.
+
+  Args:
+    vocab: collection of str, the pieces.
+    unk_token: str, what becomes of a word that cannot be taken apart.
+    max_input_chars_per_word: int; longer words become unk_token.
+  """
+
+  def __init__(self, vocab, unk_token="[UNK]", max_input_chars_per_word=200):
+    self.vocab = vocab
+    self.unk_token = unk_token
+    self.max_input_chars_per_word = max_input_chars_per_word
+
+  def tokenize(self, text):
+    """Returns the word pieces of basic tokens with spaces between, list of str."""
+    return [piece for token in convert_to_unicode(text).split()
+            for piece in self.pieces(token)]
+
+  def pieces(self, token):
+    """Takes the longest known prefix, then the longest of the rest, and so on.
+
+    "unaffable" becomes ["un", "##aff", "##able"]; a token that cannot be taken
+    apart so becomes [unk_token] as a whole.
+    """
+    if len(token) > self.max_input_chars_per_word:
+      return [self.unk_token]
+    pieces = []
+    start = 0
+    while start < len(token):
+      prefix = "##" if start else ""
+      for end in range(len(token), start, -1):
+        piece = prefix + token[start:end]
+        if piece in self.vocab:
+          pieces.append(piece)
+          start = end
+          break
+      else:
+        return [self.unk_token]
+    return pieces
+
+
 class FullTokenizer:
   """BERT's tokenizer from text to word pieces and their ids.
 
@@ -265,29 +272,33 @@ class FullTokenizer:
   to tokenize it again.
 
   Args:
-    vocab: dict from token to id, as load_vocab returns it.
+    vocab_file: str, a path (or gs:// address); or what load_vocab makes of it.
     do_lower_case: bool, whether to lower-case and strip accents.
   """
 
-  # Longer words become [UNK].
-  MAX_CHARACTERS_PER_WORD = 200
+  # Belongs into the key of everything that is cached of the word pieces; to be
+  # raised when they change.
+  VERSION = 1
   # Bounds the memory for remembered words; a corpus like SQuAD has about 100,000.
   MAX_REMEMBERED_WORDS = 500000
 
-  def __init__(self, vocab, do_lower_case=True):
-    self.vocab = vocab
+  def __init__(self, vocab_file, do_lower_case=True):
+    self.vocab = vocab_file if isinstance(vocab_file, dict) else (
+        load_vocab(vocab_file))
+    self.inv_vocab = {index: token for token, index in self.vocab.items()}
     self.basic_tokenizer = BasicTokenizer(do_lower_case)
+    self.wordpiece_tokenizer = WordpieceTokenizer(self.vocab)
     self._pieces_of = {}
     self._places_of = {}
 
   def tokenize(self, text):
     """Returns the word pieces of a text, list of str."""
     pieces = []
-    for word in self.basic_tokenizer.words(text):
+    for word in self.basic_tokenizer.words(convert_to_unicode(text)):
       known = self._pieces_of.get(word)
       if known is None:
         known = [piece for token in self.basic_tokenizer.split_word(word)
-                 for piece in self._word_pieces(token)]
+                 for piece in self.wordpiece_tokenizer.pieces(token)]
         if len(self._pieces_of) < self.MAX_REMEMBERED_WORDS:
           self._pieces_of[word] = known
       pieces.extend(known)
@@ -330,7 +341,7 @@ class FullTokenizer:
     origins = self.basic_tokenizer.origins_in_word(word)
     places, position = [], 0
     for token in self.basic_tokenizer.split_word(word):
-      pieces = self._word_pieces(token)
+      pieces = self.wordpiece_tokenizer.pieces(token)
       for index, piece in enumerate(pieces):
         length = len(piece) - (len("##") if index else 0)
         if pieces == ["[UNK]"]:
@@ -347,26 +358,8 @@ class FullTokenizer:
 
   def convert_tokens_to_ids(self, tokens):
     """Returns the ids of word pieces, list of int."""
-    return [self.vocab[token] for token in tokens]
+    return convert_tokens_to_ids(self.vocab, tokens)
 
-  def _word_pieces(self, token):
-    """Takes the longest known prefix, then the longest of the rest, and so on.
-
-    "unaffable" becomes ["un", "##aff", "##able"]; a token that cannot be taken
-    apart so becomes ["[UNK]"] as a whole.
-    """
-    if len(token) > self.MAX_CHARACTERS_PER_WORD:
-      return ["[UNK]"]
-    pieces = []
-    start = 0
-    while start < len(token):
-      prefix = "##" if start else ""
-      for end in range(len(token), start, -1):
-        piece = prefix + token[start:end]
-        if piece in self.vocab:
-          pieces.append(piece)
-          start = end
-          break
-      else:
-        return ["[UNK]"]
-    return pieces
+  def convert_ids_to_tokens(self, ids):
+    """Returns the word pieces of ids, list of str."""
+    return convert_ids_to_tokens(self.inv_vocab, ids)

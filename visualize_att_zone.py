@@ -24,11 +24,11 @@ import textwrap
 import matplotlib
 import numpy as np
 
-from attention_zones import zones
 from attention_zones import figure_text
 from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import results_table
+from attention_zones import zones
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
 CMAP = "seismic"
@@ -102,7 +102,7 @@ def draw(table, baseline, title=None, annotate=False, cmap=CMAP, vmin=VMIN,
   row_labels = table.layers[::-1]
   values = np.array(table.scores[::-1], dtype=float) - baseline
   # Under each other, or a union would run into its neighbours.
-  column_labels = [zones.zone_label(zone).replace("+", "+\n")
+  column_labels = [zones.union(zone.split("+")).label.replace("+", "+\n")
                    for zone in table.zones]
   with paper_style():
     figure = _new_figure(row_labels, column_labels, title)
@@ -288,7 +288,7 @@ def missing_cells(table):
 
 
 def doubt_baseline(table, baseline):
-  """Compares the baseline with the last layer, where q2 and q2p mask nothing.
+  """Compares the baseline with the last layer, where q2 and q2p change no answer.
 
   A doubt, not an error: the table may lack the model's last layers, and answers
   of SQuAD v2.0 also depend on [CLS], which q2p does change.

@@ -1,11 +1,34 @@
-"""The answer head of BERT for SQuAD: its loss, and its best candidates.
+"""The answer head of BERT for SQuAD: its logits, loss and best candidates.
 
-Dimensions: B = batch, V = decodes, S = sequence length, K = candidates.
+Dimensions: B = batch, V = decodes, S = sequence length, H = hidden size,
+K = candidates.
 """
 
 import tensorflow.compat.v1 as tf
 
+from attention_zones import seeds
 from attention_zones import zones
+
+
+def span_logits(hidden, initializer_range=0.02, random_seed=0):
+  """The start and end logits of BERT for SQuAD (Devlin et al., 2019, section 4.2).
+
+  Args:
+    hidden: float32 [..., S, H], the last layer's hidden states.
+    initializer_range: float, the standard deviation of the initial weights.
+    random_seed: int, of these; see seeds.py.
+
+  Returns:
+    float32 [..., 2, S], start logits, then end logits.
+  """
+  with tf.variable_scope("cls/squad", reuse=tf.AUTO_REUSE):
+    weights = tf.get_variable(
+        "output_weights", [2, hidden.shape[-1].value],
+        initializer=seeds.truncated_normal(
+            initializer_range, random_seed, "output_weights"))
+    bias = tf.get_variable(
+        "output_bias", [2], initializer=tf.zeros_initializer())
+  return tf.matrix_transpose(tf.tensordot(hidden, weights, [[-1], [1]]) + bias)
 
 
 def span_loss(features, logits):
@@ -20,43 +43,54 @@ def span_loss(features, logits):
   """
   positions = tf.stack([features["start_position"], features["end_position"]], 1)
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-      labels=positions, logits=logits)
+      labels=positions, logits=logits)  # [B, 2]
   return tf.reduce_mean(losses)
+
+
+# What a window hands on, that its candidates can be put together with those of
+# the question's other windows.
+_WINDOW = ("example_index", "num_windows", "first_token", "passage_length")
 
 
 def candidates(features, logits, n_best_size):
   """Takes the best starts and ends out of the logits.
 
-  Only tokens of the passage can be answers. What fills up a window that has
-  fewer of them than n_best_size has positions outside the passage.
+  Only tokens of the passage can be answers.
 
   Args:
     features: dict of int32, the input of the model.
-    logits: float32 [B, V, 2, S].
+    logits: float32 [V, B, 2, S].
     n_best_size: int, K.
 
   Returns:
-    dict: the window's own numbers [B]; "start_positions" and "end_positions"
-    int32, "start_logits" and "end_logits" float32 [B, V, K], best first;
-    "null_logits" float32 [B, V, 2], those of [CLS]; "is_finite" bool [B, V],
-    whether all logits of the window's tokens are numbers.
+    dict: the window's own numbers, int32 [B]; "start_tokens" and "end_tokens",
+    int32 [B, V, K], word pieces counted from the first of the passage, best
+    first, -1 where a window has fewer than K; "start_logits" and "end_logits",
+    float32 [B, V, K]; "null_logits", float32 [B, V, 2], those of [CLS];
+    "is_finite", bool [B, V], whether all logits of the window's tokens are
+    numbers.
   """
+  logits = tf.transpose(logits, [1, 0, 2, 3])  # [B, V, 2, S]
   is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
   is_finite = tf.reduce_all(tf.logical_or(
-      tf.is_finite(logits), is_padding), [2, 3])
-  _, in_passage = zones.token_sets(
-      features["input_mask"], features["segment_ids"])
+      tf.is_finite(logits), is_padding), [2, 3])  # [B, V]
+  in_passage = zones.token_sets(
+      features["input_mask"], features["segment_ids"]).in_passage  # [B, S]
   in_passage = in_passage[:, None, None, :] + tf.zeros_like(logits)
   scores = tf.where(in_passage > 0, logits,
                     tf.fill(tf.shape(logits), logits.dtype.min))
   scores = tf.pad(scores, [[0, 0]] * 3 + [[0, n_best_size]],
                   constant_values=logits.dtype.min)
-  best, positions = tf.nn.top_k(scores, n_best_size)
-  predictions = {name: features[name] for name in (
-      "example_index", "num_windows", "first_token", "passage_length",
-      "question_length")}
-  predictions.update({
-      "start_logits": best[:, :, 0], "start_positions": positions[:, :, 0],
-      "end_logits": best[:, :, 1], "end_positions": positions[:, :, 1],
+  best, positions = tf.nn.top_k(scores, n_best_size)  # [B, V, 2, K]
+  per_window = lambda name: features[name][:, None, None, None]
+  # [CLS] question [SEP] passage
+  tokens = positions - per_window("question_length") - 2
+  tokens = tf.where(
+      tf.logical_and(tokens >= 0, tokens < per_window("passage_length")),
+      tokens + per_window("first_token"), tf.fill(tf.shape(tokens), -1))
+  found = {name: features[name] for name in _WINDOW}
+  found.update({
+      "start_tokens": tokens[:, :, 0], "start_logits": best[:, :, 0],
+      "end_tokens": tokens[:, :, 1], "end_logits": best[:, :, 1],
       "null_logits": logits[:, :, :, 0], "is_finite": is_finite})
-  return predictions
+  return found

@@ -1,4 +1,4 @@
-"""The model's candidates to spans, answer texts and BERT's JSON files.
+"""The model's candidates to spans and answer texts.
 
 The graph gives for each window and decode the best starts and ends, not all
 logits; here they become answers, question by question as the windows come in.
@@ -7,23 +7,14 @@ Dimensions: V = decodes, K = candidates of each kind.
 """
 
 import collections
-import contextlib
 import functools
 import itertools
-import json
 import math
-import os
 
 import numpy as np
 
-from attention_zones import files
-from attention_zones.windows import TokenizedParagraph
 from attention_zones.windows import max_context_window
-
-AnswerOptions = collections.namedtuple("AnswerOptions", [
-    "n_best_size", "max_answer_length", "version_2_with_negative",
-    "null_score_diff_threshold"])
-AnswerOptions.__doc__ = "BERT's four flags of these names."
+from attention_zones.windows import TokenizedParagraph
 
 Answer = collections.namedtuple("Answer", ["text", "null_odds", "nbest"])
 Answer.__doc__ = """What one decode says to one question.
@@ -44,9 +35,6 @@ _NO_SPAN = _Ranked("empty", 0.0, 0.0)
 
 # Paragraphs whose word pieces are kept; windows come nearly in order.
 _REMEMBERED_PARAGRAPHS = 64
-
-# Characters that write_files keeps before it appends them to the files.
-_BUFFERED = 1 << 25
 
 
 def gather_windows(windows):
@@ -73,7 +61,8 @@ class AnswerFinder:
   Args:
     examples: list of squad_data.Example.
     tokenizer: tokenization.FullTokenizer.
-    options: AnswerOptions.
+    options: namespace with BERT's flags n_best_size, max_answer_length,
+      version_2_with_negative and null_score_diff_threshold.
   """
 
   def __init__(self, examples, tokenizer, options):
@@ -88,10 +77,10 @@ class AnswerFinder:
     Args:
       example_index: int.
       windows: list of dict, the predictions for the question's windows in
-        passage order: int "first_token", "passage_length", "question_length";
-        with shape [V, K] int "start_positions", "end_positions" and float
-        "start_logits", "end_logits"; float [V, 2] "null_logits", the start and
-        the end logit of [CLS]; bool [V] "is_finite".
+        passage order, as of answer_head.candidates: int "first_token" and
+        "passage_length"; with shape [V, K] int "start_tokens", "end_tokens" and
+        float "start_logits", "end_logits"; float [V, 2] "null_logits", the start
+        and the end logit of [CLS]; bool [V] "is_finite".
       with_nbest: list of V bool, which decodes want the n-best list.
 
     Returns:
@@ -165,11 +154,10 @@ def _score_pairs(windows, max_answer_length):
   stretches = [(int(w["first_token"]), int(w["passage_length"])) for w in windows]
   scores = []
   for index, (window, (first, length)) in enumerate(zip(windows, stretches)):
-    starts = window["start_positions"] - _passage_offset(window)
-    ends = window["end_positions"] - _passage_offset(window)
+    starts, ends = window["start_tokens"] - first, window["end_tokens"] - first
     may_start = np.array([max_context_window(stretches, token) == index
                           for token in range(first, first + length)])
-    # A window with fewer passage tokens than candidates has others among them.
+    # A window with fewer passage tokens than candidates has -1 among them.
     inside = lambda tokens: (tokens >= 0) & (tokens < length)
     start_is_valid = inside(starts) & may_start[np.clip(starts, 0, length - 1)]
     steps = ends[:, None, :] - starts[:, :, None]
@@ -179,11 +167,6 @@ def _score_pairs(windows, max_answer_length):
              + window["end_logits"].astype(np.float64)[:, None, :])
     scores.append(np.where(valid, total, -np.inf))
   return np.stack(scores, 1)
-
-
-def _passage_offset(window):
-  """The position of the passage's first token: [CLS] question [SEP] passage."""
-  return int(window["question_length"]) + 2
 
 
 def _best_first(scores):
@@ -208,9 +191,8 @@ def _rank(scores, windows, v, null, text_of):
       seen.add("")
       yield null
     window = windows[index]
-    to_token = int(window["first_token"]) - _passage_offset(window)
-    text = text_of(int(window["start_positions"][v, start]) + to_token,
-                   int(window["end_positions"][v, end]) + to_token)
+    text = text_of(int(window["start_tokens"][v, start]),
+                   int(window["end_tokens"][v, end]))
     if text not in seen:
       seen.add(text)
       yield _Ranked(text, float(window["start_logits"][v, start]),
@@ -288,137 +270,3 @@ def align_text(tokenized, original, basic_tokenizer):
   # Unless as many were dropped as were added, which shifts what is between.
   is_shifted = "".join(basic_tokenizer.tokenize(text)) != tokenized.replace(" ", "")
   return None if is_shifted else text
-
-
-def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
-  """Writes the files of all decodes of a sweep, each whole, BERT's formats.
-
-  The journal is read once, question by question, for all files together; what
-  they are to hold passes through memory in parts of _BUFFERED characters.
-
-  Args:
-    folder: str, a path or address.
-    examples: list of squad_data.Example.
-    journal: sweep_journal.Journal with the answers to all examples that have a
-      window; a passage without a word has none, its answer is "".
-    decodes: list of V zones.Decode.
-    with_nbest: list of V bool, which decodes have an n-best list.
-    with_null_odds: bool, whether to write null_odds files, for SQuAD v2.0.
-
-  Returns:
-    OrderedDict from a failed decode, of which nothing is written, to the id of
-    the first question whose logits were no finite numbers.
-
-  Raises:
-    OSError: a file cannot be written. None is then replaced, unless it is the
-      last step that fails, which gives the files their names.
-  """
-  outputs = _outputs(decodes, with_nbest, with_null_odds)
-  failed = {}
-  with contextlib.ExitStack() as stack:
-    parts = [_FileInParts(stack, os.path.join(folder, output.name))
-             for output in outputs]
-    buffered = 0
-    for index, example in enumerate(examples):
-      record = journal.read(index) if index in journal.finished else None
-      if record:
-        for v, text in enumerate(record["text"]):
-          if text is None:
-            failed.setdefault(v, example.qas_id)
-      for output, part in zip(outputs, parts):
-        if output.decode not in failed:
-          buffered += part.add(example.qas_id, _value(output, record))
-      if buffered > _BUFFERED:
-        for part in parts:
-          part.flush()
-        buffered = 0
-    for output, part in zip(outputs, parts):
-      part.close(keep=output.decode not in failed)
-  return collections.OrderedDict(
-      (decodes[v], failed[v]) for v in sorted(failed))
-
-
-_Output = collections.namedtuple("_Output", ["name", "column", "decode", "place"])
-_Output.__doc__ = """A file to write.
-
-Attributes:
-  name: str, the file's name.
-  column: "text", "null_odds" or "nbest", what it has of a journal's record.
-  decode: int, the index of its decode.
-  place: int, the index of its value in the record's column.
-"""
-
-
-def _outputs(decodes, with_nbest, with_null_odds):
-  """Lists the files of decodes: list of _Output."""
-  # The last one is put in its place first: `predictions` tell of the others.
-  kinds = [("predictions", "text", range(len(decodes)))]
-  if with_null_odds:
-    kinds.append(("null_odds", "null_odds", range(len(decodes))))
-  kinds.append(("nbest_predictions", "nbest",
-                [v for v, wants in enumerate(with_nbest) if wants]))
-  return [_Output(kind + decodes[v].suffix + ".json", column, v, place)
-          for kind, column, wanted in kinds for place, v in enumerate(wanted)]
-
-
-def _value(output, record):
-  """What a file says to a question; `record` is None where there is no window."""
-  if record is None:
-    return {"text": "", "null_odds": 0.0, "nbest": []}[output.column]
-  return record[output.column][output.place]
-
-
-# json's quick encoder cannot indent, but put anything between two members.
-_encode_nbest_entry = json.JSONEncoder(separators=(",\n" + " " * 12, ": ")).encode
-
-
-def _indented(value):
-  """Encodes a number, a string or an n-best list, a member of an object that
-  json.dumps(..., indent=4) would write, in half of its time."""
-  if not isinstance(value, list) or not value:
-    return json.dumps(value)
-  inner, outer = "\n" + " " * 12, "\n" + " " * 8
-  entries = (outer + "{" + inner + _encode_nbest_entry(entry)[1:-1] + outer + "}"
-             for entry in value)
-  return "[%s\n    ]" % ",".join(entries)
-
-
-class _FileInParts:
-  """A JSON file that grows with many others, of which few can be open at once.
-
-  Its bytes are those of json.dumps(dict of all entries, indent=4) and a line
-  feed. It is replaced when `stack` is closed.
-
-  Args:
-    stack: contextlib.ExitStack.
-    path: str, a path or address.
-  """
-
-  def __init__(self, stack, path):
-    self._path = path
-    self._temporary = stack.enter_context(files.replacing(path))
-    self._pieces = []
-    self._separator = "{\n"
-
-  def add(self, key, value):
-    """Adds an entry; returns how many characters it takes."""
-    entry = "%s    %s: %s" % (self._separator, json.dumps(key), _indented(value))
-    self._pieces.append(entry)
-    self._separator = ",\n"
-    return len(entry)
-
-  def flush(self):
-    """Writes out what was added. Raises OSError about the file's own path."""
-    try:
-      files.append_text(self._temporary, self._pieces)
-    except OSError as error:
-      raise OSError(error.errno, error.strerror, self._path) from error
-    self._pieces = []
-
-  def close(self, keep):
-    """Ends the file, or leaves what was there before."""
-    if keep:
-      self._pieces.append("\n}\n")
-      self.flush()
-    else:
-      os.remove(self._temporary)

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones import bundle_index
+from attention_zones import files
 from attention_zones import interrupts
-import modeling
 
 _Content = collections.namedtuple("_Content", ["problem", "digest"])
 _Content.__doc__ = """What one reading of a checkpoint tells.
@@ -22,12 +22,12 @@ Attributes:
 """
 
 
-def check(path, config, head_is_wanted):
+def check(path, variables, head_is_wanted):
   """Refuses a checkpoint that does not fill the model's variables.
 
   Args:
     path: str, the prefix of the checkpoint's files.
-    config: modeling.BertConfig.
+    variables: dict from the name of each variable of the model to its shape.
     head_is_wanted: bool, whether it must hold the answer head (cls/squad) and
       global_step, which a pre-trained model does not have.
 
@@ -40,7 +40,7 @@ def check(path, config, head_is_wanted):
   except (tf.errors.OpError, ValueError) as error:
     raise ValueError("%s is not a checkpoint that can be read: %s" % (
         path, str(error).splitlines()[0]))
-  wanted = modeling.model_variables(config)
+  wanted = dict(variables)
   if head_is_wanted:
     # TensorFlow restores it with the model.
     wanted["global_step"] = []
@@ -48,10 +48,9 @@ def check(path, config, head_is_wanted):
              and (head_is_wanted or not name.startswith("cls/"))]
   if lacking:
     raise ValueError(
-        "the checkpoint %s lacks %d of the model's %d variables, %s the first; "
-        "the model of bert_config.json has %d layers" % (
-            path, len(lacking), len(wanted), lacking[0],
-            config.num_hidden_layers))
+        "the checkpoint %s lacks %d of the %d variables of the model of "
+        "bert_config.json, %s the first; is it another model's?" % (
+            path, len(lacking), len(wanted), lacking[0]))
   for name in sorted(wanted):
     if name in shapes and list(shapes[name]) != wanted[name]:
       raise ValueError(
@@ -62,15 +61,16 @@ def check(path, config, head_is_wanted):
     raise ValueError("%s is no whole checkpoint (%s)" % (path, problem))
 
 
-def newest(folder, config):
-  """Finds the newest checkpoint of a training.
+def newest(folder, variables, log):
+  """Finds the newest checkpoint of a training, to predict with.
 
   Args:
     folder: str, the training's output folder.
-    config: modeling.BertConfig.
+    variables: dict from the name of each variable of the model to its shape.
+    log: function that tells the user a line.
 
   Returns:
-    (path, faulty), as newest_whole.
+    str, the prefix of its files.
 
   Raises:
     ValueError: there is none, or it does not fit the model.
@@ -79,8 +79,9 @@ def newest(folder, config):
   if not path:
     raise ValueError("--output_dir=%s has no checkpoint to predict with; %s" % (
         folder, _advice(folder)))
-  check(path, config, head_is_wanted=True)
-  return path, faulty
+  check(path, variables, head_is_wanted=True)
+  tell(folder, path, faulty, log)
+  return path
 
 
 def _advice(folder):
@@ -119,6 +120,26 @@ def newest_whole(folder):
     raise ValueError("--output_dir=%s has no checkpoint that is whole: %s" % (
         folder, "; ".join("%s: %s" % entry for entry in faulty)))
   return None, []
+
+
+def tell(folder, newest, faulty, log):
+  """Says which checkpoint is used in place of others, and why.
+
+  Args:
+    folder: str, the training's output folder.
+    newest, faulty: as newest_whole returns them.
+    log: function that tells the user a line.
+
+  Returns:
+    str, as of `oddity`.
+  """
+  odd = oddity(folder)
+  if odd:
+    log(odd)
+  for path, problem in faulty:
+    log("checkpoint %s is incomplete (%s); falling back to %s" % (
+        path, problem, newest))
+  return odd
 
 
 def forget(folder, faulty):
@@ -239,7 +260,7 @@ def _problem_of(path):
 def digest(path):
   """Returns the SHA-256 of all files of a checkpoint, str of hexadecimals."""
   return _read(path).digest or _digest_of_files(
-      map(file_digest, _files(path)))
+      map(files.digest, _files(path)))
 
 
 def _files(path):
@@ -299,16 +320,7 @@ def _read_once(path, stamp):
     return _Content(str(getattr(error, "message", error)).splitlines()[0], None)
   return _Content(None, _digest_of_files(
       data.hexdigest() if order and ".data-" in name[len(path):]
-      else file_digest(name) for name in _files(path)))
-
-
-def file_digest(path):
-  """Returns the SHA-256 of a file, str of hexadecimal digits."""
-  total = hashlib.sha256()
-  with tf.gfile.GFile(path, "rb") as f:
-    for block in iter(lambda: f.read(1 << 22), b""):
-      total.update(block)
-  return total.hexdigest()
+      else files.digest(name) for name in _files(path)))
 
 
 class SavingListener(tf.train.CheckpointSaverListener):

@@ -1,10 +1,10 @@
-"""What is odd about a data set, though it can be read."""
+"""What is odd about a data set or a vocabulary, though it can be read."""
 
 import os
+import re
 import unicodedata
 
 from attention_zones import files
-import tokenization
 
 # More training questions without their answer than this are no slips but, for
 # example, offsets counted in bytes, or in another version of the passages. One
@@ -22,6 +22,13 @@ MIN_UNKNOWN = 5
 UNKNOWN_SAMPLE = 200
 
 DROPPED_NAME = "train_dropped_ids.txt"
+
+# What a vocabulary has beside words: [unused1], [MASK], <S>.
+_SPECIAL = re.compile(r"\[.*\]|<.*>")
+
+# Less of a vocabulary than this in letters of two cases does not tell whether it
+# is cased. BERT's Chinese one, which is of lower-cased text, has 18 %.
+MIN_LETTERS_SHARE = 0.01
 
 
 def remarks(examples, tokenizer, max_query_length):
@@ -69,7 +76,7 @@ def _remark_unknown(examples, tokenizer):
     return []
   other_case = not tokenizer.basic_tokenizer.do_lower_case
   _, other_share = _count_unknown(
-      examples, tokenization.FullTokenizer(tokenizer.vocab, other_case))
+      examples, type(tokenizer)(tokenizer.vocab, other_case))
   hint = "is --vocab_file of another language? With --do_lower_case=%s: %.1f %%"
   if other_share < share / 2:
     hint = "give --do_lower_case=%s, which leaves %.1f %%, or another --vocab_file"
@@ -127,3 +134,67 @@ def report_dropped(source, num_kept, dropped, folder, is_allowed=False):
         "%s; more than %g %% are too many to be slips: correct the file, or give "
         "--allow_dropped=True to train on the rest" % (line, 100 * MAX_DROPPED))
   return line
+
+
+def cased_entries(vocab):
+  """Finds the entries that a lower-cased text cannot contain.
+
+  Args:
+    vocab: iterable of str, as tokenization.load_vocab returns it.
+
+  Returns:
+    list of str: the entries that lower-casing would change, apart from special
+    ones like [MASK] and <S>. "\u211d", a capital without a small letter, is in
+    uncased vocabularies, too, and is not among them.
+  """
+  return [token for token in vocab if token.lower() != token
+          and not _SPECIAL.fullmatch(token)]
+
+
+def casing(vocab):
+  """Finds out whether a vocabulary was made of cased or of lower-cased text.
+
+  Entries in letters of two cases tell: cased text has capitals among them. A
+  vocabulary of a script without case says nothing of either, nor do a few stray
+  units and names in Latin letters: less than MIN_LETTERS_SHARE of its entries
+  is not enough. Letters as such that lower-casing would take apart (BERT's strips
+  accents, and makes three of a Hangul syllable) outweigh small letters: Korean
+  and "kg" are not lower-cased text. Georgian has capitals in Unicode, but not
+  where a sentence begins; it counts as without case.
+
+  Args:
+    vocab: iterable of str, as tokenization.load_vocab returns it.
+
+  Returns:
+    "cased", "lower-cased", or None when the vocabulary does not tell.
+  """
+  entries = [token for token in vocab if not _SPECIAL.fullmatch(token)]
+  num_letters = sum(token.lower() != token.title() for token in entries)
+  if not num_letters or num_letters < MIN_LETTERS_SHARE * len(entries):
+    return None
+  if cased_entries(entries):
+    return "cased"
+  num_apart = sum(unicodedata.normalize("NFD", token) != token
+                  for token in entries)
+  return "lower-cased" if num_apart < num_letters else None
+
+
+def check_casing(vocab, vocab_file, do_lower_case):
+  """Refuses a vocabulary of cased words for lower-cased text, and the reverse.
+
+  Args:
+    vocab: iterable of str, as tokenization.load_vocab returns it.
+    vocab_file: str, where it is from.
+    do_lower_case: bool.
+
+  Raises:
+    ValueError: `casing` tells that one is cased, and the other is not.
+  """
+  if casing(vocab) != ("cased" if do_lower_case else "lower-cased"):
+    return
+  cased = cased_entries(vocab)
+  raise ValueError(
+      "--do_lower_case=%s does not suit --vocab_file=%s, which has %d cased "
+      "entries%s; give --do_lower_case=%s, or --allow_case_mismatch=True" % (
+          do_lower_case, vocab_file, len(cased),
+          ", %r for example" % cased[-1] if cased else "", not do_lower_case))

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import fcntl
 import functools
+import hashlib
 import os
 import re
 import socket
@@ -177,6 +178,20 @@ def read_bytes(path):
   with _gfile(path) as gfile:
     with gfile.GFile(path, "rb") as f:
       return f.read()
+
+
+def digest(path):
+  """Returns the SHA-256 of a file, str of hexadecimal digits. Raises OSError."""
+  total = hashlib.sha256()
+  with contextlib.ExitStack() as stack:
+    if is_remote(path):
+      gfile = stack.enter_context(_gfile(path))
+      f = stack.enter_context(gfile.GFile(path, "rb"))
+    else:
+      f = stack.enter_context(open(path, "rb"))
+    for block in iter(lambda: f.read(1 << 22), b""):
+      total.update(block)
+  return total.hexdigest()
 
 
 def remove(path):

@@ -16,14 +16,16 @@ import math
 import re
 import sys
 
-from attention_zones import zones as masks
+from attention_zones import decodes
 from attention_zones import files
+from attention_zones.zones import union
+from attention_zones.zones import ZONES
 
 EVERY_LAYER = "all"
 LAYER_COLUMN = "layer"
 
 _VALID_LAYERS = "a number, layers masked together like 1+2, or %s" % EVERY_LAYER
-_VALID_ZONES = "%s, or a union like q2+p2" % ", ".join(masks.ZONES)
+_VALID_ZONES = "%s, or a union like q2+p2" % ", ".join(ZONES)
 
 
 class ResultsTable(
@@ -33,7 +35,7 @@ class ResultsTable(
   Attributes:
     layers: list of str, the rows' labels: single layers "1", "2", ... in
       ascending order, then unions like "1+2", then "all".
-    zones: list of str, the columns, as masks.column_order has them.
+    zones: list of str, the columns, as decodes.column_order sorts them.
     scores: list of a list of float for each row, in per cent (0 to 100);
       float("nan") where there is no score.
   """
@@ -44,17 +46,19 @@ def layer_label(layers):
   """Names the row of a set of layers.
 
   Args:
-    layers: ascending tuple of int, counted from 0; () for every layer.
+    layers: ascending tuple of int, counted from 0; None for every layer.
 
   Returns:
-    str, counted from 1: "1" for (0,), "1+2" for (0, 1), "all" for ().
+    str, counted from 1: "1" for (0,), "1+2" for (0, 1), "all" for None.
   """
-  return "+".join(str(layer + 1) for layer in layers) or EVERY_LAYER
+  if layers is None:
+    return EVERY_LAYER
+  return "+".join(str(layer + 1) for layer in layers)
 
 
 def layer_order(layers):
   """Key that sorts sets of layers, as of `layer_label`, in the rows' order."""
-  return not layers, len(layers), layers
+  return layers is None, len(layers or ()), layers or ()
 
 
 def read_results(path):
@@ -85,10 +89,11 @@ def read_results(path):
     layers = _read_layers(where, cells[0])
     if layers in rows:
       raise ValueError("%s: layer %s comes twice" % (where, cells[0]))
-    rows[layers] = {zone: _read_score("%s, column %s" % (where, zone), cell)
+    rows[layers] = {zone.name: _read_score(
+        "%s, column %s" % (where, zone.name), cell)
                     for zone, cell in zip(zones, cells[1:])}
   rows = _count_from_0(path, rows)
-  columns = masks.column_order(zones)
+  columns = [mask.name for mask in sorted(zones, key=decodes.column_order)]
   order = sorted(rows, key=layer_order)
   return ResultsTable(
       layers=[layer_label(layers) for layers in order], zones=columns,
@@ -119,22 +124,21 @@ def _read_lines(path):
 
 
 def _read_header(path, number, cells):
-  """Returns the zones of the columns, in the order of the file."""
+  """Returns the zones.Mask of each column, in the order of the file."""
   where = "%s, line %d" % (path, number)
   if cells[0] != LAYER_COLUMN:
     raise ValueError("%s: the first column is %r; it should be %r" % (
         where, cells[0], LAYER_COLUMN))
   zones = []
   for name in cells[1:]:
-    # A column is named as the files are whose scores it has.
-    parsed = masks.parse_prediction_name(
-        "predictions_layer_%s.json" % name)
-    if not parsed:
+    try:
+      mask = union(name.split("+"))
+    except ValueError as error:
       raise ValueError("%s: the column %r is not a zone; zones are %s" % (
-          where, name, _VALID_ZONES))
-    if parsed[1] in zones:
+          where, name, _VALID_ZONES)) from error
+    if mask in zones:
       raise ValueError("%s: the column %s comes twice" % (where, name))
-    zones.append(parsed[1])
+    zones.append(mask)
   if not zones:
     raise ValueError("%s: no zone besides %r; zones are %s" % (
         where, LAYER_COLUMN, _VALID_ZONES))
@@ -142,9 +146,10 @@ def _read_header(path, number, cells):
 
 
 def _read_layers(where, label):
-  """Returns the tuple of layers that a label names, counted as in the file."""
+  """Returns the layers that a label names, as layer_label has them, but counted
+  as in the file."""
   if label == EVERY_LAYER:
-    return ()
+    return None
   if not re.fullmatch(r"[0-9]{1,9}(\+[0-9]{1,9})*", label):
     raise ValueError("%s, column %s: %r is not a layer; a layer is %s" % (
         where, LAYER_COLUMN, label, _VALID_LAYERS))
@@ -176,8 +181,9 @@ def _count_from_0(path, rows):
   Single layers must have no gaps, else there is no telling 1, 2, 3 of a file
   that counts from 1 from 1, 2, 3 of one that counts from 0 and lost a line.
   """
-  first = 0 if any(0 in layers for layers in rows) else 1
-  single = sorted(layers[0] for layers in rows if len(layers) == 1)
+  counted = [layers for layers in rows if layers is not None]
+  first = 0 if any(0 in layers for layers in counted) else 1
+  single = sorted(layers[0] for layers in counted if len(layers) == 1)
   if single != list(range(first, first + len(single))):
     raise ValueError("%s: the layers are %s; they should be 1, 2, 3, ... (or "
                      "0, 1, 2, ...) without a gap" % (
@@ -185,7 +191,7 @@ def _count_from_0(path, rows):
   if first == 0:
     print("%s: counts layers from 0; its layer 0 is called layer 1 from here on"
           % path, file=sys.stderr)
-  return {tuple(layer - first for layer in layers): scores
+  return {layers and tuple(layer - first for layer in layers): scores
           for layers, scores in rows.items()}
 
 

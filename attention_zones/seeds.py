@@ -66,9 +66,12 @@ def uniform(shape, seed, step):
     seed: int, --random_seed.
     step: int or int32 scalar Tensor, the training step. Numbers of two steps, or
       of two names, are independent: (name's hash, step) is the generator's key.
+      None draws anew each time that the graph runs.
 
   Returns:
     float32 Tensor of `shape`, from 0 to below 1.
   """
-  return tf.random.stateless_uniform(
-      shape, tf.stack([derive(seed, scoped("dropout")), step]))
+  key = derive(seed, scoped("dropout"))
+  if step is None:
+    return tf.random.uniform(shape, seed=key)
+  return tf.random.stateless_uniform(shape, tf.stack([key, step]))

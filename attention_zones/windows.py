@@ -13,12 +13,17 @@ import socket
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from attention_zones import data_checks
+from attention_zones import files
 from attention_zones import seeds
-import tokenization
+from attention_zones import squad_data
 
 # To be raised when what is written of a window changes. 2: the answer's position
 # is where the file says, not the first stretch that reads like it.
 _FORMAT = 2
+
+# Windows are padded to a multiple of this many tokens, so that shapes repeat.
+BUCKET_WIDTH = 8
 
 # Windows to shuffle among: all of SQuAD's, about 1 kB each.
 _SHUFFLE_BUFFER = 200000
@@ -58,6 +63,16 @@ _ON_DISK = {
 WindowSizes = collections.namedtuple(
     "WindowSizes", ["max_seq_length", "doc_stride", "max_query_length"])
 WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens."""
+
+
+DataSet = collections.namedtuple("DataSet", ["examples", "path", "tokenizer"])
+DataSet.__doc__ = """A SQuAD file that was read.
+
+Attributes:
+  examples: list of squad_data.Example.
+  path: str, the TFRecord file of their windows.
+  tokenizer: tokenization.FullTokenizer that made them.
+"""
 
 
 class TokenizedParagraph:
@@ -234,6 +249,50 @@ def _positions(answer, first, length, offset):
   return answer[0] - first + offset, answer[1] - first + offset
 
 
+def load(options, flag, is_training, tokenizer, log):
+  """Reads a SQuAD file, says what is odd about it, and makes its windows.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    flag: str, the name of the flag with the file's path.
+    is_training: bool.
+    tokenizer: tokenization.FullTokenizer.
+    log: function that tells the user a line.
+
+  Returns:
+    DataSet.
+
+  Raises:
+    ValueError: the file is not of SQuAD, or is faulty.
+  """
+  path = getattr(options, flag)
+  examples, dropped = squad_data.read_examples(
+      path, is_training, options.version_2_with_negative)
+  source = "--%s=%s" % (flag, path)
+  if dropped:
+    log(data_checks.report_dropped(source, len(examples), dropped,
+                                   options.output_dir, options.allow_dropped))
+  for line in data_checks.remarks(
+      examples, tokenizer, options.max_query_length):
+    log("%s: %s" % (source, line))
+  sizes = WindowSizes(
+      options.max_seq_length, options.doc_stride, options.max_query_length)
+  key = [files.digest(path), files.digest(options.vocab_file),
+         options.do_lower_case, options.version_2_with_negative]
+  return DataSet(examples, cached_windows(
+      examples, tokenizer, sizes, is_training, options.output_dir, repr(key)),
+                 tokenizer)
+
+
+def bucket_width(options):
+  """Windows are padded to a multiple of this: int; None is to max_seq_length."""
+  by_length = options.bucket_by_length
+  if by_length is None:
+    # A TPU compiles its program for one shape.
+    by_length = not options.use_tpu
+  return BUCKET_WIDTH if by_length else None
+
+
 def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
   """Makes the windows of a data set once, for all decodes and later runs.
 
@@ -250,7 +309,7 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
     str, path of the TFRecord file. Its name carries a digest of everything that
     determines it, so that a file that is there can be used as it is.
   """
-  everything = repr((_FORMAT, tokenization.VERSION, tuple(sizes), is_training, key))
+  everything = repr((_FORMAT, tokenizer.VERSION, tuple(sizes), is_training, key))
   path = os.path.join(folder, "%s.%s.tf_record" % (
       "train" if is_training else "eval",
       hashlib.sha256(everything.encode("utf-8")).hexdigest()[:16]))
@@ -280,8 +339,8 @@ def _write_windows(windows, path):
       writer.write(example.SerializeToString(deterministic=True))
 
 
-def input_fn_builder(path, max_seq_length, is_training, seed, bucket_width=None,
-                     finished=(), first_step=0):
+def input_fn_builder(path, max_seq_length, is_training, seed=0,
+                     bucket_width=None, finished=(), first_step=0):
   """Makes an input_fn for TPUEstimator.
 
   Args:

@@ -4,7 +4,8 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
-files=("$root/tests/test_modeling.py" "$root/tests/test_optimization.py"
+files=("$root/tests/test_modeling.py" "$root/tests/test_sweep.py"
+  "$root/tests/test_golden_logits.py" "$root/tests/test_optimization.py"
   "$root/tests/test_tolerances.py" "$root/tests/test_golden_predictions.py"
   "$root/tests/test_run_squad.py")
 

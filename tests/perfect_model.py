@@ -4,7 +4,7 @@
 
 What it loses is lost between word pieces and text, to every model. The pieces
 are those at answer_start of a question's first answer; their text is what
-run_squad.py would write, and eval_squad.py's scores are printed:
+run_squad.py would write, and scoring.py's scores are printed:
 
     EM 100.00 F1 100.00 n 1189
     left out: 1 begin or end inside a word piece, 0 not at answer_start
@@ -24,11 +24,11 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import eval_squad  # pylint: disable=wrong-import-position
+from attention_zones import answers  # pylint: disable=wrong-import-position
 from attention_zones import path_checks  # pylint: disable=wrong-import-position
+from attention_zones import scoring  # pylint: disable=wrong-import-position
 from attention_zones import squad_data  # pylint: disable=wrong-import-position
 from attention_zones import windows  # pylint: disable=wrong-import-position
-from attention_zones import answers  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 EXACT, INSIDE, ELSEWHERE = "exact", "inside", "elsewhere"
@@ -77,7 +77,7 @@ def score(data_file, vocab_file, do_lower_case):
   Returns:
     dict from EXACT, INSIDE and ELSEWHERE to a list of (exact, f1), each 0 to 1.
   """
-  questions = eval_squad.load_questions(data_file)
+  questions = scoring.load_questions(data_file)
   tokenizer = tokenization.FullTokenizer(
       tokenization.load_vocab(vocab_file), do_lower_case)
   scores = collections.defaultdict(list)
@@ -90,7 +90,7 @@ def score(data_file, vocab_file, do_lower_case):
     answer = tokens and answers.span_text(
         passage, tokens[0], tokens[1], tokenizer.basic_tokenizer)
     scores[kind].append(
-        eval_squad.answer_scores(questions[name].golds, answer or ""))
+        scoring.answer_scores(questions[name].golds, answer or ""))
   return scores
 
 

@@ -1,15 +1,15 @@
-"""squad_predictions.py: from candidates to answers, through numbers by hand."""
+"""answers.py: from candidates to answers, through numbers by hand."""
 
 import string
+import types
 
 import numpy as np
 import pytest
 
+from attention_zones import answers
 from attention_zones import squad_data
 from attention_zones import windows
-from attention_zones import answers
 import tokenization
-from attention_zones.answers import AnswerOptions
 
 VOCAB = {piece: index for index, piece in enumerate(
     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "(", ")", ",", "un", "##aff", "##able",
@@ -17,10 +17,8 @@ VOCAB = {piece: index for index, piece in enumerate(
 TOKENIZER = tokenization.FullTokenizer(VOCAB)
 CASED, UNCASED = (tokenization.BasicTokenizer(flag) for flag in (False, True))
 
-# [CLS] and the end of a question of 2 tokens: [CLS] q q [SEP] passage.
-OFFSET = 4
-# What fills up a window's candidates, as the graph gives it.
-NOWHERE, LOWEST = 0, np.finfo(np.float32).min
+# The logit of what fills up a window's candidates, as the graph gives it.
+LOWEST = np.finfo(np.float32).min
 
 
 @pytest.mark.parametrize("tokenized, original, expected", [
@@ -143,14 +141,13 @@ def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):
     size: int, K.
   """
   result = {"first_token": first, "passage_length": length,
-            "question_length": 2, "num_windows": 1, "example_index": 0,
+            "num_windows": 1, "example_index": 0,
             "null_logits": np.array([null], np.float32),
             "is_finite": np.array([True])}
   for kind, entries in (("start", starts), ("end", ends)):
-    entries = [(token - first + OFFSET, logit) for token, logit in entries]
-    entries += [(NOWHERE, LOWEST)] * (size - len(entries))
-    positions, logits = zip(*entries)
-    result[kind + "_positions"] = np.array([positions], np.int32)
+    entries = entries + [(-1, LOWEST)] * (size - len(entries))
+    tokens, logits = zip(*entries)
+    result[kind + "_tokens"] = np.array([tokens], np.int32)
     result[kind + "_logits"] = np.array([logits], np.float32)
   return result
 
@@ -160,7 +157,9 @@ def find(context, windows, n_best_size=20, max_answer_length=30, v2=False,
   """The answers of all decodes to a question about `context`."""
   finder = answers.AnswerFinder(
       [example(context)], TOKENIZER,
-      AnswerOptions(n_best_size, max_answer_length, v2, threshold))
+      types.SimpleNamespace(
+          n_best_size=n_best_size, max_answer_length=max_answer_length,
+          version_2_with_negative=v2, null_score_diff_threshold=threshold))
   return finder.answers(0, windows, list(with_nbest))
 
 
@@ -210,13 +209,10 @@ def test_text_comes_from_the_passage_as_it_stands():
   assert find_span(1, 7) == "(Unaffable), Bob"
 
 
-def test_positions_outside_the_passage_are_no_answers():
-  # [CLS], a question's token, the [SEP] before and after the passage, padding.
-  outside = [-OFFSET, 1 - OFFSET, -1, 5, 6]
-  for position in outside:
-    answer, = find(ANN, [window(
-        5, [(position, 9.0), (1, 1.0)], [(position, 9.0), (2, 1.0)])])
-    assert totals(answer) == [("saw Bob", 2.0)]
+def test_what_is_outside_the_passage_is_no_answer():
+  answer, = find(ANN, [window(
+      5, [(-1, 9.0), (1, 1.0)], [(-1, 9.0), (2, 1.0)])])
+  assert totals(answer) == [("saw Bob", 2.0)]
 
 
 LETTERS = "a b c d e f g h i j"
@@ -348,7 +344,9 @@ def test_one_finder_answers_about_many_passages():
   contexts = ["%s Bob" % letter for letter in LETTERS.split() * 10]
   finder = answers.AnswerFinder(
       [example(context) for context in contexts], TOKENIZER,
-      AnswerOptions(20, 30, False, 0.0))
+      types.SimpleNamespace(
+          n_best_size=20, max_answer_length=30, version_2_with_negative=False,
+          null_score_diff_threshold=0.0))
   # More passages than are remembered, each of them twice.
   for index in list(range(100)) + list(range(100)):
     answer, = finder.answers(

@@ -6,9 +6,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones import checkpoints
-import tiny_model
 from tiny_model import run_squad
 from tiny_model import train
+import tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_nothing_is_there(folder, state, words):
 def test_another_name_needs_the_file_checkpoint(folder):
   model = folder("bert_model.ckpt")
   with pytest.raises(ValueError) as caught:
-    checkpoints.newest(str(model), None)
+    checkpoints.newest(str(model), {}, print)
   assert str(caught.value) == (
       '--output_dir={folder} has no checkpoint to predict with; it has '
       'bert_model.ckpt; if that is fine-tuned, write the line '
@@ -146,7 +146,7 @@ def test_a_moved_model_predicts_and_trains_on(tmp_path):
   result = train(tmp_path)
   assert result.returncode == 0, result.stderr
   assert said in result.stderr
-  assert "goes on from %s" % (tmp_path / "model" / "model.ckpt-3") in result.stderr
+  assert "resumes from %s" % (tmp_path / "model" / "model.ckpt-3") in result.stderr
   assert checkpoints.oddity(str(tmp_path / "model")) is None
   path, _ = checkpoints.newest_whole(str(tmp_path / "model"))
   assert tf.train.load_variable(path, "global_step") == 6

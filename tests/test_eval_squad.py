@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from attention_zones import eval_pictures
+from attention_zones import scoring
 import eval_squad
 
 GOLDEN = [
@@ -44,7 +45,7 @@ def test_prints_what_the_official_evaluator_printed(
     ("\u201cX\u201d\u00a0Y", "\u201cx\u201d y"),
 ])
 def test_normalize(text, expected):
-  assert eval_squad.normalize(text) == expected
+  assert scoring.normalize(text) == expected
 
 
 @pytest.mark.parametrize("golds, prediction, expected", [
@@ -58,7 +59,7 @@ def test_normalize(text, expected):
     (("x",), "", (0, 0)),
 ])
 def test_answer_scores(golds, prediction, expected):
-  exact, f1 = eval_squad.answer_scores(golds, prediction)
+  exact, f1 = scoring.answer_scores(golds, prediction)
   assert exact == expected[0]
   # Two divisions, two products and a sum in float64, of numbers up to 2.
   assert f1 == pytest.approx(expected[1], rel=0, abs=2 * 5 * 2.0 ** -53 * 2)

@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from attention_zones import checked_json
-import eval_squad
+from attention_zones import scoring
 from attention_zones import squad_data
 
 SQUAD = '; should be SQuAD\'s JSON, {"data": [{"paragraphs": [{"context": '
@@ -32,7 +32,8 @@ def in_tar():
 
 
 NO_JSON = [
-    (gzip.compress(b"{}"), "is packed with gzip; unpack it with gunzip"),
+    pytest.param(gzip.compress(b"{}"), "is packed with gzip; unpack it with gunzip",
+                 id="gzip"),
     (bz2.compress(b"{}"), "is packed with bzip2; unpack it with bunzip2"),
     (lzma.compress(b"{}"), "is packed with xz; unpack it with unxz"),
     (b"\x28\xb5\x2f\xfd\x04\x00", "is packed with zstd; unpack it with unzstd"),
@@ -109,7 +110,7 @@ FLAT = "is a flat list of questions, as Hugging Face's data sets are" + SQUAD
 def test_what_is_no_data_set(tmp_path, content, words):
   path = tmp_path / "x.json"
   path.write_text(json.dumps(content), encoding="ascii")
-  for read in (eval_squad.load_questions,
+  for read in (scoring.load_questions,
                lambda path: squad_data.read_examples(path, True)):
     with pytest.raises(ValueError) as caught:
       read(str(path))
@@ -122,5 +123,5 @@ def test_what_is_no_data_set(tmp_path, content, words):
 def test_a_data_set_is_one(tmp_path):
   path = tmp_path / "x.json"
   path.write_text(json.dumps({"data": [{"paragraphs": [PARAGRAPH]}]}))
-  assert list(eval_squad.load_questions(str(path))) == ["q0"]
+  assert list(scoring.load_questions(str(path))) == ["q0"]
   assert len(squad_data.read_examples(str(path), True)[0]) == 1

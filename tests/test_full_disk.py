@@ -16,11 +16,10 @@ import subprocess
 
 import pytest
 
-from attention_zones import files
-import faults
-from attention_zones import manifest
 from attention_zones import answers
-from attention_zones import sweep_journal
+from attention_zones import files
+from attention_zones import run_records
+import faults
 import tiny_model
 
 MEGABYTES = 32
@@ -134,17 +133,17 @@ def test_a_replaced_file(disk):
 
 
 def test_the_manifest(disk):
-  manifest.add(str(disk), ["a.json"], {"data": "1"}, {})
+  run_records.add_to_manifest(str(disk), ["a.json"], {"data": "1"}, {})
   before = contents(disk)
   names = ["predictions_layer%d_q2.json" % layer for layer in range(200)]
   fill(disk, PAGE)
   with pytest.raises(OSError, match="No space left") as caught:
-    manifest.add(str(disk), names, {"data": "2"}, {})
+    run_records.add_to_manifest(str(disk), names, {"data": "2"}, {})
   assert caught.value.filename == str(disk / "manifest.json")
   make_room(disk)
   assert contents(disk) == before
-  manifest.add(str(disk), names, {"data": "2"}, {})
-  assert set(manifest.load(str(disk))["files"]) == set(names + ["a.json"])
+  run_records.add_to_manifest(str(disk), names, {"data": "2"}, {})
+  assert set(run_records.load_manifest(str(disk))["files"]) == set(names + ["a.json"])
 
 
 def test_the_journal(disk):
@@ -153,7 +152,7 @@ def test_the_journal(disk):
   short, long = (
       [answers.Answer("x" * length, None, None)]
       for length in (10, 3 * PAGE))
-  journal = sweep_journal.Journal(str(path), {"data": "1"})
+  journal = run_records.Journal(str(path), {"data": "1"})
   journal.append(0, short)
   fill(disk, PAGE)
   with pytest.raises(OSError, match="No space left") as caught:
@@ -162,7 +161,7 @@ def test_the_journal(disk):
   make_room(disk)
   # What Python still holds of the line may be written when the file is closed.
   journal.close(remove=False)
-  again = sweep_journal.Journal(str(path), {"data": "1"})
+  again = run_records.Journal(str(path), {"data": "1"})
   assert 0 in again.finished
   again.append(1, long)
   assert again.read(0)["text"] == ["x" * 10]
@@ -324,7 +323,7 @@ def test_a_sweep(disk, model, trained, tmp_path):
   assert set(now) == set(before) | names | {features.name}
   assert {name: now[name] for name in names} == {
       name: wanted[name] for name in names}
-  assert names <= set(manifest.load(str(model))["files"])
+  assert names <= set(run_records.load_manifest(str(model))["files"])
 
 
 TRAINING = faults.TRAINING + (

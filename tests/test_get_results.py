@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-import get_results
-from attention_zones import manifest
 from attention_zones import results_table
+from attention_zones import run_records
+import get_results
 
 QUESTIONS = ["q%d" % i for i in range(8)]
 
@@ -175,7 +175,7 @@ def test_a_question_without_prediction_is_refused(tmp_path, data_file, capsys):
 
 @pytest.mark.parametrize("names, message", [
     ({"": 8}, "has no file like predictions_layer0_q2.json"),
-    ({"_layer0_q2+p2": 1, "_layer0_p2+q2": 1}, "mask the same"),
+    ({"_layer0_p2+q2": 1}, "not read, its name is not like"),
 ])
 def test_refuses_a_folder(tmp_path, data_file, capsys, names, message):
   folder = write_sweep(tmp_path / "prediction", names)
@@ -330,21 +330,21 @@ def test_says_which_cell_hurts_most(tmp_path, data_file, capsys):
 def test_refuses_predictions_of_different_runs(tmp_path, data_file, capsys):
   folder = write_sweep(tmp_path / "prediction", FULL)
   names = ["predictions%s.json" % suffix for suffix in FULL]
-  manifest.add(folder, names, {"checkpoint": "a"}, {})
+  run_records.add_to_manifest(folder, names, {"checkpoint": "a"}, {})
   results = str(tmp_path / "results.csv")
   arguments = [folder, results, "--data_file", data_file]
   assert get_results.main(arguments) == 0
   os.remove(results)
-  manifest.add(folder, names[1:2], {"checkpoint": "b"}, {})
+  run_records.add_to_manifest(folder, names[1:2], {"checkpoint": "b"}, {})
   capsys.readouterr()
   assert get_results.main(arguments) == 1
   error = capsys.readouterr().err
   assert "1 like predictions_layer0_q2.json" in error
-  assert "has another checkpoint (" in error and "--allow_mixed" in error
+  assert "has a different checkpoint (" in error and "--allow_mixed" in error
   assert len(error.splitlines()) == 1
   assert not os.path.exists(results)
   assert get_results.main(arguments + ["--allow_mixed"]) == 0
-  assert "has another checkpoint (" in capsys.readouterr().err
+  assert "has a different checkpoint (" in capsys.readouterr().err
   assert os.path.exists(results)
 
 

@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from attention_zones import path_checks
-import tiny_model
 from tiny_model import run_squad
 from tiny_model import script
+import tiny_model
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 VOCAB = list(tiny_model.VOCAB) + ["[MASK]", "[", "]", "\u4e2d", "\u05d0"] + [
@@ -140,7 +140,9 @@ def test_many_dropped_answers_are_refused(project, tmp_path):
       "2 of 30 questions left out", "more than 5 %", str(output),
       "--allow_dropped=True")
   assert (output / "train_dropped_ids.txt").read_text() == "0-q0-0\n0-q0-1\n"
-  assert [path.name for path in output.iterdir()] == ["train_dropped_ids.txt"]
+  # Beside the lock of the training.
+  assert {path.name for path in output.iterdir()} == {
+      "train_dropped_ids.txt", ".training.lock"}
   result = tiny_model.train(project, "--train_file=%s" % train,
                             "--output_dir=%s" % output, "--allow_dropped=True")
   assert result.returncode == 0, result.stderr
@@ -308,7 +310,8 @@ QUESTION = {"id": "q", "question": "?", "answers": []}
 
 
 @pytest.mark.parametrize("content, words", [
-    (gzip.compress(b"{}"), " is packed with gzip; unpack it with gunzip"),
+    pytest.param(gzip.compress(b"{}"), " is packed with gzip; unpack it with gunzip",
+                 id="gzip"),
     (b"<!DOCTYPE html>\n<html></html>", " is a web page"),
     (json.dumps(tiny_model.data_set()).encode("ascii")[:-30],
      "not JSON, or cut off"),

@@ -242,7 +242,7 @@ def test_a_run_at_every_stage(empty):
   status, log = run.signal(signal.SIGINT)
   check_line(status, log, signal.SIGINT, "run_squad.py", "model.ckpt-")
   assert "no whole checkpoint" not in log
-  assert "goes on from %s" % (model / ("model.ckpt-%d" % done)) in log
+  assert "resumes from %s" % (model / ("model.ckpt-%d" % done)) in log
   assert left_over(empty) == [] and newest_step(empty) >= done
 
   run = run_squad(empty, faults.SWEEP)

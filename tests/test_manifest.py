@@ -1,4 +1,4 @@
-"""manifest.py: of what run each file of predictions is."""
+"""run_records.py: of what run each file of predictions is."""
 
 import errno
 import json
@@ -8,53 +8,53 @@ import sys
 
 import pytest
 
-from attention_zones import manifest
+from attention_zones import run_records
 
-RUN = {"data": "d1", "flags": {"n_best_size": 20, "use_tpu": False}}
+RUN = {"--predict_file": "d1", "--n_best_size": 20}
 
 ADD_FILES = """
+from attention_zones import run_records
 import sys
-from attention_zones import manifest
 folder, writer = sys.argv[1:]
 for i in range(40):
-  manifest.add(folder, ["%s%d.json" % (writer, i)], {"data": writer}, {})
+  run_records.add_to_manifest(
+      folder, ["%s%d.json" % (writer, i)], {"--predict_file": writer}, {})
 """
 
 
 def test_run_id_follows_from_all_that_is_in_the_run():
-  name = manifest.run_id(RUN)
+  name = run_records.run_id(RUN)
   assert len(name) == 16 and set(name) <= set("0123456789abcdef")
-  reordered = {"flags": {"use_tpu": False, "n_best_size": 20}, "data": "d1"}
-  assert manifest.run_id(reordered) == name
-  assert manifest.run_id(dict(RUN, data="d2")) != name
-  assert manifest.run_id(dict(RUN, flags={"n_best_size": 21,
-                                          "use_tpu": False})) != name
+  reordered = {"--n_best_size": 20, "--predict_file": "d1"}
+  assert run_records.run_id(reordered) == name
+  assert run_records.run_id(dict(RUN, **{"--predict_file": "d2"})) != name
+  assert run_records.run_id(dict(RUN, **{"--n_best_size": 21})) != name
 
 
 def test_a_folder_without_manifest(tmp_path):
-  assert manifest.load(str(tmp_path)) == {"runs": {}, "files": {}}
+  assert run_records.load_manifest(str(tmp_path)) == {"runs": {}, "files": {}}
 
 
 def test_reads_back_what_was_added(tmp_path):
   names = ["predictions.json", "predictions_layer0_q2.json"]
-  manifest.add(str(tmp_path), names, RUN, {"tensorflow": "1.15.3"})
-  run_id = manifest.run_id(RUN)
-  assert manifest.load(str(tmp_path)) == {
+  run_records.add_to_manifest(str(tmp_path), names, RUN, {"tensorflow": "1.15.3"})
+  run_id = run_records.run_id(RUN)
+  assert run_records.load_manifest(str(tmp_path)) == {
       "runs": {run_id: dict(RUN, about={"tensorflow": "1.15.3"})},
       "files": {names[0]: run_id, names[1]: run_id}}
 
 
 def test_a_file_belongs_to_the_run_that_made_it_last(tmp_path):
-  other = dict(RUN, data="d2")
-  manifest.add(str(tmp_path), ["a.json", "b.json"], RUN, {})
-  manifest.add(str(tmp_path), ["a.json"], other, {})
-  content = manifest.load(str(tmp_path))
-  assert content["files"] == {"a.json": manifest.run_id(other),
-                              "b.json": manifest.run_id(RUN)}
-  assert set(content["runs"]) == {manifest.run_id(RUN), manifest.run_id(other)}
+  other = dict(RUN, **{"--predict_file": "d2"})
+  run_records.add_to_manifest(str(tmp_path), ["a.json", "b.json"], RUN, {})
+  run_records.add_to_manifest(str(tmp_path), ["a.json"], other, {})
+  content = run_records.load_manifest(str(tmp_path))
+  assert content["files"] == {"a.json": run_records.run_id(other),
+                              "b.json": run_records.run_id(RUN)}
+  assert set(content["runs"]) == {run_records.run_id(RUN), run_records.run_id(other)}
   # A run of which no file is left is forgotten.
-  manifest.add(str(tmp_path), ["b.json"], other, {})
-  assert list(manifest.load(str(tmp_path))["runs"]) == [manifest.run_id(other)]
+  run_records.add_to_manifest(str(tmp_path), ["b.json"], other, {})
+  assert list(run_records.load_manifest(str(tmp_path))["runs"]) == [run_records.run_id(other)]
 
 
 def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
@@ -62,12 +62,12 @@ def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
       [sys.executable, "-c", ADD_FILES, str(tmp_path), name],
       cwd=str(repository)) for name in "ab"]
   assert [writer.wait() for writer in writers] == [0, 0]
-  content = manifest.load(str(tmp_path))
+  content = run_records.load_manifest(str(tmp_path))
   assert len(content["files"]) == 80
   for name in "ab":
     for i in range(40):
       assert content["files"]["%s%d.json" % (name, i)] == (
-          manifest.run_id({"data": name}))
+          run_records.run_id({"--predict_file": name}))
   assert len(content["runs"]) == 2
 
 
@@ -75,8 +75,8 @@ def test_works_where_there_are_no_locks(tmp_path, capsys):
   def flock(file, operation):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
   for name in ("a.json", "b.json"):
-    manifest.add(str(tmp_path), [name], RUN, {}, flock)
-  assert set(manifest.load(str(tmp_path))["files"]) == {"a.json", "b.json"}
+    run_records.add_to_manifest(str(tmp_path), [name], RUN, {}, flock)
+  assert set(run_records.load_manifest(str(tmp_path))["files"]) == {"a.json", "b.json"}
   said = capsys.readouterr().err
   assert said.startswith("%s: cannot be locked" % (
       tmp_path / ".manifest.json.lock")) and said.count("\n") == 1
@@ -84,11 +84,11 @@ def test_works_where_there_are_no_locks(tmp_path, capsys):
 
 def test_a_remote_folder(tmp_path):
   folder = "file://%s" % tmp_path
-  assert manifest.load(folder) == {"runs": {}, "files": {}}
+  assert run_records.load_manifest(folder) == {"runs": {}, "files": {}}
   for name in ("a.json", "b.json"):
-    manifest.add(folder, [name], RUN, {})
-  assert manifest.load(folder) == manifest.load(str(tmp_path))
-  assert set(manifest.load(folder)["files"]) == {"a.json", "b.json"}
+    run_records.add_to_manifest(folder, [name], RUN, {})
+  assert run_records.load_manifest(folder) == run_records.load_manifest(str(tmp_path))
+  assert set(run_records.load_manifest(folder)["files"]) == {"a.json", "b.json"}
   assert os.listdir(str(tmp_path)) == ["manifest.json"]
 
 
@@ -100,15 +100,15 @@ def test_refuses_what_is_no_manifest(tmp_path, content):
   path = tmp_path / "manifest.json"
   path.write_bytes(content)
   with pytest.raises(ValueError) as caught:
-    manifest.load(str(tmp_path))
+    run_records.load_manifest(str(tmp_path))
   assert str(caught.value).startswith("%s is not a manifest" % path)
   with pytest.raises(ValueError, match="is not a manifest"):
-    manifest.add(str(tmp_path), ["a.json"], RUN, {})
+    run_records.add_to_manifest(str(tmp_path), ["a.json"], RUN, {})
   assert path.read_bytes() == content
 
 
 def test_is_json_for_people_to_read(tmp_path):
-  manifest.add(str(tmp_path), ["b.json", "a.json"], RUN, {})
+  run_records.add_to_manifest(str(tmp_path), ["b.json", "a.json"], RUN, {})
   text = (tmp_path / "manifest.json").read_text()
   assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
@@ -118,4 +118,22 @@ def test_refuses_files_that_have_no_run(tmp_path):
                   {"runs": {}, "files": {"a": "x"}}):
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="is not a manifest"):
-      manifest.add(str(tmp_path), ["c"], {}, {})
+      run_records.add_to_manifest(str(tmp_path), ["c"], {}, {})
+
+
+def test_a_manifest_of_an_earlier_version_is_read(tmp_path):
+  """Its runs had a dict of flags; as one flat dict they are today's."""
+  earlier = {"data": "d1", "vocabulary": "v1", "config": "b1", "checkpoint": "c1",
+             "flags": {"n_best_size": 20, "do_lower_case": False}}
+  (tmp_path / "manifest.json").write_text(json.dumps({
+      "files": {"predictions.json": "0123456789abcdef"},
+      "runs": {"0123456789abcdef": dict(earlier, about={"python": "3.7"})}}))
+  today = {"--predict_file": "d1", "--vocab_file": "v1", "--bert_config_file": "b1",
+           "checkpoint": "c1", "--n_best_size": 20, "--do_lower_case": False}
+  assert run_records.load_manifest(str(tmp_path)) == {
+      "files": {"predictions.json": run_records.run_id(today)},
+      "runs": {run_records.run_id(today): dict(
+          today, about={"python": "3.7", "version": "earlier"})}}
+  run, = run_records.load_manifest(str(tmp_path))["runs"].values()
+  assert run_records.is_of_earlier_version(run)
+  assert not run_records.is_of_earlier_version(dict(today, about={}))

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import modeling
-import optimization
 from attention_zones import answer_head
 from attention_zones import squad_data
 from attention_zones import windows
+import modeling
+import optimization
 import tokenization
 import tolerances
 
@@ -60,8 +60,9 @@ def step_once(initial, gradient, learning_rate=0.5, num_warmup_steps=0):
   """One step, of 10, for a variable: all values after it, by their names."""
   with tf.Graph().as_default(), tf.Session() as session:
     kernel = tf.get_variable("kernel", initializer=initial)
-    train_op = optimization.create_train_op(
-        linear_loss([kernel], [gradient]), learning_rate, 10, num_warmup_steps)
+    train_op = optimization.create_optimizer(
+        linear_loss([kernel], [gradient]), learning_rate, 10, num_warmup_steps,
+        use_tpu=False)
     session.run(tf.global_variables_initializer())
     session.run(train_op)
     return session.run({v.op.name: v for v in tf.global_variables()})
@@ -101,7 +102,9 @@ def apply(rate, initial, gradient, steps=1):
   with tf.Graph().as_default(), tf.Session() as session:
     variables = [tf.get_variable(name, initializer=value)
                  for name, value in initial.items()]
-    train_op = optimization.AdamWeightDecayOptimizer(rate).apply_gradients(
+    train_op = optimization.AdamWeightDecayOptimizer(
+        rate, weight_decay_rate=0.01, exclude_from_weight_decay=[
+            "LayerNorm", "bias"]).apply_gradients(
         [(tf.constant(gradient), variable) for variable in variables])
     session.run(tf.global_variables_initializer())
     for _ in range(steps):
@@ -122,7 +125,7 @@ def test_weight_decay_spares_layer_norm_and_bias():
 def test_a_variable_without_gradient_stays():
   with tf.Graph().as_default(), tf.Session() as session:
     used, unused = [tf.get_variable(n, initializer=2.0) for n in ("a", "b")]
-    train_op = optimization.create_train_op(0.1 * used, 0.5, 10, 0)
+    train_op = optimization.create_optimizer(0.1 * used, 0.5, 10, 0, use_tpu=False)
     session.run(tf.global_variables_initializer())
     session.run(train_op)
     assert session.run(used) < 1 and session.run(unused) == 2
@@ -140,7 +143,7 @@ def test_gradients_of_a_row_that_is_looked_up_twice_add_up():
   with tf.Graph().as_default(), tf.Session() as session:
     table = tf.get_variable("table", initializer=[[1.0], [1.0], [1.0]])
     loss = 0.25 * tf.reduce_sum(tf.gather(table, [0, 2, 0]))
-    train_op = optimization.create_train_op(loss, 0.5, 10, 0)
+    train_op = optimization.create_optimizer(loss, 0.5, 10, 0, use_tpu=False)
     session.run(tf.global_variables_initializer())
     session.run(train_op)
     moments = session.run(tf.get_default_graph().get_tensor_by_name(
@@ -214,9 +217,9 @@ def test_published_optimizer(shared, name):
     variables = [tf.get_variable(n, initializer=golden["init:" + n])
                  for n in names]
     gradients = [tf.placeholder(tf.float32, v.shape) for v in variables]
-    train_op = optimization.create_train_op(
+    train_op = optimization.create_optimizer(
         linear_loss(variables, gradients), float(golden["learning_rate"]),
-        num_train_steps, int(golden["num_warmup_steps"]))
+        num_train_steps, int(golden["num_warmup_steps"]), use_tpu=False)
     run_step = CountedSteps(session, name, train_op)
     session.run(tf.global_variables_initializer())
     for step in range(num_train_steps):
@@ -261,13 +264,13 @@ def test_published_training(shared):
     features = training_features(shared)
     model = modeling.BertModel(
         config, True, features["input_ids"], features["input_mask"],
-        features["segment_ids"])
+        features["segment_ids"], scope="bert")
     loss = answer_head.span_loss(
-        features, modeling.span_logits(config, model.sequence_output)[0])
+        features, answer_head.span_logits(model.get_sequence_output()))
     names = [v.op.name for v in tf.trainable_variables()]
-    train_op = optimization.create_train_op(
+    train_op = optimization.create_optimizer(
         loss, float(golden["learning_rate"]), int(golden["num_train_steps"]),
-        int(golden["num_warmup_steps"]))
+        int(golden["num_warmup_steps"]), use_tpu=False)
     tf.train.init_from_checkpoint(
         str(folder / "bert_model.ckpt"), dict(zip(names, names)))
     run_step = CountedSteps(session, "training", train_op)

@@ -46,6 +46,7 @@ def test_small_models_with_other_kernels(repository):
   tests = repository / "tests"
   status, out, _ = run(
       "-m", "pytest", "-c", str(tests / "pytest.ini"), "-p", "no:cacheprovider",
-      str(tests / "test_modeling.py"), str(tests / "test_optimization.py"),
+      str(tests / "test_modeling.py"), str(tests / "test_sweep.py"),
+      str(tests / "test_optimization.py"),
       "-k", "not published", **environment)
   assert status == 0, out

@@ -117,14 +117,21 @@ def capitalized(text):
   return text
 
 
-def data_set(copies):
-  """tiny_model's data set, capitalized; each copy has ids of its own."""
+def data_set(copies, to_predict=False):
+  """tiny_model's data set, capitalized; each copy has ids of its own.
+
+  To predict, half of the answers are the whole passage: whatever a model says to
+  these has an F1 above 0, and is no exact match.
+  """
   paragraphs = []
   for copy in range(copies):
     data, = tiny_model.data_set()["data"]
     for paragraph in data["paragraphs"]:
       for question in paragraph["qas"]:
         question["id"] += "-%d" % copy
+      for question in paragraph["qas"][1::2] if to_predict else ():
+        question["answers"] = [
+            {"text": paragraph["context"], "answer_start": 0}]
       paragraphs.append(paragraph)
   return capitalized(json.dumps(
       {"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]}))
@@ -154,7 +161,8 @@ def folder(repository, tmp_path_factory):
       (folder / entry.name).symlink_to(entry)
   (folder / "squad").mkdir()
   (folder / "squad" / "train-v1.1.json").write_text(data_set(32))
-  (folder / "squad" / "dev-v1.1.json").write_text(data_set(1))
+  (folder / "squad" / "dev-v1.1.json").write_text(
+      data_set(1, to_predict=True))
   make_bert(folder / "temp-bucket" / "bert" / "cased_L-12_H-768_A-12")
   (folder / "train_squad.sh").write_text(TRAIN_SQUAD)
   (folder / "decode_squad.sh").write_text(DECODE_SQUAD)

@@ -1,4 +1,4 @@
-"""answers.write_files: BERT's files, each whole or not at all."""
+"""prediction_files.write_files: BERT's files, each whole or not at all."""
 
 import collections
 import json
@@ -7,14 +7,15 @@ import resource
 
 import pytest
 
-from attention_zones import squad_data
-from attention_zones import answers
-from attention_zones.zones import BASELINE
-from attention_zones.zones import Decode
 from attention_zones.answers import Answer
-from attention_zones.sweep_journal import Journal
+from attention_zones.decodes import BASELINE
+from attention_zones.decodes import Decode
+from attention_zones import prediction_files
+from attention_zones.run_records import Journal
+from attention_zones import squad_data
+from attention_zones import zones
 
-MASKED = Decode(layers=(0,), zones=("q2",), suffix="_layer0_q2")
+MASKED = Decode((0,), zones.union(["q2"]))
 
 NBEST = [{"text": "caf\u00e9", "probability": 0.75, "start_logit": 1.5,
           "end_logit": -2.0}]
@@ -41,7 +42,7 @@ def write(folder, journal, with_nbest=(True, False), with_null_odds=False):
   paragraph = squad_data.Paragraph("", [], [])
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
               for name in ("q9", "q1", "q5")]
-  answers.write_files(
+  prediction_files.write_files(
       str(folder), examples, journal, [BASELINE, MASKED], list(with_nbest),
       with_null_odds)
 
@@ -125,12 +126,12 @@ class CountingJournal(Journal):
     return super().read(question)
 
 
-@pytest.mark.parametrize("buffered", [0, answers._BUFFERED])
+@pytest.mark.parametrize("buffered", [0, prediction_files._BUFFERED])
 def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
   """Whether the files are written at once or in parts, question by question."""
-  monkeypatch.setattr(answers, "_BUFFERED", buffered)
+  monkeypatch.setattr(prediction_files, "_BUFFERED", buffered)
   # More files than a process may have open.
-  decodes = [BASELINE] + [Decode((layer,), ("q2",), "_layer%d_q2" % layer)
+  decodes = [BASELINE] + [Decode((layer,), zones.union(["q2"]))
                           for layer in range(40)]
   journal = CountingJournal(str(tmp_path / "many.jsonl"), {})
   for question in range(3):
@@ -144,7 +145,7 @@ def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
   resource.setrlimit(resource.RLIMIT_NOFILE, (
       len(os.listdir("/proc/self/fd")) + 20, limits[1]))
   try:
-    failed = answers.write_files(
+    failed = prediction_files.write_files(
         str(folder), examples, journal, decodes, [True] * len(decodes), True)
   finally:
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
@@ -155,7 +156,7 @@ def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
         ("predictions", ["%d of %d" % (v, q) for q in range(3)]),
         ("null_odds", [v / 4] * 3), ("nbest_predictions", [NBEST] * 3)):
       content = collections.OrderedDict(zip(("q9", "q1", "q5"), wanted))
-      assert (folder / (name + decode.suffix + ".json")).read_text() == (
+      assert (folder / decode.file_name(name)).read_text() == (
           json.dumps(content, indent=4) + "\n")
 
 
@@ -166,7 +167,7 @@ def test_of_a_failed_decode_nothing_is_written(folder, journal):
   paragraph = squad_data.Paragraph("", [], [])
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
               for name in ("q9", "q1", "q5")]
-  assert answers.write_files(
+  assert prediction_files.write_files(
       str(folder), examples, journal, [BASELINE, MASKED], [True, False],
       True) == {MASKED: "q5"}
   assert sorted(os.listdir(str(folder))) == [

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-import faults
 from attention_zones import files
+import bert_reference
+import faults
 import modeling
-import tiny_model
 from tiny_model import script
+import tiny_model
 
 FLAGS = ("--max_seq_length=24", "--doc_stride=8", "--max_query_length=8",
          "--do_lower_case=True")
@@ -42,7 +43,7 @@ class Bucket:
     generator = np.random.RandomState(1)
     config = modeling.BertConfig.from_json_file(str(bert / "bert_config.json"))
     with tf.Graph().as_default(), tf.Session() as session:
-      for name, shape in modeling.model_variables(config).items():
+      for name, shape in bert_reference.variables_of(config).items():
         tf.get_variable(name, initializer=generator.normal(
             0, 0.2, shape).astype(np.float32))
       session.run(tf.global_variables_initializer())
@@ -173,7 +174,7 @@ def test_a_killed_sweep_resumes(tmp_path, monkeypatch):
   status, log, _ = faults.run(
       tmp_path, sweep + ("--output_dir=file://%s/" % there,))
   assert status == 0, log
-  assert "%d of 200 questions are done: going on with %s/journal." % (
+  assert "%d of 200 questions are done: resuming %s/journal." % (
       done, journals) in log
   assert not list(journals.glob("journal.*"))
   status, log, _ = faults.run(tmp_path, faults.SWEEP)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from attention_zones import sweep
 import modeling
-import tiny_model
 from tiny_model import run_squad
 from tiny_model import train
+import tiny_model
 
 SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
          "--write_nbest=True")
@@ -52,15 +53,15 @@ def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
   model = project / "model"
   whole = (model / DATA).read_bytes()
   (model / DATA).write_bytes(whole[:len(whole) // 2])
-  said = "%s is no whole checkpoint (" % (model / "model.ckpt-6")
-  used = "%s is used" % (model / "model.ckpt-3")
+  said = "checkpoint %s is incomplete (" % (model / "model.ckpt-6")
+  used = "falling back to %s" % (model / "model.ckpt-3")
   result = run_squad(project, "--do_predict=True")
   assert result.returncode == 0, result.stderr
   assert said in result.stderr and used in result.stderr
   result = train(project, "--save_checkpoints_steps=3")
   assert result.returncode == 0, result.stderr
   assert said in result.stderr and used in result.stderr
-  assert "training goes on from %s" % (model / "model.ckpt-3") in result.stderr
+  assert "training resumes from %s" % (model / "model.ckpt-3") in result.stderr
   assert (model / DATA).read_bytes() == whole
   assert "no whole checkpoint" not in run_squad(
       project, "--do_predict=True").stderr
@@ -71,10 +72,10 @@ def test_a_training_is_not_continued_with_something_else(project):
   before = state.read_bytes()
   refused(train(project, "--num_train_epochs=6", "--learning_rate=0.02"),
           str(project / "model" / "model.ckpt-6"),
-          "another --learning_rate (0.01 before, 0.02 now);")
+          "different --learning_rate (0.01 before, 0.02 now);")
   content = (project / "data.json").read_text()
   (project / "data.json").write_text(content.replace("where does", "where did"))
-  refused(train(project, "--num_train_epochs=6"), "another --train_file")
+  refused(train(project, "--num_train_epochs=6"), "different --train_file")
   assert state.read_bytes() == before
   (project / "data.json").write_text(content)
   result = train(project, "--num_train_epochs=6")
@@ -96,7 +97,7 @@ def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   result = run(moved, "--num_train_epochs=4")
   assert result.returncode == 0, result.stderr
   refused(run(project / "moved" / "model.ckpt-6", "--num_train_epochs=6"),
-          "another --init_checkpoint (")
+          "different --init_checkpoint (")
   # Earlier versions wrote the path, and drew other random numbers.
   path = other / "training.json"
   content = json.loads(path.read_text())
@@ -120,7 +121,7 @@ def test_a_manifest_that_lacks_parts(project):
     path.write_text(json.dumps(content))
     result = run_squad(project, "--do_predict=True")
     assert result.returncode == 0, result.stderr
-    assert "1 files with another" in result.stderr
+    assert "1 files with a different" in result.stderr
     assert list(json.loads(path.read_text())["runs"]) == [run]
 
 
@@ -152,14 +153,14 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
 
   content = (project / "data.json").read_text()
   (project / "data.json").write_text(content.replace("where does", "where did"))
-  refused(run_squad(project, *SWEEP), str(journal), "another --predict_file (")
+  refused(run_squad(project, *SWEEP), str(journal), "different --predict_file (")
   (project / "data.json").write_text(content)
   refused(run_squad(project, *(SWEEP + ("--n_best_size=3",))),
-          "another --n_best_size (20 before, 3 now);")
+          "different --n_best_size (20 before, 3 now);")
   shutil.copy(str(model / "checkpoint"), str(project / "checkpoint"))
   tf.train.update_checkpoint_state(
       str(model), str(model / "model.ckpt-3"))
-  refused(run_squad(project, *SWEEP), "another checkpoint (")
+  refused(run_squad(project, *SWEEP), "different checkpoint (")
   shutil.copy(str(project / "checkpoint"), str(model / "checkpoint"))
   assert journal.read_bytes() == kept
 
@@ -169,7 +170,7 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
 
   result = run_squad(project, *SWEEP)
   assert result.returncode == 0, result.stderr
-  assert ("4 of 10 questions are done: going on with %s" % journal
+  assert ("4 of 10 questions are done: resuming %s" % journal
           in result.stderr)
   assert digests(model) == whole
   assert not journal.exists()
@@ -178,13 +179,13 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
 def test_a_sweep_in_several_passes_resumes(project):
   """Passes stay as they were cut, whatever another run has made in between."""
   config = modeling.BertConfig.from_json_file(str(project / "bert_config.json"))
-  two = modeling.sweep_bytes(config, 2, 1, 24) / 1e9
-  sweep = SWEEP + ("--sweep_memory_gb=%.12f" % two,)
+  two = sweep.memory(config, 2, 1, 24) / 1e9
+  several = SWEEP + ("--sweep_memory_gb=%.12f" % two,)
   model = project / "model"
   # A folder in its place makes the first pass fail after all is predicted.
   lock = model / ".manifest.json.lock"
   lock.mkdir()
-  failed = run_squad(project, *sweep)
+  failed = run_squad(project, *several)
   assert failed.returncode == 1 and "%s: Is a directory" % lock in failed.stderr
   assert "decodes: 5, passes over the data: 3, " in failed.stderr
   lock.rmdir()
@@ -197,16 +198,16 @@ def test_a_sweep_in_several_passes_resumes(project):
                 ("--mask_layer=1", "--mask_zone=p2")):
     result = run_squad(project, "--do_predict=True", "--write_nbest=True", *flags)
     assert result.returncode == 0, result.stderr
-  result = run_squad(project, *sweep)
+  result = run_squad(project, *several)
   assert result.returncode == 0, result.stderr
-  assert ("4 of 10 questions are done: going on with %s" % journal
+  assert ("4 of 10 questions are done: resuming %s" % journal
           in result.stderr)
   # Two that were begun together, and one of the third pass.
   assert "decodes: 3, passes over the data: 2, " in result.stderr
   assert not list(model.glob("journal.*"))
   files = {path.name: path.read_text() for path in model.glob("predictions*")}
   assert len(files) == 5
-  again = run_squad(project, *sweep)
+  again = run_squad(project, *several)
   assert again.returncode == 0 and "nothing to do" in again.stderr
 
   for name in files:
@@ -222,7 +223,7 @@ def test_files_of_another_run_are_told(project):
                      "--mask_zone=p2")
   assert result.returncode == 0, result.stderr
   model = project / "model"
-  assert ("--output_dir=%s has 2 files with another --max_query_length (8 before, "
+  assert ("--output_dir=%s has 2 files with a different --max_query_length (8 before, "
           "7 now);" % model) in result.stderr
   assert result.stderr.splitlines()[-1] == (
       "run_squad.py: %s: wrote predictions.json, predictions_layer_p2.json" %

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-import modeling
+from attention_zones import answer_head
 from attention_zones import seeds
+import modeling
 import tiny_model
 
 LENGTH = 24
@@ -35,9 +36,10 @@ def numbers_of(seed, step=0, before=lambda: None):
     before()
     old = set(graph.get_operations())
     ids = tf.ones([4, LENGTH], tf.int32)
-    model = modeling.BertModel(
-        config, True, ids, ids, ids, random_seed=seed, step=step)
-    modeling.span_logits(config, model.sequence_output, seed)
+    encoder = modeling.Encoder(
+        config, is_training=True, random_seed=seed, step=step)
+    outputs = encoder.encode(encoder.embed(ids, ids), [0.0] * 2)
+    answer_head.span_logits(outputs[-1], config.initializer_range, seed)
     drawn = [op.outputs[0] for op in graph.get_operations()
              if op.type == "StatelessRandomUniform" and op not in old]
     session.run(tf.global_variables_initializer())

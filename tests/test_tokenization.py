@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from attention_zones import data_checks
 import tokenization
 
 VOCAB = {token: index for index, token in enumerate(
@@ -194,7 +195,7 @@ def test_load_vocab_counts_line_feeds_only(vocab_file):
 def test_load_vocab_refuses(vocab_file, content, message):
   path = vocab_file(content)
   with pytest.raises(ValueError) as caught:
-    tokenization.load_vocab(path)
+    tokenization.load_vocab(path, tokenization.SPECIAL_TOKENS)
   assert "--vocab_file=%s" % path in str(caught.value)
   assert message in str(caught.value)
   assert "\n" not in str(caught.value)
@@ -213,14 +214,14 @@ def test_a_vocabulary_may_begin_with_anything(vocab_file):
      ["The", "##A", "\u00c9a", "[A", "U.S"]),
 ])
 def test_cased_entries(tokens, cased):
-  assert tokenization.cased_entries(tokens) == cased
+  assert data_checks.cased_entries(tokens) == cased
 
 
 @pytest.mark.parametrize("name, count", [
     ("uncased", 0), ("chinese", 0), ("multilingual-cased", 18992)])
 def test_cased_entries_of_the_vocabularies_of_bert(shared, name, count):
   path = str(shared / "models" / "vocab" / (name + ".txt"))
-  assert len(tokenization.cased_entries(tokenization.load_vocab(path))) == count
+  assert len(data_checks.cased_entries(tokenization.load_vocab(path))) == count
 
 
 HANGUL = ["\ud55c", "##\uad6d", "\uc11c\uc6b8"]
@@ -255,15 +256,15 @@ HANGUL = ["\ud55c", "##\uad6d", "\uc11c\uc6b8"]
 ])
 def test_what_a_vocabulary_tells_of_casing(entries, casing):
   vocab = list(tokenization.SPECIAL_TOKENS) + entries
-  assert tokenization.casing(vocab) == casing
+  assert data_checks.casing(vocab) == casing
   refused = {"cased": [True], "lower-cased": [False], None: []}[casing]
   for do_lower_case in (False, True):
     if do_lower_case in refused:
       with pytest.raises(ValueError, match="give --do_lower_case=%s, or "
                          "--allow_case_mismatch" % (not do_lower_case)):
-        tokenization.check_casing(vocab, "vocab.txt", do_lower_case)
+        data_checks.check_casing(vocab, "vocab.txt", do_lower_case)
     else:
-      tokenization.check_casing(vocab, "vocab.txt", do_lower_case)
+      data_checks.check_casing(vocab, "vocab.txt", do_lower_case)
 
 
 @pytest.mark.parametrize("name, casing", [
@@ -271,11 +272,11 @@ def test_what_a_vocabulary_tells_of_casing(entries, casing):
     ("multilingual-cased", "cased")])
 def test_casing_of_the_vocabularies_of_bert(shared, name, casing):
   path = str(shared / "models" / "vocab" / (name + ".txt"))
-  assert tokenization.casing(tokenization.load_vocab(path)) == casing
+  assert data_checks.casing(tokenization.load_vocab(path)) == casing
 
 
 def test_casing_of_the_cases_in_one_script(shared):
   for name in ("caseless_vocabulary_advice", "ko_lower_case_whole_word",
                "zh_unk_whole_passage", "zh_label_at_first_occurrence"):
     path = str(shared / "cases" / name / "vocab.txt")
-    assert tokenization.casing(tokenization.load_vocab(path)) is None
+    assert data_checks.casing(tokenization.load_vocab(path)) is None

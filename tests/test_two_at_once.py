@@ -10,8 +10,8 @@ import time
 import pytest
 import tensorflow.compat.v1 as tf
 
+from attention_zones import run_records
 import faults
-from attention_zones import manifest
 
 # 300 questions: a sweep is in its loop for a second.
 COPIES = 30
@@ -123,7 +123,7 @@ def check_whole(project, *folders):
   assert all(any(digest == other[name] for other in baselines)
              for name, digest in baseline.items())
   model = project / "model"
-  assert set(manifest.load(str(model))["files"]) == set(wanted) | set(baseline)
+  assert set(run_records.load_manifest(str(model))["files"]) == set(wanted) | set(baseline)
   names = set(os.listdir(str(model)))
   assert names == {name for folder in folders
                    for name in os.listdir(str(folder / "model"))}

@@ -1,4 +1,4 @@
-"""squad_features.py: windows of token ids, their file, and batches of it."""
+"""windows.py: windows of token ids, their file, and batches of it."""
 
 import json
 import os
@@ -9,8 +9,8 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import squad_data
 from attention_zones import windows
-import tokenization
 from attention_zones.windows import WindowSizes
+import tokenization
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "?", "a", "b", "c", "d",
           "##d", "(", ")", "e", "f", "g", "h"]
@@ -237,7 +237,7 @@ def test_windows_to_train_on_have_another_name(tmp_path):
 
 
 def test_cached_windows_leave_nothing_when_they_fail(tmp_path):
-  with pytest.raises(AttributeError):
+  with pytest.raises(ValueError):
     cache(tmp_path, [example("a b c"), example("a b c", question=None)])
   assert os.listdir(str(tmp_path)) == []
   # Nor does a failed attempt stand in the way of the next.

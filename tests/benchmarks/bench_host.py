@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+import types
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -21,13 +22,13 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import zones  # pylint: disable=wrong-import-position
-import modeling  # pylint: disable=wrong-import-position
-import run_squad  # pylint: disable=wrong-import-position
-from attention_zones import squad_data  # pylint: disable=wrong-import-position
-from attention_zones import windows  # pylint: disable=wrong-import-position
 from attention_zones import answer_head  # pylint: disable=wrong-import-position
 from attention_zones import answers  # pylint: disable=wrong-import-position
+from attention_zones import decodes  # pylint: disable=wrong-import-position
+from attention_zones import squad_data  # pylint: disable=wrong-import-position
+from attention_zones import sweep  # pylint: disable=wrong-import-position
+from attention_zones import windows  # pylint: disable=wrong-import-position
+import modeling  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 SIZES = windows.WindowSizes(384, 128, 64)
@@ -64,20 +65,18 @@ def questions_a_second(arguments):
 def candidates_of_sweep(arguments, examples, tokenizer):
   """Predicts the questions: list of (index, windows) with 61 decodes each."""
   config = modeling.BertConfig.from_json_file(arguments.bert_config_file)
-  decodes = [zones.BASELINE] + zones.parse_decodes(
+  swept = decodes.parse_decodes(
       "0-%d" % (config.num_hidden_layers - 1), ZONES, config.num_hidden_layers)
   with tempfile.TemporaryDirectory() as folder:
     path = windows.cached_windows(
         examples, tokenizer, SIZES, False, folder, "")
     features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
-        path, SIZES.max_seq_length, False, 0, run_squad.BUCKET_WIDTH)(
+        path, SIZES.max_seq_length, False, 0, windows.BUCKET_WIDTH)(
             {"batch_size": 1})).get_next()
-    model = modeling.BertModel(
-        config, False, features["input_ids"], features["input_mask"],
-        features["segment_ids"], decodes, SIZES.max_seq_length)
-    logits = tf.transpose(
-        modeling.span_logits(config, model.sequence_output), [1, 0, 2, 3])
-    fetches = answer_head.candidates(features, logits, 20)
+    hidden = sweep.run(
+        modeling.Encoder(config), features, swept, SIZES.max_seq_length)
+    fetches = answer_head.candidates(
+        features, answer_head.span_logits(hidden), 20)
     names = {v.op.name: v.op.name for v in tf.trainable_variables()}
     tf.train.init_from_checkpoint(arguments.checkpoint, names)
     rows = []
@@ -91,7 +90,9 @@ def candidates_of_sweep(arguments, examples, tokenizer):
 
 def seconds_a_question(examples, tokenizer, gathered, with_nbest):
   """Median time for the answers to a question, all decodes together."""
-  options = answers.AnswerOptions(20, 30, False, 0.0)
+  options = types.SimpleNamespace(
+      n_best_size=20, max_answer_length=30, version_2_with_negative=False,
+      null_score_diff_threshold=0.0)
   totals = []
   for _ in range(TURNS):
     finder = answers.AnswerFinder(examples, tokenizer, options)
@@ -105,7 +106,7 @@ def seconds_a_question(examples, tokenizer, gathered, with_nbest):
 def only_decode(gathered, number):
   """The same candidates as if one decode had been predicted alone."""
   per_decode = [name for name in gathered[0][1][0]
-                if name.endswith(("_logits", "_positions"))]
+                if name.endswith(("_logits", "_tokens"))]
   return [(index, [dict(window, **{name: window[name][number:number + 1]
                                    for name in per_decode})
                    for window in windows]) for index, windows in gathered]
@@ -120,19 +121,19 @@ def main():
   tokenizer = tokenization.FullTokenizer(
       tokenization.load_vocab(arguments.vocab_file))
   gathered = candidates_of_sweep(arguments, examples, tokenizer)
-  decodes = len(gathered[0][1][0]["start_logits"])
+  number_of = len(gathered[0][1][0]["start_logits"])
   # The baseline always has its n-best list, masked decodes only if asked for.
   for what, first, rest in (("answers", False, False),
                             ("answers and the baseline's n-best", True, False)):
     together = seconds_a_question(
-        examples, tokenizer, gathered, [first] + [rest] * (decodes - 1))
+        examples, tokenizer, gathered, [first] + [rest] * (number_of - 1))
     alone = np.mean([seconds_a_question(
         examples, tokenizer, only_decode(gathered, number), [first])
-                     for number in range(0, decodes, 12)])
+                     for number in range(0, number_of, 12)])
     print("| %s of %d decodes / %d x one alone with the same | %.4f |" % (
-        what, decodes, decodes, together / (decodes * alone)))
+        what, number_of, number_of, together / (number_of * alone)))
   print("| answers of %d decodes, ms a question | %.1f |" % (
-      decodes, together * 1e3))
+      number_of, together * 1e3))
 
 
 if __name__ == "__main__":

@@ -23,11 +23,13 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import zones  # pylint: disable=wrong-import-position
+from attention_zones import answer_head  # pylint: disable=wrong-import-position
+from attention_zones import decodes  # pylint: disable=wrong-import-position
+from attention_zones import squad_data  # pylint: disable=wrong-import-position
+from attention_zones import sweep  # pylint: disable=wrong-import-position
+from attention_zones import windows  # pylint: disable=wrong-import-position
 import modeling  # pylint: disable=wrong-import-position
 import run_squad  # pylint: disable=wrong-import-position
-from attention_zones import squad_data  # pylint: disable=wrong-import-position
-from attention_zones import windows  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 
@@ -80,16 +82,13 @@ def batches(windows, batch_size, width):
 class Timed:
   """One way to predict, ready to be timed."""
 
-  def __init__(self, config, decodes, batch_size, width, arguments):
+  def __init__(self, config, swept, batch_size, width, arguments):
     self._shape = (batch_size, width)
     self._inputs = [tf.placeholder(tf.int32, [None, None]) for _ in range(3)]
-    with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-      model = modeling.BertModel(
-          config, False, *self._inputs, decodes=decodes,
-          full_length=arguments.max_seq_length,
-          batch_size=batch_size)
-      self._fetch = tf.reduce_sum(
-          modeling.span_logits(config, model.sequence_output))
+    names = ("input_ids", "input_mask", "segment_ids")
+    self._fetch = tf.reduce_sum(answer_head.span_logits(sweep.run(
+        modeling.Encoder(config), dict(zip(names, self._inputs)), swept,
+        arguments.max_seq_length, batch_size)))
 
   def seconds(self, session, windows):
     """Seconds for all windows."""
@@ -99,7 +98,7 @@ class Timed:
     return time.time() - start
 
 
-def sweep_products(config, decodes, windows, width, full_length):
+def sweep_products(config, swept, windows, width, full_length):
   """Floating-point operations of the matrix products of a sweep.
 
   Counted for each variant that goes through a layer, at the lengths it has
@@ -107,15 +106,15 @@ def sweep_products(config, decodes, windows, width, full_length):
   forks save, as they share projections and need few rows for q2 and q2p, is
   counted, too: it is the work that the sweep has to show for, not what it does.
   """
-  layers, _ = zones.plan_sweep(decodes, config.num_hidden_layers)
+  planned = sweep.plan(swept, config.num_hidden_layers)
   hidden, inner = config.hidden_size, config.intermediate_size
   total = 0
   for window in windows:
     length = -(-len(window.input_ids) // width) * width
-    for step in (step for steps in layers for step in steps):
-      rows = full_length if step.full else length
-      for masked in step.zones:
-        keys = full_length if masked == (zones.ALL,) else length
+    for block in (block for layer in planned.layers for block in layer):
+      rows = full_length if block.keeps_padding else length
+      for mask in block.masks:
+        keys = full_length if mask.reaches_padding else length
         total += (4 * rows * hidden * hidden + 4 * keys * hidden * hidden
                   + 4 * rows * hidden * inner + 4 * rows * keys * hidden)
   return total
@@ -145,25 +144,25 @@ def time_one_way(arguments):
   """
   tf.logging.set_verbosity(tf.logging.ERROR)
   config = read_config(arguments)
-  windows = read_windows(arguments)
-  decodes = sweep_decodes(arguments, config)
+  timed = read_windows(arguments)
+  swept = sweep_decodes(arguments, config)
   if arguments.way == "sweep":
-    shape = (arguments.batch_size, run_squad.BUCKET_WIDTH)
+    shape = (arguments.batch_size, windows.BUCKET_WIDTH)
   else:
-    decodes = decodes[:1]
+    swept = swept[:1]
     shape = (arguments.single_batch_size, arguments.max_seq_length
-             if arguments.way == "padded" else run_squad.BUCKET_WIDTH)
-  way = Timed(config, decodes, shape[0], shape[1], arguments)
-  threads = run_squad.threads(len(decodes))
+             if arguments.way == "padded" else windows.BUCKET_WIDTH)
+  way = Timed(config, swept, shape[0], shape[1], arguments)
+  threads = run_squad.threads(len(swept))
   left = tf.get_variable("left", [2048, 768])
   products = [
       tf.matmul(left, tf.get_variable("right%d" % i, [768, 3072])).op
       for i in range(threads.inter_op_parallelism_threads or 1)]
   with tf.Session(config=threads) as session:
     session.run(tf.global_variables_initializer())
-    way.seconds(session, windows[:shape[0] * 2])
+    way.seconds(session, timed[:shape[0] * 2])
     before = matmul_rate(session, products)
-    seconds = way.seconds(session, windows) / len(windows)
+    seconds = way.seconds(session, timed) / len(timed)
     rate = (before + matmul_rate(session, products)) / 2
   return {"seconds": seconds, "rate": rate}
 
@@ -177,7 +176,7 @@ def read_config(arguments):
 def sweep_decodes(arguments, config):
   """The baseline and every layer with every zone."""
   layers = config.num_hidden_layers
-  return [zones.BASELINE] + zones.parse_decodes(
+  return decodes.parse_decodes(
       "0-%d" % (layers - 1), arguments.mask_zone, layers)
 
 
@@ -198,26 +197,26 @@ def main():
       output = subprocess.check_output(
           [sys.executable] + sys.argv + ["--way", way], stderr=subprocess.DEVNULL)
       turns[way].append(json.loads(output.decode().splitlines()[-1]))
-  config, windows = read_config(arguments), read_windows(arguments)
-  decodes = sweep_decodes(arguments, config)
-  work = sweep_products(config, decodes, windows, run_squad.BUCKET_WIDTH,
-                        arguments.max_seq_length) / len(windows)
+  config, timed = read_config(arguments), read_windows(arguments)
+  swept = sweep_decodes(arguments, config)
+  work = sweep_products(config, swept, timed, windows.BUCKET_WIDTH,
+                        arguments.max_seq_length) / len(timed)
   seconds = {way: np.array([turn["seconds"] for turn in turns[way]])
              for way in ways}
   rate = np.array([turn["rate"] for turn in turns["sweep"]])
   print("%d decodes (%s), %d layers of width %d, %d windows of %.0f tokens" % (
-      len(decodes), arguments.mask_zone, config.num_hidden_layers,
-      config.hidden_size, len(windows),
-      np.mean([len(window.input_ids) for window in windows])))
+      len(swept), arguments.mask_zone, config.num_hidden_layers,
+      config.hidden_size, len(timed),
+      np.mean([len(window.input_ids) for window in timed])))
   for name, values in (
       ("sweep, s a window", seconds["sweep"]),
       ("one decode padded to %d, s a window" % arguments.max_seq_length,
        seconds["padded"]),
       ("one decode in buckets, s a window", seconds["buckets"]),
       ("decodes x padded / sweep",
-       len(decodes) * seconds["padded"] / seconds["sweep"]),
+       len(swept) * seconds["padded"] / seconds["sweep"]),
       ("decodes x buckets / sweep",
-       len(decodes) * seconds["buckets"] / seconds["sweep"]),
+       len(swept) * seconds["buckets"] / seconds["sweep"]),
       ("arithmetic rate of the sweep / tf.matmul",
        work / seconds["sweep"] / rate),
       ("tf.matmul, GFLOP/s", rate / 1e9)):

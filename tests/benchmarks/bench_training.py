@@ -18,12 +18,11 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-import modeling  # pylint: disable=wrong-import-position
-import optimization  # pylint: disable=wrong-import-position
-import run_squad  # pylint: disable=wrong-import-position
+from attention_zones import answer_head  # pylint: disable=wrong-import-position
 from attention_zones import squad_data  # pylint: disable=wrong-import-position
 from attention_zones import windows  # pylint: disable=wrong-import-position
-from attention_zones import answer_head  # pylint: disable=wrong-import-position
+import modeling  # pylint: disable=wrong-import-position
+import optimization  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 
@@ -50,8 +49,8 @@ def training_session(config, path, width, arguments):
         config, True, features["input_ids"], features["input_mask"],
         features["segment_ids"])
     loss = answer_head.span_loss(
-        features, modeling.span_logits(config, model.sequence_output)[0])
-    train_op = optimization.create_train_op(loss, 3e-5, 1000, 100)
+        features, answer_head.span_logits(model.get_sequence_output()))
+    train_op = optimization.create_optimizer(loss, 3e-5, 1000, 100, False)
     session = tf.Session()
     session.run(tf.global_variables_initializer())
     return session, train_op
@@ -72,7 +71,7 @@ def main():
         folder, "")
     trainings = {
         "buckets": training_session(
-            config, path, run_squad.BUCKET_WIDTH, arguments),
+            config, path, windows.BUCKET_WIDTH, arguments),
         "padded": training_session(config, path, None, arguments)}
     for turn in range(arguments.turns + 1):
       for way, (session, train_op) in trainings.items():

@@ -5,7 +5,7 @@
 Each file must be read, or be refused by a ValueError or an OSError whose
 message is one line that names the file: by squad_data.read_examples (to train
 on and not, v1.1 and v2.0), by windows.make_windows for what was read,
-and by eval_squad.load_questions. No call may take more than a second of the
+and by scoring.load_questions. No call may take more than a second of the
 processor's time, nor the process more than a gigabyte of memory. Ends with
 status 1 at the first file that breaks this, keeps it and prints its path.
 """
@@ -27,7 +27,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-import eval_squad  # pylint: disable=wrong-import-position
+from attention_zones import scoring  # pylint: disable=wrong-import-position
 from attention_zones import squad_data  # pylint: disable=wrong-import-position
 from attention_zones import windows  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
@@ -247,7 +247,7 @@ def check(name, path, call, stats, max_seconds=MAX_SECONDS):
 
 def feed(path, stats, max_seconds=MAX_SECONDS):
   """Gives a file to all readers; raises Broken."""
-  def windows(examples, is_training):
+  def cut(examples, is_training):
     for _ in windows.make_windows(
         examples, TOKENIZER, SIZES, is_training):
       pass
@@ -258,9 +258,9 @@ def feed(path, stats, max_seconds=MAX_SECONDS):
         squad_data.read_examples, path, is_training, v2), stats, max_seconds)
     if found:
       check("make_windows" + flags, path, functools.partial(
-          windows, found[0], is_training), stats, max_seconds)
+          cut, found[0], is_training), stats, max_seconds)
   check("load_questions", path, functools.partial(
-      eval_squad.load_questions, path), stats, max_seconds)
+      scoring.load_questions, path), stats, max_seconds)
 
 
 def summary(files, stats):

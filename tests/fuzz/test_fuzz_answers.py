@@ -3,14 +3,15 @@
 import itertools
 import json
 import re
+import types
 
 from hypothesis import example, given, strategies as st
 import numpy as np
 import pytest
 
+from attention_zones import answers
 from attention_zones import squad_data
 from attention_zones import windows
-from attention_zones import answers
 import tokenization
 
 VOCAB = {piece: index for index, piece in enumerate(
@@ -196,19 +197,18 @@ def candidates(draw, windows, sizes):
   count = size * len(windows)
   logits = draw(st.permutations(range(count)))
 
-  def positions(window):
-    passage = window.question_length + 2
-    inside = st.integers(passage, passage + window.passage_length - 1)
-    anywhere = st.integers(0, sizes.max_seq_length - 1)
+  def tokens(window):
+    inside = st.integers(window.first_token,
+                         window.first_token + window.passage_length - 1)
     return np.array([draw(st.lists(
-        st.one_of(inside, inside, anywhere), min_size=size, max_size=size))])
+        st.one_of(inside, inside, st.just(-1)), min_size=size, max_size=size))])
 
   predicted = []
   for n, window in enumerate(windows):
     own = np.array([logits[n * size:(n + 1) * size]], np.float32)
     predicted.append(dict(
-        window._asdict(), start_positions=positions(window),
-        end_positions=positions(window), start_logits=own * count,
+        window._asdict(), start_tokens=tokens(window),
+        end_tokens=tokens(window), start_logits=own * count,
         end_logits=own[:, ::-1], is_finite=np.array([True]),
         null_logits=np.array([[draw(st.integers(-9, count ** 2)), 0.5]])))
   return predicted
@@ -219,13 +219,12 @@ def ranked_spans(predicted, max_answer_length):
   stretches = [(w["first_token"], w["passage_length"]) for w in predicted]
   spans = []
   for n, window in enumerate(predicted):
-    shift = window["first_token"] - window["question_length"] - 2
     stop = window["first_token"] + window["passage_length"]
     starts, ends = (
-        zip(window[kind + "_positions"][0], window[kind + "_logits"][0])
+        zip(window[kind + "_tokens"][0], window[kind + "_logits"][0])
         for kind in ("start", "end"))
     for (start, s), (end, e) in itertools.product(starts, ends):
-      first, last = int(start) + shift, int(end) + shift
+      first, last = int(start), int(end)
       if window["first_token"] <= first <= last < stop and (
           last - first < max_answer_length
           and most_context(stretches, first) == n):
@@ -244,8 +243,9 @@ def test_answers(path, context, question, sizes, lower, v2, max_answer_length,
     return
   predicted = data.draw(candidates(made, sizes))
   finder = answers.AnswerFinder(
-      [found], tokenizer, answers.AnswerOptions(
-          n_best_size, max_answer_length, v2, 0.0))
+      [found], tokenizer, types.SimpleNamespace(
+          n_best_size=n_best_size, max_answer_length=max_answer_length,
+          version_2_with_negative=v2, null_score_diff_threshold=0.0))
   answer, = finder.answers(0, predicted, [True])
   alone, = finder.answers(0, predicted, [False])
   assert (alone.text, alone.null_odds) == (answer.text, answer.null_odds)

@@ -8,7 +8,7 @@ from hypothesis import example, given, strategies as st
 import pytest
 
 from attention_zones import eval_pictures
-import eval_squad
+from attention_zones import scoring
 
 ASCII_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
@@ -148,7 +148,7 @@ def write_data(write, golds):
 
 @given(TEXT)
 def test_normalize(text):
-  assert eval_squad.normalize(text) == normalize(text)
+  assert scoring.normalize(text) == normalize(text)
 
 
 LONG_ANSWERS = st.lists(st.sampled_from("xyz"), max_size=40).map(" ".join)
@@ -157,19 +157,19 @@ LONG_ANSWERS = st.lists(st.sampled_from("xyz"), max_size=40).map(" ".join)
 @given(LONG_ANSWERS, LONG_ANSWERS)
 @example("x y y", "z " * 45 + "y y y")
 def test_f1_of_long_answers(gold, prediction):
-  assert eval_squad.answer_scores((gold,), prediction) == (
+  assert scoring.answer_scores((gold,), prediction) == (
       int(gold == prediction), token_f1(gold, prediction))
 
 
 @given(data_sets(), st.booleans(), NA_PROBS)
 def test_scores(write, data_set, with_na_probs, thresh):
   golds, predictions, na_probs = data_set
-  questions = eval_squad.load_questions(write_data(write, golds))
-  read = eval_squad.load_predictions(
+  questions = scoring.load_questions(write_data(write, golds))
+  read = scoring.load_predictions(
       write("predictions.json", predictions), questions)
-  read_probs = eval_squad.load_na_probs(
+  read_probs = scoring.load_na_probs(
       write("na_probs.json", na_probs), questions) if with_na_probs else None
-  results = eval_squad.score(questions, read, read_probs, thresh)
+  results = scoring.score(questions, read, read_probs, thresh)
   # As text, so that keys, their order and every digit are compared.
   assert json.dumps(results) == json.dumps(official(
       golds, predictions, na_probs if with_na_probs else None, thresh))

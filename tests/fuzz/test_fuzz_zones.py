@@ -1,17 +1,18 @@
-"""attention_zones.py: the grammar of the two flags, and the names of files."""
+"""decodes.py: the grammar of the two flags, and the names of files."""
 
 import itertools
 
 from hypothesis import example, given, strategies as st
 import pytest
 
-from attention_zones import zones as masks
+from attention_zones import decodes
+from attention_zones import zones
 
 # Published names, in the order of the columns of results.csv.
 BASIC = ["q2", "q2p", "p2q", "p2"]
 ZONE_SETS = [["all"]] + [
-    list(zones) for size in (1, 2, 3, 4)
-    for zones in itertools.combinations(BASIC, size)]
+    list(united) for size in (1, 2, 3, 4)
+    for united in itertools.combinations(BASIC, size)]
 
 SPACES = st.sampled_from(["", "", " ", "  "])
 NUM_LAYERS = st.integers(1, 24)
@@ -55,45 +56,49 @@ def zone_flags(draw):
   meant = draw(st.lists(st.sampled_from(ZONE_SETS), min_size=1, max_size=5,
                         unique_by=tuple))
   return ",".join(
-      "+".join(spaced(draw, zone) for zone in draw(st.permutations(zones)))
-      for zones in meant), meant
+      "+".join(spaced(draw, zone) for zone in draw(st.permutations(united)))
+      for united in meant), meant
 
 
 @given(layer_flags(), zone_flags())
 def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
   num_layers, mask_layer, layer_sets, names = layer_flag
   mask_zone, zone_sets = zone_flag
-  decodes = masks.parse_decodes(mask_layer, mask_zone, num_layers)
-  assert [tuple(decode) for decode in decodes] == [
-      (tuple(layers), tuple(zones), "_layer%s_%s" % (name, "+".join(zones)))
-      for layers, name in zip(layer_sets, names) for zones in zone_sets]
-  for decode in decodes:
+  first, *masked = decodes.parse_decodes(mask_layer, mask_zone, num_layers)
+  assert first == decodes.BASELINE
+  assert masked == [
+      decodes.Decode(tuple(layers) if name else None, zones.union(united))
+      for layers, name in zip(layer_sets, names) for united in zone_sets]
+  for decode in masked:
     for layer in range(num_layers):
-      assert decode.zones_at(layer) == (
-          decode.zones if layer in decode.layers else ())
+      assert decode.mask_at(layer) == (
+          decode.mask if decode.layers is None or layer in decode.layers
+          else zones.NOTHING)
 
 
 @given(layer_flags(), zone_flags())
 def test_names_of_files_tell_layer_and_zone(layer_flag, zone_flag):
   num_layers, mask_layer, _, names = layer_flag
   mask_zone, zone_sets = zone_flag
-  decodes = masks.parse_decodes(mask_layer, mask_zone, num_layers)
-  assert [masks.parse_prediction_name(
-      "predictions%s.json" % decode.suffix) for decode in decodes] == [
-          (name, "+".join(zones)) for name in names for zones in zone_sets]
+  swept = decodes.parse_decodes(mask_layer, mask_zone, num_layers)
+  assert [decode.file_name() for decode in swept] == ["predictions.json"] + [
+      "predictions_layer%s_%s.json" % (name, "+".join(united))
+      for name in names for united in zone_sets]
+  assert [decodes.Decode.parse(decode.file_name()) for decode in swept] == swept
 
 
 def refusal(mask_layer, mask_zone, num_layers):
   """The message that refuses two flags, None when they are taken."""
   try:
-    decodes = masks.parse_decodes(mask_layer, mask_zone, num_layers)
+    swept = decodes.parse_decodes(mask_layer, mask_zone, num_layers)
   except ValueError as error:
     return str(error)
-  for decode in decodes:
-    assert decode.layers == tuple(sorted(set(decode.layers)))
-    assert set(decode.layers) <= set(range(num_layers))
-    assert list(decode.zones) in ZONE_SETS
-  assert len({decode.suffix for decode in decodes}) == len(decodes)
+  for decode in swept[1:]:
+    layers = range(num_layers) if decode.layers is None else decode.layers
+    assert tuple(layers) == tuple(sorted(set(layers)))
+    assert set(layers) <= set(range(num_layers))
+    assert [zone for zone, _ in decode.mask.zones] in ZONE_SETS
+  assert len({decode.file_name() for decode in swept}) == len(swept)
   return None
 
 
@@ -138,7 +143,7 @@ def test_a_fault_in_a_list_of_layers_is_found(layer_flag, data):
           "1-0", "0-", "-0", "0+", "0+0", "", " ", "None", "0 1", "0-0-0",
           "0 +1", "-1", "1.0", "all", "\u0660", "\u0660-0", "0+\u0660"])))
   with pytest.raises(ValueError, match="^--mask_layer"):
-    masks.parse_decodes(",".join(items), "q2", num_layers)
+    decodes.parse_decodes(",".join(items), "q2", num_layers)
 
 
 @given(zone_flags(), st.data())
@@ -151,7 +156,7 @@ def test_a_fault_in_a_list_of_zones_is_found(zone_flag, data):
           "q2+", "+q2", "q2++p2", "q2+q2", "all+q2", "p2+all", "None", "", " ",
           "q2-p2", "q\u00b2"])))
   with pytest.raises(ValueError, match="^--mask_zone"):
-    masks.parse_decodes("0", ",".join(items), 12)
+    decodes.parse_decodes("0", ",".join(items), 12)
 
 
 NAMES = st.lists(st.one_of(
@@ -166,15 +171,5 @@ NAMES = st.lists(st.one_of(
 @example("predictions_layer0_q2.json\n")
 @example("predictions_layer%s_q2.json" % ("9" * 5000))
 def test_any_name_of_a_file(name):
-  parsed = masks.parse_prediction_name(name)
-  if parsed is None:
-    return
-  layer, zone = parsed
-  layers = [int(part) for part in layer.split("+") if part]
-  assert layer == "+".join(map(str, sorted(set(layers))))
-  assert zone.split("+") in ZONE_SETS
-  # The order of the united zones may differ, nothing else.
-  start, end = "predictions_layer%s_" % layer, ".json"
-  assert name.startswith(start) and name.endswith(end)
-  written = name[len(start):-len(end)].split("+")
-  assert sorted(written) == sorted(zone.split("+"))
+  decode = decodes.Decode.parse(name)
+  assert decode is None or decode.file_name() == name

@@ -1,4 +1,4 @@
-"""sweep_journal.py: the answers of a sweep survive its end."""
+"""run_records.py: the answers of a sweep survive its end."""
 
 import collections
 import errno
@@ -8,8 +8,8 @@ import os
 import pytest
 
 from attention_zones.answers import Answer
-from attention_zones.sweep_journal import Journal
-from attention_zones.sweep_journal import key_of
+from attention_zones.run_records import Journal
+from attention_zones.run_records import begun_decodes
 
 KEY = {"data": "d1", "decodes": ["", "_layer0_q2"]}
 
@@ -113,10 +113,10 @@ def test_a_header_that_was_cut_off_at_any_byte_starts_anew(path):
 
 
 @pytest.mark.parametrize("key, words", [
-    (dict(KEY, data="d2"), "another data (d1 before, d2 now);"),
+    (dict(KEY, data="d2"), "different data (d1 before, d2 now);"),
     (dict(KEY, data="d2", seed=1),
-     "another data (d1 before, d2 now), seed (nothing before, 1 now);"),
-    ({"decodes": KEY["decodes"]}, "another data (d1 before, nothing now);")])
+     "different data (d1 before, d2 now), seed (nothing before, 1 now);"),
+    ({"decodes": KEY["decodes"]}, "different data (d1 before, nothing now);")])
 def test_another_key_is_refused_and_nothing_lost(path, key, words):
   whole = fill(path)
   with pytest.raises(ValueError) as error:
@@ -158,11 +158,18 @@ def test_works_where_there_are_no_locks(path, capsys):
   assert said.startswith("%s: cannot be locked" % path) and said.count("\n") == 1
 
 
-def test_tells_its_key(path):
-  assert key_of(str(path)) == {}
+def test_tells_its_decodes(path):
+  assert begun_decodes(str(path)) == []
   fill(path)
-  key = key_of(str(path))
-  assert key.pop("format") and key == KEY
-  for content in (b"", b'{"data"', b"[1]\n", b"\xff\n"):
+  assert begun_decodes(str(path)) == KEY["decodes"]
+  for content in (b"", b'{"data"', b"[1]\n", b"\xff\n", b'{"decodes": 3}\n'):
     path.write_bytes(content)
-    assert key_of(str(path)) == {}
+    assert begun_decodes(str(path)) == []
+
+
+@pytest.mark.parametrize("key", [{"data": "d1", "format": 1}, {"data": "d1"}, [1]])
+def test_a_journal_of_another_version_is_refused(path, key):
+  path.write_text(json.dumps(key) + "\n")
+  with pytest.raises(ValueError, match="begun by another version of this program"):
+    Journal(str(path), KEY)
+  assert json.loads(path.read_text()) == key

@@ -1,0 +1,284 @@
+"""One sweep over a data set: its passes, its journals, its files.
+
+    wanted decodes --cut--> passes --each--> windows stream in, questions are
+    answered and go to the journal; at the end all files are written, and the
+    manifest says what they were made of.
+
+The model comes as a Reader, so that nothing here builds a graph.
+"""
+
+import collections
+import os
+import platform
+import tempfile
+import time
+
+import tensorflow.compat.v1 as tf
+
+from attention_zones import answers
+from attention_zones import checkpoints
+from attention_zones.decodes import BASELINE
+from attention_zones import files
+from attention_zones import interrupts
+from attention_zones import machine
+from attention_zones import prediction_files
+from attention_zones.progress import Progress
+from attention_zones import run_records
+from attention_zones import windows
+
+# What a sweep takes at most when --sweep_memory_gb is left out.
+MAX_DEFAULT_SWEEP_GB = 3
+
+# Flags that answers follow from; files are a matter of their content.
+_FLAGS_OF_RUN = (
+    "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
+    "n_best_size", "max_answer_length", "version_2_with_negative",
+    "null_score_diff_threshold")
+_FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
+
+Reader = collections.namedtuple("Reader", ["checkpoint", "memory", "predict"])
+Reader.__doc__ = """A fine-tuned model, as far as a sweep uses it.
+
+Attributes:
+  checkpoint: str, the prefix of its files.
+  memory: function (number of decodes, windows in a step) to bytes.
+  predict: function (decodes, windows in a step, input_fn) to an iterable of
+    dicts, one a window, as of answer_head.candidates.
+"""
+
+
+def decode(options, data, wanted, reader, log):
+  """Makes the predictions of decodes that are not there yet.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    data: windows.DataSet to predict.
+    wanted: list of decodes.Decode.
+    reader: Reader.
+    log: function that tells the user a line.
+
+  Raises:
+    ValueError: a decode's logits are no numbers; the others are written.
+  """
+  run = describe_run(options, reader.checkpoint)
+  content = run_records.load_manifest(options.output_dir)
+  _tell_of_other_runs(options, run, content, log)
+  if any(run_records.is_of_earlier_version(r) for r in content["runs"].values()):
+    log("%s has files of an earlier version of this program, which are skipped; "
+        "its answers are the same but in scripts without spaces and with combining "
+        "marks (Chinese, Thai, Hindi): there, delete them to decode anew" %
+        options.output_dir)
+  there = set(files.list_folder(options.output_dir))
+  done = {name for name, of in content["files"].items()
+          if of == run_records.run_id(run) and name in there}
+  limit = plan_steps(options, reader.memory, len(wanted)).limit
+  passes = cut_passes(options, wanted, limit, done)
+  if not passes:
+    log("nothing to do: %s has the predictions of these flags, data and "
+        "checkpoint" % options.output_dir)
+    return
+  sizes = [len(together) for together, _ in passes]
+  log("decodes: %d, passes over the data: %d, %s" % (
+      sum(sizes), len(passes),
+      plan_steps(options, reader.memory, max(sizes)).words))
+  failed = collections.OrderedDict()
+  for together, path in passes:
+    failed.update(_run_pass(options, data, _Pass(together, path, run), reader,
+                            log))
+  if failed:
+    raise ValueError(
+        "NaN or infinite logits, so that nothing was written: %s" % ", ".join(
+            "%s (question %r the first)" % (decode.file_name(), qas_id)
+            for decode, qas_id in failed.items()))
+
+
+def describe_run(options, checkpoint):
+  """Everything that the answers of a decode follow from: a run, a flat dict.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    checkpoint: str, the prefix of its files.
+  """
+  run = {"--" + name: getattr(options, name) for name in _FLAGS_OF_RUN}
+  run.update({"--" + name: files.digest(getattr(options, name))
+              for name in _FILES_OF_RUN})
+  run["checkpoint"] = checkpoints.digest(checkpoint)
+  return run
+
+
+def _tell_of_other_runs(options, run, content, log):
+  """Logs it when the folder's manifest has files of another run than this."""
+  for name, other in content["runs"].items():
+    if name != run_records.run_id(run):
+      log("--output_dir=%s has %d files with a different %s; files of the same "
+          "name are overwritten" % (
+              options.output_dir, list(content["files"].values()).count(name),
+              ", ".join(run_records.changes(
+                  run_records.without_about(other), run))))
+
+
+def files_of(options, decode):
+  """The names of the files of a decode: list of str, predictions first."""
+  kinds = ["predictions"]
+  if wants_nbest(options, decode):
+    kinds.append("nbest_predictions")
+  if options.version_2_with_negative:
+    kinds.append("null_odds")
+  return [decode.file_name(kind) for kind in kinds]
+
+
+def wants_nbest(options, decode):
+  """Whether a decode gets an nbest_predictions file: bool."""
+  return options.write_nbest or decode == BASELINE
+
+
+_Steps = collections.namedtuple("_Steps", ["batch_size", "limit", "words"])
+_Steps.__doc__ = """How a sweep fits into memory.
+
+Attributes:
+  batch_size: int, the most windows in a step.
+  limit: int, the most decodes in a pass over the data.
+  words: str, on this, for the log.
+"""
+
+
+def plan_steps(options, memory, num_decodes):
+  """Fits a sweep into memory: with smaller steps, else in several passes.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    memory: function, as of Reader.
+    num_decodes: int.
+
+  Returns:
+    _Steps.
+  """
+  batch_size, memory_gb = options.predict_batch_size, options.sweep_memory_gb
+  if memory_gb is None:
+    if options.use_tpu:
+      return _Steps(batch_size, num_decodes, "windows in a step: %d" % batch_size)
+    memory_gb = min(MAX_DEFAULT_SWEEP_GB, machine.memory() / 4 / 1e9)
+  if num_decodes > 1 and not options.use_tpu and not has_gpu():
+    # One window already fills the matrix products; more only spill the caches.
+    batch_size = 1
+  needs = lambda number: memory(number, batch_size) / 1e9
+  limit = num_decodes
+  while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
+    # On a TPU the batch has to stay a multiple of its cores.
+    if batch_size > 1 and not options.use_tpu:
+      batch_size -= 1
+    elif limit > 1:
+      limit -= 1
+    else:
+      break
+  return _Steps(batch_size, limit, (
+      "windows in a step: %d, hidden states: up to %.2f GB of "
+      "--sweep_memory_gb=%g" % (batch_size, needs(limit), memory_gb)))
+
+
+def has_gpu():
+  """Whether TensorFlow has a GPU: not all that are built for one have."""
+  return bool(tf.config.experimental.list_physical_devices("GPU"))
+
+
+def cut_passes(options, wanted, limit, done):
+  """Cuts a sweep into passes over the data, and leaves out what is done.
+
+  The whole sweep is cut, done or not, so that a pass and its journal are the same
+  whatever another run has made in between. What was begun together, as the
+  journal tells, is resumed together.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    wanted: list of decodes.Decode.
+    limit: int, the most decodes in a pass.
+    done: set of str, the names of files that need not be made again.
+
+  Returns:
+    list of (decodes to make together, path of their journal).
+  """
+  passes = []
+  for first in range(0, len(wanted), limit):
+    group = wanted[first:first + limit]
+    path = _journal_path(options.output_dir, group)
+    begun = run_records.begun_decodes(path)
+    together = [d for d in group if d.file_name() in begun]
+    rest = [d for d in group if d not in together
+            and not done.issuperset(files_of(options, d))]
+    passes += [(some, path) for some in (together, rest) if some]
+  return passes
+
+
+def _journal_path(folder, decodes):
+  """Where the journal of decodes that make up a pass is: str, a local path."""
+  of = [decode.file_name("")[:-len(".json")] for decode in decodes]
+  if files.is_remote(folder):
+    # One cannot append to an object of a store.
+    folder, of = tempfile.gettempdir(), [files.identity(folder)] + of
+  return os.path.join(
+      folder, "journal.%s.jsonl" % run_records.run_id({"of": of}))
+
+
+_Pass = collections.namedtuple("_Pass", ["decodes", "journal_path", "run"])
+
+
+def _run_pass(options, data, one, reader, log):
+  """Predicts decodes in one pass over the data and writes their files.
+
+  Args:
+    options, data, reader, log: as of `decode`.
+    one: _Pass.
+
+  Returns:
+    dict from each decode that failed, as of prediction_files.write_files.
+  """
+  start = time.strftime("%Y-%m-%d %H:%M:%S %z")
+  # Of the pass alone, not of what else is left, so that its journal can be resumed.
+  batch_size = plan_steps(options, reader.memory, len(one.decodes)).batch_size
+  journal = run_records.Journal(one.journal_path, dict(one.run, **{
+      "decodes": [decode.file_name() for decode in one.decodes],
+      "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
+      "--bucket_by_length": windows.bucket_width(options) is not None}))
+  if journal.finished:
+    log("%d of %d questions are done: resuming %s" % (
+        len(journal.finished), len(data.examples), journal.path))
+  interrupts.keep(
+      lambda: "%d of %d finished questions are kept in %s; the same command "
+      "resumes" % (len(journal.finished), len(data.examples), journal.path))
+  _answer_questions(options, data, one.decodes, journal, reader.predict(
+      one.decodes, batch_size, windows.input_fn_builder(
+          data.path, options.max_seq_length, is_training=False,
+          bucket_width=windows.bucket_width(options),
+          finished=journal.finished)))
+  failed = prediction_files.write_files(
+      options.output_dir, data.examples, journal, one.decodes,
+      [wants_nbest(options, d) for d in one.decodes],
+      options.version_2_with_negative)
+  written = [decode for decode in one.decodes if decode not in failed]
+  run_records.add_to_manifest(
+      options.output_dir,
+      [name for d in written for name in files_of(options, d)], one.run,
+      {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+       "tensorflow": tf.__version__, "python": platform.python_version(),
+       "machine": platform.platform()})
+  journal.close(remove=True)
+  interrupts.keep()
+  log("%s: wrote %s" % (options.output_dir, ", ".join(
+      decode.file_name() for decode in written) or "nothing"))
+  return failed
+
+
+def _answer_questions(options, data, decodes, journal, results):
+  """Appends the answers to the journal, question by question, as windows come."""
+  finder = answers.AnswerFinder(data.examples, data.tokenizer, options)
+  with_nbest = [wants_nbest(options, decode) for decode in decodes]
+  progress = Progress(
+      "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
+      len(data.examples), "questions")
+  for index, of_question in answers.gather_windows(results):
+    if index not in journal.finished:
+      journal.append(index, finder.answers(index, of_question, with_nbest))
+      progress.update(len(journal.finished))
+  if len(journal.finished) < len(data.examples):
+    # Passages without a word have no window.
+    progress.update(len(data.examples))

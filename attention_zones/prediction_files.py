@@ -1,0 +1,146 @@
+"""The answers in a journal to BERT's JSON files, all of them in one reading."""
+
+import collections
+import contextlib
+import json
+import os
+
+from attention_zones import files
+
+# Characters that write_files keeps before it appends them to the files.
+_BUFFERED = 1 << 25
+
+
+def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
+  """Writes the files of all decodes of a sweep, each whole, BERT's formats.
+
+  The journal is read once, question by question, for all files together; what
+  they are to hold passes through memory in parts of _BUFFERED characters.
+
+  Args:
+    folder: str, a path or address.
+    examples: list of squad_data.Example.
+    journal: run_records.Journal with the answers to all examples that have a
+      window; a passage without a word has none, its answer is "".
+    decodes: list of V decodes.Decode.
+    with_nbest: list of V bool, which decodes have an n-best list.
+    with_null_odds: bool, whether to write null_odds files, for SQuAD v2.0.
+
+  Returns:
+    OrderedDict from a failed decode, of which nothing is written, to the id of
+    the first question whose logits were no finite numbers.
+
+  Raises:
+    OSError: a file cannot be written. None is then replaced, unless it is the
+      last step that fails, which gives the files their names.
+  """
+  outputs = _outputs(decodes, with_nbest, with_null_odds)
+  failed = {}
+  with contextlib.ExitStack() as stack:
+    parts = [_FileInParts(stack, os.path.join(folder, output.name))
+             for output in outputs]
+    buffered = 0
+    for index, example in enumerate(examples):
+      record = journal.read(index) if index in journal.finished else None
+      if record:
+        for v, text in enumerate(record["text"]):
+          if text is None:
+            failed.setdefault(v, example.qas_id)
+      for output, part in zip(outputs, parts):
+        if output.decode not in failed:
+          buffered += part.add(example.qas_id, _value(output, record))
+      if buffered > _BUFFERED:
+        for part in parts:
+          part.flush()
+        buffered = 0
+    for output, part in zip(outputs, parts):
+      part.close(keep=output.decode not in failed)
+  return collections.OrderedDict(
+      (decodes[v], failed[v]) for v in sorted(failed))
+
+
+_Output = collections.namedtuple("_Output", ["name", "column", "decode", "place"])
+_Output.__doc__ = """A file to write.
+
+Attributes:
+  name: str, the file's name.
+  column: "text", "null_odds" or "nbest", what it has of a journal's record.
+  decode: int, the index of its decode.
+  place: int, the index of its value in the record's column.
+"""
+
+
+def _outputs(decodes, with_nbest, with_null_odds):
+  """Lists the files of decodes: list of _Output."""
+  # Files get their names in reverse order, so that predictions, by which a decode
+  # counts as done, come last.
+  kinds = [("predictions", "text", range(len(decodes)))]
+  if with_null_odds:
+    kinds.append(("null_odds", "null_odds", range(len(decodes))))
+  kinds.append(("nbest_predictions", "nbest",
+                [v for v, wants in enumerate(with_nbest) if wants]))
+  return [_Output(decodes[v].file_name(kind), column, v, place)
+          for kind, column, wanted in kinds for place, v in enumerate(wanted)]
+
+
+def _value(output, record):
+  """What a file says to a question; `record` is None where there is no window."""
+  if record is None:
+    return {"text": "", "null_odds": 0.0, "nbest": []}[output.column]
+  return record[output.column][output.place]
+
+
+# json's quick encoder cannot indent, but put anything between two members.
+_encode_nbest_entry = json.JSONEncoder(separators=(",\n" + " " * 12, ": ")).encode
+
+
+def _indented(value):
+  """Encodes a number, a string or an n-best list, a member of an object that
+  json.dumps(..., indent=4) would write, in half of its time."""
+  if not isinstance(value, list) or not value:
+    return json.dumps(value)
+  inner, outer = "\n" + " " * 12, "\n" + " " * 8
+  entries = (outer + "{" + inner + _encode_nbest_entry(entry)[1:-1] + outer + "}"
+             for entry in value)
+  return "[%s\n    ]" % ",".join(entries)
+
+
+class _FileInParts:
+  """A JSON file that grows with many others, of which few can be open at once.
+
+  Its bytes are those of json.dumps(dict of all entries, indent=4) and a line
+  feed. It is replaced when `stack` is closed.
+
+  Args:
+    stack: contextlib.ExitStack.
+    path: str, a path or address.
+  """
+
+  def __init__(self, stack, path):
+    self._path = path
+    self._temporary = stack.enter_context(files.replacing(path))
+    self._pieces = []
+    self._separator = "{\n"
+
+  def add(self, key, value):
+    """Adds an entry; returns how many characters it takes."""
+    entry = "%s    %s: %s" % (self._separator, json.dumps(key), _indented(value))
+    self._pieces.append(entry)
+    self._separator = ",\n"
+    return len(entry)
+
+  def flush(self):
+    """Writes out what was added. Raises OSError about the file's own path."""
+    try:
+      files.append_text(self._temporary, self._pieces)
+    except OSError as error:
+      raise OSError(error.errno, error.strerror, self._path) from error
+    self._pieces = []
+
+  def close(self, keep):
+    """Ends the file, or leaves what was there before."""
+    if keep:
+      self._pieces.append("\n}\n")
+      self.flush()
+    else:
+      os.remove(self._temporary)

@@ -1,0 +1,414 @@
+"""Many decodes in one forward pass: what they share is computed once.
+
+Masking layer L changes nothing below L. So the hidden states of all decodes are
+one up to the lowest masked layer, and fork there. A sweep of 3 layers x 2 zones
+and the baseline, 7 decodes; each row is a set of hidden states (a variant), and
+each box is one pass of one variant through one layer:
+
+              layer 0      layer 1      layer 2
+            +---------+  +---------+  +---------+
+    embed --|    .    |--|    .    |--|    .    |-- baseline
+          | +---------+| +---------+| +---------+
+          |            |            |-[   p2    ]-- layer 2, p2
+          |            |            '-[   p2q   ]-- layer 2, p2q
+          |            |-[   p2    ]--[    .    ]-- layer 1, p2
+          |            '-[   p2q   ]--[    .    ]-- layer 1, p2q
+          |-[   p2    ]--[    .    ]--[    .    ]-- layer 0, p2
+          '-[   p2q   ]--[    .    ]--[    .    ]-- layer 0, p2q
+
+15 passes instead of 7 x 3 = 21; for BERT-base, 12 layers x 5 zones and the
+baseline, 402 instead of 732. Follow "layer 1, p2q" with a finger: its layer 0 is
+the baseline's, at layer 1 it forks with P2Q masked, at layer 2 nothing is masked.
+
+Three more things are shared or left out:
+- Forks of one parent differ by their masks only: one projection to queries, keys
+  and values serves all of them.
+- A mask that changes no passage row (q2, q2p) needs the few rows of the question,
+  [CLS] and [SEP]; the others are the unmasked layer's, which the baseline computes
+  anyway.
+- Only `all` attends past the batch's length, up to max_seq_length. [PAD]'s hidden
+  states are kept as long as such a layer is to come, and no longer.
+
+`plan` decides from the decodes alone what goes together; `run` does it with a model
+that has `embed`, `heads`, `layer` and `num_layers` (modeling.Encoder). Neither
+looks into a mask.
+
+Dimensions: as in modeling.py, and
+  V = variants       S' = S, or max_seq_length where [PAD] is kept
+"""
+
+import collections
+import functools
+import itertools
+
+import tensorflow.compat.v1 as tf
+
+from attention_zones import zones
+
+# Variants times windows that go through a layer in one block: enough rows for
+# matrix products to be fast, few enough for the passes over memory between these
+# to find their rows in a cache. And how many are under way at once: enough for
+# all threads to have work, not more, for the memory that it takes.
+_WINDOWS_IN_BLOCK = 3
+_WINDOWS_IN_FLIGHT = 40
+
+Block = collections.namedtuple(
+    "Block", ["source", "parents", "masks", "keeps_padding", "sibling"])
+Block.__doc__ = """Variants that go through a layer together.
+
+Attributes:
+  source: int, the block of the layer below whose variants these come from.
+  parents: tuple of int, for each variant the one in `source` that it comes from:
+    neighbours in their order, or one again and again for its forks.
+  masks: tuple of the zones.Mask of each variant in this layer.
+  keeps_padding: bool, whether the hidden states of [PAD] are kept, because a
+    layer further up attends to them.
+  sibling: (block, variant) of this layer, an earlier block, that has the same
+    parent and masks nothing; None where there is none, or this is it.
+"""
+
+Plan = collections.namedtuple("Plan", ["layers", "place_of"])
+Plan.__doc__ = """A sweep.
+
+Attributes:
+  layers: for each layer the list of its Blocks.
+  place_of: for each decode the (block, variant) that leaves the last layer.
+"""
+
+
+def plan(decodes, num_layers, max_forks=_WINDOWS_IN_BLOCK):
+  """Plans the pass: which variants there are, and what goes together.
+
+  Args:
+    decodes: list of decodes.Decode, each at most once.
+    num_layers: int, of the model.
+    max_forks: int, the most forks in one block.
+
+  Returns:
+    Plan.
+  """
+  layers = []
+  # A block is a list of variants here, a variant a list of indices of decodes.
+  below = [[list(range(len(decodes)))]]
+  for layer in range(num_layers):
+    blocks, members_of = [], []
+    for source, variants in enumerate(below):
+      unmasked = {}
+      for part in _blocks_from(variants, decodes, layer, num_layers, max_forks):
+        parents, masks, keeps_padding, members = zip(*part)
+        # Alike in all that decides how they are computed.
+        assert len(set(keeps_padding)) == 1
+        assert len({mask.reaches_padding for mask in masks}) == 1
+        # Neighbours, or one parent again and again.
+        assert parents in (
+            tuple(range(parents[0], parents[0] + len(parents))),
+            parents[:1] * len(parents))
+        blocks.append(Block(source, parents, masks, keeps_padding[0],
+                            unmasked.get(parents[0])))
+        members_of.append(list(members))
+        unmasked.update((parent, (len(blocks) - 1, v)) for v, parent in enumerate(
+            parents) if masks[v].is_empty)
+    layers.append(blocks)
+    below = members_of
+    # Every decode is in one variant, whatever the layer.
+    assert sorted(d for block in below for v in block for d in v) == list(
+        range(len(decodes)))
+  place_of = [None] * len(decodes)
+  for b, block in enumerate(below):
+    for v, members in enumerate(block):
+      for d in members:
+        place_of[d] = (b, v)
+  return Plan(layers, place_of)
+
+
+def _blocks_from(variants, decodes, layer, num_layers, max_forks):
+  """Parts the variants of a block below into the blocks of the next layer.
+
+  The first child of a variant goes on with the block: the one that masks nothing
+  if there is one. The others fork.
+
+  Args:
+    variants: list of lists of indices of decodes.
+    decodes, num_layers, max_forks: as of `plan`.
+    layer: int, the layer to come.
+
+  Returns:
+    list of lists of (parent, mask, keeps_padding, members), the variants of each
+    block. All in a block are alike in what decides how they are computed.
+  """
+  going_on, forks = collections.OrderedDict(), collections.OrderedDict()
+  for parent, variant in enumerate(variants):
+    children = collections.OrderedDict()
+    for d in variant:
+      children.setdefault(decodes[d].mask_at(layer), []).append(d)
+    for n, mask in enumerate(sorted(children, key=_computed_alike)):
+      members = children[mask]
+      keeps_padding = any(
+          decodes[d].mask_at(above).reaches_padding
+          for d in members for above in range(layer + 1, num_layers))
+      child = (parent, mask, keeps_padding, members)
+      if n:
+        forks.setdefault((parent, keeps_padding) + _computed_alike(mask),
+                         []).append(child)
+      else:
+        going_on.setdefault((mask.reaches_padding, keeps_padding),
+                            []).append(child)
+  return list(going_on.values()) + [
+      alike[i:i + max_forks] for alike in forks.values()
+      for i in range(0, len(alike), max_forks)]
+
+
+def _computed_alike(mask):
+  """Equal for masks that a layer computes in the same way; no mask is least."""
+  return not mask.is_empty, mask.changes_passage_rows, mask.reaches_padding
+
+
+def count_passes(planned):
+  """The number of passes of one variant through one layer: int."""
+  return sum(len(block.masks) for blocks in planned.layers for block in blocks)
+
+
+def run(model, features, decodes, max_seq_length, batch_size=1):
+  """Runs a sweep over one batch.
+
+  Args:
+    model: modeling.Encoder, or what has its `embed`, `heads`, `layer` and
+      `num_layers`.
+    features: dict of int32 [B, S] "input_ids", padded with 0; "input_mask", 1 for
+      tokens, 0 for padding; "segment_ids", 0 up to and with the first [SEP], then
+      1, and 0 for padding.
+    decodes: list of decodes.Decode, each at most once.
+    max_seq_length: int, up to which `all` attends to [PAD].
+    batch_size: int, about what B will be; it only decides how many variants are
+      in a block.
+
+  Returns:
+    float32 [V, B, S, H], the last layer's hidden states of each decode.
+  """
+  max_forks, blocks_in_flight = _block_sizes(batch_size)
+  planned = plan(decodes, model.num_layers, max_forks)
+  ids, segments = features["input_ids"], features["segment_ids"]
+  if any(decode.mask.reaches_padding for decode in decodes):
+    rest = [[0, 0], [0, max_seq_length - tf.shape(ids)[1]]]
+    ids, segments = tf.pad(ids, rest), tf.pad(segments, rest)
+  runner = _Runner(model, features, max_seq_length)
+  outputs = [model.embed(ids, segments)[None]]  # [V, B, S', H] each
+  finished = []
+  for layer, blocks in enumerate(planned.layers):
+    below, outputs, heads = outputs, [], {}
+    for block in blocks:
+      # Otherwise TensorFlow schedules every block of the layer at once.
+      with tf.control_dependencies(finished[-blocks_in_flight:][:1]):
+        if block.source not in heads:
+          heads[block.source] = runner.project(layer, below[block.source], [
+              other for other in blocks if other.source == block.source])
+        sibling = block.sibling and outputs[block.sibling[0]][
+            block.sibling[1]]  # [B, S', H]
+        outputs.append(runner.block(
+            layer, block, below[block.source], heads[block.source], sibling))
+      finished.append(outputs[-1])
+  places = list(itertools.accumulate(
+      [0] + [output.shape[0].value for output in outputs]))
+  return tf.gather(
+      tf.concat([runner.cut(output) for output in outputs], 0),
+      [places[block] + variant for block, variant in planned.place_of])
+
+
+class _Runner:
+  """What the blocks of one batch have in common.
+
+  Args:
+    model, features, max_seq_length: as of `run`.
+  """
+
+  def __init__(self, model, features, max_seq_length):
+    self._model = model
+    self._length = tf.shape(features["input_ids"])[1]
+    self._tokens = zones.token_sets(
+        features["input_mask"], features["segment_ids"])
+    rest = [[0, 0], [0, max_seq_length - self._length]]
+    # What reaches [PAD] is made of these, only then are they computed.
+    self._padded_tokens = zones.Tokens(
+        *(tf.pad(tokens, rest) for tokens in self._tokens))
+    self._additive = {}
+    # Where the length is fixed, the number of rows would have to be, too.
+    self._few_rows = (
+        None if features["input_ids"].shape[1].value is not None
+        else _rows_outside_passage(
+            features["input_mask"], features["segment_ids"]))
+
+  def cut(self, hidden):
+    """Cuts [..., S', H] or [..., S', D] to the batch's length S."""
+    return hidden[..., :self._length, :]
+
+  def project(self, layer, hidden, blocks):
+    """Projects hidden states [V, B, S', H] once for all blocks from them.
+
+    Returns:
+      Heads, each as long as any of the blocks needs it.
+    """
+    queries = keys = self.cut(hidden)
+    if any(block.keeps_padding for block in blocks):
+      queries = hidden
+    if any(mask.reaches_padding for block in blocks for mask in block.masks):
+      keys = hidden
+    query = self._model.heads(layer, queries, ["query"]).query
+    return self._model.heads(layer, keys, ["key", "value"])._replace(query=query)
+
+  def block(self, layer, block, hidden, heads, sibling):
+    """Takes a block through a layer.
+
+    Args:
+      layer: int.
+      block: Block.
+      hidden: [Vs, B, S', H], the variants of its source.
+      heads: Heads of these, of `project`.
+      sibling: [B, S', H], what the layer makes of the forks' parent unmasked;
+        None where nothing is made of that.
+
+    Returns:
+      [V, B, S', H], V variants.
+    """
+    hidden, query, key, value = (
+        _pick(tensor, block.parents) for tensor in (hidden,) + heads)
+    first = block.masks[0]
+    if not block.keeps_padding:
+      hidden, query = self.cut(hidden), self.cut(query)
+    if not first.reaches_padding:
+      key, value = self.cut(key), self.cut(value)
+    heads = heads._replace(query=query, key=key, value=value)
+    if sibling is not None and not first.changes_passage_rows and (
+        self._few_rows is not None):
+      assert not block.keeps_padding
+      return self._outside_passage(
+          layer, block.masks, hidden, heads, self.cut(sibling))
+    queries = self._padded_tokens if block.keeps_padding else self._tokens
+    return self._layer(layer, block.masks, hidden, heads, queries)
+
+  def _outside_passage(self, layer, masks, hidden, heads, sibling):
+    """A layer for forks that change no passage row: only the other rows.
+
+    Args:
+      hidden: [1, B, S, H], the forks' parent.
+      heads: Heads of it.
+      sibling: [B, S, H], the rest.
+
+    Returns:
+      [V, B, S, H].
+    """
+    gather = lambda x: tf.gather_nd(x, self._few_rows)
+    some = gather(hidden[0])[None]  # [1, B, F, H]
+    query = self._model.heads(layer, some, ["query"]).query
+    changed = self._layer(
+        layer, masks, some, heads._replace(query=query),
+        zones.Tokens(*map(gather, self._tokens)), self._few_rows)
+    return tf.stack([
+        tf.tensor_scatter_nd_update(sibling, self._few_rows, changed[v])
+        for v in range(len(masks))])
+
+  def _layer(self, layer, masks, hidden, heads, queries, rows=None):
+    """The model's layer under V masks.
+
+    Args:
+      hidden: [V, B, F, H], or [1, B, F, H] for forks.
+      heads: Heads, with as many variants.
+      queries: zones.Tokens [B, F].
+      rows: int32 [B, F, 2], which rows of the batch these are; None: all.
+
+    Returns:
+      [V, B, F, H].
+    """
+    if hidden.shape[0].value < len(masks):
+      hidden = tf.tile(hidden, [len(masks), 1, 1, 1])
+    additive = [self._mask(mask) for mask in masks]  # [B, 1 or N, 1 or F, T]
+    if rows is not None:
+      # One row stands for all.
+      additive = [a if a.shape[2].value == 1
+                  else _swap(tf.gather_nd(_swap(a), rows)) for a in additive]
+    if len(set(masks)) == 1:
+      stacked = additive[0][None]
+    else:
+      shape = functools.reduce(
+          tf.broadcast_dynamic_shape, map(tf.shape, additive))
+      stacked = tf.stack([tf.broadcast_to(a, shape) for a in additive])
+    return self._model.layer(
+        layer, hidden, heads, stacked, self._edit(masks, queries))
+
+  def _mask(self, mask):
+    """The additive mask: [B, 1 or N, 1 or F, T]."""
+    if mask not in self._additive:
+      self._additive[mask] = mask.additive(self._keys(mask))
+    return self._additive[mask]
+
+  def _keys(self, mask):
+    """The Tokens that a layer under a mask attends to."""
+    return self._padded_tokens if mask.reaches_padding else self._tokens
+
+  def _edit(self, masks, queries):
+    """What the masks do to weights [V, B, N, F, T], or None for nothing."""
+    if not any(mask.edit for mask in masks):
+      return None
+    return lambda weights: tf.stack([
+        mask.edit(weights[v], queries, self._keys(mask)) if mask.edit
+        else weights[v] for v, mask in enumerate(masks)])
+
+
+def _pick(tensor, parents):
+  """Takes the variants that a block comes from; one, where it forks from one."""
+  first, last = parents[0], parents[-1]
+  if (first, last) == (0, tensor.shape[0].value - 1):
+    return tensor
+  return tensor[first:last + 1]
+
+
+def _swap(mask):
+  """Swaps heads and rows: [B, N, F, T] and [B, F, N, T]."""
+  return tf.transpose(mask, [0, 2, 1, 3])
+
+
+def _rows_outside_passage(input_mask, segment_ids):
+  """Where each window has [CLS], the question and both [SEP].
+
+  Args:
+    input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
+    segment_ids: int32 [B, S], 0 up to and with the first [SEP], then 1.
+
+  Returns:
+    int32 [B, F, 2] of (window, position), for tf.gather_nd. F is what the window
+    with the longest question needs; the others have more of their rows in it.
+  """
+  batch = tf.shape(input_mask)[0]
+  real = tf.reduce_sum(input_mask, 1)
+  first_segment = real - tf.reduce_sum(input_mask * segment_ids, 1)
+  positions = tf.concat([
+      tf.tile(tf.range(tf.reduce_max(first_segment))[None], [batch, 1]),
+      real[:, None] - 1], 1)
+  windows = tf.zeros_like(positions) + tf.range(batch)[:, None]
+  return tf.stack([windows, positions], 2)
+
+
+def memory(config, num_decodes, batch_size, length):
+  """Estimates the memory for the hidden states of a sweep, rather too high.
+
+  Args:
+    config: modeling.BertConfig.
+    num_decodes: int, V.
+    batch_size: int, B.
+    length: int, S.
+
+  Returns:
+    int, bytes: the stack of V hidden states, and what the variants that are in
+    a layer hold at once: 3 intermediates, 8 hidden states, 3 sets of logits.
+  """
+  rows = batch_size * length
+  stack = num_decodes * rows * config.hidden_size
+  in_layer = rows * (3 * config.intermediate_size + 8 * config.hidden_size
+                     + 3 * config.num_attention_heads * length)
+  forks, blocks = _block_sizes(batch_size)
+  return 4 * (stack + min(num_decodes, forks * blocks) * in_layer)
+
+
+def _block_sizes(batch_size):
+  """Returns (the most forks in a block, blocks under way at once)."""
+  forks = max(1, _WINDOWS_IN_BLOCK // batch_size)
+  return forks, max(2, _WINDOWS_IN_FLIGHT // (forks * batch_size))

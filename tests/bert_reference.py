@@ -1,0 +1,217 @@
+"""BERT in numpy's float64, formula by formula: what TensorFlow is compared with.
+
+Also a model of 3 layers and windows to try it on.
+"""
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from attention_zones import answer_head
+from attention_zones import decodes
+from attention_zones.decodes import BASELINE
+from attention_zones import sweep
+import modeling
+import tolerances
+
+FEATURES = ("input_ids", "input_mask", "segment_ids")
+CONFIG = dict(
+    vocab_size=20, hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
+    intermediate_size=24, max_position_embeddings=16, type_vocab_size=2)
+TINY = modeling.BertConfig(**CONFIG)
+FULL = 16  # max_seq_length
+CLS, SEP = 1, 2
+
+# (question, passage). LONG holds the ids of [SEP] and [PAD] as common tokens.
+SHORT = ([5, 6], [7, 8, 9, 10, 11])
+LONG = ([12, 2, 13], [14, 2, 0, 15, 16, 17, 18])
+FILLED = ([5, 19, 6], [7, 8, 9, 10, 11, 4, 3, 12, 13, 14])
+ONE_TOKEN = ([8], [9])
+NO_QUESTION = ([], [7, 8, 9, 10])
+NO_PASSAGE = ([7, 8, 9, 10], [])
+
+
+
+def parse(mask_layer, mask_zone):
+  """The masked decodes of two flags, without the baseline."""
+  return decodes.parse_decodes(
+      mask_layer, mask_zone, TINY.num_hidden_layers)[1:]
+
+
+BASIC_DECODES = (
+    parse("0-2", "q2,q2p,p2q,p2,q2+p2,q2+q2p+p2q+p2")
+    + parse("0+2", "p2,q2+p2q") + parse("None", "q2,q2p,p2q,p2"))
+ALL_DECODES = parse("0-2,0+2", "all") + parse("None", "all")
+DECODES = [BASELINE] + BASIC_DECODES + ALL_DECODES
+
+
+def features_of(*windows, length=FULL):
+  """input_ids, input_mask and segment_ids, int32 [3, B, length]."""
+  features = np.zeros([3, len(windows), length], np.int32)
+  for row, (question, passage) in enumerate(windows):
+    ids = [CLS] + question + [SEP] + passage + [SEP]
+    features[0, row, :len(ids)] = ids
+    features[1, row, :len(ids)] = 1
+    features[2, row, len(question) + 2:len(ids)] = 1
+  return features
+
+
+def variables_of(config):
+  """A model's variables: dict from name to shape, a list."""
+  with tf.Graph().as_default():
+    ids = tf.zeros([1, 1], tf.int32)
+    encoder = modeling.Encoder(config)
+    answer_head.span_logits(encoder.encode(
+        encoder.embed(ids, ids), [0.0] * config.num_hidden_layers)[-1])
+    return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
+
+
+def weights_of(config):
+  """Weights so large that attention is far from flat: dict of float32."""
+  random = np.random.RandomState(0)
+  return {name: np.float32(0.4 * random.randn(*shape) + name.endswith("gamma"))
+          for name, shape in sorted(variables_of(config).items())}
+
+
+WEIGHTS = weights_of(TINY)
+
+
+def load(session, weights):
+  """Sets the variables of the session's graph, the default one."""
+  variables = tf.trainable_variables()
+  # The second input of a variable's initializer is the initial value.
+  session.run([v.initializer for v in variables],
+              {v.initializer.inputs[1]: weights[v.op.name] for v in variables})
+
+
+def build(swept, full_length=FULL, config=TINY, weights=None, batch_size=1,
+          **options):
+  """Builds a sweep.
+
+  Args:
+    swept: list of Decode.
+    options: further arguments of modeling.Encoder.
+
+  Returns:
+    function from features [3, B, S] to a dict from each Decode to its logits,
+    float32 [B, 2, S].
+  """
+  with tf.Graph().as_default() as graph:
+    inputs = [tf.placeholder(tf.int32, [None, None]) for _ in FEATURES]
+    hidden = sweep.run(
+        modeling.Encoder(config, **options), dict(zip(FEATURES, inputs)), swept,
+        full_length, batch_size)
+    logits = answer_head.span_logits(hidden)  # [V, B, 2, S]
+    session = tf.Session(graph=graph)
+    load(session, weights or WEIGHTS)
+  return lambda features: dict(zip(
+      swept, session.run(logits, dict(zip(inputs, features)))))
+
+
+def furthest(a, b):
+  return np.abs(np.asarray(a) - b).max()
+
+
+def tolerance_of(logits, config=TINY):
+  """How far float32 logits may be from others by the same formulas, not `all`."""
+  return tolerances.float32_tolerance(
+      np.abs(logits).max(), tolerances.model_operations(config, FULL))
+
+
+def limit_of_all(window):
+  """How far logits of any of ALL_DECODES may be from others, of one window."""
+  features = features_of(window)[:, 0]
+  real = features[1] == 1
+  return max(tolerances.limits_of_all(
+      lambda **how: reference_logits(
+          TINY, WEIGHTS, features, decode, **how)[:, real]).furthest
+             for decode in ALL_DECODES)
+
+
+def layer_norm(x, weights, scope):
+  mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+  return ((x - mean) / np.sqrt(variance + 1e-12)
+          * weights[scope + "/LayerNorm/gamma"]
+          + weights[scope + "/LayerNorm/beta"])
+
+
+def dense(x, weights, scope):
+  return x @ weights[scope + "/kernel"] + weights[scope + "/bias"]
+
+
+ACTIVATIONS = {
+    "gelu": lambda x: x / 2 * (
+        1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "relu": lambda x: np.maximum(x, 0),
+    "tanh": np.tanh,
+}
+
+
+def masked_scores(scores, names, kinds, shift):
+  """Adds to attention logits [N, F, T] what zones mask, pair by pair.
+
+  Args:
+    names: list of str, the zones, [] for none.
+    kinds: str, for each position one of C, Q, S, P, _ ([PAD]).
+    shift: bool, whether `all` really adds -10000, in float32.
+  """
+  if names == ["all"]:
+    return (scores.astype(np.float32) + np.float32(-10000)).astype(
+        np.float64) if shift else scores
+  masked = {
+      "q2": lambda i, j: i == "Q" and j == "Q",
+      "p2": lambda i, j: i == "P" and j == "P",
+      "p2q": lambda i, j: i != "Q" and j == "Q",
+      "q2p": lambda i, j: i != "P" and j == "P",
+  }
+  return scores + [[
+      -10000.0 * (j == "_" or any(masked[name](i, j) for name in names))
+      for j in kinds] for i in kinds]
+
+
+def reference_logits(config, weights, features, decode, shift=True,
+                     rounded=lambda x, num_operations: x):
+  """Start and end logits of one window.
+
+  Args:
+    features: int [3, S].
+    shift: as of masked_scores.
+    rounded: function of what is computed and the length of its sums, from
+      tolerances.rounding; left out, all is as exact as float64.
+
+  Returns:
+    float64 [2, S].
+  """
+  weights = {name: w.astype(np.float64) for name, w in weights.items()}
+  ids, mask, segments = features
+  first, second = int(np.sum(mask - segments)), int(np.sum(segments))
+  kinds = ("C" + "Q" * (first - 2) + "S" + "P" * (second - 1) + "S"
+           + "_" * (len(ids) - first - second))
+  size = config.hidden_size
+  project = lambda x, name: rounded(dense(x, weights, name), x.shape[-1])
+  normalize = lambda x, name: rounded(layer_norm(x, weights, name), 2 * size)
+  scope = "bert/embeddings"
+  x = normalize(weights[scope + "/word_embeddings"][ids]
+                + weights[scope + "/token_type_embeddings"][segments]
+                + weights[scope + "/position_embeddings"][:len(ids)], scope)
+  heads = lambda y: y.reshape(
+      len(ids), config.num_attention_heads, -1).transpose(1, 0, 2)
+  for layer in range(config.num_hidden_layers):
+    scope = "bert/encoder/layer_%d" % layer
+    query, key, value = [
+        heads(project(x, scope + "/attention/self/" + name))
+        for name in ("query", "key", "value")]
+    scores = rounded(query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1]),
+                     query.shape[-1])
+    names = [zone for zone, _ in decode.mask_at(layer).zones]
+    scores = masked_scores(scores, names, kinds, shift)
+    attention = np.exp(scores - scores.max(-1, keepdims=True))
+    attention = rounded(attention / attention.sum(-1, keepdims=True), len(ids))
+    context = rounded(attention @ value, len(ids))
+    context = context.transpose(1, 0, 2).reshape(x.shape)
+    x = normalize(x + project(context, scope + "/attention/output/dense"),
+                  scope + "/attention/output")
+    inner = ACTIVATIONS[config.hidden_act](
+        project(x, scope + "/intermediate/dense"))
+    x = normalize(x + project(inner, scope + "/output/dense"), scope + "/output")
+  logits = weights["cls/squad/output_weights"] @ x.T
+  return rounded(logits + weights["cls/squad/output_bias"][:, None], size)

@@ -1,0 +1,368 @@
+"""attention_zones/sweep.py: the plan, and that a sweep is a loop of `encode`."""
+
+import collections
+import functools
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from attention_zones import answer_head
+from attention_zones import decodes
+from attention_zones.decodes import BASELINE
+from attention_zones import sweep
+from attention_zones import zones
+from bert_reference import ALL_DECODES
+from bert_reference import build
+from bert_reference import DECODES
+from bert_reference import features_of
+from bert_reference import FILLED
+from bert_reference import FULL
+from bert_reference import furthest
+from bert_reference import limit_of_all
+from bert_reference import LONG
+from bert_reference import NO_PASSAGE
+from bert_reference import NO_QUESTION
+from bert_reference import ONE_TOKEN
+from bert_reference import parse
+from bert_reference import reference_logits
+from bert_reference import SHORT
+from bert_reference import TINY
+from bert_reference import tolerance_of
+from bert_reference import WEIGHTS
+import bert_reference
+import modeling
+import tolerances
+
+
+def follow(planned):
+  """What each variant that leaves the last layer went through.
+
+  Returns:
+    list of blocks, each a list of variants, each a list of (name of the mask,
+    keeps_padding), one a layer.
+  """
+  blocks = [[[]]]
+  for layer in planned.layers:
+    blocks = [[blocks[block.source][parent] + [(mask.name, block.keeps_padding)]
+               for parent, mask in zip(block.parents, block.masks)]
+              for block in layer]
+  return blocks
+
+
+def test_plan_of_the_docstring():
+  swept = decodes.parse_decodes("0-2", "p2,p2q", 3)
+  planned = sweep.plan(swept, 3)
+  described = [[(block.source, block.parents,
+                 tuple(mask.name for mask in block.masks), block.sibling)
+                for block in layer] for layer in planned.layers]
+  trunk, forks = (0, (0,), ("",), None), (0, (0, 0), ("p2", "p2q"), (0, 0))
+  on = lambda source: (source, (0, 1), ("", ""), None)
+  assert described == [
+      [trunk, forks], [trunk, forks, on(1)], [trunk, forks, on(1), on(2)]]
+  assert planned.place_of == [
+      (0, 0), (3, 0), (3, 1), (2, 0), (2, 1), (1, 0), (1, 1)]
+  assert sweep.count_passes(planned) == 15
+
+
+@pytest.mark.parametrize("layers, names, num_layers, expected", [
+    ("0-11", "q2,q2p,p2q,p2,all", 12, 402),
+    ("0-11", "q2,q2p,p2q,p2", 12, 12 + 4 * 78),
+    ("3", "p2", 12, 12 + 9),
+    ("11", "p2", 12, 12 + 1),
+    # At layer 0 both of "0" and "0+2" are one variant, which parts at layer 2.
+    ("0,0+2", "q2", 3, 3 + 2 + 2),
+])
+def test_passes(layers, names, num_layers, expected):
+  planned = sweep.plan(
+      decodes.parse_decodes(layers, names, num_layers), num_layers)
+  assert sweep.count_passes(planned) == expected
+
+
+def some_decodes(num_layers):
+  """A strategy: lists of distinct decodes, `all` and unions among them."""
+  layers = st.one_of(
+      st.none(), st.sets(st.integers(0, num_layers - 1), min_size=1).map(
+          lambda chosen: tuple(sorted(chosen))))
+  masks = st.one_of(st.just(["all"]), st.lists(
+      st.sampled_from(["q2", "q2p", "p2q", "p2"]), min_size=1, unique=True))
+  masked = st.builds(decodes.Decode, layers, masks.map(zones.union))
+  return st.lists(st.one_of(st.just(BASELINE), masked), min_size=1, max_size=12,
+                  unique=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(swept=some_decodes(4), max_forks=st.integers(1, 5))
+def test_each_decode_ends_at_its_own_place(swept, max_forks):
+  planned = sweep.plan(swept, 4, max_forks)
+  blocks = follow(planned)
+  # A decode of every layer and one that names them all are one variant.
+  went_through = {tuple(decode.mask_at(layer) for layer in range(4))
+                  for decode in swept}
+  assert len(set(planned.place_of)) == len(went_through) == sum(map(len, blocks))
+  for decode, (block, variant) in zip(swept, planned.place_of):
+    way = blocks[block][variant]
+    assert [name for name, _ in way] == [
+        decode.mask_at(layer).name for layer in range(4)]
+    # [PAD] is kept as long as a layer further up attends to it.
+    for layer, (_, keeps_padding) in enumerate(way):
+      assert keeps_padding or not any(
+          decode.mask_at(above).reaches_padding for above in range(layer + 1, 4))
+
+
+@settings(max_examples=200, deadline=None)
+@given(swept=some_decodes(4), max_forks=st.integers(1, 5))
+def test_a_block_is_computed_in_one_way(swept, max_forks):
+  for layer in sweep.plan(swept, 4, max_forks).layers:
+    for index, block in enumerate(layer):
+      assert len({mask.reaches_padding for mask in block.masks}) == 1
+      is_fork = len(set(block.parents)) < len(block.parents) or block.sibling
+      if is_fork:
+        assert len(set(block.parents)) == 1 and len(block.masks) <= max_forks
+        assert len({mask.changes_passage_rows for mask in block.masks}) == 1
+      if block.sibling:
+        number, variant = block.sibling
+        sibling = layer[number]
+        assert number < index and sibling.source == block.source
+        assert sibling.parents[variant] == block.parents[0]
+        assert sibling.masks[variant].is_empty
+
+
+@pytest.mark.parametrize("max_forks", [1, 3, 5])
+def test_forks_follow_the_trunk(max_forks):
+  swept = decodes.parse_decodes("0-3", "p2,all,q2,p2q,q2p", 4)
+  for number, layer in enumerate(sweep.plan(swept, 4, max_forks).layers):
+    assert layer[0] == (0, (0,), (zones.NOTHING,), number < 3, None)
+    forks = [block for block in layer if block.sibling]
+    assert layer[1:len(forks) + 1] == forks
+    # Those that need few rows come first, `all` comes last.
+    assert [mask.name for block in forks for mask in block.masks] == [
+        "q2", "q2p", "p2", "p2q", "all"]
+
+
+def test_forks_without_an_unmasked_sibling():
+  planned = sweep.plan(parse("1", "q2,q2p"), 2)
+  assert [(block.parents, block.masks[0].name, block.sibling)
+          for block in planned.layers[1]] == [
+              ((0,), "q2", None), ((0,), "q2p", None)]
+
+
+# What follows runs a model.
+
+@pytest.fixture(scope="module")
+def tiny():
+  """All of DECODES in one sweep."""
+  return build(DECODES)
+
+
+@pytest.mark.parametrize("window", [
+    SHORT, LONG, FILLED, ONE_TOKEN, NO_QUESTION, NO_PASSAGE])
+def test_formulas(tiny, window):
+  features = features_of(window)
+  real = features[1, 0] == 1
+  logits = tiny(features)
+  for decode in DECODES:
+    expected = reference_logits(TINY, WEIGHTS, features[:, 0], decode)
+    error = furthest(logits[decode][0][:, real], expected[:, real])
+    assert error < (limit_of_all(window) if decode in ALL_DECODES
+                    else tolerance_of(expected)), decode
+
+
+def passage_logits(logits, window):
+  """The logits of a batch's first window at its passage tokens."""
+  question, passage = window
+  start = len(question) + 2
+  return logits[0, :, start:start + len(passage)]
+
+
+@pytest.mark.parametrize("zone, layer, is_changed", [
+    ("q2", 2, False), ("q2p", 2, False), ("p2q", 2, True), ("p2", 2, True),
+    ("q2", 1, True), ("q2p", 1, True)])
+def test_last_layer(tiny, zone, layer, is_changed):
+  """Only a row's own attention counts in the last layer.
+
+  Where nothing changes, the passage's hidden states are copies of the baseline's.
+  Only the head multiplies them again, in other places of its matrix product,
+  which may sum them in another order.
+  """
+  decode, = parse(str(layer), zone)
+  logits = tiny(features_of(LONG))
+  baseline = passage_logits(logits[BASELINE], LONG)
+  change = furthest(
+      passage_logits(logits[decode], LONG), baseline)
+  rounding = tolerances.float32_tolerance(
+      np.abs(baseline).max(), TINY.hidden_size)
+  assert change > 0.01 if is_changed else change < rounding
+
+
+@pytest.mark.parametrize("decode", ALL_DECODES, ids=lambda d: d.file_name())
+def test_all_only_adds_padding(tiny, decode):
+  filled, short = tiny(features_of(FILLED)), tiny(features_of(SHORT))
+  # What is left is float32 rounding at -10000.
+  assert furthest(filled[decode], filled[BASELINE]) < limit_of_all(FILLED)
+  assert furthest(passage_logits(short[decode], SHORT),
+                  passage_logits(short[BASELINE], SHORT)) > 0.05
+
+
+@pytest.mark.parametrize("window, names", [
+    (NO_QUESTION, "q2,p2q"), (NO_PASSAGE, "p2,q2p")])
+def test_an_empty_zone_changes_nothing(tiny, window, names):
+  logits = tiny(features_of(window))
+  length = sum(map(len, window)) + 3
+  for decode in parse("0-2", names) + parse("None", names):
+    assert furthest(logits[decode][..., :length],
+                    logits[BASELINE][..., :length]) < tolerance_of(logits[BASELINE])
+
+
+@pytest.mark.parametrize("decode", [BASELINE] + parse(
+    "0-2", "q2,q2p,p2q,p2,all") + parse("1", "q2+p2") + parse("0+2", "p2,all")
+                         + parse("None", "p2,all"),
+                         ids=lambda d: d.file_name())
+def test_a_decode_of_a_sweep_equals_it_alone(tiny, decode):
+  windows = SHORT, LONG, FILLED
+  features = features_of(*windows)
+  alone = build([decode])(features)
+  assert list(alone) == [decode]
+  together = tiny(features)
+  for row, window in enumerate(windows):
+    real = features[1, row] == 1
+    ours = together[decode][row][:, real]
+    assert furthest(alone[decode][row][:, real], ours) < (
+        limit_of_all(window) if decode in ALL_DECODES
+        else tolerance_of(ours)), window
+
+
+@pytest.mark.parametrize("batch, length", [
+    ([SHORT], 16), ([SHORT, LONG], 13), ([SHORT, FILLED, ONE_TOKEN], 16)])
+def test_neighbours_and_padding_change_nothing(tiny, batch, length):
+  """For `all`, too, as full_length stays, but for float32 rounding."""
+  alone = tiny(features_of(SHORT, length=10))
+  together = tiny(features_of(*batch, length=length))
+  real = slice(sum(map(len, SHORT)) + 3)
+  for decode in DECODES:
+    assert together[decode].shape == (len(batch), 2, length)
+    ours = together[decode][0, :, real]
+    assert furthest(ours, alone[decode][0, :, real]) < (
+        limit_of_all(SHORT) if decode in ALL_DECODES
+        else tolerance_of(ours)), decode
+
+
+def test_all_depends_on_full_length(tiny):
+  features = features_of(SHORT, length=10)
+  nearer = build(ALL_DECODES, full_length=12)(features)
+  further = tiny(features)
+  for decode in ALL_DECODES:
+    assert furthest(nearer[decode], further[decode]) > 0.05
+
+
+def test_one_hot_embeddings_give_the_same(tiny):
+  features = features_of(SHORT, LONG)
+  one_hot = build([BASELINE], use_one_hot_embeddings=True)(features)
+  logits = tiny(features)[BASELINE]
+  assert furthest(one_hot[BASELINE], logits) < tolerance_of(logits)
+
+
+class Loop:
+  """Decodes by plain `encode`, one after the other, with the weights of a test."""
+
+  def __init__(self):
+    self._graph = tf.Graph()
+    with self._graph.as_default():
+      self._inputs = [tf.placeholder(tf.int32, [None, None]) for _ in range(3)]
+      ids, mask, segments = self._inputs
+      self._tokens = zones.token_sets(mask, segments)
+      self._encoder = modeling.Encoder(TINY)
+      self._embedded = self._encoder.embed(ids, segments)
+      self._logits = {BASELINE: self._logits_of(BASELINE)}
+      self._session = tf.Session()
+      bert_reference.load(self._session, WEIGHTS)
+
+  def _logits_of(self, decode):
+    masks = [decode.mask_at(layer) for layer in range(TINY.num_hidden_layers)]
+    edits = [mask.edit and functools.partial(
+        mask.edit, queries=self._tokens, keys=self._tokens) for mask in masks]
+    return answer_head.span_logits(self._encoder.encode(
+        self._embedded, [mask.additive(self._tokens) for mask in masks],
+        edits)[-1])
+
+  def __call__(self, features, decode):
+    """Logits [B, 2, S]. Padded to max_seq_length, to which `all` attends."""
+    length = features.shape[2]
+    with self._graph.as_default():
+      if decode not in self._logits:
+        self._logits[decode] = self._logits_of(decode)
+    padded = np.pad(features, [(0, 0), (0, 0), (0, FULL - length)], "constant")
+    return self._session.run(
+        self._logits[decode], dict(zip(self._inputs, padded)))[..., :length]
+
+
+@pytest.fixture(scope="module")
+def loop():
+  return Loop()
+
+
+def check_against_loop(loop, swept, windows, batch_size):
+  features = features_of(*windows)
+  features = features[..., :features[1].sum(1).max()]
+  together = build(swept, batch_size=batch_size)(features)
+  for decode in swept:
+    alone = loop(features, decode)
+    for row, window in enumerate(windows):
+      real = features[1, row] == 1
+      expected = alone[row][:, real]
+      limit = (limit_of_all(window) if decode.mask.reaches_padding
+               else tolerance_of(expected))
+      assert furthest(together[decode][row][:, real], expected) < limit, decode
+
+
+@settings(max_examples=8, deadline=None)
+@given(swept=some_decodes(3), batch_size=st.integers(1, 3),
+       windows=st.lists(st.sampled_from([SHORT, LONG, FILLED, ONE_TOKEN]),
+                        min_size=1, max_size=2))
+def test_a_sweep_equals_a_loop_of_encode(loop, swept, batch_size, windows):
+  """The test at the heart: both ways share the model, and nothing else."""
+  check_against_loop(loop, swept, windows, batch_size)
+
+
+class Dimmed(collections.namedtuple("Dimmed", ["share"])):
+  """A mask that a sweep has never heard of: less from the question to Q.
+
+  It has what a sweep asks of a mask, and nothing of zones.Mask's inside. Only few
+  rows change, those of the question.
+  """
+  is_empty, reaches_padding, changes_passage_rows = False, False, False
+
+  def additive(self, tokens):
+    return zones.NOTHING.additive(tokens)
+
+  def edit(self, weights, queries, keys):
+    cells = zones.pairs(queries.in_question, keys.in_question)
+    return weights * (1 - self.share * cells[:, None])
+
+
+def test_edits_after_the_softmax(loop):
+  swept = [BASELINE] + [
+      decodes.Decode(layers, mask) for layers in ((0,), (1, 2), None)
+      for mask in (Dimmed(0.25), Dimmed(0.5), zones.union(["p2"]))]
+  check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)
+  features = features_of(SHORT)
+  assert furthest(loop(features, swept[1]), loop(features, BASELINE)) > 0.01
+
+
+def test_a_new_zone_is_decoded(loop):
+  """An entry in the table is all that a zone needs; see also test_zones.py."""
+  def cells(tokens):
+    first = tf.one_hot(0, tf.shape(tokens.is_real)[1])[None]
+    return zones.pairs(tokens.is_real, first + 0 * tokens.is_real)
+  zones.ZONES["cls"] = zones.Zone("Cls", cells, changes_passage_rows=True,
+                                  replaces_padding_mask=False)
+  try:
+    swept = decodes.parse_decodes("1,0+2", "cls,q2+cls", 3)
+    check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)
+    features = features_of(SHORT)
+    assert furthest(loop(features, swept[1]), loop(features, BASELINE)) > 0.01
+  finally:
+    del zones.ZONES["cls"]
