@@ -32,8 +32,7 @@ def in_tar():
 
 
 NO_JSON = [
-    pytest.param(gzip.compress(b"{}"), "is packed with gzip; unpack it with gunzip",
-                 id="gzip"),
+    (gzip.compress(b"{}"), "is packed with gzip; unpack it with gunzip"),
     (bz2.compress(b"{}"), "is packed with bzip2; unpack it with bunzip2"),
     (lzma.compress(b"{}"), "is packed with xz; unpack it with unxz"),
     (b"\x28\xb5\x2f\xfd\x04\x00", "is packed with zstd; unpack it with unzstd"),
