@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+import launcher
 import tiny_model
 
 # Ideographic spaces at the start; an answer that holds a character that is not in
@@ -62,6 +63,6 @@ def test_answers_are_what_stands_in_the_passage(folder):
   assert done.stderr.count(remark) == 1
   assert json.loads(
       (folder / "model" / "predictions.json").read_text()) == EXPECTED
-  scored = tiny_model.script(
+  scored = launcher.script(
       "eval_squad.py", folder / "data.json", folder / "model" / "predictions.json")
   assert json.loads(scored.stdout)["exact"] == 100.0

@@ -129,27 +129,25 @@ def test_another_name_needs_the_file_checkpoint(folder):
           folder=model))
 
 
-def test_a_moved_model_predicts_and_trains_on(tmp_path):
-  tiny_model.write_files(tmp_path)
-  assert train(tmp_path, "--num_train_epochs=1.5").returncode == 0
-  state = tmp_path / "model" / "checkpoint"
-  state.write_bytes(state_of("/old/model.ckpt-3"))
-  said = ("run_squad.py: %s names /old/model.ckpt-3, which is not there; %s is "
-          "taken\n" % (state, tmp_path / "model" / "model.ckpt-3"))
+def test_a_moved_model_predicts_and_trains_on(project):
+  model = project / "model"
+  (model / "checkpoint").write_bytes(state_of("/old/model.ckpt-6"))
+  said = ("run_squad.py: %s/checkpoint names /old/model.ckpt-6, which is not "
+          "there; %s/model.ckpt-6 is taken\n" % (model, model))
   # The paper's decoding names the plain BERT, which need not be there any more.
-  result = run_squad(tmp_path, "--do_predict=True", "-init_checkpoint=$BERT/no")
+  result = run_squad(project, "--do_predict=True", "-init_checkpoint=$BERT/no")
   assert result.returncode == 0, result.stderr
   assert said in result.stderr
   assert ("run_squad.py: --init_checkpoint=$BERT/no is not used without "
           "--do_train=True: predictions are made with %s\n" % (
-              tmp_path / "model" / "model.ckpt-3")) in result.stderr
-  result = train(tmp_path)
+              model / "model.ckpt-6")) in result.stderr
+  result = train(project, "--num_train_epochs=4")
   assert result.returncode == 0, result.stderr
   assert said in result.stderr
-  assert "resumes from %s" % (tmp_path / "model" / "model.ckpt-3") in result.stderr
-  assert checkpoints.oddity(str(tmp_path / "model")) is None
-  path, _ = checkpoints.newest_whole(str(tmp_path / "model"))
-  assert tf.train.load_variable(path, "global_step") == 6
+  assert "resumes from %s" % (model / "model.ckpt-6") in result.stderr
+  assert checkpoints.oddity(str(model)) is None
+  path, _ = checkpoints.newest_whole(str(model))
+  assert tf.train.load_variable(path, "global_step") == 8
 
 
 def test_what_is_not_used_refuses_nothing_on_a_tpu(tmp_path):

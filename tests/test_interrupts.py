@@ -3,14 +3,15 @@
 import json
 import os
 import signal
+import re
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
 
-import faults
+import launcher
+from launcher import Run
 import tiny_model
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -18,70 +19,29 @@ CHECKPOINT_FILES = ("model.ckpt-*.tmp*", "model.ckpt-*temp*", "checkpoint.tmp*",
                     "graph.pbtxt.tmp*")
 
 
-def default_signals():
-  """A test runner in the background has some of them ignored."""
-  for number in SIGNALS:
-    signal.signal(number, signal.SIG_DFL)
-
-
-class Run:
-  """A process whose output goes to a file that can be looked into."""
-
-  def __init__(self, *command, **options):
-    self._log = tempfile.NamedTemporaryFile("w+")
-    options.setdefault("preexec_fn", default_signals)
-    self.process = subprocess.Popen(
-        list(map(str, command)), stdout=self._log, stderr=subprocess.STDOUT,
-        cwd=tiny_model.REPOSITORY, env=dict(
-            os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="2"),
-        **options)
-
-  def log(self):
-    with open(self._log.name) as f:
-      return f.read()
-
-  def wait_until(self, happened):
-    while not happened():
-      assert self.process.poll() is None, self.log()
-      time.sleep(0.001)
-
-  def signal(self, number):
-    """Sends a signal; returns (exit status, what the run printed)."""
-    self.process.send_signal(number)
-    return self.end()
-
-  def end(self):
-    status = self.process.wait()
-    return status, self.log()
-
-
-def run_python(text, **options):
-  """Starts a script of these lines, which print "ready" first."""
-  run = Run(sys.executable, "-u", "-c", (
-      "from attention_zones import interrupts\n"
-      "import os, sys, time\n"
-      "interrupts.install('script')\n"
-      "def main():\n"
-      "  print('ready')\n  %s\n"
-      "interrupts.run(main)") % "\n  ".join(text.splitlines()), **options)
-  run.wait_until(lambda: "ready\n" in run.log())
-  return run
-
-
-def run_squad(folder, flags, **options):
-  return Run(
-      sys.executable, "run_squad.py",
-      "--vocab_file=%s" % (folder / "vocab.txt"),
-      "--bert_config_file=%s" % (folder / "bert_config.json"),
-      "--train_file=%s" % (folder / "data.json"),
-      "--predict_file=%s" % (folder / "data.json"),
-      "--output_dir=%s" % (folder / "model"), *(faults.SMALL_SIZES + flags),
-      **options)
+@pytest.fixture
+def run_python(tmp_path):
+  """Function from lines and options to a Run of them, which has printed "ready"."""
+  def start(text, **options):
+    path = tmp_path / "script.py"
+    path.write_text(
+        "import os, sys, time\n"
+        "sys.path.insert(0, %r)\n"
+        "from attention_zones import interrupts\n"
+        "interrupts.install('script')\n"
+        "def main():\n"
+        "  print('ready')\n  %s\n"
+        "interrupts.run(main)" % (
+            launcher.REPOSITORY, "\n  ".join(text.splitlines())))
+    run = Run(path, (), fresh=True, python=["-u"], **options)
+    run.wait_until(lambda: "ready\n" in run.log())
+    return run
+  return start
 
 
 def catches_signals(run):
   """Whether the process has a handler for SIGTERM, as Python alone has not."""
-  with open("/proc/%d/status" % run.process.pid) as f:
+  with open("/proc/%d/status" % run.pid) as f:
     caught = [line.split()[1] for line in f if line.startswith("SigCgt:")]
   return int(caught[0], 16) >> (signal.SIGTERM - 1) & 1
 
@@ -99,14 +59,14 @@ def check_line(status, log, number, script, *words):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_line_and_the_exit_status(number):
+def test_the_line_and_the_exit_status(run_python, number):
   run = run_python("time.sleep(600)")
   status, log = run.signal(number)
   check_line(status, log, number, "script", "no file was left half done")
   assert len(log.splitlines()) == 2
 
 
-def test_temporary_files_are_removed_on_the_way_out(tmp_path):
+def test_temporary_files_are_removed_on_the_way_out(run_python, tmp_path):
   run = run_python("from attention_zones import files\n"
                    "with files.replacing(%r) as temporary:\n"
                    "  print('in it')\n"
@@ -116,7 +76,7 @@ def test_temporary_files_are_removed_on_the_way_out(tmp_path):
   assert os.listdir(str(tmp_path)) == []
 
 
-def test_what_others_say_of_the_end_is_not_shown():
+def test_what_others_say_of_the_end_is_not_shown(run_python):
   run = run_python("try:\n  time.sleep(600)\n"
                    "finally:\n  os.write(2, b'a hundred lines')")
   status, log = run.signal(signal.SIGINT)
@@ -124,7 +84,7 @@ def test_what_others_say_of_the_end_is_not_shown():
   assert "hundred" not in log
 
 
-def test_a_signal_does_not_wait_for_a_step_of_tensorflow():
+def test_a_signal_does_not_wait_for_a_step_of_tensorflow(run_python):
   """One that would take 100 s, after which it fails."""
   run = run_python(
       "import tensorflow.compat.v1 as tf\n"
@@ -148,7 +108,7 @@ HELD = ("with open(%r, 'w') as f:\n"
         "print('went on')")
 
 
-def test_what_must_be_whole_is_written_first(tmp_path):
+def test_what_must_be_whole_is_written_first(run_python, tmp_path):
   path = tmp_path / "x"
   run = run_python(HELD % (str(path), 3))
   run.wait_until(lambda: "held" in run.log())
@@ -157,26 +117,26 @@ def test_what_must_be_whole_is_written_first(tmp_path):
   assert path.read_text() == "whole" and "went on" not in log
 
 
-def test_another_signal_later_ends_at_once(tmp_path):
+def test_another_signal_later_ends_at_once(run_python, tmp_path):
   path = tmp_path / "x"
   run = run_python(HELD % (str(path), 100))
   run.wait_until(lambda: "held" in run.log())
-  run.process.send_signal(signal.SIGINT)
+  run.send(signal.SIGINT)
   # One more within a second is taken for the same.
-  run.process.send_signal(signal.SIGTERM)
+  run.send(signal.SIGTERM)
   time.sleep(1.5)
-  assert run.process.poll() is None
+  assert run.poll() is None
   assert run.signal(signal.SIGINT)[0] == 130
   assert path.read_text() == ""
 
 
-def test_nohup(tmp_path):
+def test_nohup(run_python, tmp_path):
   """A signal that is ignored stays ignored."""
   def ignore():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
   run = run_python("while not os.path.exists(%r):\n  time.sleep(0.01)\n"
                    "return 3" % str(tmp_path / "go"), preexec_fn=ignore)
-  run.process.send_signal(signal.SIGHUP)
+  run.send(signal.SIGHUP)
   (tmp_path / "go").write_text("")
   assert run.end() == (3, "ready\n")
 
@@ -189,7 +149,7 @@ SCRIPTS = ("run_squad.py", "get_results.py", "eval_squad.py",
                     reason="what a process catches is not told here")
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_while_importing(script):
-  run = Run(sys.executable, script, "--help")
+  run = Run(script, ["--help"], fresh=True)
   run.wait_until(lambda: catches_signals(run))
   status, log = run.signal(signal.SIGINT)
   check_line(status, log, signal.SIGINT, script)
@@ -200,20 +160,25 @@ def test_while_importing(script):
 def empty(tmp_path_factory):
   """Data, 600 questions, for a model of 1.6 million weights."""
   folder = tmp_path_factory.mktemp("empty")
-  faults.write_files(folder, 60)
+  tiny_model.write_files(folder, 60)
   (folder / "bert_config.json").write_text(json.dumps(dict(
       tiny_model.CONFIG, hidden_size=256, intermediate_size=1024,
       max_position_embeddings=48)))
   return folder
 
 
-TRAINING = faults.TRAINING + ("--train_batch_size=2", "--save_checkpoints_steps=1",
-                              "--learning_rate=0")
-LONG = ("--num_train_epochs=100",)
+TRAINING = ("--do_train=True", "--train_batch_size=2", "--num_train_epochs=100",
+            "--save_checkpoints_steps=1", "--learning_rate=0")
+SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all,q2",
+         "--write_nbest=True")
+
 
 def newest_step(folder):
-  return faults.progress_on_disk(
-      faults.Case("training", *[None] * 6), folder)
+  """The step of the checkpoint that a training wrote last; 0 if there is none."""
+  state = folder / "model" / "checkpoint"
+  newest = state.exists() and re.search(
+      r'^model_checkpoint_path: ".*model\.ckpt-(\d+)"', state.read_text())
+  return int(newest.group(1)) if newest else 0
 
 
 def left_over(folder):
@@ -224,12 +189,12 @@ def left_over(folder):
 def test_a_run_at_every_stage(empty):
   """Making windows, writing a checkpoint, training, sweeping; then to the end."""
   model = empty / "model"
-  run = run_squad(empty, TRAINING + LONG)
+  run = tiny_model.begin(empty, *TRAINING)
   run.wait_until(lambda: list(model.glob("train.*.tf_record*")))
   check_line(*run.signal(signal.SIGHUP), signal.SIGHUP, "run_squad.py")
   assert len(list(model.glob("train.*.tf_record.*"))) == 0
 
-  run = run_squad(empty, TRAINING + LONG)
+  run = tiny_model.begin(empty, *TRAINING)
   run.wait_until(lambda: newest_step(empty) > 1 and left_over(empty))
   check_line(*run.signal(signal.SIGTERM), signal.SIGTERM, "run_squad.py",
              "model.ckpt-%d is kept; the same command resumes" %
@@ -237,7 +202,7 @@ def test_a_run_at_every_stage(empty):
   assert left_over(empty) == []
   done = newest_step(empty)
 
-  run = run_squad(empty, TRAINING + LONG)
+  run = tiny_model.begin(empty, *TRAINING)
   run.wait_until(lambda: "\ntraining: " in run.log())
   status, log = run.signal(signal.SIGINT)
   check_line(status, log, signal.SIGINT, "run_squad.py", "model.ckpt-")
@@ -245,7 +210,7 @@ def test_a_run_at_every_stage(empty):
   assert "resumes from %s" % (model / ("model.ckpt-%d" % done)) in log
   assert left_over(empty) == [] and newest_step(empty) >= done
 
-  run = run_squad(empty, faults.SWEEP)
+  run = tiny_model.begin(empty, *SWEEP)
   journal = lambda: [p for p in model.glob("journal.*") if p.stat().st_size > 9999]
   run.wait_until(journal)
   status, log = run.signal(signal.SIGTERM)
@@ -253,7 +218,7 @@ def test_a_run_at_every_stage(empty):
   kept = path.read_bytes().count(b"\n") - 1
   check_line(status, log, signal.SIGTERM, "run_squad.py",
              " %d of 600 finished questions are kept in %s;" % (kept, path))
-  status, log = run_squad(empty, faults.SWEEP).end()
+  status, log = tiny_model.begin(empty, *SWEEP).end()
   assert status == 0 and "%d of 600 questions are done" % kept in log
 
 
@@ -270,7 +235,7 @@ def closed_pipe():
 def test_help_into_a_closed_pipe(script, closed_pipe):
   result = subprocess.run(
       [sys.executable, "-W", "ignore", script, "--help"], stdout=closed_pipe,
-      stderr=subprocess.PIPE, universal_newlines=True, cwd=tiny_model.REPOSITORY)
+      stderr=subprocess.PIPE, universal_newlines=True, cwd=launcher.REPOSITORY)
   assert (result.returncode, result.stderr) == (141, "")
 
 
@@ -287,7 +252,7 @@ def test_results_into_a_closed_pipe(tmp_path, closed_pipe, python):
       [sys.executable] + python + [
           "eval_squad.py", str(tmp_path / "data.json"), str(tmp_path / "p.json")],
       stdout=closed_pipe, stderr=subprocess.PIPE, universal_newlines=True,
-      cwd=tiny_model.REPOSITORY)
+      cwd=launcher.REPOSITORY)
   assert (result.returncode, result.stderr) == (141, "")
 
 
@@ -295,7 +260,7 @@ def test_messages_into_a_closed_pipe(empty, closed_pipe):
   """2>&1 | head: it ends with the first line that finds no reader."""
   result = subprocess.run(
       [sys.executable, "-W", "ignore", "eval_squad.py", "no.json", "no.json"],
-      stdout=closed_pipe, stderr=closed_pipe, cwd=tiny_model.REPOSITORY)
+      stdout=closed_pipe, stderr=closed_pipe, cwd=launcher.REPOSITORY)
   assert result.returncode == 141
 
 
@@ -306,6 +271,6 @@ def test_a_full_device():
     result = subprocess.run(
         [sys.executable, "eval_squad.py", "--help"], stdout=full,
         stderr=subprocess.PIPE, universal_newlines=True,
-        cwd=tiny_model.REPOSITORY)
+        cwd=launcher.REPOSITORY)
   assert (result.returncode, result.stderr) == (
       1, "eval_squad.py: standard output: No space left on device\n")

@@ -2,18 +2,15 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
-import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 
 from attention_zones import files
-import bert_reference
-import faults
-import modeling
-from tiny_model import script
+import launcher
+from launcher import script
 import tiny_model
 
 FLAGS = ("--max_seq_length=24", "--doc_stride=8", "--max_query_length=8",
@@ -40,15 +37,9 @@ class Bucket:
       new.mkdir(parents=True)
     tiny_model.write_files(bert)
     (bert / "data.json").rename(folder / "data.json")
-    generator = np.random.RandomState(1)
-    config = modeling.BertConfig.from_json_file(str(bert / "bert_config.json"))
-    with tf.Graph().as_default(), tf.Session() as session:
-      for name, shape in bert_reference.variables_of(config).items():
-        tf.get_variable(name, initializer=generator.normal(
-            0, 0.2, shape).astype(np.float32))
-      session.run(tf.global_variables_initializer())
-      tf.train.Saver().save(session, str(bert / "bert_model.ckpt"),
-                            write_meta_graph=False, write_state=False)
+    tiny_model.write_checkpoint(bert / "written")
+    for path in (bert / "written").glob("model.ckpt-1.*"):
+      path.rename(bert / path.name.replace("model.ckpt-1", "bert_model.ckpt"))
 
   def run(self, name, *flags, **environment):
     """Runs train_squad.sh or decode_squad.sh: subprocess.CompletedProcess."""
@@ -59,7 +50,7 @@ class Bucket:
     environment.pop("SLURM_SUBMIT_DIR", None)
     environment.pop("SLURM_ARRAY_TASK_ID", None)
     return subprocess.run(
-        ["bash", os.path.join(tiny_model.REPOSITORY, name)] + [
+        ["bash", os.path.join(launcher.REPOSITORY, name)] + [
             "--%s_file=%s/data.json" % (kind, self.url)
             for kind in ("train", "predict")] + list(FLAGS + flags),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
@@ -151,35 +142,32 @@ def test_a_killed_sweep_resumes(tmp_path, monkeypatch):
   journals = tmp_path / "tmp"
   journals.mkdir()
   monkeypatch.setenv("TMPDIR", str(journals))
-  faults.write_files(tmp_path, copies=20)
-  status, log, _ = faults.run(
-      tmp_path, ("--do_train=True", "--train_batch_size=10",
-                 "--num_train_epochs=0.1"))
-  assert status == 0, log
-  here, there = tmp_path / "model", tmp_path / "remote"
-  there.mkdir()
-  for path in here.iterdir():
-    if path.name.startswith(("model.ckpt", "checkpoint")):
-      (there / path.name).write_bytes(path.read_bytes())
-  sweep = faults.SWEEP + ("--output_dir=file://%s" % there,)
+  tiny_model.write_files(tmp_path, copies=20)
+  there = tmp_path / "remote"
+  tiny_model.write_checkpoint(there)
+  shutil.copytree(str(there), str(tmp_path / "model"))
+  sweep = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all,q2",
+           "--write_nbest=True")
+  remote = "--output_dir=file://%s" % there
 
   def lines():
     return sum(path.read_bytes().count(b"\n")
                for path in journals.glob("journal.*"))
-  status, log, _ = faults.run(tmp_path, sweep, lambda _: lines() > 20)
+  run = tiny_model.begin(tmp_path, *sweep, remote)
+  run.wait_until(lambda: lines() > 20)
+  status, log = run.signal(signal.SIGKILL)
   assert status == -signal.SIGKILL, log
   done = lines() - 1
   assert 0 < done < 200 and not list(there.glob("*.json"))
   # With a slash at the end it is the same sweep.
-  status, log, _ = faults.run(
-      tmp_path, sweep + ("--output_dir=file://%s/" % there,))
+  status, log = tiny_model.begin(tmp_path, *sweep, remote + "/").end()
   assert status == 0, log
   assert "%d of 200 questions are done: resuming %s/journal." % (
       done, journals) in log
   assert not list(journals.glob("journal.*"))
-  status, log, _ = faults.run(tmp_path, faults.SWEEP)
+  status, log = tiny_model.begin(tmp_path, *sweep).end()
   assert status == 0, log
-  for path in here.glob("*predictions*.json"):
+  for path in (tmp_path / "model").glob("*predictions*.json"):
     assert (there / path.name).read_bytes() == path.read_bytes(), path.name
 
 

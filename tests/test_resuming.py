@@ -1,6 +1,5 @@
 """What is done is not lost, and never mixed with what does not belong to it."""
 
-import hashlib
 import json
 import shutil
 
@@ -16,30 +15,8 @@ import tiny_model
 
 SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
          "--write_nbest=True")
+PREDICTIONS = "*predictions*.json"
 DATA = "model.ckpt-6.data-00000-of-00001"
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-  """A folder with checkpoints of steps 0, 3 and 6, not to be changed."""
-  folder = tmp_path_factory.mktemp("trained")
-  tiny_model.write_files(folder)
-  result = train(folder, "--save_checkpoints_steps=3")
-  assert result.returncode == 0, result.stderr
-  return folder
-
-
-@pytest.fixture
-def project(trained, tmp_path):
-  """A copy of `trained`, to be changed."""
-  folder = tmp_path / "project"
-  shutil.copytree(str(trained), str(folder))
-  return folder
-
-
-def digests(folder):
-  return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-          for path in folder.glob("*predictions*.json")}
 
 
 def refused(result, *words):
@@ -89,8 +66,12 @@ def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   other.mkdir()
   run = lambda init, *flags: train(
       project, "--output_dir=%s" % other, "--save_checkpoints_steps=3",
-      "--init_checkpoint=%s" % init, *flags)
+      "--init_checkpoint=%s" % init, "--learning_rate=0", *flags)
   assert run(project / "before" / "model.ckpt-3").returncode == 0
+  name = "bert/encoder/layer_1/attention/self/query/kernel"
+  start, end = (tf.train.load_variable(str(path), name) for path in (
+      project / "before" / "model.ckpt-3", other / "model.ckpt-6"))
+  assert (start == end).all()
   # Moved elsewhere.
   (project / "before").rename(project / "moved")
   moved = project / "moved" / "model.ckpt-3"
@@ -135,7 +116,7 @@ def test_no_checkpoint_is_whole(project):
 def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
   assert run_squad(project, *SWEEP).returncode == 0
   model = project / "model"
-  whole = digests(model)
+  whole = tiny_model.digests(project, PREDICTIONS)
   assert len(whole) == 10
   for path in model.glob("*.json"):
     path.unlink()
@@ -172,7 +153,7 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
   assert result.returncode == 0, result.stderr
   assert ("4 of 10 questions are done: resuming %s" % journal
           in result.stderr)
-  assert digests(model) == whole
+  assert tiny_model.digests(project, PREDICTIONS) == whole
   assert not journal.exists()
 
 
@@ -264,7 +245,7 @@ def test_a_decode_with_nan_fails_and_the_others_finish(project):
       "predictions.json", "predictions_layer0_p2.json",
       "predictions_layer1_p2.json"}
   assert set(json.loads((model / "manifest.json").read_text())["files"]) == set(
-      digests(model))
+      tiny_model.digests(project, PREDICTIONS))
   assert not list(model.glob("journal.*"))
 
 

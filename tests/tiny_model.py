@@ -1,11 +1,14 @@
-"""A ten-question data set and a 14-wide BERT, and how to run scripts on them."""
+"""A ten-question data set and a 14-wide BERT, and run_squad.py on them."""
 
+import hashlib
 import json
-import os
-import subprocess
-import sys
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+import bert_reference
+import launcher
+import modeling
 
 NAMES = ("anna", "omar", "ida", "leo", "mei")
 TOWNS = ("oslo", "lima", "rome", "bonn", "bern")
@@ -18,6 +21,11 @@ CONFIG = {
     "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
     "max_position_embeddings": 32, "type_vocab_size": 2,
     "initializer_range": 0.2}
+
+
+SIZES = ("--max_seq_length=24", "--doc_stride=8", "--max_query_length=8")
+TRAINING = ("--do_train=True", "--train_batch_size=5", "--num_train_epochs=3",
+            "--learning_rate=0.01")
 
 
 def data_set():
@@ -37,43 +45,81 @@ def data_set():
   return {"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]}
 
 
-def write_files(folder):
-  """Writes vocab.txt, bert_config.json and data.json."""
+def large_data_set(copies):
+  """The passages of data_set many times, each question with an id of its own."""
+  data = data_set()
+  data["data"][0]["paragraphs"] = paragraphs = []
+  for copy in range(copies):
+    for paragraph in data_set()["data"][0]["paragraphs"]:
+      for question in paragraph["qas"]:
+        question["id"] += "-%d" % copy
+      paragraphs.append(paragraph)
+  return data
+
+
+def write_files(folder, copies=None):
+  """Writes vocab.txt, bert_config.json and data.json.
+
+  Args:
+    folder: pathlib.Path.
+    copies: int, of the ten questions; None: themselves.
+  """
   (folder / "vocab.txt").write_text("\n".join(VOCAB) + "\n")
   (folder / "bert_config.json").write_text(json.dumps(CONFIG))
-  (folder / "data.json").write_text(json.dumps(data_set()))
+  (folder / "data.json").write_text(json.dumps(
+      data_set() if copies is None else large_data_set(copies)))
 
 
-def script(name, *arguments, **options):
-  """Runs a script of the repository as a user does.
+def write_checkpoint(folder, config=None):
+  """Writes model.ckpt-1, of random weights, as a training leaves it.
+
+  Args:
+    folder: pathlib.Path, the output_dir; it is made.
+    config: dict as in bert_config.json; None: CONFIG.
+  """
+  folder.mkdir()
+  generator = np.random.RandomState(1)
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name, shape in bert_reference.variables_of(
+        modeling.BertConfig(**(config or CONFIG))).items():
+      tf.get_variable(name, initializer=generator.normal(
+          0, CONFIG["initializer_range"], shape).astype(np.float32))
+    tf.get_variable("global_step", initializer=np.int64(1))
+    session.run(tf.global_variables_initializer())
+    tf.train.Saver().save(session, str(folder / "model.ckpt"), 1,
+                          write_meta_graph=False)
+
+
+def begin(folder, *flags, **options):
+  """Starts run_squad.py on the files of write_files, with small sizes.
+
+  Args:
+    folder: pathlib.Path.
+    *flags: override those given here.
+    **options: of launcher.Run.
 
   Returns:
-    subprocess.CompletedProcess with text in stdout and stderr.
+    launcher.Run.
   """
-  environment = dict(os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="2")
-  environment.update(options.pop("environment", {}))
-  return subprocess.run(
-      [sys.executable, os.path.join(REPOSITORY, name)] + list(map(str, arguments)),
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-      env=environment, **options)
+  return launcher.Run("run_squad.py", (
+      "--vocab_file=%s" % (folder / "vocab.txt"),
+      "--bert_config_file=%s" % (folder / "bert_config.json"),
+      "--train_file=%s" % (folder / "data.json"),
+      "--predict_file=%s" % (folder / "data.json"),
+      "--output_dir=%s" % (folder / "model")) + SIZES + flags, **options)
 
 
-def run_squad(folder, *arguments, **options):
-  """Runs run_squad.py on the files of write_files, with small sizes.
-
-  Flags of `arguments` override those given here.
-  """
-  flags = ["--vocab_file=%s" % (folder / "vocab.txt"),
-           "--bert_config_file=%s" % (folder / "bert_config.json"),
-           "--train_file=%s" % (folder / "data.json"),
-           "--predict_file=%s" % (folder / "data.json"),
-           "--output_dir=%s" % (folder / "model"),
-           "--max_seq_length=24", "--doc_stride=8", "--max_query_length=8"]
-  return script("run_squad.py", *(flags + list(arguments)), **options)
+def run_squad(folder, *flags, **options):
+  """Runs run_squad.py as begin does: subprocess.CompletedProcess."""
+  return launcher.complete(begin(folder, *flags, **options))
 
 
-def train(folder, *arguments, **options):
+def train(folder, *flags, **options):
   """Trains for 6 steps."""
-  return run_squad(folder, "--do_train=True", "--train_batch_size=5",
-                   "--num_train_epochs=3", "--learning_rate=0.01", *arguments,
-                   **options)
+  return run_squad(folder, *(TRAINING + flags), **options)
+
+
+def digests(folder, pattern):
+  """The SHA-256 of files in a folder's model/: dict from name."""
+  return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+          for path in (folder / "model").glob(pattern)}

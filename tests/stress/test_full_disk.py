@@ -20,6 +20,7 @@ from attention_zones import answers
 from attention_zones import files
 from attention_zones import run_records
 import faults
+import launcher
 import tiny_model
 
 MEGABYTES = 32
@@ -202,7 +203,7 @@ EVAL = ("eval_squad.py", "data.json", "seed1/predictions.json")
 def test_scripts(disk, tmp_path, command, name, room):
   write_inputs(tmp_path)
   command = [word.format(disk=disk) for word in command]
-  run = lambda: tiny_model.script(*command, cwd=str(tmp_path))
+  run = lambda: launcher.script(*command, cwd=str(tmp_path))
   # get_results.py replaces tables only.
   (disk / name).write_text("layer,q2\n1,50.000\n")
   before = contents(disk)
@@ -231,7 +232,7 @@ def fails_for_want_of_room(disk, room, flags, path):
     str, what it printed.
   """
   fill(disk, room)
-  status, log, _ = faults.run(disk / "project", flags)
+  status, log = tiny_model.begin(disk / "project", *flags).end()
   make_room(disk)
   assert status == 1, log
   check_log(log, "run_squad.py", path)
@@ -239,7 +240,7 @@ def fails_for_want_of_room(disk, room, flags, path):
 
 
 def run_with_room(folder, flags):
-  status, log, _ = faults.run(folder, flags)
+  status, log = tiny_model.begin(folder, *flags).end()
   assert status == 0, log
   return log
 
@@ -248,8 +249,8 @@ def run_with_room(folder, flags):
 def trained(tmp_path_factory):
   """A model of 7 steps with its baseline predictions, not to be changed."""
   folder = tmp_path_factory.mktemp("trained")
-  faults.write_files(folder, COPIES)
-  data = faults.large_data_set(COPIES)
+  tiny_model.write_files(folder, COPIES)
+  data = tiny_model.large_data_set(COPIES)
   question = data["data"][0]["paragraphs"][0]["qas"][0]
   # Dropped from training; its id fills more than a page of their list.
   question["id"] = "x" * (PAGE + 100)
@@ -281,7 +282,7 @@ def rehearse(trained, folder):
   lock = folder / "model" / ".manifest.json.lock"
   lock.unlink()
   lock.mkdir()
-  assert faults.run(folder, SWEEP)[0] == 1
+  assert tiny_model.run_squad(folder, *SWEEP).returncode == 1
   lock.rmdir()
   return folder / "model"
 

@@ -1,23 +1,18 @@
 """Two runs at once in one output folder: right or refused, never mixed."""
 
-import collections
 import os
 import shutil
 import signal
-import tempfile
-import time
 
 import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones import run_records
-import faults
+import tiny_model
 
 # 300 questions: a sweep is in its loop for a second.
 COPIES = 30
 
-ONE_STEP = ("--do_train=True", "--train_batch_size=10",
-            "--num_train_epochs=0.04")
 P2, Q2 = (("--do_predict=True", "--write_nbest=True", "--mask_layer=0-1",
            "--mask_zone=" + zone) for zone in ("p2", "q2"))
 MASKED = "*predictions_layer*.json"
@@ -27,9 +22,8 @@ MASKED = "*predictions_layer*.json"
 def trained(tmp_path_factory):
   """A folder with data and a model, but without features; not to be changed."""
   folder = tmp_path_factory.mktemp("trained")
-  faults.write_files(folder, COPIES)
-  status, log, _ = faults.run(folder, ONE_STEP)
-  assert status == 0, log
+  tiny_model.write_files(folder, COPIES)
+  tiny_model.write_checkpoint(folder / "model")
   return folder
 
 
@@ -40,8 +34,8 @@ def alone(trained, tmp_path_factory):
   for flags in (P2, Q2):
     folder = tmp_path_factory.mktemp("alone") / "project"
     shutil.copytree(str(trained), str(folder))
-    status, log, _ = faults.run(folder, flags)
-    assert status == 0, log
+    result = tiny_model.run_squad(folder, *flags)
+    assert result.returncode == 0, result.stderr
     folders[flags] = folder
   return folders
 
@@ -53,38 +47,27 @@ def project(trained, tmp_path):
   return tmp_path / "project"
 
 
-Run = collections.namedtuple("Run", ["process", "log"])
-Run.__doc__ = """run_squad.py at work: the Popen and the file it prints to."""
-
-
 @pytest.fixture
 def begin():
-  """Function from folder and flags to a Run, which ends with the test."""
+  """Function from folder and flags to a launcher.Run, which ends with the test."""
   runs = []
 
   def start(folder, flags):
-    log = tempfile.TemporaryFile("w+")
-    runs.append(Run(faults.start(folder, flags, log), log))
+    runs.append(tiny_model.begin(folder, *flags))
     return runs[-1]
   yield start
   for run in runs:
-    stop(run, signal.SIGKILL)
-    end(run)
+    run.signal(signal.SIGKILL)
 
 
-def end(run):
-  """Waits for the end of a run: (exit status, what it printed)."""
-  status = run.process.wait()
-  run.log.seek(0)
-  return status, run.log.read()
-
-
-def stop(run, number=signal.SIGSTOP):
+def stop(run):
   """Stops a run, unless it has ended, and returns whether it stands still."""
-  if run.process.poll() is None:
-    os.killpg(run.process.pid, number)
-    if number == signal.SIGSTOP:
-      return os.WIFSTOPPED(os.waitpid(run.process.pid, os.WUNTRACED)[1])
+  run.send(signal.SIGSTOP)
+  while run.poll() is None:
+    # Its state follows the name in brackets.
+    with open("/proc/%d/stat" % run.pid) as f:
+      if f.read().rpartition(")")[2].split()[0] == "T":
+        return True
   return False
 
 
@@ -93,22 +76,13 @@ def stop_when(begin, folder, flags, happened):
   still so; a run that was too quick is made again. Returns the Run."""
   for _ in range(10):
     run = begin(folder, flags)
-    while not happened():
-      assert run.process.poll() is None, end(run)
-      time.sleep(0.001)
+    run.wait_until(happened)
     if stop(run) and happened():
       return run
-    stop(run, signal.SIGKILL)
-    end(run)
+    run.signal(signal.SIGKILL)
     for path in (folder / "model").glob("eval.*"):
       path.unlink()
   pytest.fail("no run could be stopped in time")
-
-
-def go_on(run):
-  """Lets a stopped run go on to its end: (exit status, what it printed)."""
-  os.killpg(run.process.pid, signal.SIGCONT)
-  return end(run)
 
 
 def check_whole(project, *folders):
@@ -116,10 +90,10 @@ def check_whole(project, *folders):
   one of them, all are entered in the manifest, and nothing is left over."""
   wanted, baselines = {}, []
   for folder in folders:
-    wanted.update(faults.digests(folder, MASKED))
-    baselines.append(faults.digests(folder, "*predictions.json"))
-  assert faults.digests(project, MASKED) == wanted != {}
-  baseline = faults.digests(project, "*predictions.json")
+    wanted.update(tiny_model.digests(folder, MASKED))
+    baselines.append(tiny_model.digests(folder, "*predictions.json"))
+  assert tiny_model.digests(project, MASKED) == wanted != {}
+  baseline = tiny_model.digests(project, "*predictions.json")
   assert all(any(digest == other[name] for other in baselines)
              for name, digest in baseline.items())
   model = project / "model"
@@ -147,7 +121,7 @@ def windows(folder):
 
 def test_different_decodes_finish_side_by_side(project, alone, begin):
   for run in [begin(project, flags) for flags in (P2, Q2)]:
-    status, log = end(run)
+    status, log = run.end()
     assert status == 0, log
   check_whole(project, alone[P2], alone[Q2])
   assert windows(project) == windows(alone[P2])
@@ -155,7 +129,7 @@ def test_different_decodes_finish_side_by_side(project, alone, begin):
 
 def test_the_same_decodes_started_at_once(project, alone, begin):
   """One finishes; the other is refused, or comes late enough to finish, too."""
-  ends = [end(run) for run in [begin(project, P2) for _ in range(2)]]
+  ends = [run.end() for run in [begin(project, P2) for _ in range(2)]]
   assert 0 in [status for status, _ in ends]
   for status, log in ends:
     if status:
@@ -167,8 +141,8 @@ def test_the_same_decodes_are_refused_meanwhile(project, alone, begin):
   first = stop_when(begin, project, P2, lambda: [
       path for path in (project / "model").glob("journal.*")
       if path.stat().st_size > 10000])
-  check_refused(*end(begin(project, P2)))
-  status, log = go_on(first)
+  check_refused(*begin(project, P2).end())
+  status, log = first.signal(signal.SIGCONT)
   assert status == 0, log
   check_whole(project, alone[P2])
 
@@ -179,10 +153,10 @@ def test_both_make_the_features(project, alone, begin):
   model = project / "model"
   unfinished = lambda: list(model.glob("eval.*.tf_record.*"))
   first = stop_when(begin, project, Q2, unfinished)
-  status, log = end(begin(project, P2))
+  status, log = begin(project, P2).end()
   assert status == 0, log
   assert windows(project) == windows(alone[P2])
-  status, log = go_on(first)
+  status, log = first.signal(signal.SIGCONT)
   assert status == 0, log
   assert windows(project) == windows(alone[P2])
   check_whole(project, alone[P2], alone[Q2])
@@ -195,19 +169,18 @@ def test_a_second_training_in_a_folder_is_refused(project, begin):
   for path in (project / "model").iterdir():
     path.unlink()
   first = begin(project, flags)
-  while not list((project / "model").glob("model.ckpt-5.index")):
-    assert first.process.poll() is None, end(first)
-    time.sleep(0.001)
+  first.wait_until(
+      lambda: list((project / "model").glob("model.ckpt-5.index")))
   assert stop(first)
   before = set(os.listdir(str(project / "model")))
-  status, log = end(begin(project, flags))
+  status, log = begin(project, flags).end()
   assert status == 1
   assert log == ("run_squad.py: --output_dir=%s: another training is running there; "
                  "wait for it, stop it, or give another --output_dir\n" % (
                      project / "model"))
   assert set(os.listdir(str(project / "model"))) == before
-  status, log = go_on(first)
+  status, log = first.signal(signal.SIGCONT)
   assert status == 0, log
   # Its end frees the folder.
-  status, log = end(begin(project, flags))
+  status, log = begin(project, flags).end()
   assert status == 0 and "nothing to train" in log

@@ -3,7 +3,7 @@
 By default few examples, the same each time. FUZZ_EXAMPLES in the environment
 takes as many as it says, other ones each time:
 
-    FUZZ_EXAMPLES=5000 bash tests/run.sh tests/fuzz
+    FUZZ_EXAMPLES=5000 bash tests/run.sh tests/stress/fuzz
 """
 
 import atexit

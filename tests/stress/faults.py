@@ -1,6 +1,6 @@
 """Kills trainings and sweeps at random moments and compares what they end with.
 
-    python tests/faults.py --moments 20 --seed 1
+    python tests/stress/faults.py --moments 20 --seed 1
 
 A 14-wide model is trained, and a sweep made with it, once left alone. Then, for
 each moment: a fresh folder, the same command, SIGKILL to its process group, and
@@ -10,7 +10,6 @@ alone. 20 moments of each kind take some 10 minutes on 2 cores.
 
 import argparse
 import collections
-import hashlib
 import json
 import os
 import pathlib
@@ -18,14 +17,13 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
-import tiny_model
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-SMALL_SIZES = ("--max_seq_length=24", "--doc_stride=8", "--max_query_length=8")
+import tiny_model  # pylint: disable=wrong-import-position
 
 TRAINING = ("--do_train=True", "--train_batch_size=5", "--num_train_epochs=1",
             "--save_checkpoints_steps=5", "--learning_rate=0.01")
@@ -64,76 +62,26 @@ Attributes:
 """
 
 
-def large_data_set(copies):
-  """tiny_model's passages many times, each question with an id of its own."""
-  data = tiny_model.data_set()
-  data["data"][0]["paragraphs"] = paragraphs = []
-  for copy in range(copies):
-    for paragraph in tiny_model.data_set()["data"][0]["paragraphs"]:
-      for question in paragraph["qas"]:
-        question["id"] += "-%d" % copy
-      paragraphs.append(paragraph)
-  return data
-
-
-def write_files(folder, copies):
-  """Writes tiny_model's files, with 10 * copies questions."""
-  tiny_model.write_files(folder)
-  (folder / "data.json").write_text(json.dumps(large_data_set(copies)))
-
-
-def start(folder, flags, log):
-  """Starts run_squad.py in a process group of its own.
-
-  Args:
-    folder: pathlib.Path with the files of write_files.
-    flags: tuple of str.
-    log: file object for stdout and stderr.
-
-  Returns:
-    subprocess.Popen.
-  """
-  return subprocess.Popen(
-      [sys.executable, os.path.join(tiny_model.REPOSITORY, "run_squad.py"),
-       "--vocab_file=%s" % (folder / "vocab.txt"),
-       "--bert_config_file=%s" % (folder / "bert_config.json"),
-       "--train_file=%s" % (folder / "data.json"),
-       "--predict_file=%s" % (folder / "data.json"),
-       "--output_dir=%s" % (folder / "model")] + list(SMALL_SIZES + flags),
-      stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-      env=dict(os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="2"))
-
-
 def run(folder, flags, is_time=lambda seconds: False):
   """Runs run_squad.py to its end, or kills it when it is time.
 
   Args:
-    folder, flags: as for start.
+    folder: pathlib.Path with the files of tiny_model.write_files.
+    flags: tuple of str.
     is_time: function from the seconds since the start to bool.
 
   Returns:
     (exit status, what it printed, seconds); the status of what was killed is
     -signal.SIGKILL.
   """
-  with tempfile.TemporaryFile("w+") as log:
-    begin = time.time()
-    process = start(folder, flags, log)
-    try:
-      while process.poll() is None and not is_time(time.time() - begin):
-        time.sleep(0.005)
-    finally:
-      if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-      status = process.wait()
-    seconds = time.time() - begin
-    log.seek(0)
-    return status, log.read(), seconds
-
-
-def digests(folder, pattern):
-  """The SHA-256 of files in a folder's model/: dict from name."""
-  return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-          for path in (folder / "model").glob(pattern)}
+  begin = time.time()
+  process = tiny_model.begin(folder, *flags)
+  try:
+    while process.poll() is None and not is_time(time.time() - begin):
+      time.sleep(0.005)
+  finally:
+    status, log = process.signal(signal.SIGKILL)
+  return status, log, time.time() - begin
 
 
 def leave_alone(name, flags, begin, pattern, folder):
@@ -142,7 +90,7 @@ def leave_alone(name, flags, begin, pattern, folder):
   status, log, seconds = run(folder, flags)
   if status:
     raise RuntimeError("the %s left alone failed: %s" % (name, log))
-  return Case(name, flags, begin, pattern, digests(folder, pattern),
+  return Case(name, flags, begin, pattern, tiny_model.digests(folder, pattern),
               set(os.listdir(str(folder / "model"))), seconds)
 
 
@@ -158,7 +106,7 @@ def prepare(folder, copies):
   """
   empty, trained = folder / "empty", folder / "trained"
   empty.mkdir()
-  write_files(empty, copies)
+  tiny_model.write_files(empty, copies)
   checkpoint = "model.ckpt-%d." % (2 * copies)
   training = leave_alone(
       "training", TRAINING, empty, checkpoint + "[di]*", trained)
@@ -219,7 +167,7 @@ def _wrong(case, folder, outcome, status, log):
   """Says what is wrong after the second run; "" when nothing is."""
   if status:
     return "the second run failed: " + log
-  found = digests(folder, case.pattern)
+  found = tiny_model.digests(folder, case.pattern)
   differing = [name for name in sorted(set(found) | set(case.wanted))
                if found.get(name) != case.wanted.get(name)]
   if differing:

@@ -1,6 +1,6 @@
 """Damages SQuAD's JSON at random and feeds it to everything that reads it.
 
-    python tests/fuzz/mutate_squad.py --files 100000 --seed 1
+    python tests/stress/fuzz/mutate_squad.py --files 100000 --seed 1
 
 Each file must be read, or be refused by a ValueError or an OSError whose
 message is one line that names the file: by squad_data.read_examples (to train
