@@ -171,17 +171,14 @@ def test_order_of_search(machine, first):
   assert out.count("\n") == 1
 
 
-def test_uv_that_cannot_download_is_shown_and_skipped(machine):
+def test_conda_helps_where_uv_cannot_download(machine):
+  """What conda made is kept when .venv is replaced."""
   machine.program("uv", "echo 'uv: offline' >&2; exit 1")
   python = add_conda(machine)
   status, _, err = machine.run()
   assert (status, err.splitlines()[0]) == (0, "uv: offline")
   assert machine.calls()[0] == "venv by %s" % python
-
-
-def test_what_conda_made_is_used_again(machine):
-  python = add_conda(machine)
-  machine.assert_makes_with(python)
+  (machine.programs / "uv").unlink()
   machine.program("conda", "exit 1")
   machine.require("seaborn==0.12.1")
   machine.assert_makes_with(python)
@@ -284,6 +281,15 @@ def test_extra_requirements_are_added(machine):
         machine.repository, extra))
     # From here on it is right with them and without.
     assert machine.run(extra) == machine.run() == (0, "", "")
+
+
+def test_after_a_failed_addition_all_is_made_again(machine):
+  python = add_on_path(machine)
+  machine.run()
+  machine.python(machine.venv / "bin/python", on_pip="exit 1")
+  assert machine.run(machine.require("pytest==7.4.4", "extra.txt"))[0] == 1
+  machine.calls()
+  machine.assert_makes_with(python)
 
 
 def test_extra_requirements_that_are_not_there(machine):
