@@ -66,7 +66,8 @@ needed="TensorFlow 1.15.3 needs CPython 3.7, 64bit, for x86_64 Linux or macOS"
 
 # Sets seen to what the Python in $1 is, and base_python to its path if right.
 try() {
-  seen=$("$1" -c "$describe" 2>/dev/null </dev/null) || seen="does not run"
+  seen=$("$1" -c "$describe" 2>/dev/null </dev/null) || seen=""
+  seen=${seen:-does not run}
   [[ $seen =~ $right ]] && base_python=${seen#*: }
 }
 

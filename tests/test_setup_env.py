@@ -191,6 +191,7 @@ def test_conda_helps_where_uv_cannot_download(machine):
     ("Darwin arm64", ON_ARM, True, ["PYTHON=python3.7", "arm64"]),
     ("Darwin arm64", ON_ARM, False, ["machine is Darwin-arm64", "python3.7:"]),
     ("Linux x86_64", None, True, ["PYTHON=python3.7: does not run"]),
+    ("Linux x86_64", "", True, ["PYTHON=python3.7: does not run"]),
     ("Linux x86_64", None, False, ["no Python 3.7 found: install it", "uv"]),
     ("MINGW64_NT-10.0 x86_64", None, False, ["MINGW64_NT-10.0", "WSL"]),
 ])
@@ -199,6 +200,8 @@ def test_refused_in_one_line(machine, system, about, given, named):
   machine.is_a(*system.split())
   if about:
     machine.python(about=about)
+  elif about == "":
+    machine.program("python3.7", "exit 0")
   if given or "Linux" not in system:
     for name in ("uv", "conda"):
       machine.program(name, "echo %s >> '%s'" % (name, machine.calls_file))
