@@ -211,6 +211,7 @@ TRAINING = faults.TRAINING + ("--train_batch_size=2", "--save_checkpoints_steps=
                               "--learning_rate=0")
 LONG = ("--num_train_epochs=100",)
 
+
 def newest_step(folder):
   return faults.progress_on_disk(
       faults.Case("training", *[None] * 6), folder)

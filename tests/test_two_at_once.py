@@ -123,7 +123,8 @@ def check_whole(project, *folders):
   assert all(any(digest == other[name] for other in baselines)
              for name, digest in baseline.items())
   model = project / "model"
-  assert set(run_records.load_manifest(str(model))["files"]) == set(wanted) | set(baseline)
+  files = run_records.load_manifest(str(model))["files"]
+  assert set(files) == set(wanted) | set(baseline)
   names = set(os.listdir(str(model)))
   assert names == {name for folder in folders
                    for name in os.listdir(str(folder / "model"))}
@@ -202,9 +203,9 @@ def test_a_second_training_in_a_folder_is_refused(project, begin):
   before = set(os.listdir(str(project / "model")))
   status, log = end(begin(project, flags))
   assert status == 1
-  assert log == ("run_squad.py: --output_dir=%s: another training is running there; "
-                 "wait for it, stop it, or give another --output_dir\n" % (
-                     project / "model"))
+  assert log == (
+      "run_squad.py: --output_dir=%s: another training is running there; wait for "
+      "it, stop it, or give another --output_dir\n" % (project / "model"))
   assert set(os.listdir(str(project / "model"))) == before
   status, log = go_on(first)
   assert status == 0, log
