@@ -112,7 +112,8 @@ def evaluate(arguments):
     print("%d questions in %s, %d predictions in %s" % (
         len(questions), arguments.data_file, len(predictions),
         arguments.pred_file), file=sys.stderr)
-  results = scoring.score(questions, predictions, na_probs, arguments.na_prob_thresh)
+  results = scoring.score(
+      questions, predictions, na_probs, arguments.na_prob_thresh)
   if arguments.out_image_dir:
     path_checks.make_output_folder("--out-image-dir", arguments.out_image_dir)
     results.update(draw_pictures(

@@ -1,162 +1,74 @@
 #!/usr/bin/env bash
-# Makes .venv beside this file: Python 3.7 with requirements.txt.
+# Makes .venv beside this file: Python 3.7 with the packages of requirements.txt.
 #
 #   bash setup_env.sh [extra-requirements-file ...]
 #
 # Prints nothing when .venv is already right, and replaces it when it is not.
-# Every package, also one that another needs, must be in the files, with its
-# version. For Linux and macOS, whose bash is 3.2.
+# Looks for Python 3.7 as $PYTHON, as python3.7, in pyenv, with uv, with conda.
+# Dependencies are not resolved: the files name every package with its version.
+# For Linux and macOS, whose bash is 3.2.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd -P)
 venv="$root/.venv"
 python="$venv/bin/python"
 conda="$venv/conda"
-log="$venv/setup.log"
-# Copies of the requirements files whose packages are all there.
+# The checksums of the requirements files whose packages are all installed.
 installed="$venv/installed"
-# A link to HOST:PROCESS, which, unlike a file, is made and filled in one step.
-lock="$venv/lock"
-me="$(uname -n):$$"
 
 fail() {
   echo "setup_env.sh: $*" >&2
   exit 1
 }
 
-# Runs a command, whose output is shown only when it fails.
-quietly() {
-  "$@" >"$log" 2>&1 </dev/null || {
-    cat "$log" >&2
-    return 1
+# must REFUSAL COMMAND ...: what the command prints is shown only if it fails.
+must() {
+  local output
+  output=$("${@:2}" 2>&1 </dev/null) || {
+    echo "$output" >&2
+    fail "$1 (see above)"
   }
-}
-
-# Prints where the copy of requirements file $1 is kept.
-copy_of() {
-  local path
-  path="$(cd "$(dirname "$1")" >/dev/null && pwd -P)/$(basename "$1")"
-  path=${path#"$root/"}
-  echo "$installed/${path//\//_}"
 }
 
 # Whether .venv runs and has the packages of all these requirements files.
 has() {
   local file
   for file in "$@"; do
-    cmp -s "$file" "$(copy_of "$file")" || return 1
+    grep -qxF "$(cksum <"$file")" "$installed" 2>/dev/null || return 1
   done
   "$python" -c "" >/dev/null 2>&1 </dev/null
 }
 
+# Locks file 9 until this process and all that it started have ended, even if
+# killed. With -n, fails if another process has the lock. macOS has no flock.
+lock() {
+  flock "$@" 9 2>/dev/null || perl -e '
+    open(F, ">&=9") && flock(F, @ARGV ? 6 : 2) or exit 1' -- "$@" 2>/dev/null
+}
+
 take_lock() {
-  local owner error vanished=0 waiting=""
-  until mkdir -p "$venv" && error=$(ln -s "$me" "$lock" 2>&1); do
-    [ -w "$venv" ] || fail "cannot write to $venv"
-    if ! owner=$(readlink "$lock"); then
-      # Released since, unless links cannot be made here at all.
-      vanished=$((vanished + 1))
-      [ "$vanished" -lt 100 ] || fail "cannot lock $venv: $error"
-    elif is_gone "$owner"; then
-      remove_lock_of "$owner"
-    else
-      [ -n "$waiting" ] || echo "Waiting for process ${owner##*:} on" \
-        "${owner%:*}, which is making $venv" \
-        "(if it is not, delete that folder)."
-      waiting=yes
-      sleep 1
-    fi
-  done
+  # Nothing is written to this file, but NFS locks only what could be written.
+  exec 9>>"$root/requirements.txt"
+  lock -n && return
+  echo "Waiting for another setup_env.sh to finish .venv."
+  lock || true  # Some clusters' file systems have no locks.
 }
 
-release_lock() {
-  rm -f "$lock"
-  # Nothing was made when no Python was found.
-  rm -f "$log"
-  rmdir "$venv" 2>/dev/null || true
-}
-
-# Whether process $1, HOST:PROCESS, was killed without releasing its lock.
-is_gone() {
-  [ "${1%:*}" = "$(uname -n)" ] && ! kill -0 "${1##*:}" 2>/dev/null
-}
-
-# Of several that wait, one alone removes the lock, and only while it is still
-# the dead one's: the next owner's must not go with it.
-remove_lock_of() {
-  local guard="$lock.$1"
-  mkdir "$guard" 2>/dev/null || {
-    sleep 1
-    return 0
-  }
-  [ "$(readlink "$lock")" != "$1" ] || rm -f "$lock"
-  rmdir "$guard" 2>/dev/null || true
-}
-
-# What the Python in $1 is: "CPython-3.7.16 Linux-x86_64 /its/real/path".
-# The path is that of no virtual environment, which may be the one to replace.
-describe() {
-  "$1" -c '
+# A real path, since the Python of a virtual environment may be about to go.
+describe='
 import os, platform, sys
-machine = platform.machine()
-if sys.maxsize < 2**32:
-  machine += "-32bit"
-elif platform.system() == "Linux" and platform.libc_ver()[0] != "glibc":
-  machine += "-without-glibc"
-print("%s-%s %s-%s %s" % (
+print("%s %s, %s-%s, %s, %s: %s" % (
     platform.python_implementation(), platform.python_version(),
-    platform.system(), machine, os.path.realpath(sys.executable)))
-' 2>/dev/null </dev/null
-}
+    platform.system(), platform.machine(), platform.architecture()[0],
+    platform.libc_ver()[0], os.path.realpath(sys.executable)))'
+right='^CPython 3\.7\..*, (Linux-x86_64, 64bit, glibc|Darwin-x86_64, 64bit, ): '
+needed="TensorFlow 1.15.3 needs CPython 3.7, 64bit, for x86_64 Linux or macOS"
 
-has_wheel() {
-  case "$1" in
-    Linux-x86_64 | Darwin-x86_64) ;;
-    *) return 1 ;;
-  esac
-}
-
-refuse_platform() {
-  fail "TensorFlow 1.15.3 has no wheel for $1: this needs a 64-bit CPython" \
-    "3.7 on x86_64 Linux (with glibc) or macOS"
-}
-
-base_python=""  # The Python to make .venv with.
-seen=""  # What the last Python looked at is.
-without_wheel=""  # The platform of a Python 3.7 that is of no use here.
-
-# Takes the Python in $1 for base_python if it is right.
+# Sets seen to what the Python in $1 is, and base_python to its path if right.
 try() {
-  local about version platform path
-  seen=""
-  about=$(describe "$1") || return 1
-  read -r version platform path <<<"$about"
-  seen=${version/-/ }
-  case "$version" in
-    CPython-3.7.*) ;;
-    *) return 1 ;;
-  esac
-  if ! has_wheel "$platform"; then
-    without_wheel=$platform
-    return 1
-  fi
-  base_python=$path
-}
-
-# Prints the Pythons to try, one a line.
-candidates() {
-  type -aP python3.7 || true
-  ls -d "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.7.*/bin/python \
-    2>/dev/null || true
-}
-
-try_given() {
-  try "$PYTHON" && return
-  [ -z "$without_wheel" ] || refuse_platform "$without_wheel (PYTHON=$PYTHON)"
-  if [ -n "$seen" ]; then
-    fail "PYTHON=$PYTHON is $seen, not CPython 3.7"
-  fi
-  fail "PYTHON=$PYTHON does not run; it must be a CPython 3.7"
+  seen=$("$1" -c "$describe" 2>/dev/null </dev/null) || seen=""
+  seen=${seen:-does not run}
+  [[ $seen =~ $right ]] && base_python=${seen#*: }
 }
 
 try_uv() {
@@ -164,7 +76,9 @@ try_uv() {
   # From the root folder: no project, and no .venv, is found there.
   try "$(cd / && uv python find 3.7 2>/dev/null)" && return
   # Releases of uv since 0.7 no longer know where to download Python 3.7.
-  quietly uv tool run --from uv==0.6.17 uv python install 3.7 || return 1
+  # In a subshell, whose end is not the script's: conda may help.
+  (must "uv cannot download Python 3.7" \
+    uv tool run --from uv==0.6.17 uv python install 3.7) || return 1
   try "$(cd / && uv python find 3.7 2>/dev/null)"
 }
 
@@ -172,99 +86,67 @@ try_conda() {
   command -v conda >/dev/null || return 1
   try "$conda/bin/python" && return
   rm -rf "$conda"
-  quietly conda create --yes --quiet --prefix "$conda" python=3.7 || return 1
+  (must "conda cannot download Python 3.7" \
+    conda create --yes --quiet --prefix "$conda" python=3.7) || return 1
   try "$conda/bin/python"
 }
 
-# Sets base_python.
 find_python() {
-  local candidate
-  case "$(uname -s)" in
-    Linux | Darwin) ;;
-    *) fail "runs on Linux and macOS, not on $(uname -s); Windows has WSL" ;;
-  esac
+  local candidate machine others=""
   if [ -n "${PYTHON:-}" ]; then
-    try_given
+    try "$PYTHON" || fail "PYTHON=$PYTHON: ${seen%: *}; $needed"
     return
   fi
   while IFS= read -r candidate; do
     try "$candidate" && return
-  done < <(candidates)
-  # What uv and conda download is for this machine.
-  has_wheel "$(uname -s)-$(uname -m)" ||
-    refuse_platform "${without_wheel:-$(uname -s)-$(uname -m)}"
-  try_uv && return
-  try_conda && return
-  [ -z "$without_wheel" ] || refuse_platform "$without_wheel"
-  fail "no Python 3.7 found: install it (\"pyenv install 3.7.17\"), or uv or" \
-    "conda, which can download it, or set PYTHON to its path"
+    others=" ($candidate: ${seen%: *})"
+  done < <(type -aP python3.7 || true
+    compgen -G "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/3.7.*/bin/python")
+  machine="$(uname -s)-$(uname -m)"
+  # What uv and conda would download is for this machine.
+  [[ $machine =~ ^(Linux|Darwin)-x86_64$ ]] ||
+    fail "this machine is $machine$others; $needed; Windows has WSL"
+  try_uv || try_conda ||
+    fail "no Python 3.7 found$others: install it (\"pyenv install 3.7.17\")," \
+      "or uv or conda, which can download it, or set PYTHON to its path; $needed"
 }
 
 make_venv() {
   find_python
-  echo "Making .venv with $seen from $base_python; this takes a minute or two."
+  echo "Making .venv with $base_python; this takes a minute or two."
+  mkdir -p "$venv"
   # What conda made stays: it is the Python to use.
-  find "$venv/" -mindepth 1 -maxdepth 1 ! -name lock ! -name conda \
-    -exec rm -rf {} +
-  quietly "$base_python" -m venv "$venv" ||
-    fail "$base_python could not make a virtual environment (its output is" \
-      "above); set PYTHON to another CPython 3.7"
+  find "$venv/" -mindepth 1 -maxdepth 1 ! -name conda -exec rm -rf {} +
+  must "$base_python cannot make a virtual environment; set PYTHON to another" \
+    "$base_python" -m venv "$venv"
 }
 
-pip_install() {
-  quietly "$python" -m pip --disable-pip-version-check --no-input install \
-    --no-deps --no-build-isolation "$@" ||
-    fail "pip could not install into .venv (its output is above); run again" \
-      "when the cause is gone"
+pip() {
+  must "pip $1 failed; run again when the cause is gone" \
+    "$python" -m pip --disable-pip-version-check --no-input "$@"
 }
 
 # Installs the packages of all these requirements files.
 install() {
-  local file tools pending="$venv/installing"
-  local requirements=()
-  rm -rf "$pending"
-  # Until all is done, .venv is right for nobody.
-  if [ -d "$installed" ]; then
-    mv "$installed" "$pending"
-  else
-    mkdir "$pending"
-  fi
-  for file in "$@"; do
-    requirements+=(-r "$file")
-    cp "$file" "$pending/$(basename "$(copy_of "$file")")"
-  done
-  # What installs the others: Python 3.7.1's own pip is too old for the wheels.
-  tools=$(grep -E '^(pip|setuptools|wheel)==' "$root/requirements.txt") || true
-  # shellcheck disable=SC2086  # One word for each.
-  [ -z "$tools" ] || pip_install $tools
-  pip_install "${requirements[@]}"
-  quietly "$python" -m pip check ||
-    fail "the requirements do not fit together (pip's output is above)"
-  quietly "$python" -c "import tensorflow" ||
-    fail "TensorFlow is installed but does not import (its output is above;" \
-      "its wheels need a CPU with AVX)"
-  mv "$pending" "$installed"
-}
-
-main() {
   local file
-  for file in "$@"; do
-    [ -f "$file" ] || fail "$file: no such requirements file"
-  done
-  set -- "$root/requirements.txt" "$@"
-  has "$@" && return
-  take_lock
-  trap release_lock EXIT
-  # With a trap, bash first waits for the program that it runs: no pip goes on
-  # behind a lock that is released.
-  trap 'exit 1' HUP INT TERM
-  has "$@" && return  # Another process made it meanwhile.
-  if has "$root/requirements.txt"; then
-    echo "Adding to .venv what ${*:2} asks for."
-  else
-    make_venv
-  fi
-  install "$@"
+  rm -f "$installed"  # .venv is right for nobody until the end.
+  # First what installs the others: Python 3.7.1's own pip is too old for them.
+  pip install -c "$root/requirements.txt" pip setuptools wheel
+  pip install --no-deps --no-build-isolation "${@/#/-r}"
+  pip check
+  must "TensorFlow cannot be imported; it needs a CPU with AVX" \
+    "$python" -c "import tensorflow"
+  for file in "$@"; do cksum <"$file"; done >"$installed"
 }
 
-main "$@"
+for file in "$@"; do [ -f "$file" ] || fail "$file: no such file"; done
+set -- "$root/requirements.txt" "$@"
+has "$@" && exit
+take_lock
+has "$@" && exit  # Another process has made it meanwhile.
+if has "$root/requirements.txt"; then
+  echo "Adding to .venv the packages of ${*:2}."
+else
+  make_venv
+fi
+install "$@"

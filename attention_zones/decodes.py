@@ -74,7 +74,8 @@ def parse_decodes(mask_layer, mask_zone, num_layers):
   """Reads --mask_layer and --mask_zone.
 
   One grammar for both: "," separates decodes, "-" is a range of decodes (of
-  layers), "+" masks together. "0-11" and "q2,p2" are 24 decodes, "0+1" and "q2+p2" is one.
+  layers), "+" masks together. "0-11" and "q2,p2" are 24 decodes, "0+1" and "q2+p2"
+  is one.
 
   Args:
     mask_layer: str, or None when the flag was left out. "None" or None together

@@ -121,13 +121,14 @@ def _record(options, data, newest, log):
   key = {"--" + name: getattr(options, name) for name in (
       "train_batch_size", "learning_rate", "warmup_proportion", "random_seed")}
   # The name of the file of windows follows from all that determines these.
-  key.update({"--train_file, --vocab_file or a flag of lengths":
-                  os.path.basename(data.path),
-              "--bert_config_file": files.digest(options.bert_config_file),
-              "--init_checkpoint": options.init_checkpoint and checkpoints.digest(
-                  options.init_checkpoint),
-              "--bucket_by_length": windows.bucket_width(options) is not None,
-              "version of seeds.py": seeds.VERSION})
+  windows_name = os.path.basename(data.path)
+  key.update({
+      "--train_file, --vocab_file or a flag of lengths": windows_name,
+      "--bert_config_file": files.digest(options.bert_config_file),
+      "--init_checkpoint": (options.init_checkpoint and
+                            checkpoints.digest(options.init_checkpoint)),
+      "--bucket_by_length": windows.bucket_width(options) is not None,
+      "version of seeds.py": seeds.VERSION})
   path = os.path.join(options.output_dir, _RECORD_NAME)
   if newest and files.exists(path):
     begun = dict(checked_json.load(path))

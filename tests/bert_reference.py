@@ -30,7 +30,6 @@ NO_QUESTION = ([], [7, 8, 9, 10])
 NO_PASSAGE = ([7, 8, 9, 10], [])
 
 
-
 def parse(mask_layer, mask_zone):
   """The masked decodes of two flags, without the baseline."""
   return decodes.parse_decodes(

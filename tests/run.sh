@@ -18,4 +18,4 @@ done
 export TF_CPP_MIN_LOG_LEVEL=2 TF_CPP_MIN_VLOG_LEVEL=0
 # An empty array counts as unset in the bash of macOS.
 exec "$root/.venv/bin/python" -m pytest \
-  -c "$root/tests/pytest.ini" ${where[@]+"${where[@]}"} "$@"
+  -c "$root/setup.cfg" ${where[@]+"${where[@]}"} "$@"

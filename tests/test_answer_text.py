@@ -13,7 +13,8 @@ import tiny_model
 # Ideographic spaces at the start; an answer that holds a character that is not in
 # the vocabulary.
 CHINESE = ("\u3000\u3000\u6c5f\u57ce\u7684\u6865\u4e8e1820\u5e74\u5efa\uff0c"
-           "1820\u5e74\u6d2a\u6c34\uff0c\u4ed6\u5199\u300a\u6cb3\u2014\u5cb8\u300b\u3002")
+           "1820\u5e74\u6d2a\u6c34\uff0c\u4ed6\u5199"
+           "\u300a\u6cb3\u2014\u5cb8\u300b\u3002")
 # Lower-casing takes Hangul apart.
 KOREAN = "\uc11c\uc6b8\uc740 \ub300\ud55c\ubbfc\uad6d\uc758 \uc218\ub3c4."
 FRENCH = "Il a 30\u00a0% de sel."

@@ -312,8 +312,8 @@ QUESTION = {"id": "q", "question": "?", "answers": []}
 
 
 @pytest.mark.parametrize("content, words", [
-    pytest.param(gzip.compress(b"{}"), " is packed with gzip; unpack it with gunzip",
-                 id="gzip"),
+    pytest.param(gzip.compress(b"{}"),
+                 " is packed with gzip; unpack it with gunzip", id="gzip"),
     (b"<!DOCTYPE html>\n<html></html>", " is a web page"),
     (json.dumps(tiny_model.data_set()).encode("ascii")[:-30],
      "not JSON, or cut off"),

@@ -26,8 +26,8 @@ def test_affinity(repository):
   """Of a process that may use one core."""
   core = min(os.sched_getaffinity(0))
   result = subprocess.run(
-      [sys.executable, "-c", "import os; from attention_zones import machine; os.sched_setaffinity(0, [%d]); "
-       "print(machine.cores(environ={}))" % core],
+      [sys.executable, "-c", "import os; from attention_zones import machine; "
+       "os.sched_setaffinity(0, [%d]); print(machine.cores(environ={}))" % core],
       cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True)
   assert result.stdout == "1\n"
 
@@ -64,9 +64,10 @@ V1 = {"proc/self/cgroup": "7:cpu,cpuacct:/docker/f00\n4:memory:/docker/f00\n"
     # In a container its own group is at the top.
     (dict(V2, **{"sys/fs/cgroup/cpu.max": "500000 100000"}), {}, 5),
     # Version 1.
-    (dict(V1, **{"sys/fs/cgroup/cpu,cpuacct/docker/f00/cpu.cfs_quota_us": "200000",
-                 "sys/fs/cgroup/cpu,cpuacct/docker/f00/cpu.cfs_period_us":
-                     "100000"}), {}, 2),
+    (dict(V1, **{
+        "sys/fs/cgroup/cpu,cpuacct/docker/f00/cpu.cfs_quota_us": "200000",
+        "sys/fs/cgroup/cpu,cpuacct/docker/f00/cpu.cfs_period_us": "100000"}),
+     {}, 2),
     (dict(V1, **{"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "700000",
                  "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}), {}, 7),
     (dict(V1, **{"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
@@ -83,13 +84,15 @@ def test_cores(many_cores, tmp_path, files, environ, cores):
     (dict(V2, **{"sys/fs/cgroup/jobs/job7/memory.max": "12345678"}), 12345678),
     (dict(V2, **{"sys/fs/cgroup/jobs/memory.max": "23456789",
                  "sys/fs/cgroup/jobs/job7/memory.max": "max"}), 23456789),
-    (dict(V1, **{"sys/fs/cgroup/memory/docker/f00/memory.limit_in_bytes":
-                     "34567890"}), 34567890),
+    (dict(V1, **{
+        "sys/fs/cgroup/memory/docker/f00/memory.limit_in_bytes": "34567890"}),
+     34567890),
     (dict(V1, **{"sys/fs/cgroup/memory/memory.limit_in_bytes": "45678901"}),
      45678901),
     # What version 1 says of no limit.
-    (dict(V1, **{"sys/fs/cgroup/memory/memory.limit_in_bytes":
-                     "9223372036854771712"}), MACHINE),
+    (dict(V1, **{
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712"}),
+     MACHINE),
     (dict(V2, **{"sys/fs/cgroup/memory.max": "not a number"}), MACHINE),
 ])
 def test_memory(tmp_path, files, size):

@@ -51,10 +51,11 @@ def test_a_file_belongs_to_the_run_that_made_it_last(tmp_path):
   content = run_records.load_manifest(str(tmp_path))
   assert content["files"] == {"a.json": run_records.run_id(other),
                               "b.json": run_records.run_id(RUN)}
-  assert set(content["runs"]) == {run_records.run_id(RUN), run_records.run_id(other)}
+  assert set(content["runs"]) == {run_records.run_id(run) for run in (RUN, other)}
   # A run of which no file is left is forgotten.
   run_records.add_to_manifest(str(tmp_path), ["b.json"], other, {})
-  assert list(run_records.load_manifest(str(tmp_path))["runs"]) == [run_records.run_id(other)]
+  left = run_records.load_manifest(str(tmp_path))["runs"]
+  assert list(left) == [run_records.run_id(other)]
 
 
 def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
@@ -76,7 +77,8 @@ def test_works_where_there_are_no_locks(tmp_path, capsys):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
   for name in ("a.json", "b.json"):
     run_records.add_to_manifest(str(tmp_path), [name], RUN, {}, flock)
-  assert set(run_records.load_manifest(str(tmp_path))["files"]) == {"a.json", "b.json"}
+  files = run_records.load_manifest(str(tmp_path))["files"]
+  assert set(files) == {"a.json", "b.json"}
   said = capsys.readouterr().err
   assert said.startswith("%s: cannot be locked" % (
       tmp_path / ".manifest.json.lock")) and said.count("\n") == 1
@@ -87,8 +89,9 @@ def test_a_remote_folder(tmp_path):
   assert run_records.load_manifest(folder) == {"runs": {}, "files": {}}
   for name in ("a.json", "b.json"):
     run_records.add_to_manifest(folder, [name], RUN, {})
-  assert run_records.load_manifest(folder) == run_records.load_manifest(str(tmp_path))
-  assert set(run_records.load_manifest(folder)["files"]) == {"a.json", "b.json"}
+  manifest = run_records.load_manifest(folder)
+  assert manifest == run_records.load_manifest(str(tmp_path))
+  assert set(manifest["files"]) == {"a.json", "b.json"}
   assert os.listdir(str(tmp_path)) == ["manifest.json"]
 
 

@@ -45,7 +45,7 @@ def test_small_models_with_other_kernels(repository):
     pytest.skip("this TensorFlow has no other kernels for this processor")
   tests = repository / "tests"
   status, out, _ = run(
-      "-m", "pytest", "-c", str(tests / "pytest.ini"), "-p", "no:cacheprovider",
+      "-m", "pytest", "-c", str(repository / "setup.cfg"), "-p", "no:cacheprovider",
       str(tests / "test_modeling.py"), str(tests / "test_sweep.py"),
       str(tests / "test_optimization.py"),
       "-k", "not published", **environment)

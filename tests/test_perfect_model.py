@@ -37,7 +37,6 @@ FILES = [
 ELSEWHERE = {"cmrc2018_dev": 3, "cmrc2018_trial": 5}
 
 
-
 @pytest.mark.parametrize("vocab, do_lower_case, name, count, inside", FILES)
 def test_real_text(shared, vocab, do_lower_case, name, count, inside):
   scores = perfect_model.score(
@@ -86,5 +85,6 @@ def test_names_a_file_that_is_no_data_set(tmp_path):
        "--data_file=%s" % (tmp_path / "data.json"), "--vocab_file=vocab.txt"],
       stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
   assert done.returncode == 1
-  assert done.stderr == "perfect_model.py: %s is an array; should be an object " \
-      "with 'data'\n" % (tmp_path / "data.json")
+  assert done.stderr == (
+      "perfect_model.py: %s is an array; should be an object with 'data'\n"
+      % (tmp_path / "data.json"))

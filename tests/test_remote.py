@@ -19,7 +19,6 @@ DECODES = {"predictions_layer%d_%s.json" % (layer, zone)
            for layer in range(2) for zone in ("q2", "q2p", "p2q", "p2", "all")}
 
 
-
 class Bucket:
   """A bucket with tiny_model's files, and the scripts run on it.
 

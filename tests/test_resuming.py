@@ -204,8 +204,8 @@ def test_files_of_another_run_are_told(project):
                      "--mask_zone=p2")
   assert result.returncode == 0, result.stderr
   model = project / "model"
-  assert ("--output_dir=%s has 2 files with a different --max_query_length (8 before, "
-          "7 now);" % model) in result.stderr
+  assert ("--output_dir=%s has 2 files with a different --max_query_length "
+          "(8 before, 7 now);" % model) in result.stderr
   assert result.stderr.splitlines()[-1] == (
       "run_squad.py: %s: wrote predictions.json, predictions_layer_p2.json" %
       model)

@@ -205,8 +205,8 @@ REFUSED = [
     (json.dumps(squad(qa())).encode("ascii")[:-20], "not JSON, or cut off"),
     (b"<!DOCTYPE html><html></html>", " is a web page"),
     # An id of its own: the bytes have the time of day in them.
-    pytest.param(gzip.compress(b"{}"), " is packed with gzip; unpack it with gunzip",
-                 id="gzip"),
+    pytest.param(gzip.compress(b"{}"),
+                 " is packed with gzip; unpack it with gunzip", id="gzip"),
     (b'"caf\xe9"', "not a text file in UTF-8"),
     (b'{"data": [], "data": []}',
      'more than once in one object: 1 key ("data"); keep one'),

@@ -137,7 +137,7 @@ def test_each_input_of_a_batch_has_its_own_mask():
       [0, 1, 1, 0, 0, 0],
       [0, 1, 1, 0, 0, 0],
       [0, 1, 1, 0, 0, 0]]
-  assert second == MASKS["p2q",]
+  assert second == MASKS[("p2q",)]
 
 
 @pytest.mark.parametrize("zone", ["q2", "p2q"])

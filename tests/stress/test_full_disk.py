@@ -144,7 +144,8 @@ def test_the_manifest(disk):
   make_room(disk)
   assert contents(disk) == before
   run_records.add_to_manifest(str(disk), names, {"data": "2"}, {})
-  assert set(run_records.load_manifest(str(disk))["files"]) == set(names + ["a.json"])
+  files = run_records.load_manifest(str(disk))["files"]
+  assert set(files) == set(names + ["a.json"])
 
 
 def test_the_journal(disk):

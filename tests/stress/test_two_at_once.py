@@ -97,7 +97,8 @@ def check_whole(project, *folders):
   assert all(any(digest == other[name] for other in baselines)
              for name, digest in baseline.items())
   model = project / "model"
-  assert set(run_records.load_manifest(str(model))["files"]) == set(wanted) | set(baseline)
+  files = run_records.load_manifest(str(model))["files"]
+  assert set(files) == set(wanted) | set(baseline)
   names = set(os.listdir(str(model)))
   assert names == {name for folder in folders
                    for name in os.listdir(str(folder / "model"))}
@@ -175,9 +176,9 @@ def test_a_second_training_in_a_folder_is_refused(project, begin):
   before = set(os.listdir(str(project / "model")))
   status, log = begin(project, flags).end()
   assert status == 1
-  assert log == ("run_squad.py: --output_dir=%s: another training is running there; "
-                 "wait for it, stop it, or give another --output_dir\n" % (
-                     project / "model"))
+  assert log == (
+      "run_squad.py: --output_dir=%s: another training is running there; wait for "
+      "it, stop it, or give another --output_dir\n" % (project / "model"))
   assert set(os.listdir(str(project / "model"))) == before
   status, log = first.signal(signal.SIGCONT)
   assert status == 0, log

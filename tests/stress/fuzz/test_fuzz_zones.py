@@ -38,11 +38,11 @@ def layer_flags(draw):
   for _ in range(draw(st.integers(1, 4))):
     layers = draw(st.lists(st.integers(0, num_layers - 1), min_size=1,
                            max_size=4, unique=True))
-    text = "+".join("0" * draw(st.integers(0, 1)) + str(l) for l in layers)
+    text = "+".join("0" * draw(st.integers(0, 1)) + str(layer) for layer in layers)
     sets = [sorted(layers)]
     if draw(st.booleans()):
       text = "%d-%d" % (min(layers), max(layers))
-      sets = [[l] for l in range(min(layers), max(layers) + 1)]
+      sets = [[layer] for layer in range(min(layers), max(layers) + 1)]
     if not any(layers in meant for layers in sets):
       written.append(spaced(draw, text))
       meant.extend(sets)

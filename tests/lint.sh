@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Checks every Python file with flake8, whose settings are in setup.cfg. Prints
+# nothing when all is well: bash tests/lint.sh [flake8 argument ...]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bash setup_env.sh tests/requirements.txt
+exec .venv/bin/python -m flake8 "$@"
