@@ -27,8 +27,14 @@ PARAGRAPHS = {"xquad.en.120": 3, "squad-train-head": 1, "squad-train-one": 1}
 # is the only one with padding in the complete file.
 LOGIT_ROWS = slice(12, 19)
 
-# max_seq_length of training.npz, the longest here.
+# One sweep makes these: test_golden_predictions.py runs it.
+PREDICTIONS = ("predictions", "nbest_predictions", "predictions_layer1_all",
+               "predictions_layer2_p2q", "predictions_layer2_q2p")
+
+# max_seq_length of training.npz, the longest here; and of how many positions the
+# embeddings after the training are kept.
 NUM_POSITIONS = 384
+NUM_TRAINED_POSITIONS = 96
 
 # The hard strings, three lines in English and three in Chinese, each tokenized
 # with three vocabularies.
@@ -114,8 +120,7 @@ def slice_vocabularies(source, target, texts, cases):
               for text, lower in named_texts]
     used = set(tokenization.SPECIAL_TOKENS).union(*pieces)
     kept = sorted(used, key=vocab.get)
-    small = dict(
-        (piece, number) for number, piece in enumerate(kept))
+    small = {piece: number for number, piece in enumerate(kept)}
     for (text, lower), expected in zip(named_texts, pieces):
       tokenizer = tokenization.FullTokenizer(small, lower)
       assert tokenizer.tokenize(text) == expected, text
@@ -169,16 +174,18 @@ def slice_results(source, target, questions):
   """Writes logits, predictions, and what a training came to."""
   source = source / "golden"
   logits = np.load(str(source / "logits.tiny.npz"))
-  write_npz(target / "logits.tiny.npz", dict(
-      (key, logits[key][LOGIT_ROWS]) for key in logits.files))
-  for path in sorted((source / "predictions.tiny").glob("*.json")):
-    predictions = load_json(path)
-    write_json(target / "predictions.tiny" / path.name, dict(
-        (question, predictions[question]) for question in questions), indent=1)
+  write_npz(target / "logits.tiny.npz", {
+      key: logits[key][LOGIT_ROWS] for key in logits.files})
+  for name in PREDICTIONS:
+    path = pathlib.Path("predictions.tiny", name + ".json")
+    predictions = load_json(source / path)
+    write_json(target / path, {question: predictions[question]
+                               for question in questions}, indent=1)
   training = np.load(str(source / "training.npz"))
-  write_npz(target / "training.npz", dict(
-      (key, training[key]) for key in training.files
-      if key != "final:bert/embeddings/position_embeddings"))
+  positions = "final:bert/embeddings/position_embeddings"
+  write_npz(target / "training.npz", {
+      key: training[key][:NUM_TRAINED_POSITIONS] if key == positions
+      else training[key] for key in training.files})
   shutil.copyfile(str(source / "optimizer.0.npz"),
                   str(target / "optimizer.0.npz"))
 
@@ -204,4 +211,6 @@ def main(source, target=HERE):
 
 
 if __name__ == "__main__":
+  if len(sys.argv) not in (2, 3):
+    sys.exit(__doc__)
   main(*sys.argv[1:])
