@@ -162,9 +162,10 @@ def masked_scores(scores, names, kinds, shift):
       "p2q": lambda i, j: i != "Q" and j == "Q",
       "q2p": lambda i, j: i != "P" and j == "P",
   }
-  return scores + [[
-      -10000.0 * (j == "_" or any(masked[name](i, j) for name in names))
-      for j in kinds] for i in kinds]
+  added = {
+      (i, j): -10000.0 * (j == "_" or any(masked[name](i, j) for name in names))
+      for i in set(kinds) for j in set(kinds)}
+  return scores + [[added[i, j] for j in kinds] for i in kinds]
 
 
 def reference_logits(config, weights, features, decode, shift=True,

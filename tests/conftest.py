@@ -1,5 +1,6 @@
 """Fixtures that several test files use."""
 
+import collections
 import os
 import pathlib
 import shutil
@@ -10,10 +11,20 @@ import pytest
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-# Golden numbers and real text lie beside the project where it is developed; a
-# user does not have them.
+# All golden numbers and real text lie beside the project where it is developed; a
+# user does not have them. Everyone has the slices in tests/golden.
 SHARED = pathlib.Path(
     os.environ.get("ATTENTION_ZONES_SHARED", REPOSITORY.parent / "shared"))
+
+Golden = collections.namedtuple("Golden", ["part", "numbers", "models", "data"])
+Golden.__doc__ = """Where golden numbers are, and what they were computed from.
+
+Attributes:
+  part: str, "slice" or "whole".
+  numbers: pathlib.Path, the folder of what the published code computed.
+  models: pathlib.Path, the folder of the models and vocabularies.
+  data: pathlib.Path, the folder of the questions, in SQuAD's JSON.
+"""
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +35,7 @@ def repository():
 
 @pytest.fixture(scope="session")
 def shared():
-  """The folder of golden numbers; skips the test where it is absent."""
+  """The folder of all golden numbers; skips the test where it is absent."""
   if not (SHARED / "golden").is_dir():
     pytest.skip("the golden files in %s are not on this machine" % SHARED)
   return SHARED
@@ -48,3 +59,14 @@ def project(trained, tmp_path):
   folder = tmp_path / "project"
   shutil.copytree(str(trained), str(folder))
   return folder
+
+
+@pytest.fixture(scope="session")
+def golden(request):
+  """The Golden that the test names: "slice", or "whole", which may be absent."""
+  if request.param == "slice":
+    folder = REPOSITORY / "tests" / "golden"
+    return Golden("slice", folder, folder / "models", folder / "data")
+  assert request.param == "whole", request.param
+  folder = request.getfixturevalue("shared")
+  return Golden("whole", folder / "golden", folder / "models", folder / "data")

@@ -10,23 +10,24 @@ from attention_zones import eval_pictures
 from attention_zones import scoring
 import eval_squad
 
+# The slice has all answers of squad2-dev-head.
 GOLDEN = [
-    ("superbowl.bert", "squad-dev-super-bowl-50", []),
-    ("xquad.match-lstm_with_ans-ptr", "xquad.en", []),
-    ("v2.nlnet.t1.0", "squad2-dev-head", ["-n", "v2.nlnet.na.json"]),
-    ("v2.nlnet.t0.5", "squad2-dev-head",
+    ("whole", "superbowl.bert", "squad-dev-super-bowl-50", []),
+    ("whole", "xquad.match-lstm_with_ans-ptr", "xquad.en", []),
+    ("slice", "v2.nlnet.t1.0", "squad2-dev-head", ["-n", "v2.nlnet.na.json"]),
+    ("slice", "v2.nlnet.t0.5", "squad2-dev-head",
      ["--na-prob-file", "v2.nlnet.na.json", "--na-prob-thresh", "0.5"]),
 ]
 
 
-@pytest.mark.parametrize("name, data, flags", GOLDEN)
+@pytest.mark.parametrize("golden, name, data, flags", GOLDEN, indirect=["golden"])
 def test_prints_what_the_official_evaluator_printed(
-    shared, capsys, name, data, flags):
-  folder = shared / "golden" / "eval"
+    golden, capsys, name, data, flags):
+  folder = golden.numbers / "eval"
   predictions = folder / (name.split(".t")[0] + ".pred.json")
   flags = [str(folder / flag) if flag.endswith(".json") else flag
            for flag in flags]
-  assert eval_squad.main([str(shared / "data" / (data + ".json")),
+  assert eval_squad.main([str(golden.data / (data + ".json")),
                           str(predictions)] + flags) == 0
   printed = capsys.readouterr().out
   # As text, so that keys, their order and every digit are compared.

@@ -216,11 +216,10 @@ def test_a_forgotten_output_is_refused(tmp_path, data_file, capsys):
   assert "two: is a folder; the last argument should" in capsys.readouterr().err
 
 
-def test_compare_gives_the_last_row_of_table_2(shared, repository):
+def test_compare_gives_the_last_row_of_table_2(repository):
   printed = subprocess.check_output(
       [sys.executable, "get_results.py", "--compare",
-       str(shared / "published" / "table1.csv"),
-       str(shared / "published" / "table2.csv")],
+       "paper/table1.csv", "paper/table2.csv"],
       cwd=str(repository), universal_newlines=True).splitlines()
   assert printed[0] == "layer,all,q2,q2p,p2q,p2"
   label, *values = printed[1].split(",")
@@ -311,8 +310,8 @@ def test_refuses_a_table(tmp_path, text, message):
   assert message in str(error.value)
 
 
-def test_published_tables_are_written_as_they_are_read(shared, tmp_path):
-  path = shared / "published" / "table1.csv"
+def test_published_tables_are_written_as_they_are_read(repository, tmp_path):
+  path = repository / "paper" / "table1.csv"
   copy = tmp_path / "copy.csv"
   results_table.write_results(
       str(copy), results_table.read_results(str(path)))

@@ -140,24 +140,27 @@ def test_a_label_in_a_script_without_spaces():
 
 
 GOLDEN = [
-    ("xquad.120.384", "xquad.en.120", False, None, (384, 128, 64)),
-    ("xquad.120.96", "xquad.en.120", False, None, (96, 32, 16)),
-    ("train-head.384", "squad-train-head", True, 400, (384, 128, 64)),
-    ("train-head.128", "squad-train-head", True, 250, (128, 48, 24))]
+    ("slice", "xquad.120.96", "xquad.en.120", False, None, (96, 32, 16)),
+    ("slice", "train-head.128", "squad-train-head", True, None, (128, 48, 24)),
+    ("whole", "xquad.120.384", "xquad.en.120", False, None, (384, 128, 64)),
+    ("whole", "xquad.120.96", "xquad.en.120", False, None, (96, 32, 16)),
+    ("whole", "train-head.384", "squad-train-head", True, 400, (384, 128, 64)),
+    ("whole", "train-head.128", "squad-train-head", True, 250, (128, 48, 24))]
 
 
 @pytest.fixture(scope="module")
-def uncased(shared):
+def uncased(golden):
   return tokenization.FullTokenizer(
-      tokenization.load_vocab(str(shared / "models" / "vocab" / "uncased.txt")))
+      tokenization.load_vocab(str(golden.models / "vocab" / "uncased.txt")))
 
 
-@pytest.mark.parametrize("name, data, is_training, count, sizes", GOLDEN)
+@pytest.mark.parametrize("golden, name, data, is_training, count, sizes", GOLDEN,
+                         indirect=["golden"])
 def test_agrees_with_the_published_features(
-    shared, uncased, tmp_path, name, data, is_training, count, sizes):
-  golden = np.load(str(shared / "golden" / "features" / (name + ".npz")))
+    golden, uncased, tmp_path, name, data, is_training, count, sizes):
+  published = np.load(str(golden.numbers / "features" / (name + ".npz")))
   examples, _ = squad_data.read_examples(
-      str(shared / "data" / (data + ".json")), is_training)
+      str(golden.data / (data + ".json")), is_training)
   examples, sizes = examples[:count], WindowSizes(*sizes)
   path = windows.cached_windows(
       examples, uncased, sizes, is_training, str(tmp_path), "key")
@@ -168,19 +171,19 @@ def test_agrees_with_the_published_features(
       ("unique_id", "unique_ids"), ("example_index", "example_index"),
       ("input_ids", "input_ids"), ("input_mask", "input_mask"),
       ("segment_ids", "segment_ids")):
-    np.testing.assert_array_equal(batch[ours], golden[theirs], ours)
+    np.testing.assert_array_equal(batch[ours], published[theirs], ours)
   if is_training:
     np.testing.assert_array_equal(
-        batch["start_position"], golden["start_positions"])
+        batch["start_position"], published["start_positions"])
     np.testing.assert_array_equal(
-        batch["end_position"], golden["end_positions"])
-  check_token_maps(examples, uncased, batch, golden)
+        batch["end_position"], published["end_positions"])
+  check_token_maps(examples, uncased, batch, published)
 
 
-def check_token_maps(examples, tokenizer, batch, golden):
+def check_token_maps(examples, tokenizer, batch, published):
   """Compares the max-context mark and the word of each passage token."""
-  is_max_context = json.loads(str(golden["token_is_max_context"]))
-  word_of = json.loads(str(golden["token_to_orig_map"]))
+  is_max_context = json.loads(str(published["token_is_max_context"]))
+  word_of = json.loads(str(published["token_to_orig_map"]))
   passages = {}
   spans = [[] for _ in examples]
   for row, index in enumerate(batch["example_index"]):
