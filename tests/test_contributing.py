@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its diffs apply and do what is said, its modules exist."""
+"""What CONTRIBUTING.md and README show as code does what they say."""
 
 import json
 import re
@@ -8,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+
+from attention_zones import squad_data
 
 FILE = re.compile(r"--- a/(.+)\n\+\+\+ b/\1\n")
 HUNK = re.compile(r"@@ -[0-9]+,([0-9]+) \+[0-9]+,([0-9]+) @@.*\n")
@@ -222,3 +224,12 @@ def test_the_drawing_names_modules_that_exist(repository):
              for path in folder.glob("*.py")}
   assert len(steps) == 9
   assert words <= modules, words - modules
+
+
+def test_the_data_set_in_readme_is_one(repository, tmp_path):
+  text = (repository / "README.md").read_text(encoding="utf-8")
+  start = text.index('    {"version"')
+  path = tmp_path / "data.json"
+  path.write_text(text[start:text.index("\n\n", start)])
+  examples, dropped = squad_data.read_examples(str(path), True)
+  assert [example.answer_text for example in examples] == ["Oslo"] and not dropped
