@@ -1,0 +1,235 @@
+"""What CONTRIBUTING.md and README show as code does what they say."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from attention_zones import squad_data
+
+FILE = re.compile(r"--- a/(.+)\n\+\+\+ b/\1\n")
+HUNK = re.compile(r"@@ -[0-9]+,([0-9]+) \+[0-9]+,([0-9]+) @@.*\n")
+
+
+def blocks(repository, kind):
+  """The blocks of CONTRIBUTING.md of one kind, "diff" for example: list of str."""
+  text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
+  return re.findall(r"^```%s\n(.*?)^```$" % kind, text, re.M | re.S)
+
+
+def apply_diff(diff, folder):
+  """Applies a unified diff to the files of a folder, as git and patch do.
+
+  Line numbers may be off, but what a hunk replaces must be there once.
+
+  Raises:
+    ValueError: it does not apply.
+  """
+  parts = FILE.split(diff)
+  for name, hunks in zip(parts[1::2], parts[2::2]):
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    counts_and_bodies = HUNK.split(hunks)[1:]
+    for counts, body in zip(zip(counts_and_bodies[::3], counts_and_bodies[1::3]),
+                            counts_and_bodies[2::3]):
+      # An editor may have taken the space from a line that is else empty.
+      lines = [line if line.strip() else " \n" for line in body.splitlines(True)]
+      sides = [[line[1:] for line in lines if line[0] in " " + sign]
+               for sign in "-+"]
+      if tuple(map(len, sides)) != tuple(map(int, counts)):
+        raise ValueError("%s: a hunk has %d and %d lines, its head says %s" % (
+            (name,) + tuple(map(len, sides)) + (counts,)))
+      old, new = map("".join, sides)
+      if ("\n" + text).count("\n" + old) != 1:
+        raise ValueError("%s does not have this once:\n%s" % (name, old))
+      text = ("\n" + text).replace("\n" + old, "\n" + new)[1:]
+    path.write_text(text, encoding="utf-8")
+
+
+def copy_of(repository, folder):
+  """Copies what the scripts need, nothing else."""
+  for path in repository.glob("*.py"):
+    shutil.copy(str(path), str(folder))
+  shutil.copytree(str(repository / "attention_zones"),
+                  str(folder / "attention_zones"))
+  return folder
+
+
+def diff_of(repository, name):
+  """The one diff that changes a file."""
+  found = [diff for diff in blocks(repository, "diff")
+           if "--- a/%s\n" % name in diff]
+  assert len(found) == 1, (name, len(found))
+  return found[0]
+
+
+def run_python(folder, code):
+  """Runs Python code on the scripts of a folder and returns what it prints."""
+  done = subprocess.run(
+      [sys.executable, "-W", "ignore", "-c", code], cwd=str(folder),
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+  assert done.returncode == 0, done.stderr
+  return done.stdout
+
+
+@pytest.fixture
+def changed(repository, tmp_path):
+  """A function: applies the diff of one file to a copy and returns its folder."""
+  def change(name):
+    folder = copy_of(repository, tmp_path)
+    apply_diff(diff_of(repository, name), folder)
+    return folder
+  return change
+
+
+def test_all_diffs_apply_one_after_the_other(repository, tmp_path):
+  folder = copy_of(repository, tmp_path)
+  diffs = blocks(repository, "diff")
+  assert len(diffs) == 3  # Each has a test of what it does, below.
+  for diff in diffs:
+    apply_diff(diff, folder)
+
+
+def test_a_diff_that_does_not_apply_is_found_out(tmp_path):
+  (tmp_path / "a.py").write_text("one\ntwo\nthree\n")
+  diff = "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,3 @@\n one\n+1.5\n two\n"
+  for wrong in (diff.replace(" two", " too"), diff.replace("1,3", "1,2")):
+    with pytest.raises(ValueError):
+      apply_diff(wrong, tmp_path)
+  apply_diff(diff, tmp_path)
+  assert (tmp_path / "a.py").read_text() == "one\n1.5\ntwo\nthree\n"
+  with pytest.raises(ValueError):
+    apply_diff(diff, tmp_path)
+
+
+def test_the_zone(changed):
+  printed = run_python(changed("attention_zones/zones.py"), """
+import tensorflow.compat.v1 as tf
+from attention_zones import decodes
+from attention_zones import zones
+tokens = zones.token_sets(
+    tf.constant([[1, 1, 1, 1, 1, 0]]), tf.constant([[0, 0, 0, 1, 1, 0]]))
+decode = decodes.parse_decodes("1", "sp", 2)[1]
+print(decode.file_name(), decode.mask.label)
+with tf.Session() as session:
+  print(session.run(decode.mask.additive(tokens))[0, 0].tolist())
+""")
+  names, mask = printed.splitlines()
+  assert names == "predictions_layer1_sp.json Sp"
+  # [CLS] q [SEP] p [SEP] [PAD]
+  specials, padding = [0, 2, 4], [5]
+  mask = np.array(json.loads(mask))
+  wanted = np.zeros([6, 6])
+  wanted[np.ix_(range(5), specials)] = -10000
+  wanted[:, padding] = -10000
+  np.testing.assert_array_equal(mask, wanted)
+
+
+def test_the_data_set(changed):
+  folder = changed("attention_zones/checked_json.py")
+  row = {"title": "T", "context": "In 1895, he left."}
+  (folder / "flat.json").write_text(json.dumps([
+      dict(row, id="q0", question="When?",
+           answers={"text": ["1895", "In 1895"], "answer_start": [3, 0]}),
+      dict(row, id="q1", question="Who?",
+           answers={"text": ["he"], "answer_start": [9]})]))
+  (folder / "faulty.json").write_text(json.dumps([dict(row, question="When?")]))
+  printed = run_python(folder, """
+from attention_zones import scoring
+from attention_zones import squad_data
+examples, dropped = squad_data.read_examples("flat.json", True)
+print([(e.qas_id, e.answer_start, e.answer_text) for e in examples], dropped)
+print(examples[0].paragraph is examples[1].paragraph)
+print([question.golds for question in scoring.load_questions("flat.json").values()])
+try:
+  squad_data.read_examples("faulty.json", True)
+except ValueError as error:
+  print(error)
+""")
+  assert printed.splitlines() == [
+      "[('q0', 3, '1895'), ('q1', 9, 'he')] []", "True",
+      "[('1895', 'in 1895'), ('he',)]",
+      "faulty.json: [0] has no 'answers', which should be an object"]
+
+
+VARIABLES = """
+import json, sys
+import modeling
+import run_squad
+sizes = dict(vocab_size=12, hidden_size=8, num_hidden_layers=1,
+             num_attention_heads=2, intermediate_size=16)
+print(json.dumps([run_squad.model_variables(modeling.BertConfig.from_dict(
+    dict(sizes, **more))) for more in (
+        {}, {"model_type": "electra"},
+        {"model_type": "electra", "embedding_size": 4})]))
+"""
+
+
+def test_the_architecture(changed):
+  bert, square, projected = json.loads(
+      run_python(changed("modeling.py"), VARIABLES))
+  named = {re.sub("^bert/", "electra/", name): shape
+           for name, shape in bert.items()}
+  assert square == named != bert
+  narrower = {name: [4 if "/embeddings/" in name and size == 8 else size
+                     for size in shape] for name, shape in named.items()}
+  assert projected == dict(narrower, **{
+      "electra/embeddings_project/kernel": [4, 8],
+      "electra/embeddings_project/bias": [8]})
+
+
+def test_the_architecture_computes_electra(changed, shared):
+  """Of masked decodes, too, against google-research/electra's own numbers."""
+  golden = shared / "golden"
+  printed = run_python(changed("modeling.py"), """
+import numpy as np
+import tensorflow.compat.v1 as tf
+from attention_zones import answer_head
+from attention_zones import decodes
+from attention_zones import sweep
+import modeling
+golden = np.load("%(golden)s/electra/logits.projected.npz")
+features = np.load("%(golden)s/features/xquad.120.96.npz")
+features = {name: tf.constant(features[name][golden["rows"]], tf.int32)
+            for name in ("input_ids", "input_mask", "segment_ids")}
+swept = decodes.parse_decodes("0-3", "q2,q2p,p2q,p2", 4)
+logits = answer_head.span_logits(sweep.run(
+    modeling.Encoder(modeling.BertConfig.from_json_file(
+        "%(golden)s/electra/projected/electra_config.json")),
+    features, swept, 96, len(golden["rows"])))
+with tf.Session() as session:
+  tf.train.Saver().restore(
+      session, "%(golden)s/electra/projected/electra_model.ckpt")
+  logits, real = session.run([logits, features["input_mask"]])
+names = ["baseline"] + [d.file_name("")[1:-len(".json")] for d in swept[1:]]
+for name, values in zip(names, logits):
+  if name in golden:
+    print(name, np.abs(values - golden[name])[np.stack([real, real], 1) == 1].max())
+""" % {"golden": golden})
+  errors = dict(line.split() for line in printed.splitlines())
+  assert "baseline" in errors and len(errors) > 4
+  for name, error in errors.items():
+    assert float(error) < 5e-4, name
+
+
+def test_the_drawing_names_modules_that_exist(repository):
+  drawing, = blocks(repository, "flow")
+  steps = re.findall(r"^ *\|(?: *\|)?  (\w+(?:  \w+)*)$", drawing, re.M)
+  words = {word for step in steps for word in step.split()}
+  modules = {path.stem for folder in (repository, repository / "attention_zones")
+             for path in folder.glob("*.py")}
+  assert len(steps) == 9
+  assert words <= modules, words - modules
+
+
+def test_the_data_set_in_readme_is_one(repository, tmp_path):
+  text = (repository / "README.md").read_text(encoding="utf-8")
+  start = text.index('    {"version"')
+  path = tmp_path / "data.json"
+  path.write_text(text[start:text.index("\n\n", start)])
+  examples, dropped = squad_data.read_examples(str(path), True)
+  assert [example.answer_text for example in examples] == ["Oslo"] and not dropped
