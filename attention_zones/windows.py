@@ -363,14 +363,16 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
     int32 Tensors: "input_ids", "input_mask", "segment_ids" [B, S], and the other
     numbers of a Window [B].
   """
-  def input_fn(params):
+  # These functions are graph code already; to convert them takes a second.
+  @tf.autograph.experimental.do_not_convert
+  def dataset(batch_size):
     windows = tf.data.TFRecordDataset(path)
     if is_training:
       windows = windows.shuffle(
           _SHUFFLE_BUFFER, seed=seeds.derive(seed, "shuffle")).repeat()
     windows = windows.map(
         lambda record: tf.parse_single_example(record, _ON_DISK))
-    batches = _batches(windows, params["batch_size"], max_seq_length,
+    batches = _batches(windows, batch_size, max_seq_length,
                        bucket_width, drop_remainder=is_training)
     if first_step:
       batches = batches.skip(first_step)
@@ -382,7 +384,7 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
           tf.gather(wanted, tf.minimum(
               batch["example_index"], len(wanted) - 1)))))
     return batches.map(_model_features).prefetch(1)
-  return input_fn
+  return lambda params: dataset(params["batch_size"])
 
 
 def _batches(windows, batch_size, max_seq_length, bucket_width, drop_remainder):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests of numbers as other machines would: with 1 core and with 2, and
-# with other matrix products: bash tests/numeric.sh [pytest argument ...]
+# Runs the tests of numbers, also those that take minutes, as other machines would:
+# with 1 core and with 2, and with other matrix products: bash tests/numeric.sh [pytest argument ...]
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
@@ -15,7 +15,8 @@ run() {
   "$@"
 }
 
-tests=(bash "$root/tests/run.sh" "${files[@]}" "$@")
+tests=(bash "$root/tests/run.sh" -m "thorough or not thorough"
+  "${files[@]}" "$@")
 # macOS has no taskset.
 one=() two=()
 if command -v taskset >/dev/null; then

@@ -20,7 +20,10 @@ GOLDEN = {  # logits: model, features, layers
     "tiny": ("tiny-random", "xquad.120.96", "0-3"),
     "mini": ("minilm-l6", "xquad.120.384", "0,2,5"),
 }
-BOTH = pytest.mark.parametrize("golden", ["slice", "whole"], indirect=True)
+# These take minutes: `bash tests/numeric.sh`.
+THOROUGH = pytest.mark.thorough
+BOTH = pytest.mark.parametrize(
+    "golden", ["slice", pytest.param("whole", marks=THOROUGH)], indirect=True)
 WHOLE = pytest.mark.parametrize("golden", ["whole"], indirect=True)
 
 
@@ -92,20 +95,23 @@ def check_published(golden, name, logits, features, swept):
 
 
 @WHOLE
-def test_published_logits_of_a_larger_model(golden):
+@pytest.mark.parametrize("num_windows", [2, pytest.param(6, marks=THOROUGH)])
+def test_published_logits_of_a_larger_model(golden, num_windows):
   config, weights, features, _, swept = load_golden(golden, "mini")
+  features = features[:, :num_windows]
   full_length = features.shape[2]
   run = build(swept, full_length, config, weights)
   longest = features[1].sum(1).max()
   # A few as they are, and all cut to the longest, as length buckets cut them.
-  for rows, length in ((2, full_length), (len(features[0]), longest)):
+  for rows, length in ((num_windows // 2, full_length), (num_windows, longest)):
     part = features[:, :rows, :length]
     check_published(golden, "mini", run(part), part, swept)
 
 
 @pytest.mark.parametrize(
-    "golden, batch_size", [("whole", 1), ("slice", 2), ("whole", 3)],
-    indirect=["golden"])
+    "golden, batch_size", [
+        pytest.param("whole", 1, marks=THOROUGH), ("slice", 2),
+        pytest.param("whole", 3, marks=THOROUGH)], indirect=["golden"])
 def test_published_logits_in_every_bucket_and_grouping(golden, batch_size):
   """Windows in batches of like length; the sizes part the forks differently."""
   config, weights, features, published, swept = load_golden(golden, "tiny")
@@ -124,6 +130,7 @@ def test_published_logits_in_every_bucket_and_grouping(golden, batch_size):
 
 
 @WHOLE
+@THOROUGH
 @pytest.mark.parametrize("decode", [BASELINE] + [
     Decode((layer,), zones.union([zone])) for layer, zone in (
         (0, "q2"), (1, "q2p"), (2, "p2q"), (3, "p2"), (1, "all"))],

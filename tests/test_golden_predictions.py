@@ -34,7 +34,21 @@ SETTINGS = {
         [("1,3", "p2,q2p"), ("2", "all")],
         ["layer1_p2", "layer2_all", "layer3_q2p"]),
 }
-EACH = pytest.mark.parametrize("golden, name", list(SETTINGS), indirect=["golden"])
+
+
+def settings_of(*more):
+  """Parameters of a test: each of SETTINGS, and what follows from its decodes.
+
+  The whole ones, 124 questions each, take minutes: `bash tests/numeric.sh`.
+  """
+  return [pytest.param(
+      *which, *(make(decode) for make in more),
+      marks=[pytest.mark.thorough] if which[0] == "whole" else [])
+          for which, (_, decodes) in SETTINGS.items()
+          for decode in (decodes if more else decodes[:1])]
+
+
+EACH = pytest.mark.parametrize("golden, name", settings_of(), indirect=["golden"])
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +115,8 @@ def test_baseline_predictions(golden, predict, name):
     assert {text, expected[question]} <= allowed, question
 
 
-@pytest.mark.parametrize("golden, name, decode", [
-    which + (decode,) for which, (_, decodes) in SETTINGS.items()
-    for decode in decodes], indirect=["golden"])
+@pytest.mark.parametrize(
+    "golden, name, decode", settings_of(str), indirect=["golden"])
 def test_masked_predictions(golden, predict, name, decode):
   file_name = "predictions_%s.json" % decode
   expected = load(golden.numbers / ("predictions." + name) / file_name)

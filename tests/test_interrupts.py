@@ -73,7 +73,7 @@ def test_temporary_files_are_removed_on_the_way_out(run_python, tmp_path):
                    "  time.sleep(600)" % str(tmp_path / "x.json"))
   run.wait_until(lambda: "in it" in run.log())
   check_line(*run.signal(signal.SIGTERM), signal.SIGTERM, "script")
-  assert os.listdir(str(tmp_path)) == []
+  assert os.listdir(str(tmp_path)) == ["script.py"]
 
 
 def test_what_others_say_of_the_end_is_not_shown(run_python):
@@ -188,7 +188,7 @@ def left_over(folder):
 
 
 def test_a_run_at_every_stage(empty):
-  """Making windows, writing a checkpoint, training, sweeping; then to the end."""
+  """Making windows, writing a checkpoint, sweeping; then to the end."""
   model = empty / "model"
   run = tiny_model.begin(empty, *TRAINING)
   run.wait_until(lambda: list(model.glob("train.*.tf_record*")))
@@ -201,15 +201,6 @@ def test_a_run_at_every_stage(empty):
              "model.ckpt-%d is kept; rerun the command to resume" %
              newest_step(empty))
   assert left_over(empty) == []
-  done = newest_step(empty)
-
-  run = tiny_model.begin(empty, *TRAINING)
-  run.wait_until(lambda: "\ntraining: " in run.log())
-  status, log = run.signal(signal.SIGINT)
-  check_line(status, log, signal.SIGINT, "run_squad.py", "model.ckpt-")
-  assert "incomplete" not in log
-  assert "resumes from %s" % (model / ("model.ckpt-%d" % done)) in log
-  assert left_over(empty) == [] and newest_step(empty) >= done
 
   run = tiny_model.begin(empty, *SWEEP)
   journal = lambda: [p for p in model.glob("journal.*") if p.stat().st_size > 9999]

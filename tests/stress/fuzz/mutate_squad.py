@@ -24,8 +24,8 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__)))))
+sys.path.insert(0, os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 
 from attention_zones import scoring  # pylint: disable=wrong-import-position
 from attention_zones import squad_data  # pylint: disable=wrong-import-position
