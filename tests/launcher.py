@@ -19,7 +19,10 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 QUIET = {"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["launcher_imports"])
+# A name that cannot be imported would be passed over.
+_CONTEXT.set_forkserver_preload([
+    "tensorflow.compat.v1",
+    "tensorflow_estimator.python.estimator.tpu.tpu_estimator", "seaborn"])
 
 
 def default_signals():
@@ -31,6 +34,7 @@ def default_signals():
 
 def _run_script(command, folder, environment, stdout, stderr):
   """What a forked process does: it becomes `python command`, with this output."""
+  assert "tensorflow" in sys.modules and "seaborn" in sys.modules
   os.setsid()
   default_signals()
   for path, number in ((stdout, 1), (stderr, 2)):
