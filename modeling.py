@@ -1,7 +1,7 @@
-"""BERT (Devlin et al., 2019): its numbers, its embeddings, one layer, the loop.
+"""BERT (Devlin et al., 2019): its configuration, embeddings, layer, and their loop.
 
-There are no zones here, no sweep and no SQuAD: attention_zones/sweep.py calls
-`embed`, `heads` and `layer`, everything else goes through `encode`.
+This file knows no zones, no sweep and no SQuAD. attention_zones/sweep.py calls
+`embed`, `heads` and `layer`; everything else calls `embed` and `encode`.
 
   >>> import tensorflow.compat.v1 as tf
   >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=2,
@@ -14,10 +14,10 @@ There are no zones here, no sweep and no SQuAD: attention_zones/sweep.py calls
   >>> [output.shape.as_list() for output in outputs]
   [[1, 5, 8], [1, 5, 8]]
 
-Variables have the names of Google's checkpoints, so that these can be read.
+Variables are named as in Google's checkpoints, so that these can be loaded.
 
-Dimensions, on each tensor below; "..." is B, or V, B where a sweep carries V
-variants of the hidden states at once:
+Dimensions of the tensors below. "..." stands for B, or for V, B in a sweep, which
+has V variants of the hidden states at once:
   B = batch             S = sequence length
   H = hidden size       F = from (query) length
   N = attention heads   T = to (key) length
@@ -39,7 +39,7 @@ from attention_zones import seeds
 
 _LAYER_NORM_EPSILON = 1e-12
 
-# The scopes of a model's variables, a row for each architecture.
+# The variable scopes of each architecture.
 _SCOPES = {
     "bert": {
         "embeddings": "embeddings",
@@ -65,10 +65,10 @@ _ACTIVATIONS = {"gelu": gelu, "relu": tf.nn.relu, "tanh": tf.tanh}
 
 
 class BertConfig:
-  """The numbers of a bert_config.json, under the names they have there.
+  """The entries of a bert_config.json, under the same names.
 
   Raises:
-    ValueError: an entry cannot be.
+    ValueError: an entry has an impossible value.
   """
 
   def __init__(self, vocab_size, hidden_size=768, num_hidden_layers=12,
@@ -109,10 +109,10 @@ class BertConfig:
 
   @classmethod
   def from_dict(cls, entries):
-    """Makes a BertConfig of the entries of a bert_config.json, a dict.
+    """Makes a BertConfig from the entries of a bert_config.json, a dict.
 
-    Entries that it does not know become attributes; the multilingual models'
-    files have some for the pooler.
+    Unknown entries become attributes: multilingual models have some for the
+    pooler.
     """
     known = set(inspect.signature(cls).parameters)
     config = cls(**{key: entries[key] for key in known & set(entries)})
@@ -130,12 +130,14 @@ class BertConfig:
       BertConfig.
 
     Raises:
-      ValueError: not JSON, an entry is missing or cannot be; names the file.
+      tf.errors.OpError: the file cannot be read.
+      ValueError: it is not JSON, has no vocab_size, or an entry has an impossible
+        value; the message names the file.
     """
     with tf.gfile.GFile(path, "rb") as f:
       entries = checked_json.parse(path, f.read())
     if not isinstance(entries, dict) or "vocab_size" not in entries:
-      raise ValueError("%s has no vocab_size; a bert_config.json has" % path)
+      raise ValueError("%s has no vocab_size; should be a bert_config.json" % path)
     try:
       return cls.from_dict(entries)
     except ValueError as error:
@@ -169,15 +171,17 @@ class Encoder:
     config: BertConfig.
     is_training: bool, whether dropout is on.
     use_one_hot_embeddings: bool, whether to look words up by a matrix product,
-      which TPUs do faster.
-    scope: str, the variable scope; None takes "bert", or "bert_1" for a second.
-    random_seed: int, of the initial weights and of dropout; see seeds.py.
-    step: int or scalar int Tensor. What dropout drops follows from the seed, the
-      place and this alone, so that a training resumes as if it had not been
-      stopped. None draws anew each time that the graph runs.
+      which is faster on TPUs.
+    scope: str, the variable scope; None means "bert", or "bert_1" for a second
+      model in the same graph.
+    random_seed: int, for initial weights and dropout; see seeds.py.
+    step: int or scalar int Tensor, the training step. Dropout depends only on the
+      seed, the variable scope and the step, so that an interrupted training
+      resumes with the same dropout. None draws new numbers each time that the
+      graph runs.
 
   Raises:
-    ValueError: the heads do not divide the hidden size.
+    ValueError: hidden_size is not a multiple of num_attention_heads.
   """
 
   def __init__(self, config, is_training=False, use_one_hot_embeddings=False,
@@ -196,7 +200,7 @@ class Encoder:
 
   @property
   def num_layers(self):
-    """int."""
+    """The number of layers: int."""
     return self._config.num_hidden_layers
 
   def embedding_table(self):
@@ -215,7 +219,8 @@ class Encoder:
       float32 [B, S, H].
 
     Raises:
-      ValueError: another rank, or S is more than max_position_embeddings.
+      ValueError: ids or segments have another rank, or S is more than
+        max_position_embeddings.
     """
     config = self._config
     _check_rank("ids", ids, 2)
@@ -264,16 +269,17 @@ class Encoder:
     Args:
       index: int, the layer, counted from 0.
       hidden: float32 [..., F, H], with all leading dimensions of the result.
-      heads: Heads. Leading dimensions broadcast: variants that differ by their
-        masks only share one projection, [1, B, N, F, D] and [1, B, N, T, D].
+      heads: Heads. Leading dimensions broadcast: variants that differ only in
+        their masks share one projection, [1, B, N, F, D] and [1, B, N, T, D].
       mask: float32, broadcasts to [..., N, F, T]. It is added to the attention
         logits: 0.0 where a query may attend to a key, -10000.0 where not.
-      edit: function from weights after the softmax, float32 [..., N, F, T], to
-        such weights; None leaves them as they are.
+      edit: function from the weights after the softmax, float32 [..., N, F, T], to
+        edited weights of this shape; None leaves them unchanged.
       keep_weights: bool, whether to return the weights, too.
 
     Returns:
-      float32 [..., F, H]; with keep_weights that and the weights [..., N, F, T].
+      float32 [..., F, H]; with keep_weights also the weights [..., N, F, T], after
+      `edit` and before dropout.
     """
     config = self._config
     rows = tf.reshape(hidden, [-1, config.hidden_size])  # [R, H]
@@ -292,15 +298,18 @@ class Encoder:
     return (output, weights) if keep_weights else output
 
   def encode(self, hidden, masks, edits=None):
-    """All layers, one after the other.
+    """Runs all layers, one after the other.
 
     Args:
-      hidden: float32 [B, S, H], of `embed`.
+      hidden: float32 [B, S, H], as `embed` returns it.
       masks: list of one mask for each layer, as `layer` takes them.
-      edits: list of one edit for each layer; None for none.
+      edits: list of one edit for each layer; None edits nothing.
 
     Returns:
-      list of float32 [B, S, H], the hidden states that leave each layer.
+      list of float32 [B, S, H], the output of each layer.
+
+    Raises:
+      ValueError: the number of masks is not the number of layers.
     """
     if len(masks) != self.num_layers:
       raise ValueError("%d masks for %d layers; each layer needs one" % (
@@ -316,7 +325,7 @@ class Encoder:
   def pooled(self, hidden):
     """A dense layer on [CLS], from hidden states [B, S, H] to float32 [B, H].
 
-    Reading comprehension does without it; a checkpoint need not hold it.
+    Reading comprehension does not use it, so a checkpoint need not have it.
     """
     with self._scope("pooler"):
       return tf.tanh(self._dense(
@@ -343,7 +352,7 @@ class Encoder:
     return tf.reshape(context, [-1, self._config.hidden_size]), weights
 
   def _add_and_norm(self, update, residual):
-    """LayerNorm(dropout(dense(update)) + residual), which ends a half of a layer.
+    """LayerNorm(dropout(dense(update)) + residual): the end of half a layer.
 
     Args:
       update: float32 [R, H], or [R, I] at the end of the second half.
@@ -375,7 +384,7 @@ class Encoder:
     return x * scale + (beta - mean * scale)
 
   def _dropout(self, x, rate):
-    """Sets a part of x to 0 and scales the rest so that the mean stays."""
+    """Sets a fraction `rate` of x to 0 and scales the rest to keep the mean."""
     if not rate or not self._is_training:
       return x
     random = seeds.uniform(tf.shape(x), self._random_seed, self._step)
@@ -390,7 +399,7 @@ class Encoder:
 
   @contextlib.contextmanager
   def _scope(self, name):
-    """Opens a scope of the model's, wherever in the graph this is called."""
+    """Opens one of the model's scopes, whatever the current scope is."""
     with tf.variable_scope(self._variables, auxiliary_name_scope=False) as model:
       with tf.name_scope(model.original_name_scope):
         with tf.variable_scope(name, reuse=tf.AUTO_REUSE):
@@ -404,16 +413,16 @@ class Encoder:
 
 
 class BertModel:
-  """The model under the names of Google's BERT, for code that was written for it.
+  """The model under the names of Google's BERT, for code written for these.
 
   Args:
     config: BertConfig.
-    is_training: bool, whether dropout is on. It draws anew at each step.
+    is_training: bool, whether dropout is on. It draws new numbers at each step.
     input_ids: int32 [B, S].
     input_mask: int32 [B, S], 1 for real tokens, 0 for padding; None: all real.
     token_type_ids: int32 [B, S], the segments; None: all 0.
-    use_one_hot_embeddings: bool, as Encoder has it.
-    scope: str, as Encoder has it.
+    use_one_hot_embeddings: bool, as for Encoder.
+    scope: str, as for Encoder.
   """
 
   def __init__(self, config, is_training, input_ids, input_mask=None,
@@ -432,19 +441,19 @@ class BertModel:
     self._pooled_output = None
 
   def get_embedding_output(self):
-    """What enters the first layer: float32 [B, S, H]."""
+    """The input of the first layer: float32 [B, S, H]."""
     return self._embedding_output
 
   def get_all_encoder_layers(self):
-    """What leaves each layer: list of float32 [B, S, H]."""
+    """The output of each layer: list of float32 [B, S, H]."""
     return self._layers
 
   def get_sequence_output(self):
-    """What leaves the last layer: float32 [B, S, H]."""
+    """The output of the last layer: float32 [B, S, H]."""
     return self._layers[-1]
 
   def get_pooled_output(self):
-    """[CLS] through a dense layer: float32 [B, H]. Built when first asked for."""
+    """[CLS] through a dense layer: float32 [B, H]. Built at the first call."""
     if self._pooled_output is None:
       self._pooled_output = self._encoder.pooled(self.get_sequence_output())
     return self._pooled_output

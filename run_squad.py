@@ -44,7 +44,7 @@ flags = tf.flags
 FLAGS = flags.FLAGS
 
 flags.DEFINE_string("bert_config_file", None, "bert_config.json of the model.")
-flags.DEFINE_string("vocab_file", None, "vocab.txt that the model was made with.")
+flags.DEFINE_string("vocab_file", None, "vocab.txt of the model.")
 flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
 flags.DEFINE_string("train_file", None, "SQuAD JSON to train on.")
 flags.DEFINE_string("predict_file", None, "SQuAD JSON to predict.")
@@ -56,21 +56,23 @@ flags.DEFINE_bool(
     "do_lower_case", True,
     "Whether to lower-case: True for uncased models, False for cased ones.")
 flags.DEFINE_bool(
-    "allow_case_mismatch", False, "Whether to go on when --do_lower_case does "
+    "allow_case_mismatch", False, "Whether to continue when --do_lower_case does "
     "not suit the words in --vocab_file.")
 flags.DEFINE_bool(
-    "allow_dropped", False, "Whether to train though more than %g %% of the "
-    "questions are left out, because their answer does not stand in the passage "
-    "at answer_start." % (100 * data_checks.MAX_DROPPED))
+    "allow_dropped", False, "Whether to train even if more than %g %% of the "
+    "questions are left out, because the passage does not have their answer at "
+    "answer_start." % (100 * data_checks.MAX_DROPPED))
 flags.DEFINE_integer(
-    "max_seq_length", 384, "Most tokens in a window; longer passages are cut "
-    "into several windows.",
+    "max_seq_length", 384, "Maximum number of tokens in a window; longer "
+    "passages are split into several windows.",
     lower_bound=1)
 flags.DEFINE_integer(
-    "doc_stride", 128, "Tokens from the start of a window to that of the next.",
+    "doc_stride", 128,
+    "Tokens from the start of one window to the start of the next.",
     lower_bound=1)
 flags.DEFINE_integer(
-    "max_query_length", 64, "Most tokens of a question; longer ones are cut.",
+    "max_query_length", 64, "Maximum number of tokens in a question; longer ones "
+    "are truncated.",
     lower_bound=1)
 flags.DEFINE_bool("do_train", False, "Whether to train.")
 flags.DEFINE_bool("do_predict", False, "Whether to predict.")
@@ -87,7 +89,7 @@ flags.DEFINE_float(
     "num_train_epochs", 3.0, "Epochs to train.",
     lower_bound=0.0)
 flags.DEFINE_float(
-    "warmup_proportion", 0.1, "Part of the steps for linear warm-up.",
+    "warmup_proportion", 0.1, "Fraction of the steps used for linear warm-up.",
     lower_bound=0.0)
 flags.DEFINE_integer(
     "save_checkpoints_steps", 1000, "Steps between two checkpoints.",
@@ -96,10 +98,10 @@ flags.DEFINE_integer(
     "iterations_per_loop", 1000, "Steps in one call of the estimator on TPU.",
     lower_bound=1)
 flags.DEFINE_integer(
-    "n_best_size", 20, "Answers in nbest_predictions.json.",
+    "n_best_size", 20, "Answers per question in nbest_predictions.json.",
     lower_bound=1)
 flags.DEFINE_integer(
-    "max_answer_length", 30, "Most tokens of an answer.",
+    "max_answer_length", 30, "Maximum number of tokens in an answer.",
     lower_bound=1)
 flags.DEFINE_bool("use_tpu", False, "Whether to use TPU instead of CPU or GPU.")
 flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
@@ -109,32 +111,38 @@ flags.DEFINE_string("master", None, "TensorFlow master to connect to.")
 flags.DEFINE_integer(
     "num_tpu_cores", 8, "Number of TPU cores.",
     lower_bound=1)
-flags.DEFINE_bool("verbose_logging", False, "Whether to log what TensorFlow says.")
+flags.DEFINE_bool(
+    "verbose_logging", False, "Whether to show TensorFlow's own messages.")
 flags.DEFINE_bool(
     "version_2_with_negative", False, "Whether some questions have no answer, as "
     "in SQuAD v2.0.")
 flags.DEFINE_float(
     "null_score_diff_threshold", 0.0,
-    "Answer \"\" when no answer scores higher by more than this.")
+    "With --version_2_with_negative: predict \"\" when the score of [CLS] exceeds "
+    "that of the best span by more than this.")
 flags.DEFINE_string(
     "mask_layer", None,
     "Layers to mask, counted from 0: \",\" separates decodes, \"-\" is a range of "
-    "decodes, \"+\" masks together. None, or left out: every layer at once.")
+    "decodes, \"+\" masks layers together. Without this flag, or with None, every "
+    "layer is masked at once.")
 flags.DEFINE_string(
     "mask_zone", None,
-    "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks together, "
-    "as in q2+p2." % ", ".join(zones.ZONES))
+    "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks zones "
+    "together, as in q2+p2." % ", ".join(zones.ZONES))
 flags.DEFINE_bool(
-    "write_nbest", False, "Whether masked decodes get an nbest_predictions file, "
-    "too; the baseline always does.")
-flags.DEFINE_integer("random_seed", 12345, "Seed of all that is random.")
+    "write_nbest", False, "Whether masked decodes also get an nbest_predictions "
+    "file; the baseline always gets one.")
+flags.DEFINE_integer(
+    "random_seed", 12345, "Seed of initial weights, dropout and shuffling.")
 flags.DEFINE_bool(
-    "bucket_by_length", None, "Whether windows of like length make up a batch, "
-    "instead of padding all to max_seq_length. Left out: unless on a TPU.")
+    "bucket_by_length", None, "Whether to batch windows of similar length, "
+    "instead of padding all windows to max_seq_length. Without this flag: True, "
+    "but False on a TPU.")
 flags.DEFINE_float(
-    "sweep_memory_gb", None, "Memory for the hidden states of a sweep; what does "
-    "not fit in one pass over the data takes several. Left out: a quarter of what "
-    "this process may use, at most %d." % decoding.MAX_DEFAULT_SWEEP_GB,
+    "sweep_memory_gb", None, "Memory in GB for the hidden states of a sweep; a "
+    "sweep that needs more takes several passes over the data. Without this flag: "
+    "a quarter of the memory that this process may use, at most %d GB." %
+    decoding.MAX_DEFAULT_SWEEP_GB,
     lower_bound=0.0)
 
 
@@ -158,7 +166,7 @@ def validate_flags(options):
   for name in wanted:
     path = getattr(options, name)
     if not files.exists(path):
-      raise ValueError("--%s=%s: there is no such file; README tells where to "
+      raise ValueError("--%s=%s: there is no such file; README.md says where to "
                        "get data and models" % (name, path))
     if files.is_folder(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
@@ -193,7 +201,7 @@ def validate_sizes(options, config, vocab):
     vocab: dict, as tokenization.load_vocab returns it.
 
   Returns:
-    list of str, lines for the log: what is unusual, but works.
+    list of str, lines for the log about what is unusual but works.
   """
   remarks = []
   entries = "--vocab_file=%s has %d entries, but vocab_size is %d in %s" % (
@@ -201,7 +209,7 @@ def validate_sizes(options, config, vocab):
       "--bert_config_file=%s" % options.bert_config_file)
   if len(vocab) > config.vocab_size:
     raise ValueError(entries + "; should be the vocabulary that the model was "
-                     "made with")
+                     "trained with")
   if len(vocab) < config.vocab_size:
     remarks.append(
         entries + "; the other rows of the word embeddings are not used")
@@ -213,26 +221,26 @@ def validate_sizes(options, config, vocab):
   room = options.max_seq_length - options.max_query_length - 3
   if room < 1:
     raise ValueError(
-        "--max_seq_length=%d leaves no room for a passage beside "
+        "--max_seq_length=%d leaves no room for a passage after "
         "--max_query_length=%d and 3 special tokens; at least %d is needed" % (
             options.max_seq_length, options.max_query_length,
             options.max_query_length + 4))
   if options.doc_stride > room:
     remarks.append(
-        "--doc_stride=%d: after a question of --max_query_length=%d tokens %d of "
-        "the passage fit in a window, so that its windows do not overlap" % (
+        "--doc_stride=%d: after a question of --max_query_length=%d tokens, a "
+        "window has room for only %d tokens of the passage, so windows do not "
+        "overlap" % (
             options.doc_stride, options.max_query_length, room))
   return remarks
 
 
 def log(line):
-  """Says something on stderr."""
+  """Prints a line to stderr."""
   print("run_squad.py: " + line, file=sys.stderr, flush=True)
 
 
 def model_variables(config):
-  """What a checkpoint of the model holds: dict from a variable's name to its shape.
-  """
+  """The variables in a checkpoint of the model: dict from name to shape."""
   with tf.Graph().as_default():
     ids = tf.zeros([1, 1], tf.int32)
     encoder = modeling.Encoder(config)
@@ -242,7 +250,7 @@ def model_variables(config):
 
 
 def training_fn(options, config, num_train_steps):
-  """Makes the model_fn of a training.
+  """Makes the model_fn for training.
 
   Args:
     options: namespace of the flags.
@@ -250,7 +258,7 @@ def training_fn(options, config, num_train_steps):
     num_train_steps: int.
 
   Returns:
-    function as TPUEstimator takes it.
+    function, a model_fn for TPUEstimator.
   """
   def model_fn(features, labels, mode, params):
     del labels, params
@@ -278,7 +286,7 @@ def training_fn(options, config, num_train_steps):
 
 
 def sweep_fn(options, config, swept, batch_size):
-  """Makes the model_fn of a sweep.
+  """Makes the model_fn for a sweep.
 
   Args:
     options: namespace of the flags.
@@ -287,7 +295,7 @@ def sweep_fn(options, config, swept, batch_size):
     batch_size: int, windows in a step.
 
   Returns:
-    function as TPUEstimator takes it.
+    function, a model_fn for TPUEstimator.
   """
   def model_fn(features, labels, mode, params):
     del labels, params
@@ -301,10 +309,11 @@ def sweep_fn(options, config, swept, batch_size):
 
 
 def threads(num_decodes):
-  """How TensorFlow shares the cores that it may use: a tf.ConfigProto.
+  """Divides the cores among TensorFlow's operations: a tf.ConfigProto.
 
-  A sweep has operations enough that do not wait for each other. To run several,
-  each with few threads, wastes less than to run one after the other with many.
+  A sweep has many operations that do not wait for each other. Running several at
+  once, with few threads each, wastes less time than running one after the other
+  with many threads.
   """
   cores = machine.cores()
   is_sweep = num_decodes > 1
@@ -315,7 +324,7 @@ def threads(num_decodes):
 
 
 def make_estimator(options, model_fn, num_decodes=1, predict_batch_size=None):
-  """Makes the TPUEstimator, which serves CPU and GPU as well."""
+  """Makes the TPUEstimator, which also runs on CPU and GPU."""
   resolver = None
   if options.use_tpu and options.tpu_name:
     resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
@@ -350,7 +359,7 @@ def make_reader(options, config, checkpoint):
 
 
 def make_output_dir(options, wanted):
-  """Makes --output_dir and sees that what is to come can be written there."""
+  """Makes --output_dir and checks that all files can be written there."""
   path_checks.make_output_folder("--output_dir", options.output_dir)
   if options.do_predict:
     for decode in wanted:
@@ -359,14 +368,14 @@ def make_output_dir(options, wanted):
 
 
 def say_why_no_gpu(options):
-  """Logs it when the environment offers a GPU and TensorFlow takes none."""
+  """Logs why TensorFlow does not use the GPU that the environment offers."""
   offered = os.environ.get("CUDA_VISIBLE_DEVICES", "")
   if options.use_tpu or offered in ("", "-1"):
     return
   if not tf.test.is_built_with_cuda():
     why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
   elif not decoding.has_gpu():
-    why = "TensorFlow finds none; see what it says with --verbose_logging"
+    why = "TensorFlow finds none; --verbose_logging shows its own messages"
   else:
     return
   log("CUDA_VISIBLE_DEVICES=%s offers a GPU, but %s: running on the CPU" % (
@@ -374,7 +383,7 @@ def say_why_no_gpu(options):
 
 
 def run(options):
-  """Does what the flags ask for: reads, refuses, trains, predicts."""
+  """Does what the flags ask for: checks flags and files, trains, predicts."""
   validate_flags(options)
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   variables = model_variables(config)
@@ -422,13 +431,13 @@ def main(argv):
     log("%r is not a flag; flags begin with --" % argv[1])
     sys.exit(1)
   if not FLAGS.verbose_logging:
-    # Its errors are caught below, and said in one line.
+    # Errors are caught below and reported in one line.
     tf.logging.set_verbosity(tf.logging.FATAL)
   try:
     run(types.SimpleNamespace(**FLAGS.flag_values_dict()))
   except tf.errors.ResourceExhaustedError as error:
     message = path_checks.describe(error)
-    # Of memory, or of a disk.
+    # Either the memory or the disk is full.
     if os.strerror(errno.ENOSPC) not in message:
       message = ("out of memory: lower --predict_batch_size=%d, --sweep_memory_gb "
                  "or, when training, --train_batch_size=%d (%s)" % (
@@ -436,8 +445,8 @@ def main(argv):
     log(message)
     sys.exit(1)
   except tf.train.NanLossDuringTrainingError:
-    log("the loss became NaN: training needs less than --learning_rate=%g; begin "
-        "anew in an empty --output_dir" % FLAGS.learning_rate)
+    log("the loss became NaN: use less than --learning_rate=%g, and start over in "
+        "an empty --output_dir" % FLAGS.learning_rate)
     sys.exit(1)
   except BrokenPipeError:
     raise
@@ -449,5 +458,5 @@ def main(argv):
 
 
 if __name__ == "__main__":
-  # Not tf.app.run, which ignores a flag that it does not know.
+  # Not tf.app.run, which ignores unknown flags.
   interrupts.run(lambda: app.run(main))

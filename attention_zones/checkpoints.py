@@ -1,4 +1,4 @@
-"""Which checkpoint a run reads, and whether it fits the model."""
+"""Finds the checkpoint that a run reads, and checks that it fits the model."""
 
 import collections
 import functools
@@ -14,11 +14,11 @@ from attention_zones import files
 from attention_zones import interrupts
 
 _Content = collections.namedtuple("_Content", ["problem", "digest"])
-_Content.__doc__ = """What one reading of a checkpoint tells.
+_Content.__doc__ = """What one reading of a checkpoint shows.
 
 Attributes:
-  problem: str, in a line why it cannot be read to its end; None when it can.
-  digest: str, the SHA-256 of its files; None where `problem` is not.
+  problem: str, one line on why it cannot be read completely; None if it can.
+  digest: str, the SHA-256 of its files; None if there is a problem.
 """
 
 
@@ -32,13 +32,13 @@ def check(path, variables, head_is_wanted):
       global_step, which a pre-trained model does not have.
 
   Raises:
-    ValueError: it cannot be read to its end, or lacks a variable, or has another
-      shape.
+    ValueError: it cannot be read completely, lacks a variable, or has one of
+      another shape.
   """
   try:
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
   except (tf.errors.OpError, ValueError) as error:
-    raise ValueError("%s is not a checkpoint that can be read: %s" % (
+    raise ValueError("checkpoint %s cannot be read: %s" % (
         path, str(error).splitlines()[0]))
   wanted = dict(variables)
   if head_is_wanted:
@@ -48,17 +48,18 @@ def check(path, variables, head_is_wanted):
              and (head_is_wanted or not name.startswith("cls/"))]
   if lacking:
     raise ValueError(
-        "the checkpoint %s lacks %d of the %d variables of the model of "
-        "bert_config.json, %s the first; is it another model's?" % (
+        "checkpoint %s lacks %d of the %d variables of the model in "
+        "bert_config.json, for example %s; is it of another model?" % (
             path, len(lacking), len(wanted), lacking[0]))
   for name in sorted(wanted):
     if name in shapes and list(shapes[name]) != wanted[name]:
       raise ValueError(
-          "%s has shape %s in the checkpoint %s, but %s by bert_config.json" % (
+          "%s has shape %s in checkpoint %s, but should have %s according to "
+          "bert_config.json" % (
               name, list(shapes[name]), path, wanted[name]))
   problem = _problem_of(path)
   if problem:
-    raise ValueError("%s is no whole checkpoint (%s)" % (path, problem))
+    raise ValueError("checkpoint %s is incomplete (%s)" % (path, problem))
 
 
 def newest(folder, variables, log):
@@ -67,7 +68,7 @@ def newest(folder, variables, log):
   Args:
     folder: str, the training's output folder.
     variables: dict from the name of each variable of the model to its shape.
-    log: function that tells the user a line.
+    log: function that shows the user a line, str.
 
   Returns:
     str, the prefix of its files.
@@ -97,18 +98,18 @@ def _advice(folder):
 
 
 def newest_whole(folder):
-  """Finds the newest checkpoint that can be read to its end.
+  """Finds the newest checkpoint that can be read completely.
 
   Args:
     folder: str, a training's output folder.
 
   Returns:
     (path, faulty): the prefix of the checkpoint's files, None when the folder has
-    none; and a list of (prefix, what is wrong) of newer ones that were passed
-    over, because a file of theirs is missing, cut off or damaged.
+    none; and a list of (prefix, what is wrong) of newer ones that were skipped,
+    because one of their files is missing, truncated or damaged.
 
   Raises:
-    ValueError: there are checkpoints, but none of them is whole.
+    ValueError: there are checkpoints, but none of them is complete.
   """
   faulty = []
   for path in reversed(_paths(folder)):
@@ -117,21 +118,21 @@ def newest_whole(folder):
       return path, faulty
     faulty.append((path, problem))
   if faulty:
-    raise ValueError("--output_dir=%s has no checkpoint that is whole: %s" % (
+    raise ValueError("--output_dir=%s has no complete checkpoint: %s" % (
         folder, "; ".join("%s: %s" % entry for entry in faulty)))
   return None, []
 
 
 def tell(folder, newest, faulty, log):
-  """Says which checkpoint is used in place of others, and why.
+  """Logs which checkpoint is used instead of others, and why.
 
   Args:
     folder: str, the training's output folder.
     newest, faulty: as newest_whole returns them.
-    log: function that tells the user a line.
+    log: function that shows the user a line, str.
 
   Returns:
-    str, as of `oddity`.
+    str or None, as `oddity` returns it.
   """
   odd = oddity(folder)
   if odd:
@@ -143,7 +144,7 @@ def tell(folder, newest, faulty, log):
 
 
 def forget(folder, faulty):
-  """Lets a training go on from the newest checkpoint that is not faulty.
+  """Makes a training resume from the newest checkpoint that is not faulty.
 
   Args:
     folder: str, the training's output folder.
@@ -155,7 +156,7 @@ def forget(folder, faulty):
 
 
 def remove_partial(folder):
-  """Removes the temporary files of a checkpoint that was not written to its end.
+  """Removes the temporary files of a checkpoint that was not completed.
 
   Args:
     folder: str, the training's output folder.
@@ -170,13 +171,13 @@ def remove_partial(folder):
 
 
 def oddity(folder):
-  """Says it when checkpoints are not where the file `checkpoint` names them.
+  """Reports checkpoints that are not where the file `checkpoint` says.
 
   Args:
     folder: str, a training's output folder.
 
   Returns:
-    str, a line for the log that says what is used; None when nothing is odd.
+    str, a line for the log that says what is used; None if all is as usual.
 
   Raises:
     ValueError: no checkpoint is found.
@@ -194,25 +195,26 @@ def _locate(folder):
   state_file = os.path.join(folder, "checkpoint")
   present = _present(folder)
   if not tf.gfile.Exists(state_file):
-    return present, present and "%s has no file `checkpoint`; %s is taken" % (
+    return present, present and "%s has no file `checkpoint`; using %s" % (
         folder, present[-1]) or None
   named = _named(folder)
   if not named:
     problem = "%s is empty or damaged" % state_file
   else:
-    problem = "%s names %s, which is not there" % (state_file, named[-1])
+    problem = "%s names %s, which does not exist" % (state_file, named[-1])
     paths = [_as_moved(folder, path) for path in named]
     if _exists(paths[-1]) and paths != named:
       present = [path for path in paths if _exists(path)]
     elif any(map(_exists, paths)):
-      # An older one is taken, and the newest said to be faulty.
+      # An older one is used, and the newest is reported as faulty.
       return paths, None
   if present:
-    return present, "%s; %s is taken" % (problem, present[-1])
+    return present, "%s; using %s" % (problem, present[-1])
   name = os.path.basename(named[-1]) if named else "model.ckpt-N"
   raise ValueError(
-      "%s; copy the checkpoint's files, %s.*, to %s and let that file say "
-      "model_checkpoint_path: \"%s\"" % (problem, name, folder, name))
+      "%s; copy the checkpoint's files, %s.*, to %s and write the line "
+      "model_checkpoint_path: \"%s\" into that file" % (
+          problem, name, folder, name))
 
 
 def _named(folder):
@@ -220,11 +222,11 @@ def _named(folder):
   try:
     state = tf.train.get_checkpoint_state(folder)
   except ValueError:
-    # It is empty.
+    # The file is empty.
     state = None
   if not state:
     return []
-  # Who edits that file by hand may name one of them, or another, as the newest.
+  # In a file edited by hand, the newest may be any of these, or another one.
   return [path for path in state.all_model_checkpoint_paths
           if path != state.model_checkpoint_path] + [state.model_checkpoint_path]
 
@@ -239,13 +241,13 @@ def _exists(path):
 
 
 def _as_moved(folder, path):
-  """Where a checkpoint is: at `path`, else in `folder` if it is there."""
+  """The path of a checkpoint: `path`, or that in `folder` if only it exists."""
   moved = os.path.join(folder, os.path.basename(path))
   return moved if not _exists(path) and _exists(moved) else path
 
 
 def _present(folder):
-  """The checkpoints model.ckpt-N of which there are files, the newest last."""
+  """The checkpoints model.ckpt-N that have an index file, the newest last."""
   names = tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
   steps = [int(name[len("model.ckpt-"):-len(".index")]) for name in names
            if re.fullmatch(r"model\.ckpt-\d+\.index", name)]
@@ -253,7 +255,7 @@ def _present(folder):
 
 
 def _problem_of(path):
-  """Reads a checkpoint to its end: None, or in a line why that fails."""
+  """Reads a checkpoint completely: None, or one line on why that fails."""
   return _read(path).problem
 
 
@@ -264,7 +266,7 @@ def digest(path):
 
 
 def _files(path):
-  """The files of a checkpoint that its content is in: list of str."""
+  """The files that hold the content of a checkpoint: list of str."""
   return sorted(tf.gfile.Glob(path + ".index") + tf.gfile.Glob(path + ".data-*"))
 
 
@@ -276,33 +278,33 @@ def _digest_of_files(digests):
 
 
 def _read(path):
-  """Reads a checkpoint, once for all who ask while its files stay the same."""
+  """Reads a checkpoint, only once as long as its files stay the same."""
   return _read_once(path, tuple(map(_stamp, _files(path))))
 
 
 def _stamp(name):
-  """What tells a file from others that had its name before: a tuple."""
+  """A tuple that changes when a file is replaced or written again."""
   if os.path.exists(name):
     stat = os.stat(name)
     return name, stat.st_size, stat.st_mtime_ns, stat.st_ino
-  # Of a bucket's objects; of local files it would tell whole seconds only.
+  # For objects in a bucket; for local files its times are whole seconds only.
   stat = tf.gfile.Stat(name)
   return name, stat.length, stat.mtime_nsec
 
 
 @functools.lru_cache(maxsize=None)
 def _read_once(path, stamp):
-  """Finds out in one reading whether a checkpoint is whole, and its digest.
+  """Checks in one reading whether a checkpoint is complete, and takes its digest.
 
-  With Adam's moments BERT-base has 1.3 GB. TensorFlow checks each tensor as it
-  reads it, fast and in C++; the bytes that it hands out are those of the data
-  file. In that file's order they give its SHA-256, which has been the digest of a
-  checkpoint in manifests and journals all along. (The other way round, to read
-  the file and compute TensorFlow's CRC of each tensor in Python, is far slower.)
+  With Adam's moments, BERT-base has 1.3 GB, which should be read only once.
+  TensorFlow checks the CRC of each tensor as it reads it, fast and in C++, and
+  returns the bytes of the data file. In that file's order, these bytes give its
+  SHA-256, which manifests and journals have as the digest of a checkpoint. (Reading
+  the file and computing TensorFlow's CRC in Python would be far slower.)
 
   Args:
     path: str, the prefix of the checkpoint's files.
-    stamp: tuple of what _stamp tells of each file.
+    stamp: tuple of the _stamp of each file.
 
   Returns:
     _Content.
@@ -324,7 +326,7 @@ def _read_once(path, stamp):
 
 
 class SavingListener(tf.train.CheckpointSaverListener):
-  """Lets a signal wait until a checkpoint is whole, and says which is kept.
+  """Delays signals until a checkpoint is complete, and reports which is kept.
 
   Args:
     folder: str, the training's output folder.
@@ -338,12 +340,12 @@ class SavingListener(tf.train.CheckpointSaverListener):
 
   def after_save(self, session, global_step_value):
     path = os.path.join(self._folder, "model.ckpt-%d" % global_step_value)
-    interrupts.keep(lambda: "%s is kept; the same command resumes" % path)
+    interrupts.keep(lambda: "%s is kept; rerun the command to resume" % path)
     interrupts.release()
 
 
 def initializer(path, use_tpu):
-  """Lets the model start from the variables that a checkpoint holds.
+  """Initializes the model with the variables that a checkpoint holds.
 
   Variables that it does not hold, those of the answer head, stay random.
 
@@ -352,7 +354,7 @@ def initializer(path, use_tpu):
     use_tpu: bool.
 
   Returns:
-    the scaffold_fn that does so on a TPU; None elsewhere, where it is done.
+    the scaffold_fn that does so on a TPU; None elsewhere, where it is already done.
   """
   if not path:
     return None

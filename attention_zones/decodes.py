@@ -1,4 +1,4 @@
-"""Which decodes there are: the grammar of the flags, and the names of files."""
+"""Decodes: the grammar of --mask_layer and --mask_zone, and the names of files."""
 
 import collections
 import re
@@ -63,7 +63,7 @@ class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
           zones.union(match.group("mask").split("+")))
     except ValueError:
       return None
-    # "layer1+0" and "layer01" are not written here.
+    # file_name writes neither "layer1+0" nor "layer01".
     return decode if decode.file_name() == name else None
 
 
@@ -73,12 +73,13 @@ BASELINE = Decode(layers=(), mask=zones.NOTHING)
 def parse_decodes(mask_layer, mask_zone, num_layers):
   """Reads --mask_layer and --mask_zone.
 
-  One grammar for both: "," separates decodes, "-" is a range of decodes (of
-  layers), "+" masks together. "0-11" and "q2,p2" are 24 decodes, "0+1" and "q2+p2" is one.
+  Both flags have one grammar: "," separates decodes, "-" is a range of layers, each
+  a decode, and "+" masks together. "0-11" with "q2,p2" is 24 decodes, "0+1" with
+  "q2+p2" is one.
 
   Args:
-    mask_layer: str, or None when the flag was left out. "None" or None together
-      with a zone is one decode with every layer masked.
+    mask_layer: str, or None when the flag was left out. "None" or None with a
+      zone is one decode that masks every layer.
     mask_zone: str, or None when the flag was left out.
     num_layers: int, the number of layers of the model.
 
@@ -86,7 +87,8 @@ def parse_decodes(mask_layer, mask_zone, num_layers):
     list of Decode: the baseline, then layer by layer.
 
   Raises:
-    ValueError: a layer or zone is unknown, empty or given twice.
+    ValueError: a layer or zone is unknown, empty or given twice, or --mask_layer
+      comes without --mask_zone.
   """
   if mask_zone is None:
     if mask_layer is not None:
@@ -104,7 +106,7 @@ def _parse_layers(mask_layer, num_layers):
   """Returns a list of ascending tuples of layers, [None] for every layer."""
   if mask_layer is None or mask_layer == "None":
     return [None]
-  valid = "layers are 0 to %d, as in 0-%d or 0,2 or 0+1, None is all of them" % (
+  valid = "layers are 0 to %d, as in 0-%d or 0,2 or 0+1, None is every layer" % (
       num_layers - 1, num_layers - 1)
   _refuse_line_breaks("--mask_layer", mask_layer)
   layer_sets = []

@@ -2,9 +2,9 @@
 
     wanted decodes --cut--> passes --each--> windows stream in, questions are
     answered and go to the journal; at the end all files are written, and the
-    manifest says what they were made of.
+    manifest records what they were made from.
 
-The model comes as a Reader, so that nothing here builds a graph.
+The model is passed in as a Reader, so that nothing here builds a graph.
 """
 
 import collections
@@ -26,10 +26,10 @@ from attention_zones.progress import Progress
 from attention_zones import run_records
 from attention_zones import windows
 
-# What a sweep takes at most when --sweep_memory_gb is left out.
+# The most memory that a sweep takes when --sweep_memory_gb is left out.
 MAX_DEFAULT_SWEEP_GB = 3
 
-# Flags that answers follow from; files are a matter of their content.
+# Flags that the answers depend on. Files are compared by content, not by name.
 _FLAGS_OF_RUN = (
     "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
     "n_best_size", "max_answer_length", "version_2_with_negative",
@@ -37,36 +37,37 @@ _FLAGS_OF_RUN = (
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
 Reader = collections.namedtuple("Reader", ["checkpoint", "memory", "predict"])
-Reader.__doc__ = """A fine-tuned model, as far as a sweep uses it.
+Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
   checkpoint: str, the prefix of its files.
   memory: function (number of decodes, windows in a step) to bytes.
   predict: function (decodes, windows in a step, input_fn) to an iterable of
-    dicts, one a window, as of answer_head.candidates.
+    dicts, one per window, with the entries of answer_head.candidates.
 """
 
 
 def decode(options, data, wanted, reader, log):
-  """Makes the predictions of decodes that are not there yet.
+  """Makes the predictions that do not exist yet.
 
   Args:
     options: namespace of run_squad.py's flags.
     data: windows.DataSet to predict.
     wanted: list of decodes.Decode.
     reader: Reader.
-    log: function that tells the user a line.
+    log: function that shows the user a line, str.
 
   Raises:
-    ValueError: a decode's logits are no numbers; the others are written.
+    ValueError: a decode's logits are NaN or infinite; the other decodes are
+      written.
   """
   run = describe_run(options, reader.checkpoint)
   content = run_records.load_manifest(options.output_dir)
   _tell_of_other_runs(options, run, content, log)
   if any(run_records.is_of_earlier_version(r) for r in content["runs"].values()):
     log("%s has files of an earlier version of this program, which are skipped; "
-        "its answers are the same but in scripts without spaces and with combining "
-        "marks (Chinese, Thai, Hindi): there, delete them to decode anew" %
+        "their answers differ only in scripts without spaces or with combining "
+        "marks (Chinese, Thai, Hindi): there, delete the files to decode again" %
         options.output_dir)
   there = set(files.list_folder(options.output_dir))
   done = {name for name, of in content["files"].items()
@@ -74,7 +75,7 @@ def decode(options, data, wanted, reader, log):
   limit = plan_steps(options, reader.memory, len(wanted)).limit
   passes = cut_passes(options, wanted, limit, done)
   if not passes:
-    log("nothing to do: %s has the predictions of these flags, data and "
+    log("nothing to do: %s already has the predictions for these flags, data and "
         "checkpoint" % options.output_dir)
     return
   sizes = [len(together) for together, _ in passes]
@@ -87,13 +88,13 @@ def decode(options, data, wanted, reader, log):
                             log))
   if failed:
     raise ValueError(
-        "NaN or infinite logits, so that nothing was written: %s" % ", ".join(
-            "%s (question %r the first)" % (decode.file_name(), qas_id)
+        "NaN or infinite logits, so these files were not written: %s" % ", ".join(
+            "%s (first in question %r)" % (decode.file_name(), qas_id)
             for decode, qas_id in failed.items()))
 
 
 def describe_run(options, checkpoint):
-  """Everything that the answers of a decode follow from: a run, a flat dict.
+  """Describes a run, all that a decode's answers depend on: a flat dict.
 
   Args:
     options: namespace of run_squad.py's flags.
@@ -107,7 +108,7 @@ def describe_run(options, checkpoint):
 
 
 def _tell_of_other_runs(options, run, content, log):
-  """Logs it when the folder's manifest has files of another run than this."""
+  """Logs a line for each other run that has files in the folder's manifest."""
   for name, other in content["runs"].items():
     if name != run_records.run_id(run):
       log("--output_dir=%s has %d files with a different %s; files of the same "
@@ -136,18 +137,18 @@ _Steps = collections.namedtuple("_Steps", ["batch_size", "limit", "words"])
 _Steps.__doc__ = """How a sweep fits into memory.
 
 Attributes:
-  batch_size: int, the most windows in a step.
-  limit: int, the most decodes in a pass over the data.
-  words: str, on this, for the log.
+  batch_size: int, the maximum number of windows in a step.
+  limit: int, the maximum number of decodes in a pass over the data.
+  words: str, describes this in the log.
 """
 
 
 def plan_steps(options, memory, num_decodes):
-  """Fits a sweep into memory: with smaller steps, else in several passes.
+  """Fits a sweep into memory, by smaller steps and then by several passes.
 
   Args:
     options: namespace of run_squad.py's flags.
-    memory: function, as of Reader.
+    memory: function, as in Reader.
     num_decodes: int.
 
   Returns:
@@ -177,22 +178,22 @@ def plan_steps(options, memory, num_decodes):
 
 
 def has_gpu():
-  """Whether TensorFlow has a GPU: not all that are built for one have."""
+  """Whether TensorFlow finds a GPU, bool; one built with CUDA may find none."""
   return bool(tf.config.experimental.list_physical_devices("GPU"))
 
 
 def cut_passes(options, wanted, limit, done):
-  """Cuts a sweep into passes over the data, and leaves out what is done.
+  """Splits a sweep into passes over the data, and leaves out what is done.
 
-  The whole sweep is cut, done or not, so that a pass and its journal are the same
-  whatever another run has made in between. What was begun together, as the
-  journal tells, is resumed together.
+  The whole sweep is split, including what is done, so that a pass keeps its journal
+  even if another run finishes some decodes in the meantime. Decodes that were
+  started together, as the journal shows, are resumed together.
 
   Args:
     options: namespace of run_squad.py's flags.
     wanted: list of decodes.Decode.
-    limit: int, the most decodes in a pass.
-    done: set of str, the names of files that need not be made again.
+    limit: int, the maximum number of decodes in a pass.
+    done: set of str, the names of files that are skipped.
 
   Returns:
     list of (decodes to make together, path of their journal).
@@ -210,10 +211,10 @@ def cut_passes(options, wanted, limit, done):
 
 
 def _journal_path(folder, decodes):
-  """Where the journal of decodes that make up a pass is: str, a local path."""
+  """The path of the journal for the decodes of a pass: str, a local path."""
   of = [decode.file_name("")[:-len(".json")] for decode in decodes]
   if files.is_remote(folder):
-    # One cannot append to an object of a store.
+    # Objects in a bucket cannot be appended to.
     folder, of = tempfile.gettempdir(), [files.identity(folder)] + of
   return os.path.join(
       folder, "journal.%s.jsonl" % run_records.run_id({"of": of}))
@@ -226,14 +227,15 @@ def _run_pass(options, data, one, reader, log):
   """Predicts decodes in one pass over the data and writes their files.
 
   Args:
-    options, data, reader, log: as of `decode`.
+    options, data, reader, log: as for `decode`.
     one: _Pass.
 
   Returns:
-    dict from each decode that failed, as of prediction_files.write_files.
+    dict of the decodes that failed, as prediction_files.write_files returns it.
   """
   start = time.strftime("%Y-%m-%d %H:%M:%S %z")
-  # Of the pass alone, not of what else is left, so that its journal can be resumed.
+  # Depends on this pass alone, not on what else is left, so that its journal can be
+  # resumed.
   batch_size = plan_steps(options, reader.memory, len(one.decodes)).batch_size
   journal = run_records.Journal(one.journal_path, dict(one.run, **{
       "decodes": [decode.file_name() for decode in one.decodes],
@@ -243,8 +245,8 @@ def _run_pass(options, data, one, reader, log):
     log("%d of %d questions are done: resuming %s" % (
         len(journal.finished), len(data.examples), journal.path))
   interrupts.keep(
-      lambda: "%d of %d finished questions are kept in %s; the same command "
-      "resumes" % (len(journal.finished), len(data.examples), journal.path))
+      lambda: "%d of %d questions are finished and kept in %s; rerun the command "
+      "to resume" % (len(journal.finished), len(data.examples), journal.path))
   _answer_questions(options, data, one.decodes, journal, reader.predict(
       one.decodes, batch_size, windows.input_fn_builder(
           data.path, options.max_seq_length, is_training=False,
@@ -269,7 +271,7 @@ def _run_pass(options, data, one, reader, log):
 
 
 def _answer_questions(options, data, decodes, journal, results):
-  """Appends the answers to the journal, question by question, as windows come."""
+  """Appends answers to the journal, question by question, as windows arrive."""
   finder = answers.AnswerFinder(data.examples, data.tokenizer, options)
   with_nbest = [wants_nbest(options, decode) for decode in decodes]
   progress = Progress(
@@ -280,5 +282,5 @@ def _answer_questions(options, data, decodes, journal, results):
       journal.append(index, finder.answers(index, of_question, with_nbest))
       progress.update(len(journal.finished))
   if len(journal.finished) < len(data.examples):
-    # Passages without a word have no window.
+    # Passages without words have no window.
     progress.update(len(data.examples))

@@ -1,14 +1,14 @@
-"""What is recorded of a run, so that it can resume and nothing is mixed up.
+"""Records of runs, so that they can resume and their files are not mixed up.
 
-A run is one flat dict of what its answers follow from, under the names that a user
-knows: {"--max_seq_length": 512, "--predict_file": "<digest>", "checkpoint":
+A run is one flat dict of all that its answers depend on, under the names that a
+user knows: {"--max_seq_length": 512, "--predict_file": "<digest>", "checkpoint":
 "<digest>", ...}. There are two records:
 
-- manifest.json lies beside predictions and has the run of each file. A file whose
-  run is the same is skipped.
-- a journal has the answers of a sweep as they come. A sweep can take hours; each
-  finished question is appended, and a run that was stopped resumes. A journal is
-  resumed with the same key only; what was changed in between is said.
+- manifest.json, beside the predictions, has the run of each file. Files of the same
+  run are skipped.
+- A journal has the answers of a sweep that is not finished. A sweep can take hours:
+  each finished question is appended, so that an interrupted sweep can resume. A
+  journal is resumed only with the same key; otherwise the error names what changed.
 """
 
 import collections
@@ -23,7 +23,7 @@ from attention_zones import files
 
 MANIFEST_NAME = "manifest.json"
 
-# Belongs into a journal's key; to be raised when answers or their lines change.
+# Part of a journal's key. Raise it when answers, or the format of lines, change.
 JOURNAL_FORMAT = 2
 
 
@@ -31,7 +31,7 @@ def run_id(run):
   """A short name of a run: the same for the same inputs and flags.
 
   Args:
-    run: dict of what JSON can say.
+    run: dict that JSON can represent.
 
   Returns:
     str of 16 hexadecimal digits.
@@ -41,10 +41,10 @@ def run_id(run):
 
 
 def changes(before, now):
-  """Says in which entries two runs, or two keys, differ.
+  """Lists the entries in which two runs, or two keys, differ.
 
   Args:
-    before, now: dict of what JSON can say.
+    before, now: dicts that JSON can represent.
 
   Returns:
     list of str, "--n_best_size (20 before, 3 now)" for example.
@@ -63,7 +63,7 @@ def load_manifest(folder):
 
   Returns:
     {"runs": {run id: run}, "files": {file name: run id}}, empty when there is no
-    manifest. A run has an entry "about", too, of what it does not follow from.
+    manifest. A run also has an entry "about", which its answers do not depend on.
 
   Raises:
     OSError: the folder cannot be read.
@@ -80,31 +80,31 @@ def load_manifest(folder):
       run = checked_json.member("%s: \"files\"" % path, run_of, name, str)
       checked_json.member("%s: \"runs\"" % path, runs, run, dict)
   except ValueError as error:
-    raise ValueError("%s is not a manifest (%s); without it the sweep is made "
-                     "again" % (path, error))
+    raise ValueError("%s is not a manifest (%s); if you delete it, the sweep is "
+                     "computed again" % (path, error))
   renamed = {name: _as_flat(name, run) for name, run in runs.items()}
   return {"runs": dict(renamed.values()),
           "files": {name: renamed[run][0] for name, run in run_of.items()}}
 
 
-# What "about" says of files of a version that found answers in another way where
-# the published alignment gives up: mostly in scripts without spaces.
+# The "version" in "about" for files of a version that found answers differently
+# where the published alignment fails: mostly in scripts without spaces.
 EARLIER = "earlier"
 
-# Its runs had these, and a dict "flags".
+# Names of entries now and in that version, which had its flags in a dict "flags".
 _EARLIER_NAMES = (
     ("--predict_file", "data"), ("--vocab_file", "vocabulary"),
     ("--bert_config_file", "config"), ("checkpoint", "checkpoint"))
 
 
 def _as_flat(name, run):
-  """Returns (run id, run) of a manifest's entry, whatever version wrote it."""
+  """Returns (run id, run) of a manifest's entry, written by any version."""
   if not any(earlier in run for earlier in ("data", "vocabulary", "flags")):
     return name, run
   values = run.get("flags")
   flat = {"--" + flag: value for flag, value in (
       values.items() if isinstance(values, dict) else ())}
-  # Of a manifest that somebody edited, parts may be missing.
+  # Parts may be missing if somebody edited the manifest.
   flat.update({flag: run[earlier] for flag, earlier in _EARLIER_NAMES
                if earlier in run})
   about = run.get("about")
@@ -113,25 +113,25 @@ def _as_flat(name, run):
 
 
 def without_about(run):
-  """A run of a manifest, less what its answers do not follow from: dict."""
+  """A run of a manifest without its entry "about": dict."""
   return {name: value for name, value in run.items() if name != "about"}
 
 
 def is_of_earlier_version(run):
-  """Whether a run of a manifest is of a version that found answers differently."""
+  """Whether a manifest's run is of the version that found answers differently."""
   about = run.get("about")
   return isinstance(about, dict) and about.get("version") == EARLIER
 
 
 def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
-  """Enters files that a run has finished.
+  """Adds the files that a run has finished.
 
   Args:
     folder: str, a path or address.
     names: list of str, the files' names.
-    run: dict, as of `run_id`.
-    about: dict, what else is worth knowing of the run: versions, times.
-    flock: the function that locks, given for tests.
+    run: dict, as for `run_id`.
+    about: dict, more about the run: versions, times.
+    flock: the function that locks; tests pass another one.
   """
   with _locked(folder, flock):
     content = load_manifest(folder)
@@ -148,8 +148,8 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
 def _locked(folder, flock):
   """Lets one process at a time read, change and write the manifest."""
   if files.is_remote(folder):
-    # There are no locks: of two runs that end in the same second, one may not
-    # be entered. Its predictions are whole, and would only be made again.
+    # There are no locks: if two runs end in the same second, one may be missing
+    # from the manifest. Its predictions are complete, and would be computed again.
     yield
     return
   lock = os.path.join(folder, ".%s.lock" % MANIFEST_NAME)
@@ -162,17 +162,17 @@ class Journal:
   """An append-only file of one JSON line for each finished question.
 
   Args:
-    path: str, a local path. A journal that is there is continued.
-    key: dict of what determines the answers, anything that JSON can say.
-    flock: the function that locks, given for tests.
+    path: str, a local path. An existing journal is continued.
+    key: dict of all that the answers depend on, which JSON can represent.
+    flock: the function that locks; tests pass another one.
 
   Attributes:
     finished: dict from a question's index (int) to where its line starts.
 
   Raises:
     OSError: the file cannot be read or written.
-    ValueError: another process has it open, or it is of another key; names what
-      differs.
+    ValueError: another process has it open, or it has another key; the message
+      names what differs.
   """
 
   def __init__(self, path, key, flock=fcntl.flock):
@@ -200,9 +200,9 @@ class Journal:
     begun = checked_json.parse(self.path, line)
     if not isinstance(begun, dict) or begun.get("format") != JOURNAL_FORMAT:
       raise ValueError(
-          "%s was begun by another version of this program, which finds answers "
+          "%s was started by another version of this program, which finds answers "
           "differently; delete it to start over" % self.path)
-    # What Python has as a tuple, JSON has as a list.
+    # JSON turns tuples into lists.
     differing = changes(begun, json.loads(_line(key).decode("ascii")))
     if differing:
       raise ValueError(
@@ -212,7 +212,7 @@ class Journal:
     self._read_finished()
 
   def _read_finished(self):
-    """Finds the finished questions; drops a line that was cut off."""
+    """Finds the finished questions; drops an incomplete line and all after it."""
     end = self._file.tell()
     for line in iter(self._file.readline, b""):
       try:
@@ -235,22 +235,23 @@ class Journal:
     texts = list(collections.OrderedDict.fromkeys(a.text for a in answers))
     record = {
         "question": question,
-        # Most decodes give one of few answers.
+        # Most decodes give one of a few answers.
         "texts": texts,
         "text_of": [texts.index(a.text) for a in answers],
         "null_odds": [a.null_odds for a in answers],
         "nbest": [a.nbest for a in answers if a.nbest is not None]}
     start = os.fstat(self._file.fileno()).st_size
-    # Past this the line survives the end of this process, by whatever signal.
+    # After this, the line survives the end of this process, even by SIGKILL.
     self._write(_line(record))
     self.finished[question] = start
 
   def _write(self, line):
-    """Appends to the file, past Python's buffer, which a full disk leaves full."""
+    """Appends to the file without Python's buffer, which a full disk leaves full.
+    """
     try:
       while line:
         line = line[os.write(self._file.fileno(), line):]
-      # Else it would read on in what it knew of the file before.
+      # Otherwise the next read would use a buffer from before this write.
       self._file.seek(0, os.SEEK_END)
     except OSError as error:
       raise OSError(error.errno, error.strerror, self.path) from error
@@ -269,25 +270,25 @@ class Journal:
     return record
 
   def close(self, remove):
-    """Closes the file; removes it when its answers stand elsewhere."""
+    """Closes the file; removes it if `remove`, when its answers are elsewhere."""
     if remove:
-      # Before the lock is given up, so that nobody goes on with the removed file.
+      # Before the lock is released, so that no other run continues a removed file.
       os.remove(self.path)
     self._file.close()
 
 
 def begun_decodes(path):
-  """Reads of which decodes a journal was begun.
+  """Reads which decodes a journal was started for.
 
   Args:
     path: str, a local path.
 
   Returns:
-    list of str, the names of their files of predictions; [] where there is no
-    journal, or none with a whole key.
+    list of str, the names of their prediction files; [] if there is no journal, or
+    its key is incomplete.
 
   Raises:
-    OSError: the file is there and cannot be read.
+    OSError: the file exists and cannot be read.
   """
   try:
     with open(path, "rb") as f:

@@ -1,9 +1,9 @@
 """Many decodes in one forward pass: what they share is computed once.
 
-Masking layer L changes nothing below L. So the hidden states of all decodes are
-one up to the lowest masked layer, and fork there. A sweep of 3 layers x 2 zones
-and the baseline, 7 decodes; each row is a set of hidden states (a variant), and
-each box is one pass of one variant through one layer:
+Masking layer L changes nothing below L. So each decode shares the baseline's
+hidden states up to its lowest masked layer, and forks there. The picture shows a
+sweep of 3 layers x 2 zones and the baseline, 7 decodes. Each row is a variant, one
+set of hidden states, and each box is one pass of one variant through one layer:
 
               layer 0      layer 1      layer 2
             +---------+  +---------+  +---------+
@@ -16,22 +16,23 @@ each box is one pass of one variant through one layer:
           |-[   p2    ]--[    .    ]--[    .    ]-- layer 0, p2
           '-[   p2q   ]--[    .    ]--[    .    ]-- layer 0, p2q
 
-15 passes instead of 7 x 3 = 21; for BERT-base, 12 layers x 5 zones and the
-baseline, 402 instead of 732. Follow "layer 1, p2q" with a finger: its layer 0 is
-the baseline's, at layer 1 it forks with P2Q masked, at layer 2 nothing is masked.
+This makes 15 passes instead of 7 x 3 = 21. For BERT-base, 12 layers x 5 zones and
+the baseline, it makes 402 instead of 732. The decode "layer 1, p2q", for example,
+takes the baseline's layer 0, forks at layer 1, where P2Q is masked, and masks
+nothing in layer 2.
 
 Three more things are shared or left out:
-- Forks of one parent differ by their masks only: one projection to queries, keys
-  and values serves all of them.
-- A mask that changes no passage row (q2, q2p) needs the few rows of the question,
-  [CLS] and [SEP]; the others are the unmasked layer's, which the baseline computes
-  anyway.
-- Only `all` attends past the batch's length, up to max_seq_length. [PAD]'s hidden
-  states are kept as long as such a layer is to come, and no longer.
+- Forks of one parent differ only in their masks, so one projection to queries,
+  keys and values serves all of them.
+- For a mask that changes no passage row (q2, q2p), only the few rows of [CLS], the
+  question and [SEP] are computed; the others are the unmasked layer's, which the
+  baseline computes anyway.
+- Only `all` attends past the batch's length, up to max_seq_length. The hidden
+  states of [PAD] are kept only while such a layer is still to come.
 
-`plan` decides from the decodes alone what goes together; `run` does it with a model
-that has `embed`, `heads`, `layer` and `num_layers` (modeling.Encoder). Neither
-looks into a mask.
+`plan` decides from the decodes alone what is computed together. `run` carries the
+plan out on a model that has `embed`, `heads`, `layer` and `num_layers`, such as
+modeling.Encoder. Neither looks into a mask.
 
 Dimensions: as in modeling.py, and
   V = variants       S' = S, or max_seq_length where [PAD] is kept
@@ -45,11 +46,11 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import zones
 
-# Variants times windows that go through a layer in one block: enough rows for
-# matrix products to be fast, few enough for the passes over memory between these
-# to find their rows in a cache. And how many are under way at once: enough for
-# all threads to have work, not more, for the memory that it takes.
+# Variants times windows in one block: enough rows for fast matrix products, few
+# enough that the operations between these find their rows in a cache.
 _WINDOWS_IN_BLOCK = 3
+# Variants times windows that are computed at the same time: enough to give all
+# threads work, and no more, because they take memory.
 _WINDOWS_IN_FLIGHT = 40
 
 Block = collections.namedtuple(
@@ -58,37 +59,37 @@ Block.__doc__ = """Variants that go through a layer together.
 
 Attributes:
   source: int, the block of the layer below whose variants these come from.
-  parents: tuple of int, for each variant the one in `source` that it comes from:
-    neighbours in their order, or one again and again for its forks.
+  parents: tuple of int, for each variant its parent, a variant of `source`:
+    consecutive ones, or the same one for each of its forks.
   masks: tuple of the zones.Mask of each variant in this layer.
   keeps_padding: bool, whether the hidden states of [PAD] are kept, because a
-    layer further up attends to them.
-  sibling: (block, variant) of this layer, an earlier block, that has the same
-    parent and masks nothing; None where there is none, or this is it.
+    higher layer attends to them.
+  sibling: (block, variant), a variant of this layer in an earlier block that has
+    the same parent and masks nothing; None if there is none.
 """
 
 Plan = collections.namedtuple("Plan", ["layers", "place_of"])
-Plan.__doc__ = """A sweep.
+Plan.__doc__ = """The plan of a sweep.
 
 Attributes:
   layers: for each layer the list of its Blocks.
-  place_of: for each decode the (block, variant) that leaves the last layer.
+  place_of: for each decode the (block, variant) of the last layer that holds it.
 """
 
 
 def plan(decodes, num_layers, max_forks=_WINDOWS_IN_BLOCK):
-  """Plans the pass: which variants there are, and what goes together.
+  """Plans the forward pass: the variants, and which are computed together.
 
   Args:
     decodes: list of decodes.Decode, each at most once.
-    num_layers: int, of the model.
-    max_forks: int, the most forks in one block.
+    num_layers: int, the number of layers of the model.
+    max_forks: int, the maximum number of forks in one block.
 
   Returns:
     Plan.
   """
   layers = []
-  # A block is a list of variants here, a variant a list of indices of decodes.
+  # Here a block is a list of variants, and a variant a list of indices of decodes.
   below = [[list(range(len(decodes)))]]
   for layer in range(num_layers):
     blocks, members_of = [], []
@@ -96,10 +97,10 @@ def plan(decodes, num_layers, max_forks=_WINDOWS_IN_BLOCK):
       unmasked = {}
       for part in _blocks_from(variants, decodes, layer, num_layers, max_forks):
         parents, masks, keeps_padding, members = zip(*part)
-        # Alike in all that decides how they are computed.
+        # All variants of a block are computed in the same way.
         assert len(set(keeps_padding)) == 1
         assert len({mask.reaches_padding for mask in masks}) == 1
-        # Neighbours, or one parent again and again.
+        # Consecutive parents, or the same parent for all.
         assert parents in (
             tuple(range(parents[0], parents[0] + len(parents))),
             parents[:1] * len(parents))
@@ -110,7 +111,7 @@ def plan(decodes, num_layers, max_forks=_WINDOWS_IN_BLOCK):
             parents) if masks[v].is_empty)
     layers.append(blocks)
     below = members_of
-    # Every decode is in one variant, whatever the layer.
+    # In each layer, every decode is in exactly one variant.
     assert sorted(d for block in below for v in block for d in v) == list(
         range(len(decodes)))
   place_of = [None] * len(decodes)
@@ -122,19 +123,19 @@ def plan(decodes, num_layers, max_forks=_WINDOWS_IN_BLOCK):
 
 
 def _blocks_from(variants, decodes, layer, num_layers, max_forks):
-  """Parts the variants of a block below into the blocks of the next layer.
+  """Divides the variants of a block below into the blocks of the next layer.
 
-  The first child of a variant goes on with the block: the one that masks nothing
-  if there is one. The others fork.
+  The first child of each variant continues its block: the child that masks
+  nothing, if there is one. The others fork.
 
   Args:
     variants: list of lists of indices of decodes.
-    decodes, num_layers, max_forks: as of `plan`.
-    layer: int, the layer to come.
+    decodes, num_layers, max_forks: as for `plan`.
+    layer: int, the next layer.
 
   Returns:
-    list of lists of (parent, mask, keeps_padding, members), the variants of each
-    block. All in a block are alike in what decides how they are computed.
+    list of blocks, each a list of variants (parent, mask, keeps_padding, members)
+    that are computed in the same way.
   """
   going_on, forks = collections.OrderedDict(), collections.OrderedDict()
   for parent, variant in enumerate(variants):
@@ -159,7 +160,7 @@ def _blocks_from(variants, decodes, layer, num_layers, max_forks):
 
 
 def _computed_alike(mask):
-  """Equal for masks that a layer computes in the same way; no mask is least."""
+  """Key, equal for masks that are computed in the same way; least for no mask."""
   return not mask.is_empty, mask.changes_passage_rows, mask.reaches_padding
 
 
@@ -172,15 +173,14 @@ def run(model, features, decodes, max_seq_length, batch_size=1):
   """Runs a sweep over one batch.
 
   Args:
-    model: modeling.Encoder, or what has its `embed`, `heads`, `layer` and
-      `num_layers`.
+    model: modeling.Encoder, or another model with its `embed`, `heads`, `layer`
+      and `num_layers`.
     features: dict of int32 [B, S] "input_ids", padded with 0; "input_mask", 1 for
-      tokens, 0 for padding; "segment_ids", 0 up to and with the first [SEP], then
-      1, and 0 for padding.
+      tokens, 0 for padding; "segment_ids", 0 up to and including the first [SEP],
+      then 1, and 0 for padding.
     decodes: list of decodes.Decode, each at most once.
-    max_seq_length: int, up to which `all` attends to [PAD].
-    batch_size: int, about what B will be; it only decides how many variants are
-      in a block.
+    max_seq_length: int, the length up to which `all` attends to [PAD].
+    batch_size: int, the usual B; it decides only how many variants are in a block.
 
   Returns:
     float32 [V, B, S, H], the last layer's hidden states of each decode.
@@ -215,10 +215,10 @@ def run(model, features, decodes, max_seq_length, batch_size=1):
 
 
 class _Runner:
-  """What the blocks of one batch have in common.
+  """Runs the blocks of one batch, and holds what they share.
 
   Args:
-    model, features, max_seq_length: as of `run`.
+    model, features, max_seq_length: as for `run`.
   """
 
   def __init__(self, model, features, max_seq_length):
@@ -227,11 +227,11 @@ class _Runner:
     self._tokens = zones.token_sets(
         features["input_mask"], features["segment_ids"])
     rest = [[0, 0], [0, max_seq_length - self._length]]
-    # What reaches [PAD] is made of these, only then are they computed.
+    # For masks that reach [PAD]; TensorFlow computes them only if there are any.
     self._padded_tokens = zones.Tokens(
         *(tf.pad(tokens, rest) for tokens in self._tokens))
     self._additive = {}
-    # Where the length is fixed, the number of rows would have to be, too.
+    # With a fixed length (TPU) the number of rows would have to be fixed, too.
     self._few_rows = (
         None if features["input_ids"].shape[1].value is not None
         else _rows_outside_passage(
@@ -242,10 +242,10 @@ class _Runner:
     return hidden[..., :self._length, :]
 
   def project(self, layer, hidden, blocks):
-    """Projects hidden states [V, B, S', H] once for all blocks from them.
+    """Projects hidden states [V, B, S', H] once for all blocks that use them.
 
     Returns:
-      Heads, each as long as any of the blocks needs it.
+      Heads, as long as the block that needs the most.
     """
     queries = keys = self.cut(hidden)
     if any(block.keeps_padding for block in blocks):
@@ -256,15 +256,15 @@ class _Runner:
     return self._model.heads(layer, keys, ["key", "value"])._replace(query=query)
 
   def block(self, layer, block, hidden, heads, sibling):
-    """Takes a block through a layer.
+    """Runs a block through a layer.
 
     Args:
       layer: int.
       block: Block.
       hidden: [Vs, B, S', H], the variants of its source.
-      heads: Heads of these, of `project`.
-      sibling: [B, S', H], what the layer makes of the forks' parent unmasked;
-        None where nothing is made of that.
+      heads: Heads of these, as `project` returns them.
+      sibling: [B, S', H], the output of the unmasked layer for the forks' parent;
+        None if the sweep does not compute it.
 
     Returns:
       [V, B, S', H], V variants.
@@ -286,12 +286,12 @@ class _Runner:
     return self._layer(layer, block.masks, hidden, heads, queries)
 
   def _outside_passage(self, layer, masks, hidden, heads, sibling):
-    """A layer for forks that change no passage row: only the other rows.
+    """Runs forks that change no passage row: computes only the other rows.
 
     Args:
       hidden: [1, B, S, H], the forks' parent.
-      heads: Heads of it.
-      sibling: [B, S, H], the rest.
+      heads: Heads of the parent.
+      sibling: [B, S, H], the output of the unmasked layer, for the passage rows.
 
     Returns:
       [V, B, S, H].
@@ -307,13 +307,13 @@ class _Runner:
         for v in range(len(masks))])
 
   def _layer(self, layer, masks, hidden, heads, queries, rows=None):
-    """The model's layer under V masks.
+    """Runs the model's layer with V masks.
 
     Args:
       hidden: [V, B, F, H], or [1, B, F, H] for forks.
-      heads: Heads, with as many variants.
+      heads: Heads, with as many variants as `hidden`.
       queries: zones.Tokens [B, F].
-      rows: int32 [B, F, 2], which rows of the batch these are; None: all.
+      rows: int32 [B, F, 2], which rows of the batch these are; None for all.
 
     Returns:
       [V, B, F, H].
@@ -322,7 +322,7 @@ class _Runner:
       hidden = tf.tile(hidden, [len(masks), 1, 1, 1])
     additive = [self._mask(mask) for mask in masks]  # [B, 1 or N, 1 or F, T]
     if rows is not None:
-      # One row stands for all.
+      # A mask with one row is the same for all rows.
       additive = [a if a.shape[2].value == 1
                   else _swap(tf.gather_nd(_swap(a), rows)) for a in additive]
     if len(set(masks)) == 1:
@@ -341,11 +341,11 @@ class _Runner:
     return self._additive[mask]
 
   def _keys(self, mask):
-    """The Tokens that a layer under a mask attends to."""
+    """The Tokens that a layer with this mask attends to."""
     return self._padded_tokens if mask.reaches_padding else self._tokens
 
   def _edit(self, masks, queries):
-    """What the masks do to weights [V, B, N, F, T], or None for nothing."""
+    """Function that edits weights [V, B, N, F, T]; None if no mask edits them."""
     if not any(mask.edit for mask in masks):
       return None
     return lambda weights: tf.stack([
@@ -354,7 +354,7 @@ class _Runner:
 
 
 def _pick(tensor, parents):
-  """Takes the variants that a block comes from; one, where it forks from one."""
+  """Picks the variants that a block comes from: only one if it forks from one."""
   first, last = parents[0], parents[-1]
   if (first, last) == (0, tensor.shape[0].value - 1):
     return tensor
@@ -367,15 +367,16 @@ def _swap(mask):
 
 
 def _rows_outside_passage(input_mask, segment_ids):
-  """Where each window has [CLS], the question and both [SEP].
+  """Finds [CLS], the question and both [SEP] in each window.
 
   Args:
     input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
-    segment_ids: int32 [B, S], 0 up to and with the first [SEP], then 1.
+    segment_ids: int32 [B, S], 0 up to and including the first [SEP], then 1; 0
+      again for padding.
 
   Returns:
-    int32 [B, F, 2] of (window, position), for tf.gather_nd. F is what the window
-    with the longest question needs; the others have more of their rows in it.
+    int32 [B, F, 2] of (window, position), for tf.gather_nd. The window with the
+    longest question decides F; the others include more of their rows.
   """
   batch = tf.shape(input_mask)[0]
   real = tf.reduce_sum(input_mask, 1)
@@ -388,7 +389,7 @@ def _rows_outside_passage(input_mask, segment_ids):
 
 
 def memory(config, num_decodes, batch_size, length):
-  """Estimates the memory for the hidden states of a sweep, rather too high.
+  """Estimates the memory for the hidden states of a sweep, rather high than low.
 
   Args:
     config: modeling.BertConfig.
@@ -397,8 +398,8 @@ def memory(config, num_decodes, batch_size, length):
     length: int, S.
 
   Returns:
-    int, bytes: the stack of V hidden states, and what the variants that are in
-    a layer hold at once: 3 intermediates, 8 hidden states, 3 sets of logits.
+    int, bytes: V hidden states, and for each variant that is being computed 3
+    intermediates, 8 hidden states and 3 sets of logits.
   """
   rows = batch_size * length
   stack = num_decodes * rows * config.hidden_size
@@ -409,6 +410,6 @@ def memory(config, num_decodes, batch_size, length):
 
 
 def _block_sizes(batch_size):
-  """Returns (the most forks in a block, blocks under way at once)."""
+  """Returns (maximum forks in a block, blocks computed at the same time)."""
   forks = max(1, _WINDOWS_IN_BLOCK // batch_size)
   return forks, max(2, _WINDOWS_IN_FLIGHT // (forks * batch_size))

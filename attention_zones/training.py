@@ -1,4 +1,4 @@
-"""One training: its steps, how it resumes, what it is made of."""
+"""One training: its steps, how it resumes, and the record of its settings."""
 
 import contextlib
 import fcntl
@@ -27,31 +27,31 @@ def num_train_steps(options, data):
     data: windows.DataSet to train on.
 
   Raises:
-    ValueError: there would be none.
+    ValueError: there would be no step.
   """
   steps = int(len(data.examples) / options.train_batch_size
               * options.num_train_epochs)
   if not steps:
     raise ValueError(
-        "--train_batch_size=%d and --num_train_epochs=%g make no training step "
-        "of the %d questions in --train_file=%s" % (
+        "--train_batch_size=%d and --num_train_epochs=%g give no training step "
+        "for the %d questions in --train_file=%s" % (
             options.train_batch_size, options.num_train_epochs,
             len(data.examples), options.train_file))
   return steps
 
 
 def train(options, data, make_estimator, log):
-  """Fine-tunes a model, from the newest whole checkpoint if there is one.
+  """Fine-tunes a model, from the newest complete checkpoint if there is one.
 
   Args:
     options: namespace of run_squad.py's flags.
     data: windows.DataSet to train on.
     make_estimator: function from the number of training steps to an Estimator.
-    log: function that tells the user a line.
+    log: function that shows the user a line, str.
 
   Raises:
-    ValueError: there is nothing to train on, or what is to be resumed was begun
-      with something else.
+    ValueError: there would be no step, all checkpoints are incomplete, or the
+      training to resume was started with other settings.
   """
   folder = options.output_dir
   steps = num_train_steps(options, data)
@@ -61,11 +61,11 @@ def train(options, data, make_estimator, log):
     checkpoints.forget(folder, faulty)
   first_step = tf.train.load_variable(newest, "global_step") if newest else 0
   if first_step >= steps:
-    log("nothing to train: %s has %d steps or more" % (newest, steps))
+    log("nothing to train: %s already has %d steps or more" % (newest, steps))
     return
   _record(options, data, newest, log)
   if newest:
-    interrupts.keep(lambda: "%s is kept; the same command resumes" % newest)
+    interrupts.keep(lambda: "%s is kept; rerun the command to resume" % newest)
   if first_step:
     log("training resumes from %s" % newest)
   checkpoints.remove_partial(folder)
@@ -86,7 +86,7 @@ def train(options, data, make_estimator, log):
 def alone_in(folder):
   """Refuses a second training in a folder while this one runs.
 
-  It would remove the checkpoint that the first is writing.
+  The second would remove the checkpoint that the first is writing.
 
   Args:
     folder: str, --output_dir.
@@ -109,18 +109,19 @@ def alone_in(folder):
 
 
 def _record(options, data, newest, log):
-  """Writes what a training is made of to output_dir, for one that resumes.
+  """Writes a training's settings to output_dir; checks them if it resumes.
 
   Args:
-    options, data, log: as of `train`.
+    options, data, log: as for `train`.
     newest: str, the checkpoint to resume from, or None.
 
   Raises:
-    ValueError: it was begun with something else. More epochs are all right.
+    ValueError: the training was started with other settings. --num_train_epochs
+      may differ.
   """
   key = {"--" + name: getattr(options, name) for name in (
       "train_batch_size", "learning_rate", "warmup_proportion", "random_seed")}
-  # The name of the file of windows follows from all that determines these.
+  # The name of the file of windows has a digest of all that they depend on.
   key.update({"--train_file, --vocab_file or a flag of lengths":
                   os.path.basename(data.path),
               "--bert_config_file": files.digest(options.bert_config_file),
@@ -131,13 +132,14 @@ def _record(options, data, newest, log):
   path = os.path.join(options.output_dir, _RECORD_NAME)
   if newest and files.exists(path):
     begun = dict(checked_json.load(path))
-    # Earlier versions wrote its path.
+    # Earlier versions wrote the path instead of the digest.
     if begun.get("--init_checkpoint") == options.init_checkpoint:
       begun["--init_checkpoint"] = key["--init_checkpoint"]
     if "version of seeds.py" not in begun:
       begun["version of seeds.py"] = seeds.VERSION
       log("%s is of an earlier version of this program, which drew other random "
-          "numbers: other batches and dropout follow than would have then" % newest)
+          "numbers: from here on, batches and dropout are not those of that "
+          "version" % newest)
     changed = run_records.changes(begun, key)
     if changed:
       raise ValueError(

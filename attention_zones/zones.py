@@ -1,4 +1,4 @@
-"""What an attention zone is: ONE table, and the mask that a layer gets from it.
+"""What an attention zone is: ONE table of zones, and the masks made from it.
 
 A BERT input for reading comprehension is
 
@@ -24,19 +24,20 @@ The rows of [CLS] and [SEP] belong to p2q and q2p, so that the picture is
     [SEP]         .    p2q   p2q    .    q2p   q2p    .
 
 `all`, as published, is not their union: there the *whole* additive mask of the
-layer is -10000. Softmax is invariant to a constant shift, so nothing changes but
+layer is -10000. Softmax is invariant to a constant shift, so the only effect is
 that the padding mask is gone: the layer also attends to [PAD] (and float32 rounds
 logits near -10000 to steps of 0.00098). The true union is written q2+q2p+p2q+p2.
 
-To add a zone, add an entry to ZONES: every command then knows it. The column of
-[CLS], say, is
+To add a zone, add an entry to ZONES: every command then knows it. The columns of
+[CLS] and both [SEP], for example, are
 
-    ("cls", Zone("Cls", lambda t: pairs(t.is_real, tf.one_hot(
-        0, tf.shape(t.is_real)[1]) + 0 * t.is_real), changes_passage_rows=True,
-                 replaces_padding_mask=False)),
+    ("special", Zone("Special", lambda t: pairs(
+        t.is_real, t.is_real - t.in_question - t.in_passage),
+                     changes_passage_rows=True, replaces_padding_mask=False)),
 
-Its name stands in flags, file names and results.csv: letters, digits and "_". Files
-that are there already are skipped; after changing an entry, delete its files.
+The name appears in flags, file names and results.csv, so use only letters, digits
+and "_". Predictions that already exist are skipped: after changing an entry,
+delete its files.
 
 Dimensions: B = batch, S = sequence length, N = heads,
 F = from (query) length, T = to (key) length.
@@ -49,12 +50,12 @@ import functools
 MASKED_LOGIT = -10000.0
 
 Tokens = collections.namedtuple("Tokens", ["is_real", "in_question", "in_passage"])
-Tokens.__doc__ = """Which tokens of a batch are what, float32 [B, S] each.
+Tokens.__doc__ = """The sets that the tokens of a batch are in, float32 [B, S] each.
 
 Attributes:
   is_real: 1.0 for tokens, 0.0 for [PAD].
-  in_question: 1.0 for members of Q, else 0.0.
-  in_passage: 1.0 for members of P, else 0.0.
+  in_question: 1.0 for members of Q, 0.0 for others.
+  in_passage: 1.0 for members of P, 0.0 for others.
 """
 
 Zone = collections.namedtuple("Zone", [
@@ -65,9 +66,9 @@ Attributes:
   label: str, the zone's name in figures.
   cells: function from Tokens to a float tensor that broadcasts to [B, F, T]:
     1.0 where query i towards key j is masked, 0.0 elsewhere.
-  changes_passage_rows: bool, whether any row of P has a masked cell. Where none
-    has, the layer's output at passage tokens is that of the unmasked layer, and
-    a sweep computes the few other rows only.
+  changes_passage_rows: bool, whether any row of P has a masked cell. If none has,
+    the layer's output at passage tokens is that of the unmasked layer, and a
+    sweep computes only the few other rows.
   replaces_padding_mask: bool, whether the layer attends to [PAD], up to
     max_seq_length. Such a zone is masked alone, never in a union.
 """
@@ -108,13 +109,13 @@ def token_sets(input_mask, segment_ids):
 
   Args:
     input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
-    segment_ids: int32 [B, S], 0 up to and with the first [SEP], then 1; 0 again
-      for padding.
+    segment_ids: int32 [B, S], 0 up to and including the first [SEP], then 1; 0
+      again for padding.
 
   Returns:
     Tokens.
   """
-  # Here, because scripts that need only names do not wait for TensorFlow.
+  # Imported here, so that scripts that need only names do not wait for it.
   import tensorflow.compat.v1 as tf
   is_real = tf.cast(input_mask, tf.float32)
   second = is_real * tf.cast(segment_ids, tf.float32)
@@ -126,7 +127,7 @@ def token_sets(input_mask, segment_ids):
 
 
 class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
-  """What is masked in one layer. Those who use it do not look inside.
+  """What is masked in one layer. Callers use its methods, not its attributes.
 
   Attributes:
     zones: tuple of (zone, variant), in the order of ZONES; () masks nothing. "" is
@@ -137,12 +138,12 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 
   @property
   def name(self):
-    """How flags and file names write it, "q2+p2" for example: str."""
+    """Its name in flags and file names, "q2+p2" for example: str."""
     return "+".join(zone for zone, _ in self.zones)
 
   @property
   def label(self):
-    """How figures write it, "Q²+P²" for example: str."""
+    """Its name in figures, "Q²+P²" for example: str."""
     return "+".join(ZONES[zone].label for zone, _ in self.zones)
 
   @property
@@ -162,10 +163,10 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 
   @property
   def edit(self):
-    """What is done to the weights after the softmax; None for nothing, as so far.
+    """Function that edits the weights after the softmax, or None; so far None.
 
-    Otherwise a function (weights, queries, keys): float32 [B, N, F, T], Tokens
-    [B, F] and Tokens [B, T], to such weights.
+    Its arguments are the weights, float32 [B, N, F, T], the queries, Tokens [B, F],
+    and the keys, Tokens [B, T]; it returns weights of the same shape.
     """
     return None
 
@@ -177,7 +178,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 
     Returns:
       float32, broadcasts to [B, N, F, T]: MASKED_LOGIT where query i may not
-      attend to key j, 0.0 elsewhere; MASKED_LOGIT once where zones overlap.
+      attend to key j, 0.0 elsewhere. Where zones overlap, MASKED_LOGIT counts
+      once.
     """
     import tensorflow.compat.v1 as tf
     masked = functools.reduce(
@@ -190,7 +192,7 @@ NOTHING = Mask(zones=(), heads=None)
 
 
 def union(names):
-  """The Mask of some zones together.
+  """The Mask of a union of zones.
 
   Args:
     names: iterable of str, keys of ZONES, each once.
@@ -199,7 +201,7 @@ def union(names):
     Mask.
 
   Raises:
-    ValueError: a zone is unknown, comes twice, or cannot be in a union.
+    ValueError: a zone is unknown, given twice, or cannot be in a union.
   """
   names = list(names)
   for name in names:
@@ -210,7 +212,7 @@ def union(names):
       raise ValueError("%s is given twice" % "+".join(names))
     if ZONES[name].replaces_padding_mask and len(names) > 1:
       raise ValueError(
-          "\"%s\" cannot be united with another zone; the union of all four is "
+          "\"%s\" cannot be combined with another zone; the union of all four is "
           "q2+q2p+p2q+p2" % name)
   order = list(ZONES)
   return Mask(tuple((name, "") for name in sorted(names, key=order.index)), None)

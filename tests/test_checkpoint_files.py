@@ -48,17 +48,17 @@ CKPTS = ("model.ckpt-9", "model.ckpt-10")
 
 @pytest.mark.parametrize("state, words", [
     # Numbers are no text: 10 is newer than 9.
-    (None, "{folder} has no file `checkpoint`; {folder}/model.ckpt-10 is taken"),
-    (b"", "{folder}/checkpoint is empty or damaged; {folder}/model.ckpt-10 is "
-          "taken"),
-    (b"\x00\x9f", "{folder}/checkpoint is empty or damaged; "
-                  "{folder}/model.ckpt-10 is taken"),
+    (None, "{folder} has no file `checkpoint`; using {folder}/model.ckpt-10"),
+    (b"", "{folder}/checkpoint is empty or damaged; using "
+          "{folder}/model.ckpt-10"),
+    (b"\x00\x9f", "{folder}/checkpoint is empty or damaged; using "
+                  "{folder}/model.ckpt-10"),
     (state_of("/old/model.ckpt-10", "/old/model.ckpt-9", "/old/model.ckpt-10"),
-     "{folder}/checkpoint names /old/model.ckpt-10, which is not there; "
-     "{folder}/model.ckpt-10 is taken"),
+     "{folder}/checkpoint names /old/model.ckpt-10, which does not exist; "
+     "using {folder}/model.ckpt-10"),
     (state_of("gone/model.ckpt-12"),
-     "{folder}/checkpoint names {folder}/gone/model.ckpt-12, which is not there; "
-     "{folder}/model.ckpt-10 is taken"),
+     "{folder}/checkpoint names {folder}/gone/model.ckpt-12, which does not "
+     "exist; using {folder}/model.ckpt-10"),
 ])
 def test_the_newest_of_the_folder_is_taken(folder, state, words):
   model = folder(*CKPTS, state=state)
@@ -71,7 +71,8 @@ def test_what_the_file_names_is_taken_though_another_is_newer(folder):
   model = folder(*CKPTS, state=state_of("/old/model.ckpt-9"))
   assert checkpoints.newest_whole(str(model)) == (
       str(model / "model.ckpt-9"), [])
-  assert checkpoints.oddity(str(model)).endswith("model.ckpt-9 is taken")
+  assert checkpoints.oddity(str(model)).endswith(
+      "; using %s" % (model / "model.ckpt-9"))
 
 
 @pytest.mark.parametrize("state", [
@@ -103,12 +104,12 @@ def test_one_that_is_not_whole_is_passed_over(folder):
 
 @pytest.mark.parametrize("state, words", [
     (b"", 'checkpoint is empty or damaged; copy the checkpoint\'s files, '
-          'model.ckpt-N.*, to {folder} and let that file say '
-          'model_checkpoint_path: "model.ckpt-N"'),
+          'model.ckpt-N.*, to {folder} and write the line '
+          'model_checkpoint_path: "model.ckpt-N" into that file'),
     (state_of("/old/model.ckpt-5"),
-     'checkpoint names /old/model.ckpt-5, which is not there; copy the '
-     'checkpoint\'s files, model.ckpt-5.*, to {folder} and let that file say '
-     'model_checkpoint_path: "model.ckpt-5"'),
+     'checkpoint names /old/model.ckpt-5, which does not exist; copy the '
+     'checkpoint\'s files, model.ckpt-5.*, to {folder} and write the line '
+     'model_checkpoint_path: "model.ckpt-5" into that file'),
 ])
 def test_nothing_is_there(folder, state, words):
   model = folder("bert_model.ckpt", state=state)
@@ -134,8 +135,8 @@ def test_a_moved_model_predicts_and_trains_on(tmp_path):
   assert train(tmp_path, "--num_train_epochs=1.5").returncode == 0
   state = tmp_path / "model" / "checkpoint"
   state.write_bytes(state_of("/old/model.ckpt-3"))
-  said = ("run_squad.py: %s names /old/model.ckpt-3, which is not there; %s is "
-          "taken\n" % (state, tmp_path / "model" / "model.ckpt-3"))
+  said = ("run_squad.py: %s names /old/model.ckpt-3, which does not exist; using "
+          "%s\n" % (state, tmp_path / "model" / "model.ckpt-3"))
   # The paper's decoding names the plain BERT, which need not be there any more.
   result = run_squad(tmp_path, "--do_predict=True", "-init_checkpoint=$BERT/no")
   assert result.returncode == 0, result.stderr

@@ -90,7 +90,7 @@ def test_a_damaged_one_is_found_and_a_mended_one_too(checkpoint, tmp_path):
     checkpoints.newest_whole(str(tmp_path))
   assert checkpoints.digest(checkpoint) == digest_of_files(checkpoint)
   (tmp_path / DATA).write_bytes(whole[:-4])
-  with pytest.raises(ValueError, match="no checkpoint that is whole"):
+  with pytest.raises(ValueError, match="no complete checkpoint"):
     checkpoints.newest_whole(str(tmp_path))
   (tmp_path / DATA).write_bytes(whole)
   assert checkpoints.newest_whole(str(tmp_path)) == (checkpoint, [])

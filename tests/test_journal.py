@@ -170,6 +170,6 @@ def test_tells_its_decodes(path):
 @pytest.mark.parametrize("key", [{"data": "d1", "format": 1}, {"data": "d1"}, [1]])
 def test_a_journal_of_another_version_is_refused(path, key):
   path.write_text(json.dumps(key) + "\n")
-  with pytest.raises(ValueError, match="begun by another version of this program"):
+  with pytest.raises(ValueError, match="started by another version"):
     Journal(str(path), KEY)
   assert json.loads(path.read_text()) == key

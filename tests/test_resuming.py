@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
   assert said in result.stderr and used in result.stderr
   assert "training resumes from %s" % (model / "model.ckpt-3") in result.stderr
   assert (model / DATA).read_bytes() == whole
-  assert "no whole checkpoint" not in run_squad(
+  assert "incomplete" not in run_squad(
       project, "--do_predict=True").stderr
 
 
@@ -129,7 +130,7 @@ def test_no_checkpoint_is_whole(project):
   for path in (project / "model").glob("model.ckpt-*.index"):
     path.unlink()
   refused(run_squad(project, "--do_predict=True"), "--output_dir=",
-          "model.ckpt-0", "no checkpoint that is whole")
+          "model.ckpt-0", "no complete checkpoint")
 
 
 def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
@@ -255,10 +256,11 @@ def test_a_decode_with_nan_fails_and_the_others_finish(project):
   (project / "data.json").write_text(json.dumps(data))
   result = run_squad(project, "--max_seq_length=32", "--doc_stride=21", *SWEEP)
   assert result.returncode == 1 and "Traceback" not in result.stderr
-  assert result.stderr.splitlines()[-1] == (
-      "run_squad.py: NaN or infinite logits, so that nothing was written: "
-      "predictions_layer0_all.json (question 'q0-0' the first), "
-      "predictions_layer1_all.json (question 'q0-0' the first)")
+  line = result.stderr.splitlines()[-1]
+  assert "NaN or infinite logits" in line
+  assert re.findall(r"(predictions\S*) \(first in question '(.*?)'\)", line) == [
+      ("predictions_layer0_all.json", "q0-0"),
+      ("predictions_layer1_all.json", "q0-0")]
   model = project / "model"
   assert {path.name for path in model.glob("predictions*.json")} == {
       "predictions.json", "predictions_layer0_p2.json",
@@ -272,5 +274,4 @@ def test_a_training_whose_loss_is_nan(project):
   result = train(project, "--learning_rate=1e30",
                  "--output_dir=%s" % (project / "wild"))
   assert result.returncode == 1 and "Traceback" not in result.stderr
-  assert ("run_squad.py: the loss became NaN: training needs less than "
-          "--learning_rate=1e+30;") in result.stderr
+  assert "NaN" in result.stderr and "--learning_rate=1e+30" in result.stderr
