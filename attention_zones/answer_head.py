@@ -47,13 +47,13 @@ def span_loss(features, logits):
   return tf.reduce_mean(losses)
 
 
-# What a window hands on, that its candidates can be put together with those of
-# the question's other windows.
+# Entries of a window that are needed to combine its candidates with those of the
+# question's other windows.
 _WINDOW = ("example_index", "num_windows", "first_token", "passage_length")
 
 
 def candidates(features, logits, n_best_size):
-  """Takes the best starts and ends out of the logits.
+  """Finds the best starts and ends in the logits.
 
   Only tokens of the passage can be answers.
 
@@ -67,8 +67,7 @@ def candidates(features, logits, n_best_size):
     int32 [B, V, K], word pieces counted from the first of the passage, best
     first, -1 where a window has fewer than K; "start_logits" and "end_logits",
     float32 [B, V, K]; "null_logits", float32 [B, V, 2], those of [CLS];
-    "is_finite", bool [B, V], whether all logits of the window's tokens are
-    numbers.
+    "is_finite", bool [B, V], whether all logits of the window's tokens are finite.
   """
   logits = tf.transpose(logits, [1, 0, 2, 3])  # [B, V, 2, S]
   is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]

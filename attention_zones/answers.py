@@ -1,7 +1,7 @@
-"""The model's candidates to spans and answer texts.
+"""Turns the model's candidates into spans and answer texts.
 
-The graph gives for each window and decode the best starts and ends, not all
-logits; here they become answers, question by question as the windows come in.
+The graph returns the best starts and ends of each window and decode, not all
+logits. Here they become answers, question by question, as the windows arrive.
 
 Dimensions: V = decodes, K = candidates of each kind.
 """
@@ -17,11 +17,11 @@ from attention_zones.windows import max_context_window
 from attention_zones.windows import TokenizedParagraph
 
 Answer = collections.namedtuple("Answer", ["text", "null_odds", "nbest"])
-Answer.__doc__ = """What one decode says to one question.
+Answer.__doc__ = """The answer of one decode to one question.
 
 Attributes:
-  text: str, the answer; "" for none. None where the decode has failed, its
-    logits being no finite numbers.
+  text: str, the answer; "" for none. None if the decode has failed, because its
+    logits are NaN or infinite.
   null_odds: float, by how much the score of no answer exceeds that of the best
     span; None unless version_2_with_negative.
   nbest: list of {"text", "probability", "start_logit", "end_logit"}, best first;
@@ -30,10 +30,10 @@ Attributes:
 
 _Ranked = collections.namedtuple("_Ranked", ["text", "start_logit", "end_logit"])
 
-# BERT's word for a question to which no span is an answer.
+# BERT's answer to a question if no span can be the answer.
 _NO_SPAN = _Ranked("empty", 0.0, 0.0)
 
-# Paragraphs whose word pieces are kept; windows come nearly in order.
+# Paragraphs whose word pieces are kept; windows arrive nearly in order.
 _REMEMBERED_PARAGRAPHS = 64
 
 
@@ -45,7 +45,7 @@ def gather_windows(windows):
 
   Yields:
     (example_index, list of the question's windows in passage order), as soon as
-    the last of them has come.
+    the last of them has arrived.
   """
   waiting = collections.defaultdict(list)
   for window in windows:
@@ -77,7 +77,7 @@ class AnswerFinder:
     Args:
       example_index: int.
       windows: list of dict, the predictions for the question's windows in
-        passage order, as of answer_head.candidates: int "first_token" and
+        passage order, as answer_head.candidates gives them: int "first_token" and
         "passage_length"; with shape [V, K] int "start_tokens", "end_tokens" and
         float "start_logits", "end_logits"; float [V, 2] "null_logits", the start
         and the end logit of [CLS]; bool [V] "is_finite".
@@ -102,7 +102,7 @@ class AnswerFinder:
     return found
 
   def _null(self, windows, v):
-    """The lowest-scoring window's word for no answer; None in SQuAD v1.1."""
+    """The lowest-scoring [CLS] of the windows, as no answer; None in SQuAD v1.1."""
     if not self._options.version_2_with_negative:
       return None
     start, end = min((window["null_logits"][v].astype(np.float64)
@@ -149,7 +149,7 @@ def _score_pairs(windows, max_answer_length):
 
   Returns:
     float64 [V, W, K, K], W the windows: the sum of the logits of the start (next
-    to last dimension) and of the end (last), -inf for what is no answer.
+    to last dimension) and of the end (last), -inf for pairs that are no span.
   """
   stretches = [(int(w["first_token"]), int(w["passage_length"])) for w in windows]
   scores = []
@@ -170,9 +170,9 @@ def _score_pairs(windows, max_answer_length):
 
 
 def _best_first(scores):
-  """Yields the indices of finite scores, best first, earlier ones at a tie."""
+  """Yields the indices of finite scores, best first, equal ones in their order."""
   flat = scores.ravel()
-  # Most callers want no more than the first, which needs no sorting.
+  # Most callers want only the first, which needs no sorting.
   best = np.argmax(flat)
   if flat[best] > -np.inf:
     yield np.unravel_index(best, scores.shape)
@@ -183,7 +183,7 @@ def _best_first(scores):
 
 
 def _rank(scores, windows, v, null, text_of):
-  """Yields _Ranked, best first, each text once, `null` among them if given."""
+  """Yields _Ranked, best first, each text once, including `null` if given."""
   seen = set()
   for index, start, end in _best_first(scores):
     if null is not None and "" not in seen and (
@@ -218,8 +218,8 @@ def span_text(passage, first, last, basic_tokenizer):
     basic_tokenizer: tokenization.BasicTokenizer, of the passage's tokenizer.
 
   Returns:
-    str, what the published alignment finds, else what stands in the passage from
-    the first piece to the last.
+    str, the text that the published alignment finds; if it finds none, the text of
+    the passage from the first piece to the last.
   """
   pieces = " ".join(passage.tokens[first:last + 1])
   pieces = " ".join(pieces.replace(" ##", "").replace("##", "").split())
@@ -229,27 +229,27 @@ def span_text(passage, first, last, basic_tokenizer):
   return passage.text(first, last) if text is None else text
 
 
-# In a script without spaces the words of a span are the whole passage, again and
-# again.
+# In a script without spaces, the words of every span are the whole passage, so that
+# the same text is asked for again and again.
 @functools.lru_cache(maxsize=64)
 def _basic_text(text, basic_tokenizer):
   return " ".join(basic_tokenizer.tokenize(text))
 
 
 def align_text(tokenized, original, basic_tokenizer):
-  """Finds in the original text what a stretch of its tokens stands for.
+  """Finds the part of the original text that some of its tokens stand for.
 
-  Tokens are lower-cased, stripped of accents and split at punctuation, so that
-  an answer made of them would lose what exact match looks at:
+  Tokens may be lower-cased, stripped of accents and split at punctuation, so an
+  answer made from them would differ from the passage:
 
     align_text("steve smith", "(Steve Smith's)", ...) == "Steve Smith"
 
-  This is the published alignment, whose answers are to be the same: both texts
-  are compared without their spaces, character by character, and of several
-  places the first is taken.
+  This is the published alignment, and gives the same answers: both texts are
+  compared without their spaces, character by character, and the first of several
+  places is taken.
 
   Args:
-    tokenized: str, the tokens, word pieces joined to words, split by one space.
+    tokenized: str, the tokens, word pieces joined to words, separated by a space.
     original: str, the words of the passage that the tokens come from.
     basic_tokenizer: tokenization.BasicTokenizer.
 
@@ -264,9 +264,9 @@ def align_text(tokenized, original, basic_tokenizer):
       len(visible) != len(whole) - whole.count(" ")):
     return None
   last = start + len(tokenized) - 1
-  # The position among the characters that are no space is the same in both.
+  # Counted without spaces, a position is the same in both texts.
   text = original[visible[start - whole.count(" ", 0, start)]:
                   visible[last - whole.count(" ", 0, last)] + 1]
-  # Unless as many were dropped as were added, which shifts what is between.
+  # Unless as many characters were dropped as were added: that shifts those between.
   is_shifted = "".join(basic_tokenizer.tokenize(text)) != tokenized.replace(" ", "")
   return None if is_shifted else text

@@ -1,4 +1,4 @@
-"""What is odd about a data set or a vocabulary, though it can be read."""
+"""Finds what is unusual about a data set or a vocabulary that can be read."""
 
 import os
 import re
@@ -6,49 +6,49 @@ import unicodedata
 
 from attention_zones import files
 
-# More training questions without their answer than this are no slips but, for
-# example, offsets counted in bytes, or in another version of the passages. One
-# question is always a slip, however small the file.
+# If the passage lacks the answer of more training questions than this, the cause is
+# not a few typing errors but, for example, offsets counted in bytes, or in another
+# version of the passages. One question is always allowed, even in a small file.
 MAX_DROPPED = 0.05
 
-# The share of [UNK] among the word pieces of text in a language that the
-# vocabulary is made for is 0.0 to 0.7 % on XQuAD, SQuAD and CMRC 2018 with the
-# vocabularies of BERT; with the wrong casing, or a vocabulary of another
-# language, mostly 3 to 90 %. Fewer than MIN_UNKNOWN are a rare sign or two in a
-# small file.
+# The share of [UNK] among the word pieces. With a vocabulary for the language of
+# the text it is 0.0 to 0.7 % (XQuAD, SQuAD and CMRC 2018 with BERT's vocabularies).
+# With the wrong casing, or a vocabulary for another language, it is mostly 3 to
+# 90 %. Fewer than MIN_UNKNOWN may be one or two rare characters in a small file.
 MAX_UNKNOWN = 0.01
 MIN_UNKNOWN = 5
-# Questions, with their passages, that tell the share to 0.1 or 0.2 %.
+# Questions, with their passages, that are enough to know the share to 0.1 or 0.2 %.
 UNKNOWN_SAMPLE = 200
 
 DROPPED_NAME = "train_dropped_ids.txt"
 
-# What a vocabulary has beside words: [unused1], [MASK], <S>.
+# Entries of a vocabulary that are not words: [unused1], [MASK], <S>.
 _SPECIAL = re.compile(r"\[.*\]|<.*>")
 
-# Less of a vocabulary than this in letters of two cases does not tell whether it
-# is cased. BERT's Chinese one, which is of lower-cased text, has 18 %.
+# If less than this share of a vocabulary has letters with two cases, it does not
+# show whether it is cased. BERT's Chinese one, from lower-cased text, has 18 %.
 MIN_LETTERS_SHARE = 0.01
 
 
 def remarks(examples, tokenizer, max_query_length):
-  """Finds empty texts, questions that are cut, several answers and many [UNK].
+  """Finds empty texts, truncated questions, several answers and many [UNK].
 
   Args:
     examples: list of squad_data.Example.
     tokenizer: tokenization.FullTokenizer.
-    max_query_length: int, the most word pieces of a question.
+    max_query_length: int, the maximum number of word pieces in a question.
 
   Returns:
     list of str, a line for each kind that there is.
   """
   def has_word(text):
-    # A letter or digit is never lost, and soon found.
+    # The tokenizer never drops a letter or digit, and this test is quick.
     return any(map(str.isalnum, text)) or bool(tokenizer.tokenize(text))
 
   def is_cut(text):
-    # To tokenize all takes longer. Lower-casing takes characters apart, a
-    # Hangul syllable into three; each of these is one word piece at most.
+    # Tokenizing every question would take longer. There are at most as many word
+    # pieces as characters, after lower-casing has decomposed these (a Hangul
+    # syllable into three).
     return (len(unicodedata.normalize("NFD", text.lower())) > max_query_length
             and len(tokenizer.tokenize(text)) > max_query_length)
 
@@ -58,7 +58,7 @@ def remarks(examples, tokenizer, max_query_length):
       ("are empty", lambda example: not has_word(example.question)),
       ("have more than --max_query_length=%d tokens and are cut" %
        max_query_length, lambda example: is_cut(example.question)),
-      ("have several answers, of which the first is trained on",
+      ("have several answers, of which only the first is used for training",
        lambda example: example.num_answers > 1))
   lines = []
   for what, is_so in kinds:
@@ -70,7 +70,7 @@ def remarks(examples, tokenizer, max_query_length):
 
 
 def _remark_unknown(examples, tokenizer):
-  """Finds many word pieces that are [UNK]: list of one line, or of none."""
+  """Reports many word pieces that are [UNK]: list of one line, or empty."""
   unknown, share = _count_unknown(examples, tokenizer)
   if unknown < MIN_UNKNOWN or share <= MAX_UNKNOWN:
     return []
@@ -108,31 +108,32 @@ def report_dropped(source, num_kept, dropped, folder, is_allowed=False):
   """Writes the ids of training questions that were left out to a file.
 
   Args:
-    source: str, what messages call the data set.
+    source: str, names the data set in messages.
     num_kept: int, how many questions are left.
-    dropped: list of str, ids as of squad_data.read_examples, at least one.
-    folder: str, a folder (or gs:// address) for DROPPED_NAME, one id a line.
-    is_allowed: bool, whether they may be any number, --allow_dropped.
+    dropped: list of str, at least one id, as squad_data.read_examples returns it.
+    folder: str, a folder (or gs:// address) for DROPPED_NAME, one id per line.
+    is_allowed: bool, --allow_dropped: whether any number may be left out.
 
   Returns:
     str, a line for the log.
 
   Raises:
-    ValueError: no question is left, or more than one and more than MAX_DROPPED
-      of all questions are lost and that is not allowed.
+    ValueError: no question is left; or more than one question, and more than
+      MAX_DROPPED of all, are left out and that is not allowed.
   """
   path = os.path.join(folder, DROPPED_NAME)
   files.write_text(path, [qas_id + "\n" for qas_id in dropped])
-  line = ("%s: %d of %d questions left out, their answer does not stand in the "
-          "passage at answer_start; their ids are in %s" % (
+  line = ("%s: %d of %d questions left out, because the passage does not have "
+          "their answer at answer_start; their ids are in %s" % (
               source, len(dropped), num_kept + len(dropped), path))
   if not num_kept:
-    raise ValueError("%s; none is left to train on, correct the file" % line)
+    raise ValueError("%s; none is left to train on: correct the file" % line)
   most = max(1, MAX_DROPPED * (num_kept + len(dropped)))
   if len(dropped) > most and not is_allowed:
     raise ValueError(
-        "%s; more than %g %% are too many to be slips: correct the file, or give "
-        "--allow_dropped=True to train on the rest" % (line, 100 * MAX_DROPPED))
+        "%s; more than %g %% point to a systematic error: correct the file, or "
+        "give --allow_dropped=True to train on the rest" % (
+            line, 100 * MAX_DROPPED))
   return line
 
 
@@ -143,30 +144,30 @@ def cased_entries(vocab):
     vocab: iterable of str, as tokenization.load_vocab returns it.
 
   Returns:
-    list of str: the entries that lower-casing would change, apart from special
-    ones like [MASK] and <S>. "\u211d", a capital without a small letter, is in
-    uncased vocabularies, too, and is not among them.
+    list of str: the entries that lower-casing would change, except special ones
+    like [MASK] and <S>. "\u211d", a capital without a small letter, does not count:
+    uncased vocabularies have it, too.
   """
   return [token for token in vocab if token.lower() != token
           and not _SPECIAL.fullmatch(token)]
 
 
 def casing(vocab):
-  """Finds out whether a vocabulary was made of cased or of lower-cased text.
+  """Finds out whether a vocabulary was made from cased or from lower-cased text.
 
-  Entries in letters of two cases tell: cased text has capitals among them. A
-  vocabulary of a script without case says nothing of either, nor do a few stray
-  units and names in Latin letters: less than MIN_LETTERS_SHARE of its entries
-  is not enough. Letters as such that lower-casing would take apart (BERT's strips
-  accents, and makes three of a Hangul syllable) outweigh small letters: Korean
-  and "kg" are not lower-cased text. Georgian has capitals in Unicode, but not
-  where a sentence begins; it counts as without case.
+  Entries with letters of two cases show it: cased text has capitals. A vocabulary
+  of a script without case does not show it, even if it has a few units and names in
+  Latin letters: less than MIN_LETTERS_SHARE of its entries is not enough. Entries
+  that lower-casing would decompose (BERT's strips accents, and makes three
+  characters of a Hangul syllable) outweigh small letters: a Korean vocabulary with
+  "kg" is not of lower-cased text. Georgian has capitals in Unicode, but does not
+  use them at the start of a sentence; it counts as a script without case.
 
   Args:
     vocab: iterable of str, as tokenization.load_vocab returns it.
 
   Returns:
-    "cased", "lower-cased", or None when the vocabulary does not tell.
+    "cased", "lower-cased", or None if the vocabulary does not show it.
   """
   entries = [token for token in vocab if not _SPECIAL.fullmatch(token)]
   num_letters = sum(token.lower() != token.title() for token in entries)
@@ -180,15 +181,15 @@ def casing(vocab):
 
 
 def check_casing(vocab, vocab_file, do_lower_case):
-  """Refuses a vocabulary of cased words for lower-cased text, and the reverse.
+  """Refuses a cased vocabulary for lower-cased text, and the reverse.
 
   Args:
     vocab: iterable of str, as tokenization.load_vocab returns it.
-    vocab_file: str, where it is from.
+    vocab_file: str, its path, for the message.
     do_lower_case: bool.
 
   Raises:
-    ValueError: `casing` tells that one is cased, and the other is not.
+    ValueError: `casing` shows that the vocabulary does not suit do_lower_case.
   """
   if casing(vocab) != ("cased" if do_lower_case else "lower-cased"):
     return

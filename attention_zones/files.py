@@ -1,7 +1,7 @@
-"""Files and folders, whether on this machine or at an address like gs://bucket.
+"""Files and folders, on this machine or at an address like gs://bucket.
 
-The one layer that knows both. An address goes through TensorFlow, which is
-imported only then: scoring and drawing must be quick, and work without it.
+Only this module knows the difference. Addresses go through TensorFlow, which is
+imported only for them: scoring and drawing start fast, and work without it.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ import tempfile
 import urllib.request
 import warnings
 
-# Errors of TensorFlow's, by the names of their classes, that a system has, too.
+# TensorFlow's errors, by the names of their classes, and the system's error codes.
 _ERRNOS = {
     "NotFoundError": errno.ENOENT, "PermissionDeniedError": errno.EACCES,
     "AlreadyExistsError": errno.EEXIST, "UnauthenticatedError": errno.EACCES,
     "ResourceExhaustedError": errno.ENOSPC}
 
-# What a file system says that has no locks: Lustre, some NFS.
+# Error codes of file systems without locks: Lustre, some NFS.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS,
              errno.EINVAL)
 
@@ -36,20 +36,20 @@ def is_remote(path):
 
 
 def address_problem(path):
-  """Says what is wrong with an address, without a look at what is there.
+  """Says what is wrong with an address, without reading what is there.
 
   Args:
     path: str, a path or address.
 
   Returns:
-    str, "no address begins with foo://, ..."; None when nothing is, and for all
-    local paths.
+    str, "file:// needs three slashes, as in file:///tmp" for example; None for a
+    valid address, and for all local paths.
   """
   if not is_remote(path):
     return None
   scheme, rest = path.split("://", 1)
   if scheme == "file" and not rest.startswith("/"):
-    # TensorFlow takes the first folder for the name of a machine and drops it.
+    # TensorFlow would drop the first folder, as the name of a machine.
     return "file:// needs three slashes, as in file:///%s" % rest
   try:
     return _scheme_problem(scheme)
@@ -59,14 +59,14 @@ def address_problem(path):
 
 @functools.lru_cache(maxsize=None)
 def _scheme_problem(scheme):
-  """address_problem, of the part before ://."""
+  """address_problem for the part before ://."""
   tf = _tensorflow()
   try:
-    # Nothing is asked of the net for an address without a bucket.
+    # An address without a bucket does not use the network.
     tf.gfile.Exists(scheme + "://")
   except tf.errors.UnimplementedError:
-    return ("TensorFlow %s knows no addresses that begin with %s://, but file:// "
-            "and gs:// for example" % (tf.__version__, scheme))
+    return ("TensorFlow %s does not know addresses that begin with %s://; file:// "
+            "and gs:// would be right" % (tf.__version__, scheme))
   except tf.errors.OpError:
     pass
   return None
@@ -74,18 +74,20 @@ def _scheme_problem(scheme):
 
 @functools.lru_cache(maxsize=None)
 def _gcs_problem():
-  """Says why no bucket can be reached, or None, at once: TensorFlow would try for
-  two minutes, for each question that it is asked."""
+  """Says at once why no bucket can be reached, or returns None.
+
+  TensorFlow would try for two minutes, at each call.
+  """
   if "https" not in urllib.request.getproxies():
     try:
       socket.getaddrinfo(_GCS_HOST, 443)
     except OSError as error:
-      return "the network does not know %s (%s)" % (_GCS_HOST, error.strerror)
+      return "cannot find %s on the network (%s)" % (_GCS_HOST, error.strerror)
   return None
 
 
 def _tensorflow():
-  # What it says besides is also in the errors, which are told in one line.
+  # Its messages repeat what is in its errors, which are reported in one line.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -95,7 +97,7 @@ def _tensorflow():
 
 @contextlib.contextmanager
 def _gfile(path):
-  """Gives tf.gfile; its errors become an OSError about `path`."""
+  """Yields tf.gfile; turns its errors into OSError about `path`."""
   problem = address_problem(path) or (
       path.startswith("gs://") and _gcs_problem())
   if problem:
@@ -104,14 +106,14 @@ def _gfile(path):
   try:
     yield tf.gfile
   except tf.errors.OpError as error:
-    # "path; what is wrong", and then where the operation was made.
+    # "path; what is wrong", and then where the operation was created.
     said = error.message.split("\n")[0].split(path + "; ")[-1]
     raise OSError(_ERRNOS.get(type(error).__name__, errno.EIO), said,
                   path) from error
 
 
 def exists(path):
-  """Whether there is a file or folder. Raises OSError if that cannot be told."""
+  """Whether a file or folder exists. Raises OSError if that cannot be found out."""
   if not is_remote(path):
     return os.path.exists(path)
   with _gfile(path) as gfile:
@@ -119,16 +121,16 @@ def exists(path):
 
 
 def is_folder(path):
-  """Whether there is a folder. Raises OSError if that cannot be told."""
+  """Whether a folder exists. Raises OSError if that cannot be found out."""
   if not is_remote(path):
     return os.path.isdir(path)
-  # IsDirectory alone takes every failure for a no.
+  # IsDirectory alone returns False for every failure.
   with _gfile(path) as gfile:
     return gfile.Exists(path) and gfile.IsDirectory(path)
 
 
 def list_folder(path):
-  """Returns the names of all that is in a folder: list of str, sorted."""
+  """Returns the names of everything in a folder: list of str, sorted."""
   if not is_remote(path):
     return sorted(os.listdir(path))
   with _gfile(path) as gfile:
@@ -137,12 +139,12 @@ def list_folder(path):
 
 
 def identity(path):
-  """A name of a file or folder that is the same for all ways to write it."""
+  """The name of a file or folder, the same for all ways to write its path."""
   return path.rstrip("/") if is_remote(path) else os.path.realpath(path)
 
 
 def make_folder(path):
-  """Makes a folder, and those it is in, where they are not there yet."""
+  """Makes a folder and its parents, if they do not exist."""
   if not is_remote(path):
     os.makedirs(path, exist_ok=True)
     return
@@ -151,7 +153,7 @@ def make_folder(path):
 
 
 def check_writable(folder):
-  """Raises OSError when no file can be written to a folder that is there."""
+  """Raises OSError if no file can be written to an existing folder."""
   if not is_remote(folder):
     with tempfile.TemporaryFile(dir=folder):
       return
@@ -163,7 +165,7 @@ def check_writable(folder):
 
 
 def needs_folder(path):
-  """Whether a file can be written only into a folder that was made before.
+  """Whether a file's folder must exist before the file can be written.
 
   An object store has no folders, only names with slashes.
   """
@@ -204,14 +206,14 @@ def remove(path):
 
 
 def write_text(path, pieces):
-  """Writes a text file in UTF-8, whole or not at all.
+  """Writes a text file in UTF-8, completely or not at all.
 
   Args:
     path: str, a path or address.
     pieces: iterable of str.
 
   Raises:
-    OSError: as of replacing.
+    OSError: as for `replacing`.
   """
   with replacing(path) as temporary:
     append_text(temporary, pieces)
@@ -219,7 +221,7 @@ def write_text(path, pieces):
 
 def append_text(path, pieces):
   """Appends strings to a local text file in UTF-8."""
-  # Text out of JSON may hold half of a surrogate pair. Ends of lines stay.
+  # Text from JSON may have half of a surrogate pair. Line ends are not changed.
   with open(path, "a", encoding="utf-8", errors="backslashreplace",
             newline="") as f:
     f.writelines(pieces)
@@ -227,7 +229,7 @@ def append_text(path, pieces):
 
 @contextlib.contextmanager
 def replacing(path):
-  """Replaces the file `path` when, and only when, the block ends well.
+  """Replaces the file `path` if, and only if, the block succeeds.
 
     with replacing("results.csv") as temporary:
       with open(temporary, "w") as f:
@@ -237,14 +239,14 @@ def replacing(path):
     path: str, a path or address; its folder must exist.
 
   Yields:
-    str, the path of a new empty local file, for the block to write. It is
-    renamed to `path` after the block, which no reader sees half done; if the
-    block raises it is removed, and what was at `path` stays as it was. The same
-    when the block itself removes it.
+    str, the path of a new empty local file, for the block to write. After the
+    block it is renamed to `path`, so that no reader sees it half-written. If the
+    block raises, it is removed, and the file at `path` stays as it was; also if
+    the block itself removes it.
 
   Raises:
-    OSError: as the system says it (no such folder, not permitted, disk full);
-      its `filename` is `path`, not the temporary name.
+    OSError: the system's error (no such folder, not permitted, disk full); its
+      `filename` is `path`, not the temporary name.
   """
   temporary = None
   try:
@@ -273,7 +275,7 @@ def _make_temporary(path):
   folder, name = os.path.split(os.path.abspath(path))
   handle, temporary = tempfile.mkstemp(prefix=".%s." % name, dir=folder)
   os.close(handle)
-  # mkstemp gives 0600; a result should be as readable as any other file.
+  # mkstemp sets 0600; a result should be as readable as any other file.
   umask = os.umask(0)
   os.umask(umask)
   os.chmod(temporary, 0o666 & ~umask)
@@ -287,7 +289,7 @@ def _put(temporary, path):
       os.fsync(written.fileno())
     os.replace(temporary, path)
     return
-  # An object store shows a file when it is closed, but file:// writes in place.
+  # An object store shows a file only once it is closed; file:// writes in place.
   part = _part_name(path)
   with _gfile(path) as gfile:
     try:
@@ -300,27 +302,26 @@ def _put(temporary, path):
 
 
 def _part_name(path):
-  """Where a remote file is written that is not whole yet."""
+  """The path at which a remote file is written before it is complete."""
   folder, name = os.path.split(path)
   return os.path.join(
       folder, ".%s.%s.%d" % (name, socket.gethostname(), os.getpid()))
 
 
 def try_lock(file, operation, flock=fcntl.flock):
-  """Locks an open file, where the file system can do that.
+  """Locks an open file, if the file system can do that.
 
   Args:
     file: file object with a name.
-    operation: int, as of fcntl.flock.
-    flock: the function that locks, given for tests.
+    operation: int, as for fcntl.flock.
+    flock: the function that locks; tests pass another one.
 
   Returns:
-    bool, whether the file is locked now; if not, a line on stderr has said that
-    the file system has no locks.
+    bool, whether the file is locked now. If not, the file system has no locks, and
+    a line on stderr says so.
 
   Raises:
-    BlockingIOError: another process has it locked, and `operation` says not to
-      wait.
+    BlockingIOError: another process has locked it, and `operation` has LOCK_NB.
     OSError: any other failure.
   """
   try:
@@ -335,7 +336,7 @@ def try_lock(file, operation, flock=fcntl.flock):
 
 @functools.lru_cache(maxsize=None)
 def _remark_on_locks(name, why):
-  """Says, once for a file, that it cannot be locked."""
-  print("%s: cannot be locked on this file system (%s), so that nothing stops "
-        "two runs that write the same in this folder; start only one" % (
+  """Says, once for each file, that it cannot be locked."""
+  print("%s: cannot be locked on this file system (%s), so nothing stops two runs "
+        "from writing the same files in this folder; start only one" % (
             name, why), file=sys.stderr, flush=True)

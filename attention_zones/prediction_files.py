@@ -1,4 +1,4 @@
-"""The answers in a journal to BERT's JSON files, all of them in one reading."""
+"""Writes the answers of a journal into BERT's JSON files, all in one reading."""
 
 import collections
 import contextlib
@@ -7,32 +7,33 @@ import os
 
 from attention_zones import files
 
-# Characters that write_files keeps before it appends them to the files.
+# Characters that write_files collects before it appends them to the files.
 _BUFFERED = 1 << 25
 
 
 def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
-  """Writes the files of all decodes of a sweep, each whole, BERT's formats.
+  """Writes the files of all decodes of a sweep in BERT's formats.
 
-  The journal is read once, question by question, for all files together; what
-  they are to hold passes through memory in parts of _BUFFERED characters.
+  Each file is written completely or not at all. The journal is read once, question
+  by question, for all files together; their content passes through memory in parts
+  of about _BUFFERED characters.
 
   Args:
     folder: str, a path or address.
     examples: list of squad_data.Example.
     journal: run_records.Journal with the answers to all examples that have a
-      window; a passage without a word has none, its answer is "".
+      window; a passage without words has no window, and its answer is "".
     decodes: list of V decodes.Decode.
     with_nbest: list of V bool, which decodes have an n-best list.
     with_null_odds: bool, whether to write null_odds files, for SQuAD v2.0.
 
   Returns:
-    OrderedDict from a failed decode, of which nothing is written, to the id of
-    the first question whose logits were no finite numbers.
+    OrderedDict from each failed decode, whose files are not written, to the id of
+    the first question with NaN or infinite logits.
 
   Raises:
-    OSError: a file cannot be written. None is then replaced, unless it is the
-      last step that fails, which gives the files their names.
+    OSError: a file cannot be written. Then no file is replaced, unless the last
+      step fails, which renames the files.
   """
   outputs = _outputs(decodes, with_nbest, with_null_odds)
   failed = {}
@@ -64,7 +65,7 @@ _Output.__doc__ = """A file to write.
 
 Attributes:
   name: str, the file's name.
-  column: "text", "null_odds" or "nbest", what it has of a journal's record.
+  column: "text", "null_odds" or "nbest", the part of a journal's record in it.
   decode: int, the index of its decode.
   place: int, the index of its value in the record's column.
 """
@@ -72,8 +73,8 @@ Attributes:
 
 def _outputs(decodes, with_nbest, with_null_odds):
   """Lists the files of decodes: list of _Output."""
-  # Files get their names in reverse order, so that predictions, by which a decode
-  # counts as done, come last.
+  # Files are renamed in reverse order, so that predictions, which mark a decode as
+  # done, come last.
   kinds = [("predictions", "text", range(len(decodes)))]
   if with_null_odds:
     kinds.append(("null_odds", "null_odds", range(len(decodes))))
@@ -84,19 +85,22 @@ def _outputs(decodes, with_nbest, with_null_odds):
 
 
 def _value(output, record):
-  """What a file says to a question; `record` is None where there is no window."""
+  """A file's entry for a question; `record` is None if it has no window."""
   if record is None:
     return {"text": "", "null_odds": 0.0, "nbest": []}[output.column]
   return record[output.column][output.place]
 
 
-# json's quick encoder cannot indent, but put anything between two members.
+# json's fast encoder cannot indent, but it can put any text between two members.
 _encode_nbest_entry = json.JSONEncoder(separators=(",\n" + " " * 12, ": ")).encode
 
 
 def _indented(value):
-  """Encodes a number, a string or an n-best list, a member of an object that
-  json.dumps(..., indent=4) would write, in half of its time."""
+  """Encodes a number, a string or an n-best list.
+
+  The result is that of json.dumps(..., indent=4) for a member of an object, in half
+  of the time.
+  """
   if not isinstance(value, list) or not value:
     return json.dumps(value)
   inner, outer = "\n" + " " * 12, "\n" + " " * 8
@@ -106,10 +110,10 @@ def _indented(value):
 
 
 class _FileInParts:
-  """A JSON file that grows with many others, of which few can be open at once.
+  """A JSON file that is written in parts, since few can be open at the same time.
 
   Its bytes are those of json.dumps(dict of all entries, indent=4) and a line
-  feed. It is replaced when `stack` is closed.
+  feed. The file at `path` is replaced when `stack` is closed.
 
   Args:
     stack: contextlib.ExitStack.
@@ -138,7 +142,7 @@ class _FileInParts:
     self._pieces = []
 
   def close(self, keep):
-    """Ends the file, or leaves what was there before."""
+    """Completes the file; without `keep`, the file at `path` stays as it was."""
     if keep:
       self._pieces.append("\n}\n")
       self.flush()

@@ -1,4 +1,4 @@
-"""SQuAD's JSON, v1.1 and v2.0, to validated examples."""
+"""Reads SQuAD's JSON, v1.1 and v2.0, into validated examples."""
 
 import bisect
 import collections
@@ -9,8 +9,8 @@ import tensorflow.compat.v1 as tf
 from attention_zones import checked_json
 from attention_zones.checked_json import member, question_id
 
-# What separates words in SQuAD's preprocessing; other space, U+00A0 for one, is
-# left to the tokenizer.
+# SQuAD's preprocessing splits words at these characters; other spaces, like U+00A0,
+# are left to the tokenizer.
 _WORD = re.compile("[^ \t\r\n\u202f]+")
 # White space of any kind, for comparing an answer with its passage.
 _SPACE = re.compile(r"\s*")
@@ -19,7 +19,7 @@ Paragraph = collections.namedtuple("Paragraph", ["context", "words", "starts"])
 Paragraph.__doc__ = """One passage.
 
 Attributes:
-  context: str, the text as it stands in the file.
+  context: str, the text as in the file.
   words: list of str, the text split at white space.
   starts: list of int, the offset of each word in `context`.
 """
@@ -27,7 +27,7 @@ Attributes:
 Example = collections.namedtuple("Example", [
     "qas_id", "question", "paragraph", "answer_start", "answer_end",
     "answer_text", "is_impossible", "num_answers"])
-# Of num_answers alone.
+# Only num_answers has a default.
 Example.__new__.__defaults__ = (0,)
 Example.__doc__ = """One question about one passage.
 
@@ -37,8 +37,8 @@ Attributes:
   paragraph: Paragraph, one object for all questions about it.
   answer_start, answer_end: int, the answer is paragraph.context[start:end]; both
     -1 without an answer, and when reading for prediction.
-  answer_text: str, as the file has it, which may be with other white space; ""
-    without an answer, and when reading for prediction.
+  answer_text: str, as in the file, whose white space may differ from that of the
+    passage; "" without an answer, and when reading for prediction.
   is_impossible: bool, whether the file says that there is no answer.
   num_answers: int, how many answers the file has, of which the first is taken; 0
     without an answer, and when reading for prediction.
@@ -62,11 +62,12 @@ def read_examples(path, is_training, version_2_with_negative=False):
 
   Returns:
     (examples, dropped): list of Example in the order of the file, and list of
-    the ids (str) of training questions that were left out, because their first
-    answer does not stand in the passage where the file says.
+    the ids (str) of training questions that were left out, because the passage
+    does not have their first answer at answer_start.
 
   Raises:
-    ValueError: not such a file, or one of v2.0 that is read as v1.1; the
+    tf.errors.OpError: the file cannot be read.
+    ValueError: it is not such a file, or one of v2.0 that is read as v1.1; the
       message names the file and the place in it.
   """
   with tf.gfile.GFile(path, "rb") as f:
@@ -96,7 +97,7 @@ def read_examples(path, is_training, version_2_with_negative=False):
 
 
 def _check_ids(path, ids):
-  """Refuses a Counter of ids in which one comes twice, or that is empty."""
+  """Refuses a Counter of ids that is empty, or has an id more than once."""
   twice = [qas_id for qas_id, count in ids.items() if count > 1]
   if twice:
     raise ValueError("%s: used more than once: %s; ids must differ" % (
@@ -108,7 +109,7 @@ def _check_ids(path, ids):
 def _questions(path, content, faults):
   """Yields (JSON path for messages, Paragraph, question as the JSON has it).
 
-  What is wrong with an article or a paragraph is added to the list `faults`.
+  Faults of articles and paragraphs are added to the list `faults`.
   """
   for where, item in checked_json.paragraphs(path, content, faults):
     qas = []
@@ -121,7 +122,7 @@ def _questions(path, content, faults):
 
 
 def _without_answer(where, paragraph, qa):
-  """Makes the Example of a question as the JSON has it, but for its answer."""
+  """Makes the Example of a question as the JSON has it, without its answer."""
   return Example(
       question_id(where, qa), member(where, qa, "question", str),
       paragraph, -1, -1, "",
@@ -129,7 +130,7 @@ def _without_answer(where, paragraph, qa):
 
 
 def _with_answer(where, qa, example):
-  """Fills in the first answer, unless it does not stand where the file says."""
+  """Fills in the first answer, if the passage has it at answer_start."""
   answers = member(where, qa, "answers", list)
   if not answers:
     raise ValueError(
@@ -147,19 +148,20 @@ def _with_answer(where, qa, example):
 
 
 def _find_answer(paragraph, text, offset):
-  """Finds where an answer stands in its passage.
+  """Finds an answer in its passage.
 
-  An answer is taken that stands at its offset; that does so but for white space;
-  and that stands elsewhere in the words at its offset, "895" of "1895" say. It
-  must be more than white space.
+  The answer must be more than white space. It is found if it is at its offset, if
+  it is there with other white space, or if it is elsewhere in the words at its
+  offset, like "895" in "1895".
 
   Args:
     paragraph: Paragraph.
     text: str, the answer.
-    offset: int, where the file says that it starts.
+    offset: int, answer_start in the file.
 
   Returns:
-    (start, end), int each, it is context[start:end]; None if it is not there.
+    (start, end), int each: the answer is context[start:end]; None if it is not
+    found.
   """
   context, parts = paragraph.context, text.split()
   if not parts or not 0 <= offset < len(context):

@@ -1,7 +1,7 @@
-"""Examples to windows of token ids, their TFRecord file, and its input_fn.
+"""Makes windows of token ids from examples, their TFRecord file, and its input_fn.
 
-A window is what BERT reads at once: [CLS] question [SEP] stretch of the passage
-[SEP]. Windows know nothing of zones: whoever masks finds Q and P by position.
+A window is one input of BERT: [CLS] question [SEP] span of the passage [SEP].
+Windows know nothing of zones: zones.token_sets finds Q and P by position.
 """
 
 import bisect
@@ -18,14 +18,14 @@ from attention_zones import files
 from attention_zones import seeds
 from attention_zones import squad_data
 
-# To be raised when what is written of a window changes. 2: the answer's position
-# is where the file says, not the first stretch that reads like it.
+# Raise this when the content of the file of windows changes. 2: an answer's
+# position is where the data set says, not the first span with the same text.
 _FORMAT = 2
 
 # Windows are padded to a multiple of this many tokens, so that shapes repeat.
 BUCKET_WIDTH = 8
 
-# Windows to shuffle among: all of SQuAD's, about 1 kB each.
+# Windows to shuffle among: more than SQuAD has, about 1 kB each.
 _SHUFFLE_BUFFER = 200000
 
 Window = collections.namedtuple("Window", [
@@ -35,9 +35,9 @@ Window.__doc__ = """One input of BERT.
 
 Attributes:
   unique_id: int, counted from FIRST_UNIQUE_ID over all windows of a file.
-  example_index: int, which example this is a window of.
+  example_index: int, the index of the window's example.
   num_windows: int, how many windows that example has.
-  first_token: int, the word piece of the passage that the window starts with.
+  first_token: int, the index of the first word piece of the passage in it.
   passage_length: int, number of word pieces of the passage in it.
   question_length: int, number of word pieces of the question in it.
   input_ids: list of int, without padding.
@@ -98,7 +98,7 @@ class TokenizedParagraph:
       self.tokens.extend(pieces)
       self.word_of.extend([index] * len(pieces))
     self._tokenizer = tokenizer
-    # Few words are asked for, so that each is looked into when it is.
+    # Filled on demand, because only a few words are asked for.
     self._places_of_word = {}
 
   def _places(self, word):
@@ -117,7 +117,7 @@ class TokenizedParagraph:
       token: int, index into tokens.
 
     Returns:
-      (start, end), int each, they are paragraph.context[start:end].
+      (start, end), int each: the characters are paragraph.context[start:end].
     """
     word = self.word_of[token]
     starts, ends = self._places(word)
@@ -125,19 +125,19 @@ class TokenizedParagraph:
     return starts[index], ends[index]
 
   def text(self, first, last):
-    """What stands in the passage from one word piece to another, str."""
+    """The text of the passage from one word piece to another, str."""
     return self.paragraph.context[
         self.characters(first)[0]:self.characters(last)[1]]
 
   def tokens_at(self, start, end):
-    """Finds the word pieces of a stretch of the passage.
+    """Finds the word pieces of a span of characters of the passage.
 
     Args:
-      start, end: int, the stretch is paragraph.context[start:end].
+      start, end: int, the span is paragraph.context[start:end].
 
     Returns:
       (first, last), int each: the first and the last word piece that stands for
-      any of these characters; None when none does.
+      any of these characters; None if no piece does.
     """
     starts = self.paragraph.starts
     first_word = max(bisect.bisect_right(starts, start) - 1, 0)
@@ -153,14 +153,14 @@ class TokenizedParagraph:
 
 
 def window_spans(num_tokens, capacity, doc_stride):
-  """Cuts a passage into overlapping stretches.
+  """Splits a passage into overlapping spans.
 
     window_spans(10, 6, 3) == [(0, 6), (3, 6), (6, 4)]
 
   Args:
     num_tokens: int, length of the passage.
-    capacity: int, the most passage tokens that fit in a window.
-    doc_stride: int, how far each stretch starts behind the one before.
+    capacity: int, the maximum number of passage tokens in a window.
+    doc_stride: int, tokens from the start of one span to the start of the next.
 
   Returns:
     list of (first token, number of tokens); [] for an empty passage.
@@ -177,11 +177,11 @@ def window_spans(num_tokens, capacity, doc_stride):
 
 
 def max_context_window(spans, token):
-  """The stretch that shows a token in the most context.
+  """The span that shows a token in the most context.
 
-  A token that is in several stretches is answered from one only. That is where
-  the smaller of its contexts, left and right, is largest; of equal ones the
-  longer stretch, then the first. In
+  A token that is in several spans can start an answer in only one of them: the one
+  with the largest min(left context, right context) + 0.01 * length; of equal ones,
+  the first. In
 
     the man went to the store and bought a gallon of
                     -- window 0 ends with "and"
@@ -209,8 +209,8 @@ def make_windows(examples, tokenizer, sizes, is_training):
   """Turns examples into windows.
 
   Args:
-    examples: iterable of squad_data.Example; examples of one paragraph in a row
-      share the work of tokenizing it.
+    examples: iterable of squad_data.Example; consecutive examples of one
+      paragraph share its word pieces.
     tokenizer: tokenization.FullTokenizer.
     sizes: WindowSizes.
     is_training: bool, whether to find the answers' positions.
@@ -243,27 +243,28 @@ def make_windows(examples, tokenizer, sizes, is_training):
 
 
 def _positions(answer, first, length, offset):
-  """The answer's positions in a window; (0, 0), [CLS], when not all within."""
+  """The answer's positions in a window; (0, 0), [CLS], if it is not all inside."""
   if answer is None or answer[0] < first or answer[1] >= first + length:
     return 0, 0
   return answer[0] - first + offset, answer[1] - first + offset
 
 
 def load(options, flag, is_training, tokenizer, log):
-  """Reads a SQuAD file, says what is odd about it, and makes its windows.
+  """Reads a SQuAD file, logs what is unusual about it, and makes its windows.
 
   Args:
     options: namespace of run_squad.py's flags.
     flag: str, the name of the flag with the file's path.
     is_training: bool.
     tokenizer: tokenization.FullTokenizer.
-    log: function that tells the user a line.
+    log: function that shows the user a line, str.
 
   Returns:
     DataSet.
 
   Raises:
-    ValueError: the file is not of SQuAD, or is faulty.
+    ValueError: the file is not in SQuAD's format, is faulty, or too many of its
+      questions are left out (data_checks.report_dropped).
   """
   path = getattr(options, flag)
   examples, dropped = squad_data.read_examples(
@@ -285,7 +286,7 @@ def load(options, flag, is_training, tokenizer, log):
 
 
 def bucket_width(options):
-  """Windows are padded to a multiple of this: int; None is to max_seq_length."""
+  """Windows are padded to a multiple of this, int; if None, to max_seq_length."""
   by_length = options.bucket_by_length
   if by_length is None:
     # A TPU compiles its program for one shape.
@@ -302,20 +303,20 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
     sizes: WindowSizes.
     is_training: bool.
     folder: str, a folder (or gs:// address) for the file.
-    key: str, what else the windows follow from: digests of the data file and the
+    key: str, what else the windows depend on: digests of the data file and the
       vocabulary, the casing.
 
   Returns:
-    str, path of the TFRecord file. Its name carries a digest of everything that
-    determines it, so that a file that is there can be used as it is.
+    str, path of the TFRecord file. Its name has a digest of everything that its
+    content depends on, so that an existing file can be used as it is.
   """
   everything = repr((_FORMAT, tokenizer.VERSION, tuple(sizes), is_training, key))
   path = os.path.join(folder, "%s.%s.tf_record" % (
       "train" if is_training else "eval",
       hashlib.sha256(everything.encode("utf-8")).hexdigest()[:16]))
   if not tf.gfile.Exists(path):
-    # Of two processes that do this at once the later one replaces a file by the
-    # same bytes.
+    # If two processes do this at once, the later one replaces the file with one of
+    # the same bytes.
     temporary = "%s.%s.%d" % (path, socket.gethostname(), os.getpid())
     try:
       _write_windows(
@@ -349,13 +350,13 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
     is_training: bool, whether to shuffle and repeat without end.
     seed: int, of the shuffling. TensorFlow mixes in the graph's seed, which
       the estimator sets.
-    bucket_width: int, windows of like length make up a batch, which is padded to
-      a multiple of this, so that few lengths occur; None pads to max_seq_length,
-      as TPUs need it.
-    finished: collection of int, indices of examples that are wanted no more.
-      Batches are the same with and without; those of finished ones are left out.
-    first_step: int, the training step to begin with. Batches are the same as if
-      all steps before it had been made.
+    bucket_width: int, windows of similar length are batched and padded to a
+      multiple of this, so that few lengths occur; None pads to max_seq_length,
+      which TPUs require.
+    finished: collection of int, indices of examples that need no prediction.
+      Batches stay the same; those with finished examples only are left out.
+    first_step: int, the training step to start with. Batches are the same as if
+      all steps before it had been run.
 
   Returns:
     function from params, with "batch_size", to a tf.data.Dataset of dicts of
@@ -385,7 +386,7 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
 
 
 def _batches(windows, batch_size, max_seq_length, bucket_width, drop_remainder):
-  """Pads windows and puts them in batches, by length where asked."""
+  """Pads windows and batches them, by length if there is a bucket_width."""
   if bucket_width is None:
     shapes = {name: [] for name in _ON_DISK}
     shapes["input_ids"] = [max_seq_length]

@@ -57,8 +57,8 @@ def test_answers_are_what_stands_in_the_passage(folder):
       "--train_batch_size=3", "--num_train_epochs=80", "--learning_rate=0.01",
       "--max_answer_length=12")
   assert done.returncode == 0, done.stderr
-  remark = ("3 of 3 questions have several answers, of which the first is trained "
-            "on; '9101' is the first")
+  remark = ("3 of 3 questions have several answers, of which only the first is "
+            "used for training; '9101' is the first")
   assert done.stderr.count(remark) == 1
   assert json.loads(
       (folder / "model" / "predictions.json").read_text()) == EXPECTED

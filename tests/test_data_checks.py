@@ -60,8 +60,8 @@ def test_several_answers_are_remarked_on_once():
   tokenizer = tokenization.FullTokenizer(VOCAB)
   assert data_checks.remarks([one], tokenizer, 9) == []
   assert data_checks.remarks([one, two, three], tokenizer, 9) == [
-      "2 of 3 questions have several answers, of which the first is trained on; "
-      "'q1' is the first"]
+      "2 of 3 questions have several answers, of which only the first is used for "
+      "training; 'q1' is the first"]
 
 
 def test_a_letter_or_digit_is_never_lost():
@@ -82,11 +82,11 @@ def test_one_in_twenty_may_be_dropped(tmp_path):
       "train.json", 19, ["caf\u00e9\ud83d"], folder)
   path = tmp_path / "train_dropped_ids.txt"
   assert line == (
-      "train.json: 1 of 20 questions left out, their answer does not stand in "
-      "the passage at answer_start; their ids are in %s" % path)
+      "train.json: 1 of 20 questions left out, because the passage does not have "
+      "their answer at answer_start; their ids are in %s" % path)
   assert path.read_bytes() == b"caf\xc3\xa9\\ud83d\n"
   assert dropped(38, 2, folder).startswith("train.json: 2 of 40 ")
-  with pytest.raises(ValueError, match="2 of 39 .* more than 5 % are too many .*"
+  with pytest.raises(ValueError, match="2 of 39 .* more than 5 % .*"
                      "--allow_dropped=True"):
     dropped(37, 2, folder)
   assert path.read_text() == "a\nb\n"
@@ -102,8 +102,8 @@ def test_one_slip_is_one_in_a_small_file(tmp_path, num_kept):
 
 def test_more_may_be_dropped_when_allowed(tmp_path):
   assert dropped(1, 3, str(tmp_path), is_allowed=True) == (
-      "train.json: 3 of 4 questions left out, their answer does not stand in the "
-      "passage at answer_start; their ids are in %s" % (
+      "train.json: 3 of 4 questions left out, because the passage does not have "
+      "their answer at answer_start; their ids are in %s" % (
           tmp_path / "train_dropped_ids.txt"))
 
 

@@ -241,7 +241,7 @@ def test_refuses_text_that_is_not_utf_8(tmp_path, capsys):
 
 @pytest.mark.parametrize("flags, message", [
     (["-p", "pictures"], "it needs --na-prob-file"),
-    (["-t", "nan"], "--na-prob-thresh=nan is no threshold"),
+    (["-t", "nan"], "--na-prob-thresh=nan is not a threshold"),
 ])
 def test_refuses_flags(files, capsys, flags, message):
   arguments = files(data=GOOD, pred=ANSWERS)

@@ -97,7 +97,7 @@ FLAT = "is a flat list of questions, as Hugging Face's data sets are" + SQUAD
     ([{"title": "T", "paragraphs": [PARAGRAPH]}],
      'is a list of articles; put it into an object: {"data": [...]}'),
     ({"q0": "1895", "q1": ""}, "has no 'data', which should be an array; "
-     "predictions, an object from id to text, are no data set"),
+     "predictions, an object from id to text, are not a data set"),
     ({"rows": [], "features": {}},
      "has no 'data', which should be an array; it has 'rows', 'features'"),
     ({}, "has no 'data', which should be an array"),

@@ -106,7 +106,7 @@ def test_every_layer_and_unions_beside_a_sweep(tmp_path, data_file, capsys):
       "layer,q2,p2,q2+p2\n1,87.500,12.500,\n2,62.500,37.500,\n"
       "1+2,,,50.000\nall,,25.000,\n")
   assert capsys.readouterr().err == (
-      "%s: not decoded, so that their cells stay empty: "
+      "%s: not decoded, so their cells stay empty: "
       "predictions_layer0_q2+p2.json, predictions_layer1_q2+p2.json, "
       "predictions_layer0+1_q2.json, predictions_layer0+1_p2.json, "
       "predictions_layer_q2.json, predictions_layer_q2+p2.json\n" % folder)

@@ -122,8 +122,8 @@ def prediction(training, tmp_path_factory):
 def test_dropped_answers_are_said_and_written(training):
   folder, log = training
   path = folder / "model" / "train_dropped_ids.txt"
-  assert ("--train_file=%s: 1 of 30 questions left out, their answer does not "
-          "stand in the passage at answer_start; their ids are in %s\n" % (
+  assert ("--train_file=%s: 1 of 30 questions left out, because the passage does "
+          "not have their answer at answer_start; their ids are in %s\n" % (
               folder / "train.json", path)) in log
   assert path.read_text() == "0-q0-0\n"
   assert ": 1 of 29 questions are empty; '0-q0-1' is the first\n" in log
@@ -474,7 +474,7 @@ def test_zones_of_decode_squad_may_have_spaces(project):
      "visualize_att_zone.py: {csv}: missing cells, drawn hatched: layer 1: p2"),
     ("layer,q2\n1,bad\n", 1,
      "visualize_att_zone.py: {csv}, line 2, column q2: 'bad' is not a score; a "
-     "score is a number from 0 to 100, a missing one an empty cell"),
+     "score is a number from 0 to 100, or an empty cell if missing"),
     ("layer,q2,q2p\n1,1,1\n2,70,71\n", 0,
      "visualize_att_zone.py: warning: baseline 20: layer 2 has q2 70 and q2p "
      "71; if it is the model's last layer, masking there leaves SQuAD v1.1 "

@@ -102,7 +102,7 @@ def check_line(status, log, number, script, *words):
 def test_the_line_and_the_exit_status(number):
   run = run_python("time.sleep(600)")
   status, log = run.signal(number)
-  check_line(status, log, number, "script", "no file was left half done")
+  check_line(status, log, number, "script", "no file is left half-written")
   assert len(log.splitlines()) == 2
 
 
@@ -232,7 +232,7 @@ def test_a_run_at_every_stage(empty):
   run = run_squad(empty, TRAINING + LONG)
   run.wait_until(lambda: newest_step(empty) > 1 and left_over(empty))
   check_line(*run.signal(signal.SIGTERM), signal.SIGTERM, "run_squad.py",
-             "model.ckpt-%d is kept; the same command resumes" %
+             "model.ckpt-%d is kept; rerun the command to resume" %
              newest_step(empty))
   assert left_over(empty) == []
   done = newest_step(empty)
@@ -241,7 +241,7 @@ def test_a_run_at_every_stage(empty):
   run.wait_until(lambda: "\ntraining: " in run.log())
   status, log = run.signal(signal.SIGINT)
   check_line(status, log, signal.SIGINT, "run_squad.py", "model.ckpt-")
-  assert "no whole checkpoint" not in log
+  assert "incomplete" not in log
   assert "resumes from %s" % (model / ("model.ckpt-%d" % done)) in log
   assert left_over(empty) == [] and newest_step(empty) >= done
 
@@ -252,7 +252,7 @@ def test_a_run_at_every_stage(empty):
   path, = journal()
   kept = path.read_bytes().count(b"\n") - 1
   check_line(status, log, signal.SIGTERM, "run_squad.py",
-             " %d of 600 finished questions are kept in %s;" % (kept, path))
+             " %d of 600 questions are finished and kept in %s;" % (kept, path))
   status, log = run_squad(empty, faults.SWEEP).end()
   assert status == 0 and "%d of 600 questions are done" % kept in log
 
