@@ -7,14 +7,15 @@
 #   LAYERS=0-23 bash decode_squad.sh           a model of 24 layers
 #   SEEDS="1 2 3 4 5" bash decode_squad.sh     the models in
 #                        $MODEL_OUTPUT_DIR/seed1 to seed5, one after the other
-#   sbatch --array=0-4 decode_squad.sh         one zone a task of a job array;
-#                        from the repository's folder
+#   sbatch --array=0-4 decode_squad.sh         one zone for each task of a job
+#                        array; from the repository's folder
 #
 # Every variable below can be set in the environment; paths are relative to the
 # repository's folder. If interrupted, rerun the command: it resumes.
 set -euo pipefail
 
-# sbatch runs a copy of this script: there it was called from the repository.
+# sbatch runs a copy of this script in another folder; the repository is the folder
+# that sbatch was called from.
 here=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" >/dev/null && pwd -P)
 if ! [ -f "$here/run_squad.py" ]; then
   if ! [ -f "${SLURM_SUBMIT_DIR:-}/run_squad.py" ]; then
@@ -58,17 +59,17 @@ for seed in ${seeds[@]+"${seeds[@]}"}; do
   fi
 done
 
-# Else Linux's allocator gives the memory of every large tensor back to the
-# system, which has to clear it before it gives it out again.
+# Otherwise Linux's allocator returns the memory of every large tensor to the
+# system, which has to clear it before it is used again.
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
-# TensorFlow 1.15 tells much that is not of interest here.
+# TensorFlow 1.15 logs much that does not matter here.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-1}
 export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore::FutureWarning}
 
 python=python
 [ -x .venv/bin/python ] && python=.venv/bin/python
 
-# Takes the place of the shell that calls it: run OUTPUT_DIR [flag ...]
+# Replaces the calling shell by run_squad.py: run OUTPUT_DIR [flag ...]
 run() {
   local output_dir=$1
   shift
@@ -95,7 +96,7 @@ if [ -z "${seeds[*]-}" ]; then
   run "$MODEL_OUTPUT_DIR" "$@"
 fi
 for seed in "${seeds[@]}"; do
-  # Not in the foreground, where bash would hear of a signal only after it.
+  # In the background: bash handles a signal only after a foreground command ends.
   run "$MODEL_OUTPUT_DIR/seed$seed" "$@" &
   for name in INT TERM HUP; do
     trap "kill -TERM $! || true; wait $! || true; exit $((128 + $(kill -l $name)))" $name

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole protocol in a few minutes on a laptop, without a download beyond the
-# Python packages: makes a small data set, trains a small BERT on it from nothing,
+# The whole protocol in a few minutes on a laptop, with no download but the Python
+# packages: makes a small data set, trains a small BERT on it from random weights,
 # masks every zone of every layer, scores, and draws the heatmap.
 #
 #   bash demo.sh            results in demo_output/
@@ -12,7 +12,7 @@ ZONES=${ZONES:-q2,q2p,p2q,p2,all}
 
 bash setup_env.sh
 python=.venv/bin/python
-# TensorFlow 1.15 tells much that is not of interest here.
+# TensorFlow 1.15 logs much that does not matter here.
 export PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=2
 
 say() { printf '\n== %s\n' "$*"; }

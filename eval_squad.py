@@ -3,8 +3,8 @@
     python eval_squad.py squad/dev-v1.1.json predictions.json
 
 prints exact match and F1 in per cent, of all questions and of those with
-(HasAns) and without (NoAns) an answer. Every digit is the official one's: sums
-run in the order of the data set. Data sets of v1.1 and v2.0 both work.
+(HasAns) and without (NoAns) an answer. They agree with the official evaluator in
+every digit. Data sets of v1.1 and v2.0 both work.
 """
 
 from attention_zones import interrupts
@@ -27,7 +27,7 @@ def draw_pictures(questions, predictions, na_probs, folder):
   """Draws precision-recall curves and histograms of no-answer probabilities.
 
   Args:
-    questions, predictions, na_probs: dicts as of the `load_` functions.
+    questions, predictions, na_probs: dicts, as scoring.load_* return them.
     folder: str, where to write pr_*.png and na_prob_hist_*.png; made if absent.
 
   Returns:
@@ -37,7 +37,7 @@ def draw_pictures(questions, predictions, na_probs, folder):
   Raises:
     OSError: a picture cannot be written.
   """
-  # Here, because matplotlib takes a second and may be absent where one scores.
+  # Imported here, because matplotlib takes a second, and scoring does not need it.
   from attention_zones import eval_pictures
   has_answer = collections.OrderedDict(
       (name, questions[name].has_answer)
@@ -66,18 +66,18 @@ def parse_arguments(argv):
                       help="draw precision-recall curves and histograms into "
                       "this folder; needs --na-prob-file")
   parser.add_argument("--verbose", "-v", action="store_true",
-                      help="say on stderr what was read")
+                      help="report on stderr what was read")
   arguments = parser.parse_args(argv)
   if arguments.out_image_dir and not arguments.na_prob_file:
     parser.error("--out-image-dir=%s draws no-answer probabilities: it needs "
                  "--na-prob-file" % arguments.out_image_dir)
   if math.isnan(arguments.na_prob_thresh):
-    parser.error("--na-prob-thresh=nan is no threshold; give a number")
+    parser.error("--na-prob-thresh=nan is not a threshold; give a number")
   return arguments
 
 
 def check_paths(arguments):
-  """Refuses files that are not there, and places where none can be written."""
+  """Refuses files that do not exist, and paths where no file can be written."""
   path_checks.check_input(
       "data.json", arguments.data_file, "a data set of SQuAD, dev-v1.1.json")
   path_checks.check_input(
@@ -105,7 +105,7 @@ def evaluate(arguments):
   if arguments.na_prob_file:
     na_probs = scoring.load_na_probs(arguments.na_prob_file, questions)
   if len(predictions) > len(questions):
-    print("%s: %d predictions not scored, their ids are not in %s" % (
+    print("%s: %d predictions not scored, because their ids are not in %s" % (
         arguments.pred_file, len(predictions) - len(questions),
         arguments.data_file), file=sys.stderr)
   if arguments.verbose:

@@ -5,8 +5,8 @@
 
 The first scores every predictions_layer{layer}_{zone}.json in the folder. Given
 several folders, one for each training seed, results.csv gets the mean and
-results.std.csv the sample standard deviation. The second tells how far two
-tables agree: the standard deviation over layers of their difference.
+results.std.csv the sample standard deviation. The second shows how well two
+tables agree: it prints the standard deviation over layers of their difference.
 """
 
 from attention_zones import interrupts
@@ -86,10 +86,10 @@ def find_sweeps(folders):
   """Finds the files of several folders, which must hold the same decodes.
 
   Returns:
-    list of dicts, as of `find_predictions`.
+    list of dicts, as `find_predictions` returns them.
 
   Raises:
-    OSError, ValueError: as `find_predictions`, or a folder comes twice or lacks
+    OSError, ValueError: as `find_predictions`, or a folder is given twice, or lacks
       a file that another one has.
   """
   real = [files.identity(folder) for folder in folders]
@@ -108,16 +108,16 @@ def find_sweeps(folders):
 
 
 def report_mixed_runs(folder, names, allow_mixed):
-  """Finds predictions that were not made alike, as their manifest tells.
+  """Reports predictions of different runs, according to their manifest.
 
   Args:
     folder: str.
-    names: dict from Decode to file name, as of `find_predictions`.
-    allow_mixed: bool, whether to say so on stderr only.
+    names: dict from Decode to file name, as `find_predictions` returns it.
+    allow_mixed: bool, whether to warn on stderr instead of raising.
 
   Raises:
-    ValueError: two files are of another checkpoint, data set, vocabulary,
-      configuration or flag, and that is not allowed.
+    ValueError: two files differ in their checkpoint, data set, vocabulary,
+      configuration or a flag, and that is not allowed.
   """
   content = run_records.load_manifest(folder)
   files_of = collections.OrderedDict()
@@ -135,22 +135,23 @@ def report_mixed_runs(folder, names, allow_mixed):
       files_of[second][0], ", ".join(
           run_records.changes(of_run(first), of_run(second))))
   if not allow_mixed:
-    raise ValueError(message + "; decode them anew, remove what does not belong, "
-                     "or give --allow_mixed")
+    raise ValueError(message + "; decode them again, remove those that do not "
+                     "belong here, or give --allow_mixed")
   print(message, file=sys.stderr)
 
 
 def report_holes(folder, rows, masks, cells, allow_holes):
-  """Names the files that rows x masks lack: on stderr if that is allowed.
+  """Reports missing files of the table rows x masks, on stderr if allowed.
 
-  A hole is what a sweep over single layers lacks. Of layers masked together, and
-  of every layer, one decodes what one likes; their rows may have empty cells.
+  A hole is a file missing in the sweep over single layers. For layers masked
+  together, and for every layer, not all zones need be decoded; their rows may have
+  empty cells.
 
   Args:
     folder: str, for messages.
-    rows, masks: as of `plan_table`.
-    cells: set of the masked Decodes that there are.
-    allow_holes: bool.
+    rows, masks: as `plan_table` returns them.
+    cells: set of the masked Decodes that were found.
+    allow_holes: bool, whether to warn on stderr instead of raising.
 
   Raises:
     ValueError: there are holes, and they are not allowed.
@@ -167,7 +168,7 @@ def report_holes(folder, rows, masks, cells, allow_holes):
       raise ValueError(message + "; decode them, or give --allow_holes")
     print(message, file=sys.stderr)
   if empty:
-    print("%s: not decoded, so that their cells stay empty: %s" % (
+    print("%s: not decoded, so their cells stay empty: %s" % (
         folder, ", ".join(empty)), file=sys.stderr)
 
 
@@ -176,9 +177,9 @@ def score_folder(folder, names, questions, data_file, metric):
 
   Args:
     folder: str.
-    names: dict from Decode to file name, as of `find_predictions`.
-    questions: dict as of scoring.load_questions.
-    data_file: str, where they are from, for messages.
+    names: dict from Decode to file name, as `find_predictions` returns it.
+    questions: dict, as scoring.load_questions returns it.
+    data_file: str, their file, for messages.
     metric: "exact" or "f1".
 
   Returns:
@@ -195,7 +196,7 @@ def score_folder(folder, names, questions, data_file, metric):
       with_extra.append(name)
     scores[decode] = scoring.score(questions, predictions)[metric]
   if with_extra:
-    print("%s: %d files, %s the first, have predictions for ids that are not "
+    print("%s: %d files, for example %s, have predictions for ids that are not "
           "in %s; these are not scored" % (
               folder, len(with_extra), with_extra[0], data_file),
           file=sys.stderr)
@@ -233,10 +234,10 @@ def check_paths(folders, results_path, data_file):
 
 
 def collect(arguments):
-  """Scores one or more sweeps, writes results.csv and says what comes next.
+  """Scores one or more sweeps, writes results.csv and prints the next command.
 
   Args:
-    arguments: Namespace as of `parse_arguments`.
+    arguments: Namespace, as `parse_arguments` returns it.
 
   Raises:
     OSError, ValueError: a file is faulty, missing or cannot be written.
@@ -277,7 +278,7 @@ def print_next_step(results_path, metric, scores):
       is there.
   """
   masked = [decode for decode in scores if decode != BASELINE]
-  # To mask several layers hurts more than one; what is asked is which layer.
+  # Masking several layers hurts more than one; the question is which layer.
   single = list(filter(is_single, masked))
   worst = min(single or masked, key=scores.get)
   hurts = "hurts most: %s in layer %s, %s %.3f" % (
@@ -299,7 +300,7 @@ def print_next_step(results_path, metric, scores):
 
 
 def compare(path_a, path_b):
-  """Computes how far two tables agree, for each zone.
+  """Computes how well two tables agree, for each zone.
 
   Args:
     path_a, path_b: str, two results.csv of the same layers and zones.
@@ -309,8 +310,8 @@ def compare(path_a, path_b):
     the first table's score minus the second's.
 
   Raises:
-    OSError, ValueError: a table cannot be read, the two have not the same rows
-      and columns, lack a cell or have less than two layers.
+    OSError, ValueError: a table cannot be read; or the two differ in their rows or
+      columns, lack a cell, or have fewer than two single layers.
   """
   for path in (path_a, path_b):
     path_checks.check_input("--compare", path, "two tables like results.csv")
@@ -360,7 +361,7 @@ def parse_arguments(argv):
   parser.add_argument("--allow_holes", action="store_true",
                       help="leave cells empty whose predictions are missing")
   parser.add_argument("--allow_mixed", action="store_true",
-                      help="take predictions of different checkpoints or flags")
+                      help="accept predictions of different checkpoints or flags")
   parser.add_argument("--compare", nargs=2, metavar=("a.csv", "b.csv"),
                       help="print the standard deviation over layers of a - b")
   # Intermixed, so that a flag may stand between the folder and results.csv.

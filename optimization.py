@@ -11,7 +11,7 @@ _MAX_GRADIENT_NORM = 1.0
 
 
 def learning_rate_at(step, learning_rate, num_train_steps, num_warmup_steps):
-  """Linear warm-up from 0, then linear decay, which ends with 0.
+  """Linear warm-up from 0, then linear decay to 0.
 
   The decay is counted from step 0, not from the end of the warm-up: the rate
   falls from learning_rate * (1 - num_warmup_steps / num_train_steps).
@@ -46,8 +46,8 @@ def create_optimizer(loss, init_lr, num_train_steps, num_warmup_steps, use_tpu):
     use_tpu: bool, whether gradients are averaged over TPU cores.
 
   Returns:
-    tf.Operation. It updates the variables at the rate of global_step, then counts
-    global_step up.
+    tf.Operation. It updates the variables at the rate for global_step, then
+    increments global_step.
   """
   global_step = tf.train.get_or_create_global_step()
   rate = learning_rate_at(
@@ -99,7 +99,7 @@ class AdamWeightDecayOptimizer(tf.train.Optimizer):
   def apply_gradients(self, grads_and_vars, global_step=None, name=None):
     """Returns the op that updates all variables.
 
-    As in Google's BERT, counting global_step is left to create_optimizer.
+    As in Google's BERT, create_optimizer increments global_step, not this.
     """
     del global_step
     updates = []

@@ -12,29 +12,29 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import file_kinds
 
-# What a vocabulary needs to read questions and passages with it.
+# Tokens that every vocabulary must have.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
-# First and last code point of the blocks whose characters BERT takes for words
-# of their own: CJK ideographs; Hiragana, Katakana and Hangul are not among them.
+# First and last code point of the blocks whose characters BERT treats as single
+# words: CJK ideographs; Hiragana, Katakana and Hangul are not among them.
 _CJK_BLOCKS = (
     (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
     (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))
 
 
 def load_vocab(vocab_file, required=()):
-  """Reads a vocabulary of one token a line.
+  """Reads a vocabulary with one token per line.
 
   Args:
     vocab_file: str, a path (or gs:// address) of a UTF-8 file.
-    required: tokens that must be there, SPECIAL_TOKENS for example.
+    required: tokens that must be in it, SPECIAL_TOKENS for example.
 
   Returns:
     OrderedDict from token (str) to id (int), its line counted from 0.
 
   Raises:
-    ValueError: not UTF-8 text, a token that stands there twice, or one of
-      `required` that does not stand there.
+    tf.errors.OpError: the file cannot be read.
+    ValueError: it is not UTF-8 text, has a token twice, or lacks one of `required`.
   """
   with tf.gfile.GFile(vocab_file, "rb") as f:
     content = f.read()
@@ -52,7 +52,7 @@ def load_vocab(vocab_file, required=()):
   if not lines[-1]:
     lines.pop()
   tokens = [line.strip() for line in lines]
-  # Before repetitions, of which a file that is no vocabulary has many.
+  # Checked before repetitions, because a file that is no vocabulary has many.
   for token in required:
     if token not in tokens:
       raise ValueError(
@@ -68,7 +68,7 @@ def load_vocab(vocab_file, required=()):
 
 
 class _CleanedCharacters(dict):
-  """For str.translate: what a character becomes, worked out when first seen."""
+  """For str.translate: what a character becomes, computed when first needed."""
 
   def __missing__(self, code):
     self[code] = cleaned = self._clean(code)
@@ -192,7 +192,7 @@ class BasicTokenizer:
     """
     word, origins = "", []
     for index, character in enumerate(text):
-      # None where it vanishes, three where a CJK character is set apart.
+      # No character if it is dropped; three for a CJK character between spaces.
       for cleaned in self._characters[ord(character)]:
         if not cleaned.isspace():
           word += cleaned
@@ -206,9 +206,9 @@ class BasicTokenizer:
   def origins_in_word(self, word):
     """Where the characters of `split_word`'s tokens come from.
 
-    Lower-casing can make two characters of one, and decomposition three. Both
-    are lengths of the character alone: what its neighbours decide, the small
-    letter of a sigma and the order of accents, does not change how many remain.
+    Lower-casing can turn one character into two, and decomposition into three. The
+    number depends on the character alone; its neighbours decide only which small
+    sigma it becomes, and the order of accents.
 
     Args:
       word: str, one of `words`.
@@ -224,11 +224,11 @@ class BasicTokenizer:
 
 
 class WordpieceTokenizer:
-  """Takes words apart into the longest pieces that a vocabulary has.
+  """Splits words into the longest pieces that a vocabulary has.
 
   Args:
     vocab: collection of str, the pieces.
-    unk_token: str, what becomes of a word that cannot be taken apart.
+    unk_token: str, replaces a word that cannot be split into pieces.
     max_input_chars_per_word: int; longer words become unk_token.
   """
 
@@ -245,8 +245,8 @@ class WordpieceTokenizer:
   def pieces(self, token):
     """Takes the longest known prefix, then the longest of the rest, and so on.
 
-    "unaffable" becomes ["un", "##aff", "##able"]; a token that cannot be taken
-    apart so becomes [unk_token] as a whole.
+    "unaffable" becomes ["un", "##aff", "##able"]; a token that cannot be split in
+    this way becomes [unk_token].
     """
     if len(token) > self.max_input_chars_per_word:
       return [self.unk_token]
@@ -268,16 +268,16 @@ class WordpieceTokenizer:
 class FullTokenizer:
   """BERT's tokenizer from text to word pieces and their ids.
 
-  Words are remembered: text repeats them, and to look one up is far quicker than
-  to tokenize it again.
+  Words are remembered: texts repeat them, and looking one up is far faster than
+  tokenizing it again.
 
   Args:
-    vocab_file: str, a path (or gs:// address); or what load_vocab makes of it.
+    vocab_file: str, a path (or gs:// address); or the dict of load_vocab.
     do_lower_case: bool, whether to lower-case and strip accents.
   """
 
-  # Belongs into the key of everything that is cached of the word pieces; to be
-  # raised when they change.
+  # Part of the key of everything cached that depends on word pieces. Raise it when
+  # they change.
   VERSION = 1
   # Bounds the memory for remembered words; a corpus like SQuAD has about 100,000.
   MAX_REMEMBERED_WORDS = 500000
@@ -313,15 +313,15 @@ class FullTokenizer:
 
       "Ann\u200b ha\u0308t." has ("ann", 0, 4), ("hat", 5, 9), (".", 9, 10)
 
-    A character of which several pieces are made, like a Hangul syllable that
-    lower-casing takes apart, belongs to each of them.
+    A character that becomes several pieces, like a Hangul syllable that
+    lower-casing decomposes, belongs to each of them.
 
     Args:
       text: str.
 
     Returns:
-      list of (piece, start, end): str as of `tokenize`, and int, the piece
-      stands for text[start:end].
+      list of (piece, start, end): str as `tokenize` returns it, and two int; the
+      piece stands for text[start:end].
     """
     found = []
     for word, origins in self.basic_tokenizer.words_with_origins(text):

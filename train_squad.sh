@@ -14,7 +14,8 @@
 # checkpoint.
 set -euo pipefail
 
-# sbatch runs a copy of this script: there it was called from the repository.
+# sbatch runs a copy of this script in another folder; the repository is the folder
+# that sbatch was called from.
 here=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" >/dev/null && pwd -P)
 if ! [ -f "$here/run_squad.py" ]; then
   if ! [ -f "${SLURM_SUBMIT_DIR:-}/run_squad.py" ]; then
@@ -45,17 +46,17 @@ for seed in ${seeds[@]+"${seeds[@]}"}; do
   fi
 done
 
-# Else Linux's allocator gives the memory of every large tensor back to the
-# system, which has to clear it before it gives it out again.
+# Otherwise Linux's allocator returns the memory of every large tensor to the
+# system, which has to clear it before it is used again.
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
-# TensorFlow 1.15 tells much that is not of interest here.
+# TensorFlow 1.15 logs much that does not matter here.
 export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-1}
 export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore::FutureWarning}
 
 python=python
 [ -x .venv/bin/python ] && python=.venv/bin/python
 
-# Takes the place of the shell that calls it: run OUTPUT_DIR [flag ...]
+# Replaces the calling shell by run_squad.py: run OUTPUT_DIR [flag ...]
 run() {
   local output_dir=$1
   shift
@@ -86,7 +87,7 @@ if [ -z "${seeds[*]-}" ]; then
   run "$MODEL_OUTPUT_DIR" "$@"
 fi
 for seed in "${seeds[@]}"; do
-  # Not in the foreground, where bash would hear of a signal only after it.
+  # In the background: bash handles a signal only after a foreground command ends.
   run "$MODEL_OUTPUT_DIR/seed$seed" "$@" --random_seed="$seed" &
   for name in INT TERM HUP; do
     trap "kill -TERM $! || true; wait $! || true; exit $((128 + $(kill -l $name)))" $name

@@ -42,8 +42,8 @@ FEWEST_ROWS = 6
 # One line, and one character, of the labels.
 LINE, CHARACTER = 0.13, 0.085
 
-# What each kind of file is saved with. Without dates, and with ids that are not
-# random, the same table always gives the same bytes.
+# Options to save each kind of file. Without dates and without random ids, the same
+# table always gives the same bytes.
 SAVING = collections.OrderedDict([
     (".pdf", {"metadata": {"CreationDate": None}}),
     (".svg", {"metadata": {"Date": None}}),
@@ -59,14 +59,15 @@ STYLE = {
 }
 
 # Masking q2 or q2p in the last layer cannot change a passage token's logits, so
-# both must score as the baseline; further off than this they belong to another.
+# both must score like the baseline. If they differ by more than this, the baseline
+# does not belong to the table.
 LAST_LAYER_ZONES = ("q2", "q2p")
 LAST_LAYER_TOLERANCE = 0.5
 
 
 @contextlib.contextmanager
 def paper_style():
-  """Sets matplotlib up for drawing and saving, whatever the user's own rc."""
+  """Sets matplotlib up for drawing and saving, ignoring the user's own rc."""
   with matplotlib.rc_context():
     matplotlib.rcdefaults()
     matplotlib.rcParams.update(STYLE)
@@ -94,14 +95,14 @@ def draw(table, baseline, title=None, annotate=False, cmap=CMAP, vmin=VMIN,
 
   Raises:
     ValueError: the table has no score, or the baseline, the title, the colour
-      map or its range is impossible.
+      map or its range cannot be used.
   """
   _check_baseline(table, baseline)
   _check_colours(cmap, vmin, vmax)
   # A table begins with layer 1, which the figure has at the bottom.
   row_labels = table.layers[::-1]
   values = np.array(table.scores[::-1], dtype=float) - baseline
-  # Under each other, or a union would run into its neighbours.
+  # One zone per line, so that a union does not run into its neighbours.
   column_labels = [zones.union(zone.split("+")).label.replace("+", "+\n")
                    for zone in table.zones]
   with paper_style():
@@ -116,7 +117,7 @@ def draw(table, baseline, title=None, annotate=False, cmap=CMAP, vmin=VMIN,
 
 def _new_figure(row_labels, column_labels, title):
   """An empty matplotlib Figure that is large enough for these labels."""
-  # Not by pyplot, which would keep the figure alive and may need a display.
+  # Not with pyplot, which would keep the figure alive and may need a display.
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
   more_rows = max(len(row_labels), FEWEST_ROWS) - 12
@@ -130,7 +131,7 @@ def _new_figure(row_labels, column_labels, title):
   if title:
     lines = textwrap.fill(figure_text.check("--title", title),
                           int(width / CHARACTER))
-    # "$5 or $6" is not mathematics.
+    # In a title, "$5 or $6" is text, not mathematics.
     figure.suptitle(lines, fontsize=9).set_parse_math(False)
   return figure
 
@@ -143,7 +144,7 @@ def _draw_cells(axes, values, annotate, cmap, vmin, vmax):
     values: float [rows, columns], the top row first, nan where missing.
     annotate, cmap, vmin, vmax: as for `draw`.
   """
-  # Here: slow to import, and bad flags should be answered at once.
+  # Imported here, because it is slow, and bad flags should be refused at once.
   import seaborn
   from matplotlib.patches import Rectangle
   below, above = np.nanmin(values) < vmin, np.nanmax(values) > vmax
@@ -190,7 +191,7 @@ def _label_axes(axes, row_labels, column_labels):
 
 
 def save(figure, path):
-  """Writes a figure of `draw` as PDF, SVG or PNG, whole or not at all.
+  """Writes a figure of `draw` as PDF, SVG or PNG, completely or not at all.
 
   Args:
     figure: matplotlib Figure.
@@ -209,7 +210,7 @@ def _figure_suffix(path):
   """The suffix of `path`, in lower case; raises ValueError for unknown ones."""
   suffix = os.path.splitext(path)[1].lower()
   if suffix not in SAVING:
-    raise ValueError("%s: the suffix %r is no kind of figure; end the name in "
+    raise ValueError("%s: the suffix %r is not a kind of figure; end the name in "
                      "%s" % (path, suffix, ", ".join(SAVING)))
   return suffix
 
@@ -290,7 +291,7 @@ def missing_cells(table):
 def doubt_baseline(table, baseline):
   """Compares the baseline with the last layer, where q2 and q2p change no answer.
 
-  A doubt, not an error: the table may lack the model's last layers, and answers
+  A warning, not an error: the table may lack the model's last layers, and answers
   of SQuAD v2.0 also depend on [CLS], which q2p does change.
 
   Args:
@@ -298,8 +299,8 @@ def doubt_baseline(table, baseline):
     baseline: float.
 
   Returns:
-    str, one line, when all of that layer's q2 and q2p are more than
-    LAST_LAYER_TOLERANCE off the baseline, on the same side; else "".
+    str, one line, if that layer's q2 and q2p are all more than
+    LAST_LAYER_TOLERANCE off the baseline, on the same side; otherwise "".
   """
   single = [layer for layer in table.layers if layer.isdigit()]
   if not single:

@@ -1,17 +1,17 @@
-"""What stands behind the scripts in the root.
+"""The code behind the scripts in the root.
 
-The root imports this package, the package never imports the root: a model, a
-tokenizer and flags come in as arguments. Nothing is imported here, so that a
-script that needs names of zones does not wait for TensorFlow.
+The root imports this package; the package never imports the root: a model, a
+tokenizer and flags are passed in as arguments. Nothing is imported here, so that
+scripts that need only names of zones do not wait for TensorFlow.
 
-What a zone is, and which are masked when:
+What a zone is, and which zones are masked:
   zones          ONE table of zones; which tokens are Q and P; additive masks
   decodes        the grammar of --mask_layer and --mask_zone, names of files
   sweep          the plan of the shared forward pass, and running it on a model
 
 From JSON to answers:
   squad_data     SQuAD's JSON to examples
-  data_checks    what is odd about data and vocabulary, though it can be read
+  data_checks    what is unusual about a data set or vocabulary that can be read
   windows        examples to windows of tokens, their file, and its input_fn
   answer_head    logits, loss and candidates, in the graph
   answers        candidates to answer texts
@@ -20,22 +20,22 @@ From JSON to answers:
   run_records    journal, manifest, and what differs between two runs
 
 Training:
-  training       steps, resuming, what a training is made of
-  checkpoints    which one is read, whether it is whole and fits
+  training       steps, resuming, the record of a training's settings
+  checkpoints    which one is read, whether it is complete and fits the model
   bundle_index   where in a checkpoint's file each tensor is
   seeds          random numbers from a hash of the seed and a name
   progress       one line of progress
 
 Scores and figures:
-  scoring        EM and F1, as the official evaluator has them
+  scoring        EM and F1, as the official evaluator computes them
   results_table  results.csv
   eval_pictures  the evaluator's curves
   figure_text    which text a figure can draw
 
 Files and the machine:
-  files          local files and gs://, written whole or not at all; locks
-  checked_json, file_kinds   what a JSON file is, and what is wrong with it
-  path_checks    paths that cannot be meant
+  files          local files and gs://, written completely or not at all; locks
+  checked_json, file_kinds   reading JSON files, and what is wrong with them
+  path_checks    which paths are refused, and why
   interrupts     Ctrl-C, SIGTERM, closed pipes
   machine        the cores and the memory that this process may use
 """

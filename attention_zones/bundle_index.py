@@ -1,8 +1,8 @@
-"""Where in a checkpoint's data file each tensor stands.
+"""Finds the position of each tensor in a checkpoint's data file.
 
-A checkpoint's .index file is a sorted table as LevelDB has it: blocks of entries
-from a tensor's name to a BundleEntryProto, and at the end a block of where these
-blocks are. TensorFlow reads it, but does not tell the offsets.
+A checkpoint's .index file is a sorted table in LevelDB's format: blocks of entries
+from a tensor's name to a BundleEntryProto, and at the end a block with the places
+of these blocks. TensorFlow reads it, but does not give the offsets to Python.
 """
 
 import tensorflow.compat.v1 as tf
@@ -13,15 +13,15 @@ _MAGIC = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"
 
 
 def tensors_in_order(path):
-  """Lists the tensors of a checkpoint whose data file is nothing but these.
+  """Lists the tensors of a checkpoint in the order of its data file.
 
   Args:
     path: str, the prefix of the checkpoint's files.
 
   Returns:
-    list of (name, size in bytes) in the order of the one data file, which is
-    their bytes one after the other; None when a checkpoint is laid out otherwise:
-    several data files, parts of variables, strings, gaps.
+    list of (name, size in bytes). The data file is their bytes, one tensor after
+    the other. None for a checkpoint with another layout: several data files, parts
+    of variables, strings, gaps.
   """
   try:
     with tf.gfile.GFile(path + ".index", "rb") as f:
@@ -50,7 +50,8 @@ def _entries(table):
   footer = table[-_FOOTER_SIZE:]
   if not footer.endswith(_MAGIC):
     raise ValueError("not a table")
-  numbers, _ = _varints(footer, 0, 4)  # Two for a block of remarks, then these.
+  # Offset and size of a block of metadata, then of the block of places.
+  numbers, _ = _varints(footer, 0, 4)
   entries = {}
   for handle in _block(table, *numbers[2:]).values():
     (offset, size), _ = _varints(handle, 0, 2)
@@ -59,11 +60,12 @@ def _entries(table):
 
 
 def _block(table, offset, size):
-  """The entries of a block: dict. A key begins as the one before it does."""
+  """The entries of a block: dict. A key omits what it shares with the one before.
+  """
   if table[offset + size]:
     raise ValueError("compressed")
   block = table[offset:offset + size]
-  # It ends with where keys are whole, for binary search, and how many these are.
+  # It ends with the places of complete keys, for binary search, and their number.
   restarts = int.from_bytes(block[-4:], "little")
   end = size - 4 - 4 * restarts
   entries, key, at = {}, b"", 0
@@ -76,7 +78,7 @@ def _block(table, offset, size):
 
 
 def _varints(data, at, count):
-  """Reads `count` numbers of 7 bits a byte: (list of int, where they end)."""
+  """Reads `count` numbers with 7 bits per byte: (list of int, where they end)."""
   numbers = []
   for _ in range(count):
     number, shift = 0, 0

@@ -22,7 +22,7 @@ def parse(path, content):
   """Parses the content of a JSON file.
 
   Args:
-    path: str, what messages call the file.
+    path: str, names the file in messages.
     content: bytes.
 
   Raises:
@@ -43,7 +43,8 @@ def parse(path, content):
 
 
 def _describe(error):
-  """Says what is wrong with text that is not JSON, or with what is no text."""
+  """Says what is wrong with text that is not JSON, or with bytes that are no text.
+  """
   if isinstance(error, UnicodeDecodeError):
     return "not a text file in UTF-8 (%s); JSON is needed" % error.reason
   if error.msg == "Extra data" and error.doc[error.pos] in "{[":
@@ -53,7 +54,7 @@ def _describe(error):
 
 
 def _object_of_distinct_keys(pairs):
-  """The dict of a JSON object; json alone lets a repeated key overwrite."""
+  """The dict of a JSON object. Refuses repeated keys, which json itself accepts."""
   members = dict(pairs)
   if len(members) < len(pairs):
     names = collections.Counter(name for name, _ in pairs)
@@ -66,7 +67,7 @@ def member(where, holder, key, kind):
   """Returns a member of a JSON object that must be there.
 
   Args:
-    where: str, what messages call the object: file and JSON path.
+    where: str, names the object in messages: file and JSON path.
     holder: the object, any value as the json module gives it.
     key: str.
     kind: list, dict, str, int or bool, the type that the member must have.
@@ -89,18 +90,18 @@ def member(where, holder, key, kind):
 
 
 def paragraphs(path, content, faults):
-  """Walks through a data set of SQuAD.
+  """Yields the paragraphs of a SQuAD data set.
 
   Args:
-    path: str, what messages call the file.
+    path: str, names the file in messages.
     content: any value as `load` returns it.
-    faults: list of str, to which is added what is wrong with an article.
+    faults: list of str; faults of articles are added to it.
 
   Yields:
     (JSON path for messages, paragraph as the JSON has it).
 
   Raises:
-    ValueError: it is something else; the message says what.
+    ValueError: it is not a SQuAD data set; the message says what it is.
   """
   kind = file_kinds.of_json(content)
   if kind:
@@ -115,7 +116,7 @@ def paragraphs(path, content, faults):
 
 @contextlib.contextmanager
 def noting(faults):
-  """Adds the message of a ValueError to a list, so that reading can go on.
+  """Adds the message of a ValueError to a list, so that reading can continue.
 
   Args:
     faults: list of str, for `refuse`.
@@ -127,7 +128,7 @@ def noting(faults):
 
 
 def refuse(faults):
-  """Raises a ValueError when a file has faults: the first, and their number."""
+  """Raises a ValueError if a file has faults, with the first and their number."""
   if len(faults) == 1:
     raise ValueError(faults[0])
   if faults:
@@ -139,15 +140,15 @@ def question_id(where, qa):
   """Returns the id of a question, as predictions have it.
 
   Args:
-    where: str, what messages call the question: file and JSON path.
+    where: str, names the question in messages: file and JSON path.
     qa: the question as SQuAD's JSON has it.
 
   Returns:
-    str. A whole number counts as its digits: the keys of predictions.json are
-    strings, whatever an id is.
+    str. A whole number becomes its digits, because the keys of predictions.json
+    are always strings.
 
   Raises:
-    ValueError: there is none, or it is neither string nor whole number.
+    ValueError: there is none, or it is neither a string nor a whole number.
   """
   if isinstance(qa, dict) and type(qa.get("id")) is int:
     return str(qa["id"])

@@ -1,4 +1,7 @@
-"""The pictures of eval_squad.py: how well no-answer probabilities separate."""
+"""Pictures of how well no-answer probabilities tell HasAns from NoAns.
+
+They are drawn for eval_squad.py --out-image-dir.
+"""
 
 import collections
 import os
@@ -51,8 +54,8 @@ def precision_recall(has_answer, na_probs, scores):
   """Precision and recall of the answers given, as the threshold rises.
 
   Args:
-    has_answer, na_probs: as of `draw`; at least one question has an answer.
-    scores: dict from question id to the credit, 0 to 1, for its answer.
+    has_answer, na_probs: as for `draw`; at least one question has an answer.
+    scores: dict from question id to the score, 0 to 1, of its answer.
 
   Returns:
     (average precision in per cent, list of precisions, list of recalls); the
@@ -66,7 +69,7 @@ def precision_recall(has_answer, na_probs, scores):
   for given, name in enumerate(order, start=1):
     if has_answer[name]:
       found += scores[name]
-    # Questions of one probability pass the threshold together.
+    # Questions with the same probability pass the threshold together.
     if given == len(order) or na_probs[name] != na_probs[order[given]]:
       precision, recall = found / given, found / answerable
       average += precision * (recall - recalls[-1])

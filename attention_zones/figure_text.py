@@ -3,8 +3,8 @@
 import unicodedata
 
 # First and last code point of the scripts written from left to right whose
-# letters are joined, reordered or stacked. Modern Hangul is not: it has one
-# character a syllable.
+# letters are joined, reordered or stacked. Modern Hangul is not among them: it has
+# one character for each syllable.
 _SHAPED = (
     (0x0900, 0x109F),  # of India, Sri Lanka, Thailand, Laos, Tibet, Myanmar
     (0x1100, 0x11FF),  # Hangul in pieces
@@ -19,24 +19,24 @@ _SHAPED = (
 
 
 def check(flag, text):
-  """Refuses text that would be drawn wrongly, or with holes.
+  """Refuses text that would be drawn wrongly, or with missing characters.
 
-  The figure's text is drawn one character after the other, from left to right:
-  without shaping, the joining and placing that some scripts are written with.
+  The figure's text is drawn one character after the other, from left to right. It
+  is not shaped: some scripts need their letters joined, or placed by others.
 
   Args:
-    flag: str, what messages call the text: "--title".
+    flag: str, names the text in messages: "--title".
     text: str.
 
   Returns:
-    str, the text to draw: each accent in one character with its letter, where
-    Unicode has one, since alone it would stand beside the letter.
+    str, the text to draw: each accent and its letter are one character, if Unicode
+    has one, because a separate accent would be drawn beside the letter.
 
   Raises:
-    ValueError: a character of it runs from right to left, needs shaping, is an
-      accent for itself, or is none that the figure's font has.
+    ValueError: a character runs from right to left, needs shaping, is a separate
+      accent, or is missing in the figure's font.
   """
-  # Here, because it takes a while, and is needed only where there is a title.
+  # Imported here, because it takes a while, and only titles need it.
   from matplotlib import font_manager
   text = unicodedata.normalize("NFC", text)
   font = font_manager.get_font(font_manager.findfont(None))

@@ -1,11 +1,11 @@
-"""Says what a file is that should be JSON, or a data set of SQuAD, and is not."""
+"""Recognizes files that should be JSON, or a SQuAD data set, but are not."""
 
 import re
 
 _GIT_LFS = b"version https://git-lfs.github.com/spec/"
 
-# First bytes of a file, and what it is then with what to do about it. Longer
-# ones before those that they begin with.
+# First bytes of a file, what it then is, and what to do about it. Longer ones come
+# before shorter ones with the same beginning.
 _FIRST_BYTES = (
     (b"\x1f\x8b", "is packed with gzip; unpack it with gunzip"),
     (b"BZh", "is packed with bzip2; unpack it with bunzip2"),
@@ -28,14 +28,14 @@ _SQUAD = ("should be SQuAD's JSON, {\"data\": [{\"paragraphs\": [{\"context\": "
 
 
 def of_bytes(content):
-  """Says what the content of a file is that is not JSON.
+  """Says what a file is, if it is of a known kind that is not JSON.
 
   Args:
     content: bytes, at least the first 300.
 
   Returns:
-    str, "is packed with gzip; unpack it with gunzip" for example; None when
-    that is not known.
+    str, "is packed with gzip; unpack it with gunzip" for example; None if the kind
+    is not known.
   """
   for first, kind in _FIRST_BYTES:
     if content.startswith(first):
@@ -43,27 +43,27 @@ def of_bytes(content):
   start = content[:300].replace(b"\xef\xbb\xbf", b"").lstrip()
   if not start and len(content) < 300:
     return "is empty; copy or download it again"
-  # The page or the message of a server that does not give the file.
+  # The page or the message of a server that did not send the file.
   if re.match(br"<(!doctype|html|head|body|script|\?xml|error|!--)", start,
               re.IGNORECASE):
     return "is a web page (HTML or XML), not the file; download it again"
   if content[257:262] == b"ustar":
     return "is a tar archive; unpack it with tar -xf"
-  # JSON begins with a character of ASCII.
+  # JSON begins with ASCII characters, in UTF-16 with a zero byte each.
   if re.match(br"[^\0]\0[^\0]\0", content):
     return "is UTF-16 text; convert it with iconv -f UTF-16LE -t UTF-8"
   return None
 
 
 def of_json(content):
-  """Says what a JSON value is that is not a data set of SQuAD.
+  """Says what a JSON value is, if it is not a SQuAD data set.
 
   Args:
     content: any value as the json module gives it.
 
   Returns:
-    str, what it is and what it should be; None for a data set of SQuAD, and when
-    it is not known.
+    str, what it is and what it should be; None for a SQuAD data set, and if the
+    kind is not known.
   """
   holder = content
   if isinstance(content, dict):
@@ -84,6 +84,6 @@ def of_json(content):
   kind = "has no 'data', which should be an array"
   if content and "version" not in content and all(
       isinstance(text, str) for text in content.values()):
-    return kind + "; predictions, an object from id to text, are no data set"
+    return kind + "; predictions, an object from id to text, are not a data set"
   names = ", ".join(repr(name)[:40] for name in list(content)[:5])
   return kind + ("; it has %s" % names if names else "")

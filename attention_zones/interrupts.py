@@ -1,5 +1,5 @@
-"""Ends a script in one line when it is interrupted, and without a word when nobody
-reads what it prints.
+"""Ends a script with one line when it is interrupted, and silently when the pipe
+that reads its output is closed.
 
     from attention_zones import interrupts
     if __name__ == "__main__":
@@ -11,10 +11,11 @@ reads what it prints.
 Ctrl-C, SIGTERM (Slurm's time limit, `kill`) and SIGHUP (a closed terminal) end the
 script with one line that says what is kept, and with the shell's exit status for
 that signal: 130, 143, 129. A signal is raised as an exception in the main thread,
-so that whoever writes a file removes its temporary ones. While the main thread is
-inside TensorFlow it cannot be raised; a step of a large model takes many seconds.
-Then a second thread ends the process: nothing of a step is on disk. A checkpoint
-is written to its end first. Another signal a second later ends all at once.
+so that code that writes files can remove its temporary ones. While the main thread
+is inside TensorFlow, the exception cannot be raised, and a step of a large model
+takes many seconds. Then a second thread ends the process; nothing is lost, because
+a step writes nothing to disk. A checkpoint is completed first. Another signal a
+second later ends the process at once.
 """
 
 import os
@@ -27,18 +28,20 @@ import types
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-# What a shell says of a process that wrote to a closed pipe.
+# A shell's exit status for a process that wrote to a closed pipe.
 _CLOSED_PIPE_STATUS = 128 + signal.SIGPIPE
 
-# Seconds. A terminal, a shell and Slurm may each send the same signal.
+# Seconds within which signals count as one: a terminal, a shell and Slurm may each
+# send the same.
 _ONE_SIGNAL = 1
-# For the main thread to see a signal: longer than Python code, shorter than a user.
+# Seconds for the main thread to notice a signal: Python code needs less, and a user
+# does not wait longer.
 _NOTICE = 1
-# For it to remove its temporary files and leave.
+# Seconds for the main thread to remove its temporary files and end.
 _LEAVE = 10
 _TICK = 0.05
 
-_nothing_kept = lambda: "no file was left half done; run the same command again"
+_nothing_kept = lambda: "no file is left half-written; run the same command again"
 
 _state = types.SimpleNamespace(
     script="", kept=_nothing_kept, is_running=False, is_held=False, pending=None,
@@ -46,7 +49,7 @@ _state = types.SimpleNamespace(
 
 
 class Interrupted(BaseException):
-  """A signal arrived. Not an Exception, so that no library takes it for its own.
+  """A signal arrived. Not an Exception, so that no library catches it.
 
   Args:
     number: int, the signal's.
@@ -67,7 +70,7 @@ def install(script):
   reader, writer = os.pipe()
   os.set_blocking(writer, False)
   for number in SIGNALS:
-    # nohup has SIGHUP ignored, a shell's background job SIGINT: so it stays.
+    # nohup ignores SIGHUP, and a shell's background job ignores SIGINT: keep that.
     if signal.getsignal(number) != signal.SIG_IGN:
       signal.signal(number, _on_signal)
   # Python's own handlers wait for the main thread; this pipe does not.
@@ -76,22 +79,22 @@ def install(script):
 
 
 def keep(text=_nothing_kept):
-  """Tells what a user has when the script is interrupted from now on.
+  """Sets what the line says is kept, if the script is interrupted from now on.
 
   Args:
-    text: function without arguments that returns str, "model.ckpt-3 is kept; the
-      same command resumes" for example.
+    text: function without arguments that returns str, "model.ckpt-3 is kept; rerun
+      the command to resume" for example.
   """
   _state.kept = text
 
 
 def hold():
-  """Lets signals wait until `release`: something is written that must be whole."""
+  """Delays signals until `release`, while something must be written completely."""
   _state.is_held = True
 
 
 def release():
-  """Ends `hold`, and the script if there was a signal."""
+  """Ends `hold`; ends the script, too, if a signal arrived in the meantime."""
   _state.is_held = False
   if _state.pending:
     _end(_state.pending)
@@ -109,18 +112,18 @@ def run(main):
       status = main()
     except SystemExit as leaving:
       status = leaving.code
-    # When Python ends it would be too late for more than "Exception ignored".
+    # At Python's own flush, when it ends, an error could no longer be handled.
     if sys.stdout:
       sys.stdout.flush()
   except Interrupted as interrupted:
     os._exit(128 + interrupted.number)
   except BrokenPipeError:
-    # Like other tools, not a word: there was `| head`, and it has seen enough.
+    # Silently, like other tools: `| head`, for example, has read enough.
     os._exit(_CLOSED_PIPE_STATUS)
   except OSError as error:
     if error.filename is not None:
       raise
-    # No file, so it is what was printed: `> results.txt` on a full disk.
+    # Without a file name it is standard output: `> results.txt` on a full disk.
     _silence(sys.stdout)
     print("%s: standard output: %s" % (_state.script, error.strerror),
           file=sys.stderr)
@@ -146,12 +149,12 @@ def _end(number):
 
 
 def _tell(number):
-  """Prints the one line, once; what others say of the end is not shown."""
+  """Prints the one line, once, and then silences stderr for other messages."""
   if not _state.told.acquire(False):
     return
   line = "%s: stopped by %s: %s\n" % (
       _state.script, signal.Signals(number).name, _state.kept())
-  # On a terminal a line of progress, or ^C, stands there without an end.
+  # On a terminal there is an unfinished line: progress, or ^C.
   line = "\n" * os.isatty(2) + line
   try:
     os.write(2, line.encode("utf-8", "replace"))
@@ -161,7 +164,7 @@ def _tell(number):
 
 
 def _silence(stream):
-  """Lets everything that is still written to a stream go nowhere."""
+  """Discards everything that is written to a stream from now on."""
   if stream:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
@@ -169,7 +172,7 @@ def _silence(stream):
 
 
 def _watch(pipe):
-  """Ends the process where the main thread cannot, or does not in time."""
+  """Ends the process if the main thread cannot, or does not in time."""
   first = _next_signal(pipe, None)
   began = free_since = time.monotonic()
   while True:

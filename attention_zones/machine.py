@@ -1,7 +1,7 @@
 """The cores and the memory that this process may use.
 
-A job of a cluster or a container has a share of its machine. What follows from the
-machine's own numbers takes cores from others, or is killed for its memory.
+A cluster job or a container has only a share of its machine. A process that uses
+the whole machine takes cores from others, or is killed for its memory.
 """
 
 import math
@@ -11,7 +11,7 @@ import os
 def cores(root="/", environ=None):
   """How many cores this process may use.
 
-  The least of: its affinity (taskset, Slurm's binding), the quota of its control
+  The minimum of its affinity (taskset, Slurm's binding), the quota of its control
   group (Docker's --cpus, Kubernetes), and SLURM_CPUS_PER_TASK.
 
   Args:
@@ -63,13 +63,14 @@ def _quotas(root):
 
 
 def _groups(root, controller):
-  """The folders of this process's control group and of those it lies in.
+  """The folders of this process's control group and of its parents.
 
-  Within a container /proc/self/cgroup can have the path that the machine knows,
-  while the container's own group is mounted at the top; so what is there counts.
+  Inside a container, /proc/self/cgroup may have the path as the host knows it,
+  while the container's own group is mounted at the top. So all parents are listed,
+  and those that exist count.
 
   Args:
-    root: str, as of `cores`.
+    root: str, as for `cores`.
     controller: str, one of version 1: "memory"; None for version 2, which has one
       tree for all.
 

@@ -1,4 +1,4 @@
-"""Whether the paths that a user gave can be what they are given for.
+"""Checks that the paths that a user gave can serve their purpose.
 
 Each check raises ValueError with one line that names the argument, the path and
 what would be right. Paths may be addresses, gs://bucket/model for example.
@@ -9,30 +9,31 @@ import re
 
 from attention_zones import files
 
-# What a shell leaves as it is within single quotes, and "~" after "--flag=".
+# Variables, which a shell does not expand in single quotes, and "~", which it does
+# not expand after "--flag=".
 _UNEXPANDED = re.compile(
     r"\$[A-Za-z_]\w*|\$\{[^}]*\}|%[A-Za-z_]\w*%|^~[^/]*")
 
 
 def _unexpanded(path):
-  """Returns the variable that no shell replaced, "$HOME" for example, or None.
+  """Returns the variable that no shell expanded, "$HOME" for example, or None.
   """
   found = _UNEXPANDED.search(path)
   return found and found.group()
 
 
 def check_flag(flag, path):
-  """Refuses a path that cannot be meant, whether or not it need be there.
+  """Refuses a path that cannot be intended, whether or not it must exist.
 
   Args:
     flag: str, "--output_dir" for example.
     path: str, or None for a flag that was left out.
 
   Raises:
-    ValueError: `path` has $VAR, ${VAR}, %VAR% or a leading "~" in it, and there
-      is nothing that is really called so; or it has bytes that Python could not
-      decode, so that TensorFlow, which wants UTF-8, cannot be given it; or it is
-      an address of a kind that TensorFlow does not know.
+    ValueError: `path` has $VAR, ${VAR}, %VAR% or a leading "~" in it, and no file
+      has this name; or it has bytes that Python could not decode, so that it
+      cannot be passed to TensorFlow, which requires UTF-8; or it is an address of
+      a kind that TensorFlow does not know.
   """
   path = path or ""
   # A checkpoint is given as the prefix of its files.
@@ -40,7 +41,7 @@ def check_flag(flag, path):
       not os.path.exists(path + ".index")):
     raise ValueError("%s=%s: %s was not expanded; write out the path that it "
                      "stands for" % (flag, path, _unexpanded(path)))
-  # Python's stand-ins for such bytes.
+  # Python's surrogates for bytes that it could not decode.
   if re.search("[\udc80-\udcff]", path):
     raise ValueError("%s=%s: not readable as text in this locale; set "
                      "PYTHONUTF8=1, or give a path in ASCII" % (flag, path))
@@ -50,10 +51,10 @@ def check_flag(flag, path):
 
 
 def check_input(name, path, meaning):
-  """Refuses a path that is no file to read.
+  """Refuses a path that is not a file to read.
 
   Args:
-    name: str, what the command line calls it: "pred.json", "--na-prob-file".
+    name: str, its name on the command line: "pred.json", "--na-prob-file".
     path: str.
     meaning: str, what the file should be: "a data set of SQuAD".
   """
@@ -65,7 +66,7 @@ def check_input(name, path, meaning):
 
 
 def check_input_folder(name, path, meaning):
-  """Refuses a path that is no folder to read from; arguments as check_input."""
+  """Refuses a path that is not a folder to read from; arguments as check_input."""
   _refuse_address(name, path, meaning)
   if not files.exists(path):
     _refuse(name, path, "there is no such folder", meaning)
@@ -96,7 +97,7 @@ def _refuse(name, path, problem, meaning):
 
 
 def make_output_folder(name, path):
-  """Makes a folder, where it is not there yet, and tries to write to it.
+  """Makes a folder, if it does not exist, and tries to write to it.
 
   Args:
     name: str, "--output_dir" for example.
@@ -111,13 +112,13 @@ def make_output_folder(name, path):
 
 
 def refuse_folders(folder, names):
-  """Refuses folders that stand where files are to be written.
+  """Refuses folders with the names of files that are to be written.
 
   Args:
     folder: str.
     names: iterable of str, names of files in `folder`.
   """
-  # One look at the folder: each takes a while where it is a bucket's.
+  # The folder is listed once: in a bucket, each request takes a while.
   there = set(files.list_folder(folder))
   for name in there.intersection(names):
     path = os.path.join(folder, name)
@@ -127,7 +128,7 @@ def refuse_folders(folder, names):
 
 
 def describe(error):
-  """Says an exception in one line, with the file in front where it has one.
+  """Describes an exception in one line, with its file, if any, in front.
 
   Args:
     error: Exception.
@@ -138,5 +139,5 @@ def describe(error):
   if isinstance(error, OSError) and error.strerror:
     return "%s%s" % ("%s: " % error.filename if error.filename else "",
                      error.strerror)
-  # An error of TensorFlow's goes on with where the operation was made.
+  # TensorFlow's errors continue with where the operation was created.
   return str(getattr(error, "message", error)).split("\n")[0]

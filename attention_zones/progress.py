@@ -1,4 +1,5 @@
-"""One line of progress: rewritten on a terminal, now and then in a log file."""
+"""A line of progress: rewritten on a terminal, repeated now and then in a log file.
+"""
 
 import sys
 import time
@@ -20,8 +21,8 @@ class Progress:
 
   def __init__(self, what, total, unit):
     self._what, self._total, self._unit = what, total, unit
-    # Counted from the first update on: building a graph, restoring a checkpoint
-    # and what an earlier run did say nothing of the speed.
+    # Speed is counted from the first update on: building a graph, restoring a
+    # checkpoint and the work of an earlier run do not belong to it.
     self._first = None
     self._shown = None
 
@@ -49,7 +50,7 @@ class Progress:
     sys.stderr.flush()
 
   def _speed(self, now, done):
-    """Says how fast it goes and how long it will take, once that is known."""
+    """Formats the speed and the time left, once they are known."""
     seconds, count = now - self._first[0], done - self._first[1]
     if not count or not seconds:
       return ""
@@ -59,7 +60,7 @@ class Progress:
 
 
 def _duration(seconds):
-  """Says 5025 as "1:23:45"."""
+  """Formats 5025 seconds as "1:23:45"."""
   minutes, seconds = divmod(int(seconds + 0.5), 60)
   hours, minutes = divmod(minutes, 60)
   return "%d:%02d:%02d" % (hours, minutes, seconds)

@@ -57,16 +57,16 @@ def layer_label(layers):
 
 
 def layer_order(layers):
-  """Key that sorts sets of layers, as of `layer_label`, in the rows' order."""
+  """Key that sorts sets of layers, as for `layer_label`, in the order of rows."""
   return layers is None, len(layers or ()), layers or ()
 
 
 def read_results(path):
   """Reads a results.csv.
 
-  Spaces around cells do not matter, nor does the order of columns and rows. A
-  file that counts layers from 0 is taken to mean the same layers, counted from
-  1, and a line on stderr says so.
+  Spaces around cells do not matter, nor does the order of columns and rows. The
+  layers of a file that counts from 0 are renumbered from 1, and a line on stderr
+  says so.
 
   Args:
     path: str, a path or address.
@@ -146,8 +146,8 @@ def _read_header(path, number, cells):
 
 
 def _read_layers(where, label):
-  """Returns the layers that a label names, as layer_label has them, but counted
-  as in the file."""
+  """Returns the layers of a label, as for layer_label, but counted as in the file.
+  """
   if label == EVERY_LAYER:
     return None
   if not re.fullmatch(r"[0-9]{1,9}(\+[0-9]{1,9})*", label):
@@ -168,18 +168,18 @@ def _read_score(where, cell):
     score = float(cell)
   except ValueError:
     score = math.nan
-  # Not only out of range: a NaN is in no range at all.
+  # This also refuses NaN, which is in no range.
   if not 0 <= score <= 100:
     raise ValueError("%s: %r is not a score; a score is a number from 0 to "
-                     "100, a missing one an empty cell" % (where, cell))
+                     "100, or an empty cell if missing" % (where, cell))
   return score
 
 
 def _count_from_0(path, rows):
-  """Returns the dict `rows` with layers counted from 0, whatever the file does.
+  """Returns the dict `rows` with layers counted from 0, however the file counts.
 
-  Single layers must have no gaps, else there is no telling 1, 2, 3 of a file
-  that counts from 1 from 1, 2, 3 of one that counts from 0 and lost a line.
+  Single layers must have no gaps. Otherwise 1, 2, 3 could be the layers of a file
+  that counts from 1, or of one that counts from 0 and lost a line.
   """
   counted = [layers for layers in rows if layers is not None]
   first = 0 if any(0 in layers for layers in counted) else 1
@@ -199,7 +199,7 @@ def write_results(path, table):
   """Writes a ResultsTable as a results.csv, scores to 3 places.
 
   Raises:
-    OSError: as of files.replacing.
+    OSError: as for files.replacing.
   """
   text = io.StringIO()
   print_results(table, text)
@@ -207,7 +207,7 @@ def write_results(path, table):
 
 
 def print_results(table, stream):
-  """Writes to an open text stream what a results.csv holds."""
+  """Writes a ResultsTable to an open text stream, as in a results.csv."""
   writer = csv.writer(stream, lineterminator="\n")
   writer.writerow([LAYER_COLUMN] + table.zones)
   for label, scores in zip(table.layers, table.scores):

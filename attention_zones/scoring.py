@@ -1,6 +1,6 @@
-"""Exact match and F1 of a question, as the official SQuAD v2.0 evaluator has them.
+"""Exact match and F1, as the official SQuAD v2.0 evaluator computes them.
 
-Every digit is the official one's: sums run in the order of the data set.
+They agree in every digit, because sums run in the order of the data set.
 """
 
 import collections
@@ -17,7 +17,7 @@ _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
 class Question(collections.namedtuple("Question", ["has_answer", "golds"])):
-  """What an answer to a question is compared with.
+  """The gold answers to a question, with which a prediction is compared.
 
   Attributes:
     has_answer: bool, whether the data set gives the question any answer.
@@ -28,7 +28,7 @@ class Question(collections.namedtuple("Question", ["has_answer", "golds"])):
 
 
 def normalize(text):
-  """Reduces an answer to what counts: "The  Broncos!" becomes "broncos"."""
+  """Reduces an answer to what is compared: "The  Broncos!" becomes "broncos"."""
   text = _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION))
   return " ".join(text.split())
 
@@ -70,7 +70,7 @@ def load_questions(path):
 def _walk(path, faults):
   """Yields (JSON path for messages, question as the JSON has it).
 
-  What is wrong with an article or a paragraph is added to the list `faults`.
+  Faults of articles and paragraphs are added to the list `faults`.
   """
   content = checked_json.load(path)
   for where, paragraph in checked_json.paragraphs(path, content, faults):
@@ -87,7 +87,7 @@ def load_predictions(path, questions):
   Args:
     path: str, a JSON file of an object from question id to answer, which is ""
       for none.
-    questions: dict as of `load_questions`.
+    questions: dict, as `load_questions` returns it.
 
   Returns:
     dict from question id to str. It has every id of `questions`, and may have
@@ -106,7 +106,7 @@ def load_na_probs(path, questions):
 
   Args:
     path: str, a JSON file of an object from question id to a number.
-    questions: dict as of `load_questions`.
+    questions: dict, as `load_questions` returns it.
 
   Returns:
     dict from question id to int or float, as the file has it, with every id of
@@ -183,8 +183,8 @@ def score_answers(questions, predictions):
   """Scores each question, whatever its no-answer probability.
 
   Args:
-    questions: dict as of `load_questions`.
-    predictions: dict as of `load_predictions`.
+    questions: dict, as `load_questions` returns it.
+    predictions: dict, as `load_predictions` returns it.
 
   Returns:
     (exact, f1): dicts from question id to 0 to 1, in the order of `questions`.
@@ -199,11 +199,11 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
   """Scores a data set.
 
   Args:
-    questions: dict as of `load_questions`.
-    predictions: dict as of `load_predictions`.
-    na_probs: dict as of `load_na_probs`; None takes 0.0 for each question.
-    na_prob_thresh: float; a prediction counts as "" where its no-answer
-      probability is above.
+    questions: dict, as `load_questions` returns it.
+    predictions: dict, as `load_predictions` returns it.
+    na_probs: dict, as `load_na_probs` returns it; None means 0.0 for each question.
+    na_prob_thresh: float; a prediction counts as "" if its no-answer probability
+      is above this.
 
   Returns:
     OrderedDict of the official evaluator's keys, scores in per cent.
@@ -229,7 +229,7 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
 
 
 def _drop_improbable(scores, questions, na_probs, thresh):
-  """Scores anew the questions that count as answered by ""."""
+  """Changes the scores of questions whose prediction counts as ""."""
   dropped = {}
   for name, value in scores.items():
     na_prob = na_probs[name] if na_probs is not None else 0.0
@@ -246,7 +246,7 @@ def _percentage(scores, names):
 
 
 def by_na_prob(questions, na_probs):
-  """Ids, the surest to have an answer first, equal ones as in the file."""
+  """Ids by ascending no-answer probability, equal ones in the order of na_probs."""
   return sorted((name for name in na_probs if name in questions),
                 key=na_probs.get)
 
@@ -254,12 +254,14 @@ def by_na_prob(questions, na_probs):
 def _best_threshold(questions, predictions, scores, na_probs):
   """Finds the threshold with the highest score.
 
-  From a threshold below all probabilities, where every answer counts as "", it
-  is raised one question at a time: each then counts with its own answer, which
-  wins its score where there is an answer, and loses 1 where there is none.
+  The threshold begins below all probabilities, where every prediction counts as "".
+  It is raised by one question at a time, whose own prediction then counts: that
+  adds its score if the question has an answer; if it has none, a prediction other
+  than "" subtracts 1.
 
   Returns:
-    (score in per cent, threshold, 0.0 when no answer should count).
+    (score in per cent, threshold); the threshold is 0.0 if every prediction should
+    count as "".
   """
   current = sum(not question.has_answer for question in questions.values())
   best, threshold = current, 0.0

@@ -1,17 +1,17 @@
 """Where random numbers come from: a hash of the seed and of a name.
 
-Initial weights, dropout and shuffling each draw from a stream of their own. Which
-one follows from --random_seed and the name of what is drawn (of a variable, of a
-layer's dropout, "shuffle"), never from how many operations a graph has: a later
-change of the code draws the same numbers. Streams of two seeds have nothing in
-common, so that trainings with the seeds 1 to 5 are independent runs.
+Initial weights, dropout and shuffling each draw from a stream of their own. The
+stream depends on --random_seed and a name (of a variable, of a layer's dropout,
+"shuffle"), but not on the number of operations in a graph, so that a later change
+of the code draws the same numbers. Streams of two seeds have nothing in common, so
+that trainings with the seeds 1 to 5 are independent runs.
 """
 
 import hashlib
 
 import tensorflow.compat.v1 as tf
 
-# To be raised when other numbers come of the same seed.
+# Raise this when the same seed gives other numbers.
 VERSION = 1
 
 
@@ -42,7 +42,7 @@ def truncated_normal(stddev, seed, name):
   """Makes an initializer whose numbers follow from the seed and the name alone.
 
   Args:
-    stddev: float; what is further than two of these from 0 is drawn again.
+    stddev: float; numbers further than two of these from 0 are drawn again.
     seed: int, --random_seed.
     name: str, the variable's, within the current variable scope.
 
@@ -66,7 +66,7 @@ def uniform(shape, seed, step):
     seed: int, --random_seed.
     step: int or int32 scalar Tensor, the training step. Numbers of two steps, or
       of two names, are independent: (name's hash, step) is the generator's key.
-      None draws anew each time that the graph runs.
+      None draws new numbers each time that the graph runs.
 
   Returns:
     float32 Tensor of `shape`, from 0 to below 1.

@@ -3,7 +3,7 @@
     python squad/make_sample.py --output_dir=demo_output/sample
 
 makes train.json and dev.json (SQuAD v1.1 format), vocab.txt and
-bert_config.json (BERT's formats). A passage tells one fact of each of a few
+bert_config.json (BERT's formats). A passage has one fact about each of a few
 people:
 
     Clara Benson lives in Cairo. Chen Costa bought a red bell. Ada Keller lives
@@ -18,13 +18,12 @@ says which one is meant. There are four sorts of questions:
     searching  Which of the people bought a bell?      Chen Costa
 
 The answer to a naming or telling question contains a word of the question; half
-of all questions are such. They are what lets a small BERT learn from nothing.
-First it learns to find the same word in question and passage (naming), then what
-else is said in the same sentence (telling), and the other two sorts build on
-that. Without them it stays where it picks an answer of the right kind, but not
-the right one.
+of all questions are of these two sorts. They let a small BERT learn from random
+weights. First it learns to find the same word in question and passage (naming),
+then what else is said in the same sentence (telling), and the other two sorts build
+on that. Without them it only learns to pick an answer of the right kind.
 
-The files depend on nothing but the flags.
+The files depend only on the flags.
 """
 
 import argparse
@@ -35,7 +34,7 @@ import random
 import re
 import sys
 
-# For files.py, which lies beside the scripts that a user runs.
+# For the package attention_zones, which is in the parent folder.
 sys.path.insert(
     0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -44,7 +43,7 @@ from attention_zones import files  # pylint: disable=wrong-import-position
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PUNCTUATION = (".", "?")
 
-# The fewer words there are to be told apart, the sooner that is learned.
+# The fewer words a model has to tell apart, the sooner it learns that.
 FIRST_NAMES = (
     "Ada", "Anna", "Boris", "Carlos", "Chen", "Clara", "David", "Elena")
 # "|" is where the vocabulary splits a word into two word pieces.
@@ -101,7 +100,7 @@ TELLING = "What does the text say about {word}?"
 QUESTIONS_PER_PASSAGE = 4
 PEOPLE = 3
 KINDS_PER_PASSAGE = 2
-# Of so many passages the last is long.
+# The last of this many passages is long.
 LONG_PASSAGE_EVERY = 20
 PEOPLE_OF_LONG = (6, 7)
 KINDS_PER_LONG = 3
@@ -115,9 +114,9 @@ def choose_facts(rng, num_people, num_kinds):
 
   Args:
     rng: random.Random.
-    num_people: int, how many people the passage tells of.
+    num_people: int, how many people the passage is about.
     num_kinds: int, how many kinds of facts there are; fewer than the people, so
-      that one kind at least comes twice.
+      that at least one kind comes twice.
 
   Returns:
     list of (Kind, value); a value is a tuple of words. The values of a kind have
@@ -144,7 +143,7 @@ def make_passage(rng, num_people, num_kinds):
 
   Args:
     rng: random.Random.
-    num_people: int, how many people the passage tells of, a sentence each.
+    num_people: int, how many people the passage is about, a sentence each.
     num_kinds: int, how many kinds of facts there are, fewer than the people.
 
   Returns:
@@ -190,7 +189,7 @@ def make_dataset(rng, name, num_questions, used_contexts):
     rng: random.Random.
     name: str, what titles and ids begin with.
     num_questions: int.
-    used_contexts: set of str, passages that must not come again; the new ones
+    used_contexts: set of str, passages that must not be repeated; the new ones
       are added.
 
   Returns:
@@ -252,10 +251,10 @@ def make_vocabulary():
 def bert_config(vocab_size):
   """The model that the demo trains, small and quick to learn.
 
-  Against BERT's own sizes and rates: no dropout, which would only slow it; an
-  initializer_range of 1 / sqrt(hidden_size), so that what a layer gives is of
-  the size of what it gets; and two heads, with which most trials learned sooner
-  than with four.
+  Beside its size, it differs from BERT in three ways: no dropout, which would only
+  slow learning; an initializer_range of 1 / sqrt(hidden_size), so that a layer's
+  output is of the size of its input; and two heads, with which most trials learned
+  sooner than with four.
   """
   return {
       "attention_probs_dropout_prob": 0.0,
