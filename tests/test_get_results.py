@@ -195,7 +195,7 @@ def test_extra_predictions_are_said(tmp_path, data_file, capsys):
   with open(os.path.join(folder, "predictions.json"), "w") as f:
     json.dump({name: "x" for name in QUESTIONS + ["q9"]}, f)
   assert run(data_file, folder, str(tmp_path / "results.csv")) == 0
-  assert "1 files, predictions.json the first" in capsys.readouterr().err
+  assert "1 files, for example predictions.json," in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments, message", [
