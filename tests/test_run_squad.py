@@ -280,11 +280,9 @@ def test_a_vocabulary_may_be_smaller_than_the_model(tmp_path):
 def test_doc_stride_may_be_larger_than_a_window(project, flags, spans):
   result = run_squad(project, "--do_predict=True", *flags)
   assert result.returncode == 0, result.stderr
-  remarks = [line for line in result.stderr.splitlines()
+  remark, = [line for line in result.stderr.splitlines()
              if "do not overlap" in line]
-  assert len(remarks) == ("--doc_stride=128" in flags)
-  assert all("--doc_stride=128" in line and "only 7 tokens" in line
-             for line in remarks)
+  assert flags[1] + ":" in remark and "only 7 tokens" in remark
   import tensorflow.compat.v1 as tf
   path, = (project / "model").glob("eval.*.tf_record")
   read = []
