@@ -5,8 +5,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
 bash "$root/setup_env.sh" "$root/tests/requirements.txt"
 
-# Without a file or folder among the arguments, all tests, a file to each core.
-where=("$root/tests" -n auto --dist loadfile)
+# Without a file or folder among the arguments, all tests, shared among the cores.
+where=("$root/tests" -n auto --dist worksteal)
 for argument in "$@"; do
   path=${argument%%::*}
   if [ -d "$path" ] || { [ -f "$path" ] && [ "${path%.py}" != "$path" ]; }; then

@@ -21,7 +21,8 @@ VOCAB = list(tiny_model.VOCAB) + ["[MASK]", "[", "]", "\u4e2d", "\u05d0"] + [
     prefix + letter for prefix in ("", "##") for letter in LETTERS]
 
 # No UTF-8 anywhere, as on a cluster's node with a bare environment.
-LOCALE_C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+LOCALE_C = dict(fresh=True, environment={
+    "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
 
 ODD_TEXTS = [
     "Anna\u00a0lives in\u202foslo", "ze\u200bro\u200cwid\u200dth\ufeff",
@@ -116,7 +117,7 @@ def prediction(training, tmp_path_factory):
       folder, "--do_predict=True", "--mask_layer=0", "--mask_zone=p2",
       "--write_nbest=True",
       fresh=True,
-      environment=dict(LOCALE_C, CUDA_VISIBLE_DEVICES="0"))
+      environment=dict(LOCALE_C["environment"], CUDA_VISIBLE_DEVICES="0"))
   assert result.returncode == 0, result.stderr
   return folder, result.stderr
 
@@ -279,20 +280,20 @@ def test_a_path_that_is_not_ascii(project, tmp_path):
   """In a locale of ASCII the scripts without TensorFlow work all the same."""
   folder = tmp_path / "caf\u00e9"
   shutil.copytree(str(project), str(folder))
-  one_line(run_squad(folder, "--do_predict=True", environment=LOCALE_C, fresh=True),
+  one_line(run_squad(folder, "--do_predict=True", **LOCALE_C),
            "--bert_config_file=", "PYTHONUTF8=1")
   assert run_squad(folder, "--do_predict=True", "--mask_layer=0",
                    "--mask_zone=q2").returncode == 0
   scored = script("eval_squad.py", folder / "data.json",
-                  folder / "model" / "predictions.json", environment=LOCALE_C, fresh=True)
+                  folder / "model" / "predictions.json", **LOCALE_C)
   assert json.loads(scored.stdout)["total"] == 10
   collected = script(
       "get_results.py", folder / "model", folder / "results.csv", "--data_file",
-      folder / "data.json", environment=LOCALE_C, fresh=True)
+      folder / "data.json", **LOCALE_C)
   assert collected.returncode == 0 and collected.stderr == ""
   assert (folder / "results.csv").read_text().startswith("layer,q2\n1,")
   one_line(script("eval_squad.py", folder / "data.json", folder / "no.json",
-                  environment=LOCALE_C, fresh=True), "no.json: there is no such file")
+                  **LOCALE_C), "no.json: there is no such file")
 
 
 @pytest.fixture

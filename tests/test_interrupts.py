@@ -173,7 +173,6 @@ SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all,q2",
          "--write_nbest=True")
 
 
-
 def newest_step(folder):
   """The step of the checkpoint that a training wrote last; 0 if there is none."""
   state = folder / "model" / "checkpoint"

@@ -47,6 +47,6 @@ def test_small_models_with_other_kernels(repository):
   status, out, _ = run(
       "-m", "pytest", "-c", str(repository / "setup.cfg"), "-p", "no:cacheprovider",
       str(tests / "test_sweep.py"), str(tests / "test_optimization.py"),
-      "-k", "(formulas or empty_zone or alone or loop) and not published",
+      "-k", "(formulas or empty_zone) and not published",
       **environment)
   assert status == 0, out

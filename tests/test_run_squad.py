@@ -146,7 +146,8 @@ def test_two_trainings_are_bit_identical(trained, tmp_path):
   tiny_model.write_files(tmp_path)
   assert train(tmp_path).returncode == 0
   data = "model.ckpt-6.data-00000-of-00001"
-  assert tiny_model.digests(trained, data) == tiny_model.digests(tmp_path, data) != {}
+  digests = tiny_model.digests(trained, data)
+  assert digests == tiny_model.digests(tmp_path, data) != {}
 
 
 def variable(folder, checkpoint, name):
