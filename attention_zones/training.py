@@ -116,8 +116,8 @@ def _record(options, data, newest, log):
     newest: str, the checkpoint to resume from, or None.
 
   Raises:
-    ValueError: the training was started with other settings. --num_train_epochs
-      may differ.
+    ValueError: the training was started with other settings, or its record is
+      damaged. --num_train_epochs may differ.
   """
   key = {"--" + name: getattr(options, name) for name in (
       "train_batch_size", "learning_rate", "warmup_proportion", "random_seed")}
@@ -132,7 +132,11 @@ def _record(options, data, newest, log):
       "version of seeds.py": seeds.VERSION})
   path = os.path.join(options.output_dir, _RECORD_NAME)
   if newest and files.exists(path):
-    begun = dict(checked_json.load(path))
+    begun = checked_json.load(path)
+    if not isinstance(begun, dict):
+      raise ValueError(
+          "%s should be a JSON object, the settings of a training; train in "
+          "another --output_dir" % path)
     # Earlier versions wrote the path instead of the digest.
     if begun.get("--init_checkpoint") == options.init_checkpoint:
       begun["--init_checkpoint"] = key["--init_checkpoint"]

@@ -262,7 +262,7 @@ def bert_config(vocab_size):
       "hidden_dropout_prob": 0.0,
       "hidden_size": 64,
       "initializer_range": 0.125,
-      "intermediate_size": 256,
+      "intermediate_size": 64,
       "max_position_embeddings": 128,
       "num_attention_heads": 2,
       "num_hidden_layers": 3,

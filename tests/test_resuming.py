@@ -55,6 +55,11 @@ def test_a_training_is_not_continued_with_something_else(project):
   refused(train(project, "--num_train_epochs=6"), "different --train_file")
   assert state.read_bytes() == before
   (project / "data.json").write_text(content)
+  record = project / "model" / "training.json"
+  kept = record.read_text()
+  record.write_text("[1]")
+  refused(train(project, "--num_train_epochs=6"), str(record), "JSON object")
+  record.write_text(kept)
   result = train(project, "--num_train_epochs=6")
   assert result.returncode == 0, result.stderr
   assert (project / "model" / "model.ckpt-12.index").exists()
