@@ -35,6 +35,10 @@ def check(path, variables, head_is_wanted):
     ValueError: it cannot be read completely, lacks a variable, or has one of
       another shape.
   """
+  if not tf.train.checkpoint_exists(path):
+    raise ValueError(
+        "there is no checkpoint %s; a checkpoint is named without .index and "
+        ".data-*, as in cased_L-12_H-768_A-12/bert_model.ckpt" % path)
   try:
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
   except (tf.errors.OpError, ValueError) as error:

@@ -46,6 +46,12 @@ def address_problem(path):
     valid address, and for all local paths.
   """
   if not is_remote(path):
+    one_slash = re.match("(file:|gs:)/+(.*)", path)
+    if one_slash and not os.path.isdir(one_slash.group(1)):
+      return "an address begins with %s//, as in %s" % (
+          one_slash.group(1),
+          {"file:": "file:///", "gs:": "gs://"}[one_slash.group(1)]
+          + one_slash.group(2))
     return None
   scheme, rest = path.split("://", 1)
   if scheme == "file" and not rest.startswith("/"):

@@ -31,7 +31,7 @@ logits near -10000 to steps of 0.00098). The true union is written q2+q2p+p2q+p2
 To add a zone, add an entry to ZONES: every command then knows it. The columns of
 [CLS] and both [SEP], for example, are
 
-    ("special", Zone("Special", lambda t: pairs(
+    ("sp", Zone("Sp", lambda t: pairs(
         t.is_real, t.is_real - t.in_question - t.in_passage),
                      changes_passage_rows=True, replaces_padding_mask=False)),
 

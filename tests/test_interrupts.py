@@ -208,7 +208,10 @@ def test_a_run_at_every_stage(empty):
   path, = journal()
   kept = path.read_bytes().count(b"\n") - 1
   check_line(status, log, signal.SIGTERM, "run_squad.py",
-             " %d of 600 questions are finished and kept in %s;" % (kept, path))
+             "questions are finished and kept in %s;" % path)
+  said = int(re.search(r"(\d+) of 600 questions", log.splitlines()[-1]).group(1))
+  # The signal may come when a question is on disk and not yet counted.
+  assert kept - 1 <= said <= kept
   status, log = tiny_model.begin(empty, *SWEEP).end()
   assert status == 0 and "%d of 600 questions are done" % kept in log
 

@@ -179,6 +179,8 @@ def test_a_killed_sweep_resumes(tmp_path, monkeypatch):
      "{url}/no/r.csv: there is no folder {url}/no; "),
     (["get_results.py", "foo://x", "r.csv"], "foo://x: TensorFlow "),
     (["get_results.py", "file://x", "r.csv"], "file:///x; every argument"),
+    (["get_results.py", "file:/x", "r.csv"], "as in file:///x; every argument"),
+    (["get_results.py", "gs:/x/y", "r.csv"], "as in gs://x/y; every argument"),
     (["eval_squad.py", "{url}/data.json", "{url}/no.json"],
      "{url}/no.json: there is no such file; pred.json "),
     (["eval_squad.py", "{url}/data.json", "{url}"],
