@@ -14,6 +14,8 @@ bash setup_env.sh
 python=.venv/bin/python
 # TensorFlow 1.15 logs much that does not matter here.
 export PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=2
+# As in train_squad.sh, for memory that is reused.
+export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
 
 say() { printf '\n== %s\n' "$*"; }
 sample=$OUTPUT_DIR/sample

@@ -158,9 +158,9 @@ def test_while_importing(script):
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
-  """Data, 600 questions, for a model of 1.6 million weights."""
+  """Data, 300 questions, for a model of 1.6 million weights."""
   folder = tmp_path_factory.mktemp("empty")
-  tiny_model.write_files(folder, 60)
+  tiny_model.write_files(folder, 30)
   (folder / "bert_config.json").write_text(json.dumps(dict(
       tiny_model.CONFIG, hidden_size=256, intermediate_size=1024,
       max_position_embeddings=48)))
@@ -209,11 +209,11 @@ def test_a_run_at_every_stage(empty):
   kept = path.read_bytes().count(b"\n") - 1
   check_line(status, log, signal.SIGTERM, "run_squad.py",
              "questions are finished and kept in %s;" % path)
-  said = int(re.search(r"(\d+) of 600 questions", log.splitlines()[-1]).group(1))
+  said = int(re.search(r"(\d+) of 300 questions", log.splitlines()[-1]).group(1))
   # The signal may come when a question is on disk and not yet counted.
   assert kept - 1 <= said <= kept
   status, log = tiny_model.begin(empty, *SWEEP).end()
-  assert status == 0 and "%d of 600 questions are done" % kept in log
+  assert status == 0 and "%d of 300 questions are done" % kept in log
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ Cui et al., STAR Protocols 3, 101481 (2022). What differs from the paper's text:
   the paper's troubleshooting 1 says for CPUs; the other flags of TPUs stay.
 - The layers are {0..1}, not {0..11}, and the model of step 3 is a small one with
   random weights; -learning_rate is 1e-2, without which it learns nothing.
-- The zones of step 7.c are a loop over three; in the paper one edits the script.
+- The zones of step 7.c are a loop over two; in the paper one edits the script.
 - Slips of the paper: step 5 says run.squad.sh for train_squad.sh, 6.a lacks a
   space, 8.a says predictions_layers*.json, though the names have no s, and does
   not leave the folder "prediction" again.
@@ -26,7 +26,7 @@ import tensorflow.compat.v1 as tf
 import modeling
 import tiny_model
 
-ZONES = ("all", "q2", "p2")
+ZONES = ("all", "q2")
 
 # Step 4.b, with the values of 4.c.
 TRAIN_SQUAD = r"""
@@ -92,7 +92,7 @@ python eval_squad.py squad/dev-v1.1.json predictions.json
 """
 
 DECODE = r"""
-for zone in q2 p2 all; do
+for zone in q2 all; do
   sed "s/q2/$zone/" decode_squad.sh > decode_zone.sh
   bash decode_zone.sh
 done

@@ -141,7 +141,7 @@ def test_a_killed_sweep_resumes(tmp_path, monkeypatch):
   journals = tmp_path / "tmp"
   journals.mkdir()
   monkeypatch.setenv("TMPDIR", str(journals))
-  tiny_model.write_files(tmp_path, copies=20)
+  tiny_model.write_files(tmp_path, copies=10)
   there = tmp_path / "remote"
   tiny_model.write_checkpoint(there)
   shutil.copytree(str(there), str(tmp_path / "model"))
@@ -157,11 +157,11 @@ def test_a_killed_sweep_resumes(tmp_path, monkeypatch):
   status, log = run.signal(signal.SIGKILL)
   assert status == -signal.SIGKILL, log
   done = lines() - 1
-  assert 0 < done < 200 and not list(there.glob("*.json"))
+  assert 0 < done < 100 and not list(there.glob("*.json"))
   # With a slash at the end it is the same sweep.
   status, log = tiny_model.begin(tmp_path, *sweep, remote + "/").end()
   assert status == 0, log
-  assert "%d of 200 questions are done: resuming %s/journal." % (
+  assert "%d of 100 questions are done: resuming %s/journal." % (
       done, journals) in log
   assert not list(journals.glob("journal.*"))
   status, log = tiny_model.begin(tmp_path, *sweep).end()
