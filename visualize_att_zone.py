@@ -271,9 +271,9 @@ def parse_args(argv):
   args = parser.parse_intermixed_args(argv)
   if len(args.paths) < 3 or len(args.paths) % 2 == 0:
     parser.error(
-        "%d arguments; give a table, its baseline and the figure: results.csv "
-        "80.567 squad.pdf; or several tables, each with its baseline: a.csv 80.567 "
-        "b.csv 80.901 squad.pdf" % len(args.paths))
+        "give a table, its baseline and the figure: results.csv 80.567 squad.pdf; "
+        "or several tables, each with its baseline: a.csv 80.567 b.csv 80.901 "
+        "squad.pdf; not %s" % (" ".join(args.paths) or "nothing"))
   if args.symmetric and (args.vmin is not None or args.vmax is not None):
     parser.error("--symmetric sets --vmin and --vmax; leave these out")
   return args

@@ -31,7 +31,7 @@ _STYLE = """\
   --lost: #ffd8d4; --gained: #d3f0d8; --other: #e6dcfa; --mask: #b3261e; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8e8ea; --paper: #16171a; --soft: #23252b; --line: #4b505c;
-    --muted: #b0b6c2; --link: #8ab4f8; --gold: #594a06; --lost: #6d2622;
+    --muted: #b0b6c2; --link: #8ab4f8; --gold: #4a3d05; --lost: #6d2622;
     --gained: #1f5130; --other: #483a6e; --mask: #ff8a80; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 72rem; padding: 1rem; color: var(--ink);

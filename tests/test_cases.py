@@ -6,6 +6,7 @@ import html.parser
 import io
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -249,6 +250,30 @@ def test_structure_for_screen_readers_and_screens(sweep):
   assert all(box["role"] == "group" and box["aria-label"] for box in boxes)
   assert "@media (prefers-color-scheme: dark)" in content
   assert 'content="width=device-width, initial-scale=1"' in content
+
+
+def luminance(colour):
+  """Relative luminance of "#rgb" or "#rrggbb", as WCAG 2.1 defines it."""
+  digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+  linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+            for value in (int(digits[i:i + 2], 16) / 255 for i in (0, 2, 4))]
+  return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_text_is_legible_in_light_and_dark(sweep):
+  run_here()
+  content = (sweep / "cases.html").read_text(encoding="utf-8")
+  schemes = [dict(re.findall(r"--(\w+): (#\w+);", block))
+             for block in re.findall(r":root \{([^}]*)\}", content)]
+  assert len(schemes) == 2 and set(schemes[0]) == set(schemes[1])
+  for scheme in schemes:
+    for text, grounds in (
+        ("ink", ("paper", "soft", "gold", "lost", "gained", "other")),
+        ("muted", ("paper", "gold")), ("link", ("paper", "soft"))):
+      for ground in grounds:
+        low, high = sorted([luminance(scheme[text]), luminance(scheme[ground])])
+        # WCAG 2.1, success criterion 1.4.3 (AA).
+        assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
 def test_top(sweep, capsys):
