@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The whole protocol in a few minutes on a laptop, with no download but the Python
 # packages: makes a small data set, trains a small BERT on it from random weights,
-# masks every zone of every layer, scores, and draws the heatmap.
+# masks every zone of every layer, scores, draws the heatmap, and writes a page of
+# the answers that masking changes.
 #
 #   bash demo.sh            results in demo_output/
 set -euo pipefail
@@ -31,34 +32,44 @@ run_squad() {
     "$@"
 }
 
-say "1/5 a small data set: $sample"
+say "1/6 a small data set: $sample"
 "$python" squad/make_sample.py --output_dir="$sample"
 
-say "2/5 training a small BERT from random weights: $model"
+say "2/6 training a small BERT from random weights: $model"
 run_squad --do_train=True --train_file="$sample/train.json" \
   --train_batch_size=32 --num_train_epochs=8 --learning_rate=1e-3 \
   --warmup_proportion=0.05 --save_checkpoints_steps=2000
 
-say "3/5 decoding with each zone of each layer masked"
+say "3/6 decoding with each zone of each layer masked"
 run_squad --do_predict=True --predict_batch_size=32 \
   --mask_layer=0-2 --mask_zone="$ZONES"
 
-say "4/5 scoring"
+say "4/6 scoring"
 "$python" eval_squad.py "$sample/dev.json" "$model/predictions.json" \
   --out-file "$OUTPUT_DIR/eval.json"
 "$python" get_results.py "$model" "$OUTPUT_DIR/results.csv" \
   --data_file "$sample/dev.json"
 
-say "5/5 drawing"
+say "5/6 drawing"
 read -r em f1 < <("$python" -c 'import json, sys
 scores = json.load(open(sys.argv[1]))
 print("%.3f %.3f" % (scores["exact"], scores["f1"]))' "$OUTPUT_DIR/eval.json")
+flags=(--vmin=-50)
+if [ -s "$OUTPUT_DIR/results.stats.csv" ]; then
+  # Dots on the cells that differ from the baseline by more than chance.
+  flags+=(--stats="$OUTPUT_DIR/results.stats.csv")
+fi
 for suffix in pdf png; do
   "$python" visualize_att_zone.py "$OUTPUT_DIR/results.csv" "$em" \
-    "$OUTPUT_DIR/attention_zones.$suffix" --vmin=-50
+    "$OUTPUT_DIR/attention_zones.$suffix" "${flags[@]}"
 done
+
+say "6/6 the answers that masking changes"
+"$python" -m attention_zones.cases "$model" "$OUTPUT_DIR/cases.html" \
+  --data_file="$sample/dev.json"
 
 say "done"
 echo "baseline EM $em, F1 $f1 ($OUTPUT_DIR/eval.json)"
 echo "scores with a zone masked: $OUTPUT_DIR/results.csv"
 echo "heatmap: $OUTPUT_DIR/attention_zones.pdf and .png"
+echo "answers that change: $OUTPUT_DIR/cases.html (open it in a browser)"

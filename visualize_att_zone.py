@@ -2,9 +2,12 @@
 """Draws results.csv as a heatmap: what masking each zone in each layer costs.
 
   python visualize_att_zone.py results.csv 80.567 squad.pdf
+  python visualize_att_zone.py a.csv 80.567 b.csv 80.901 both.pdf --width=174
 
 Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
+Several tables, each with its baseline, are panels A, B, ... with one colour bar.
+--stats=results.stats.csv marks the cells with p_holm < .05 by a dot.
 """
 
 from attention_zones import interrupts
@@ -14,33 +17,28 @@ if __name__ == "__main__":
 
 import argparse
 import collections
-import contextlib
 import difflib
 import math
 import os
 import sys
-import textwrap
 
 import matplotlib
-import numpy as np
 
+from attention_zones import figure_marks
 from attention_zones import figure_text
 from attention_zones import files
+from attention_zones import heatmap
 from attention_zones import path_checks
 from attention_zones import results_table
-from attention_zones import zones
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
 CMAP = "seismic"
 VMIN = -10.0
 VMAX = 2.0
 
-# The paper's figure, in inches, which holds 12 layers and 5 zones.
-WIDTH, HEIGHT = 3.0, 4.0
-CELL_WIDTH, CELL_HEIGHT = 0.4, 0.27
-FEWEST_ROWS = 6
-# One line, and one character, of the labels.
-LINE, CHARACTER = 0.13, 0.085
+# ColorBrewer's, made for colour-blind readers: losses are blue here, too, and the
+# larger a difference, the darker its colour, also in grey.
+COLORBLIND_CMAP = "RdBu_r"
 
 # Options to save each kind of file. Without dates and without random ids, the same
 # table always gives the same bytes.
@@ -49,14 +47,9 @@ SAVING = collections.OrderedDict([
     (".svg", {"metadata": {"Date": None}}),
     (".png", {"dpi": 300}),
 ])
-STYLE = {
-    "font.size": 8,
-    "axes.linewidth": 0.5,
-    "hatch.linewidth": 0.5,
-    "pdf.fonttype": 42,  # TrueType; journals refuse the default, Type 3
-    "svg.fonttype": "none",  # text as text
-    "svg.hashsalt": "attention zones",
-}
+
+# Of --width, in mm: the longer side of A3, a poster's figure.
+MAX_WIDTH = 420
 
 # Masking q2 or q2p in the last layer cannot change a passage token's logits, so
 # both must score like the baseline. If they differ by more than this, the baseline
@@ -65,129 +58,46 @@ LAST_LAYER_ZONES = ("q2", "q2p")
 LAST_LAYER_TOLERANCE = 0.5
 
 
-@contextlib.contextmanager
-def paper_style():
-  """Sets matplotlib up for drawing and saving, ignoring the user's own rc."""
-  with matplotlib.rc_context():
-    matplotlib.rcdefaults()
-    matplotlib.rcParams.update(STYLE)
-    yield
-
-
 def draw(table, baseline, title=None, annotate=False, cmap=CMAP, vmin=VMIN,
          vmax=VMAX):
-  """Draws the heatmap.
+  """Draws the heatmap of one table.
 
   Args:
     table: results_table.ResultsTable, scores from 0 to 100, nan where missing.
     baseline: float, the score with nothing masked, from 0 to 100.
-    title: str above the figure, or None.
-    annotate: bool, whether to write the differences into the cells.
-    cmap: str, the name of one of matplotlib's colour maps.
-    vmin: float, the difference that has the darkest colour on the side of
-      losses, at most 0.
-    vmax: float, where the colours end on the side of gains, at least 0.
+    title, annotate, cmap, vmin, vmax: as for heatmap.Look.
 
   Returns:
-    matplotlib.figure.Figure, 3 x 4 inches for 12 layers and the five zones,
-    larger where there are more. Its first axes hold the heatmap as a QuadMesh
-    of score - baseline, the top row first, masked where missing.
+    matplotlib.figure.Figure, as of `draw_panels`.
 
   Raises:
-    ValueError: the table has no score, or the baseline, the title, the colour
-      map or its range cannot be used.
+    ValueError: as `draw_panels`.
   """
-  _check_baseline(table, baseline)
-  _check_colours(cmap, vmin, vmax)
-  # A table begins with layer 1, which the figure has at the bottom.
-  row_labels = table.layers[::-1]
-  values = np.array(table.scores[::-1], dtype=float) - baseline
-  # One zone per line, so that a union does not run into its neighbours.
-  column_labels = [zones.union(zone.split("+")).label.replace("+", "+\n")
-                   for zone in table.zones]
-  with paper_style():
-    figure = _new_figure(row_labels, column_labels, title)
-    axes = figure.add_subplot()
-    _draw_cells(axes, values, annotate, cmap, vmin, vmax)
-    _label_axes(axes, row_labels, column_labels)
-    # The layout is settled here; text is measured with the style's fonts.
-    figure.canvas.draw()
-  return figure
+  return draw_panels(
+      [heatmap.Panel("results", table, baseline, marks=None)],
+      heatmap.Look(title, annotate, cmap, vmin, vmax, width=None))
 
 
-def _new_figure(row_labels, column_labels, title):
-  """An empty matplotlib Figure that is large enough for these labels."""
-  # Not with pyplot, which would keep the figure alive and may need a display.
-  from matplotlib.backends.backend_agg import FigureCanvasAgg
-  from matplotlib.figure import Figure
-  more_rows = max(len(row_labels), FEWEST_ROWS) - 12
-  more_columns = max(0, len(column_labels) - 5)
-  more_characters = max(0, max(map(len, row_labels)) - 2)
-  more_lines = max(label.count("\n") for label in column_labels)
-  width = WIDTH + CELL_WIDTH * more_columns + CHARACTER * more_characters
-  height = HEIGHT + CELL_HEIGHT * more_rows + LINE * more_lines
-  figure = Figure(figsize=(width, height), constrained_layout=True)
-  FigureCanvasAgg(figure)
-  if title:
-    lines = textwrap.fill(figure_text.check("--title", title),
-                          int(width / CHARACTER))
-    # In a title, "$5 or $6" is text, not mathematics.
-    figure.suptitle(lines, fontsize=9).set_parse_math(False)
-  return figure
-
-
-def _draw_cells(axes, values, annotate, cmap, vmin, vmax):
-  """Draws the cells and the colour bar.
+def draw_panels(panels, look):
+  """Draws a heatmap for each table, with one colour bar.
 
   Args:
-    axes: matplotlib Axes.
-    values: float [rows, columns], the top row first, nan where missing.
-    annotate, cmap, vmin, vmax: as for `draw`.
+    panels: list of heatmap.Panel.
+    look: heatmap.Look.
+
+  Returns:
+    matplotlib.figure.Figure, as of heatmap.draw.
+
+  Raises:
+    ValueError: a table has no score; or a baseline, the title, the colour map, its
+      range or the width cannot be used.
   """
-  # Imported here, because it is slow, and bad flags should be refused at once.
-  import seaborn
-  from matplotlib.patches import Rectangle
-  below, above = np.nanmin(values) < vmin, np.nanmax(values) > vmax
-  extend = {(False, False): "neither", (True, False): "min",
-            (False, True): "max", (True, True): "both"}[below, above]
-  seaborn.heatmap(
-      values, ax=axes, cmap=cmap, vmin=vmin, center=0, vmax=vmax,
-      linewidths=0.4, linecolor="0.85",
-      cbar_kws={"aspect": 3.3 * max(len(values), FEWEST_ROWS),
-                "fraction": 0.05, "pad": 0.03, "extend": extend,
-                "extendfrac": 0.02, "label": "score \N{MINUS SIGN} baseline"})
-  if annotate:
-    _annotate_cells(axes, values)
-  for row, column in np.argwhere(np.isnan(values)):
-    axes.add_patch(Rectangle((column, row), 1, 1, hatch="//////", linewidth=0,
-                             facecolor="0.93", edgecolor="0.5"))
-
-
-def _annotate_cells(axes, values):
-  """Writes each value into its cell, dark on light colours, white on dark."""
-  from seaborn.utils import relative_luminance
-  cells = axes.collections[0]
-  cells.update_scalarmappable()
-  for (row, column), colour in zip(np.ndindex(*values.shape),
-                                   cells.get_facecolors()):
-    if not np.isnan(values[row, column]):
-      # Adding 0 turns the -0.0 that rounding leaves into 0.0.
-      text = "%.1f" % (round(values[row, column], 1) + 0)
-      # At 0.18, black and white contrast equally with the colour.
-      axes.text(column + 0.5, row + 0.5, text.replace("-", "\N{MINUS SIGN}"),
-                color="white" if relative_luminance(colour) < 0.18 else "black",
-                fontsize=6, ha="center", va="center")
-
-
-def _label_axes(axes, row_labels, column_labels):
-  """Names the rows and columns of the heatmap and frames it."""
-  axes.set_xticklabels(column_labels, rotation=0)
-  axes.set_yticks(np.arange(len(row_labels)) + 0.5)
-  axes.set_yticklabels(row_labels, rotation=0)
-  axes.set_ylabel("layer")
-  axes.tick_params(length=0)
-  for spine in axes.spines.values():
-    spine.set_visible(True)
+  for panel in panels:
+    _check_baseline(panel)
+  _check_colours(look.cmap, look.vmin, look.vmax)
+  if look.title:
+    look = look._replace(title=figure_text.check("--title", look.title))
+  return heatmap.draw(panels, look)
 
 
 def save(figure, path):
@@ -202,7 +112,7 @@ def save(figure, path):
     OSError: the file cannot be written.
   """
   suffix = _figure_suffix(path)
-  with paper_style(), files.replacing(path) as temporary:
+  with heatmap.paper_style(), files.replacing(path) as temporary:
     figure.savefig(temporary, format=suffix[1:], **SAVING[suffix])
 
 
@@ -234,15 +144,16 @@ def parse_baseline(text):
                      "masked, 80.567 for example" % text) from None
 
 
-def _check_baseline(table, baseline):
-  """Raises ValueError when the baseline cannot belong to the table."""
+def _check_baseline(panel):
+  """Raises ValueError when a Panel has no score, or another table's baseline."""
+  baseline = panel.baseline
   if not 0 <= baseline <= 100:  # also for nan
     raise ValueError("baseline %g: scores are from 0 to 100, as eval_squad.py "
                      "prints them" % baseline)
-  scores = [score for row in table.scores for score in row
+  scores = [score for row in panel.table.scores for score in row
             if not math.isnan(score)]
   if not scores:
-    raise ValueError("results: no cell has a score, nothing can be drawn")
+    raise ValueError("%s: no cell has a score, nothing can be drawn" % panel.name)
   # 0.80567 where the best score is 80.577: as a percentage it fits.
   best = max(scores)
   if baseline <= 1 and abs(100 * baseline - best) < abs(baseline - best):
@@ -326,23 +237,92 @@ def doubt_baseline(table, baseline):
 def parse_args(argv):
   """Reads the command line into an argparse.Namespace."""
   parser = argparse.ArgumentParser(
+      usage="%(prog)s results.csv baseline [b.csv baseline ...] figure [flags]",
       description="Draw what masking each attention zone in each layer costs.")
-  parser.add_argument("results", help="results.csv of get_results.py")
-  parser.add_argument("baseline",
-                      help="the score with nothing masked, 0 to 100")
-  parser.add_argument("figure", help="file to write: .pdf, .svg or .png")
+  parser.add_argument(
+      "paths", nargs="*", metavar="results.csv baseline figure",
+      help="a results.csv of get_results.py and its score with nothing masked, 0 "
+      "to 100; more such pairs for more panels; then the file to write: .pdf, .svg "
+      "or .png")
   parser.add_argument("--title", help="a line above the figure")
   parser.add_argument("--annotate", action="store_true",
                       help="write the differences into the cells")
-  parser.add_argument("--cmap", default=CMAP,
-                      help="matplotlib's colour map (default: %(default)s)")
-  parser.add_argument("--vmin", type=float, default=VMIN,
-                      help="difference of the darkest colour "
-                      "(default: %(default)g)")
-  parser.add_argument("--vmax", type=float, default=VMAX,
-                      help="difference where the colours end "
-                      "(default: %(default)g)")
-  return parser.parse_args(argv)
+  parser.add_argument("--stats", action="append", metavar="results.stats.csv",
+                      help="mark cells with p_holm < .05 by a dot; once for each "
+                      "table, in their order")
+  parser.add_argument("--width", type=float, metavar="MM",
+                      help="width of the figure: 85, 114 or 174 mm are 1, 1.5 and "
+                      "2 columns of a journal (default: by the number of cells)")
+  colours = parser.add_mutually_exclusive_group()
+  colours.add_argument("--cmap", default=CMAP,
+                       help="matplotlib's colour map (default: %(default)s)")
+  colours.add_argument("--colorblind", dest="cmap", action="store_const",
+                       const=COLORBLIND_CMAP,
+                       help="a colour map for colour-blind readers and grey "
+                       "printers, " + COLORBLIND_CMAP)
+  parser.add_argument("--vmin", type=float,
+                      help="difference of the darkest colour (default: %g)" % VMIN)
+  parser.add_argument("--vmax", type=float,
+                      help="difference where the colours end (default: %g)" %
+                      VMAX)
+  parser.add_argument("--symmetric", action="store_true",
+                      help="colours from minus to plus the largest difference")
+  # Intermixed, so that a flag may stand between the paths.
+  args = parser.parse_intermixed_args(argv)
+  if len(args.paths) < 3 or len(args.paths) % 2 == 0:
+    parser.error(
+        "give a table, its baseline and the figure: results.csv 80.567 squad.pdf; "
+        "or several tables, each with its baseline: a.csv 80.567 b.csv 80.901 "
+        "squad.pdf; not %s" % (" ".join(args.paths) or "nothing"))
+  if args.symmetric and (args.vmin is not None or args.vmax is not None):
+    parser.error("--symmetric sets --vmin and --vmax; leave these out")
+  return args
+
+
+def check_paths(args):
+  """Refuses paths, and a width, that cannot work, before anything is read."""
+  _figure_suffix(args.paths[-1])
+  for path in args.paths[:-1:2]:
+    path_checks.check_input("results", path, "a results.csv of get_results.py")
+  stats = args.stats or []
+  for path in stats:
+    path_checks.check_input(
+        "--stats", path, "a results.stats.csv of get_results.py")
+  tables = len(args.paths) // 2
+  if stats and len(stats) != tables:
+    raise ValueError("--stats: %d files for %d tables; give one for each table, in "
+                     "their order" % (len(stats), tables))
+  path_checks.check_output(
+      "figure", args.paths[-1], "a file to write, squad.pdf for example")
+  if args.width is not None and not 0 < args.width <= MAX_WIDTH:
+    raise ValueError("--width=%g: should be a number of mm up to %d, 85 for a "
+                     "column for example" % (args.width, MAX_WIDTH))
+
+
+def read_panels(args):
+  """Reads the tables of the command line: list of heatmap.Panel."""
+  panels = []
+  for i, path in enumerate(args.paths[:-1:2]):
+    baseline = parse_baseline(args.paths[2 * i + 1])
+    panel = heatmap.Panel(path, results_table.read_results(path), baseline, None)
+    # First: a wrong baseline is a simpler mistake than a wrong file of statistics.
+    _check_baseline(panel)
+    if args.stats:
+      panel = panel._replace(
+          marks=figure_marks.read_marks(args.stats[i], panel))
+    panels.append(panel)
+  return panels
+
+
+def make_look(args, panels):
+  """The heatmap.Look that the command line asks for."""
+  vmin = VMIN if args.vmin is None else args.vmin
+  vmax = VMAX if args.vmax is None else args.vmax
+  if args.symmetric:
+    vmax = heatmap.largest_difference(panels)
+    vmin = -vmax
+  width = args.width and args.width / 25.4
+  return heatmap.Look(args.title, args.annotate, args.cmap, vmin, vmax, width)
 
 
 def warn(message):
@@ -354,27 +334,21 @@ def main(argv=None):
   """Runs the command line; returns the exit status."""
   args = parse_args(argv)
   try:
-    _figure_suffix(args.figure)
-    path_checks.check_input(
-        "results", args.results, "a results.csv of get_results.py")
-    path_checks.check_output(
-        "figure", args.figure, "a file to write, squad.pdf for example")
-    baseline = parse_baseline(args.baseline)
-    table = results_table.read_results(args.results)
-    figure = draw(table, baseline, title=args.title, annotate=args.annotate,
-                  cmap=args.cmap, vmin=args.vmin, vmax=args.vmax)
-    save(figure, args.figure)
+    check_paths(args)
+    panels = read_panels(args)
+    save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
   except BrokenPipeError:
     raise
   except (ValueError, OSError) as error:
     warn(path_checks.describe(error))
     return 1
-  holes = missing_cells(table)
-  if holes:
-    warn("%s: missing cells, drawn hatched: %s" % (args.results, holes))
-  doubt = doubt_baseline(table, baseline)
-  if doubt:
-    warn("warning: %s" % doubt)
+  for panel in panels:
+    holes = missing_cells(panel.table)
+    if holes:
+      warn("%s: missing cells, drawn hatched: %s" % (panel.name, holes))
+    doubt = doubt_baseline(panel.table, panel.baseline)
+    if doubt:
+      warn("warning: %s" % doubt)
   return 0
 
 

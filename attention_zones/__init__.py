@@ -30,7 +30,11 @@ Scores and figures:
   scoring        EM and F1, as the official evaluator computes them
   results_table  results.csv
   eval_pictures  the evaluator's curves
+  heatmap        draws tables, one panel each
+  figure_marks   which cells of a figure get a dot, from results.stats.csv
   figure_text    which text a figure can draw
+  cases          a command: the questions whose answer masking changes most
+  cases_page, marked_passage   its page, and a passage with answers marked
 
 Files and the machine:
   files          local files and gs://, written completely or not at all; locks

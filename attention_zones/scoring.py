@@ -33,6 +33,27 @@ def normalize(text):
   return " ".join(text.split())
 
 
+# As for answer_scores: a sweep compares the same few texts again and again.
+@functools.lru_cache(maxsize=2 ** 20)
+def compare_texts(baseline, masked):
+  """Says how the answer of a masked decode differs from the baseline's.
+
+  Args:
+    baseline, masked: str, the two answers to one question, not normalized.
+
+  Returns:
+    "same" if the normalized texts are equal; "shifted" if they share a token, a
+    word between spaces: the answer moved, but the two overlap; "elsewhere" if they
+    share none, as when one of them is "". In a script without spaces an answer is
+    mostly one token.
+  """
+  baseline, masked = normalize(baseline), normalize(masked)
+  if baseline == masked:
+    return "same"
+  return "elsewhere" if set(baseline.split()).isdisjoint(
+      masked.split()) else "shifted"
+
+
 def load_questions(path):
   """Reads the questions of a SQuAD data set.
 

@@ -222,7 +222,7 @@ def test_the_drawing_names_modules_that_exist(repository):
   words = {word for step in steps for word in step.split()}
   modules = {path.stem for folder in (repository, repository / "attention_zones")
              for path in folder.glob("*.py")}
-  assert len(steps) == 9
+  assert len(steps) == 10
   assert words <= modules, words - modules
 
 

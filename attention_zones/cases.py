@@ -1,0 +1,252 @@
+"""Shows the questions whose answer masking changes most, passage by passage.
+
+    python -m attention_zones.cases squad-model cases.html --data_file=dev.json
+
+reads the predictions of a sweep and writes a page. For each of the --top questions
+it has the passage, with the gold answer and the baseline's and a masked decode's
+answer marked, and a layer x zone grid that says what each decode does to the
+answer. Questions come by the number of decodes that flip exact match. cases.csv
+beside the page has all questions in this order.
+"""
+
+from attention_zones import interrupts
+
+if __name__ == "__main__":
+  interrupts.install("attention_zones.cases")  # Before the slow imports.
+
+import argparse
+import collections
+import csv
+import io
+import os
+import sys
+
+from attention_zones import cases_page
+from attention_zones import checked_json
+from attention_zones import decodes
+from attention_zones import files
+from attention_zones import path_checks
+from attention_zones import results_table
+from attention_zones import scoring
+from attention_zones.cases_page import GAINED, KEPT, LOST, OTHER
+from attention_zones.checked_json import member
+from attention_zones.decodes import BASELINE
+
+COLUMNS = ("id", "question", "gold", "baseline", "baseline_exact", "flipped",
+           "lost", "gained", "other_wrong", "kept", "masked_answer",
+           "flipped_cells")
+
+
+def find_predictions(folder):
+  """Finds the prediction files of a sweep, the baseline's among them.
+
+  Args:
+    folder: str, a path or address.
+
+  Returns:
+    list of Decode: the baseline, then by layers and zones as in results.csv.
+
+  Raises:
+    OSError: the folder cannot be read.
+    ValueError: it has no predictions.json, or no masked predictions.
+  """
+  found = {decodes.Decode.parse(name) for name in files.list_folder(folder)}
+  masked = sorted(found - {None, BASELINE}, key=lambda decode: (
+      results_table.layer_order(decode.layers), decodes.column_order(decode.mask)))
+  if not masked:
+    raise ValueError("%s: has no file like predictions_layer0_q2.json; give the "
+                     "folder that a sweep was written to" % folder)
+  if BASELINE not in found:
+    raise ValueError("%s: has no %s, the answers with nothing masked, to compare "
+                     "with; decode them into this folder" % (
+                         folder, BASELINE.file_name()))
+  return [BASELINE] + masked
+
+
+def read_texts(path):
+  """Reads what a data set says about each question.
+
+  Args:
+    path: str, a JSON file of SQuAD v1.1 or v2.0.
+
+  Returns:
+    dict from question id to cases_page.Text.
+
+  Raises:
+    OSError, ValueError: as scoring.load_questions.
+  """
+  texts, faults = {}, []
+  content = checked_json.load(path)
+  for where, paragraph in checked_json.paragraphs(path, content, faults):
+    with checked_json.noting(faults):
+      context = member(where, paragraph, "context", str)
+      for q, qa in enumerate(member(where, paragraph, "qas", list)):
+        at = "%s.qas[%d]" % (where, q)
+        golds = [(member("%s.answers[%d]" % (at, i), answer, "text", str),
+                  answer.get("answer_start"))
+                 for i, answer in enumerate(member(at, qa, "answers", list))]
+        texts[checked_json.question_id(at, qa)] = cases_page.Text(
+            context, member(at, qa, "question", str), golds)
+  checked_json.refuse(faults)
+  return texts
+
+
+def outcome(golds, baseline, masked):
+  """Says what a masked decode does to the answer.
+
+  Args:
+    golds: tuple of str, Question.golds.
+    baseline, masked: str, the two answers, not normalized.
+
+  Returns:
+    LOST or GAINED if exact match goes from 1 to 0 or from 0 to 1; OTHER if both are
+    wrong, and differ; else KEPT.
+  """
+  if masked == baseline:
+    return KEPT
+  was_right, is_right = (scoring.normalize(answer) in golds
+                         for answer in (baseline, masked))
+  if was_right != is_right:
+    return LOST if was_right else GAINED
+  if is_right or scoring.compare_texts(baseline, masked) == "same":
+    return KEPT
+  return OTHER
+
+
+def read_cases(folder, data_file):
+  """Compares all masked predictions with the baseline's.
+
+  Args:
+    folder, data_file: str, paths or addresses.
+
+  Returns:
+    (list of the masked Decodes, list of cases_page.Case, one for each question, by
+    falling number of flipped decodes; equal ones as in the data set).
+
+  Raises:
+    OSError, ValueError: a file is faulty, missing, or of other questions.
+  """
+  baseline, *masked = find_predictions(folder)
+  questions = scoring.load_questions(data_file)
+  texts = read_texts(data_file)
+  load = lambda decode: scoring.load_predictions(
+      os.path.join(folder, decode.file_name()), questions)
+  first = load(baseline)
+  answers = {name: [] for name in questions}
+  outcomes = {name: [] for name in questions}
+  for decode in masked:
+    predictions = load(decode)
+    for name, question in questions.items():
+      answers[name].append(predictions[name])
+      outcomes[name].append(
+          outcome(question.golds, first[name], predictions[name]))
+  cases = [cases_page.Case(
+      name, texts[name], first[name],
+      scoring.normalize(first[name]) in question.golds, answers[name],
+      outcomes[name]) for name, question in questions.items()]
+  return masked, sorted(cases, key=lambda case: -case.flipped)
+
+
+def table(masked, cases):
+  """The text of cases.csv, a row for each Case: str."""
+  stream = io.StringIO()
+  writer = csv.writer(stream, lineterminator="\n")
+  writer.writerow(COLUMNS)
+  names = ["%s:%s" % (results_table.layer_label(decode.layers), decode.mask.name)
+           for decode in masked]
+  for case in cases:
+    counts = collections.Counter(case.outcomes)
+    flips = [name for name, what in zip(names, case.outcomes)
+             if what in (LOST, GAINED)]
+    writer.writerow([
+        case.name, case.text.question, " | ".join(case.text.gold_texts),
+        case.baseline, int(case.is_right), case.flipped, counts[LOST],
+        counts[GAINED], counts[OTHER], counts[KEPT], case.masked_answer,
+        " ".join(flips)])
+  return stream.getvalue()
+
+
+def check_arguments(arguments):
+  """Refuses arguments that cannot work, before anything slow.
+
+  Returns:
+    str, the path of cases.csv.
+
+  Raises:
+    OSError, ValueError: an argument cannot be used, or the table would overwrite
+      another one.
+  """
+  stem, suffix = os.path.splitext(arguments.page)
+  path_checks.check_input_folder(
+      "the first argument", arguments.folder,
+      "a folder that a sweep was written to")
+  path_checks.check_input(
+      "--data_file", arguments.data_file, "the data set that was predicted")
+  if suffix.lower() not in (".html", ".htm"):
+    raise ValueError("%s: the second argument is the page to write, its name "
+                     "should end with .html, cases.html for example" %
+                     arguments.page)
+  csv_path = stem + ".csv"
+  for path in (arguments.page, csv_path):
+    path_checks.check_output("the second argument", path,
+                             "the page to write, cases.html for example")
+  if arguments.top < 1:
+    raise ValueError("--top=%d: should be 1 or more, the number of questions on "
+                     "the page" % arguments.top)
+  # results.html would overwrite results.csv.
+  if files.exists(csv_path):
+    header = ",".join(COLUMNS).encode()
+    if not files.read_bytes(csv_path).startswith(header):
+      raise ValueError("%s: is not a table of cases, and would be overwritten; "
+                       "give %s another name" % (csv_path, arguments.page))
+  return csv_path
+
+
+def write(arguments):
+  """Writes the page and the table, and says where they are."""
+  csv_path = check_arguments(arguments)
+  masked, cases = read_cases(arguments.folder, arguments.data_file)
+  flipped = sum(case.flipped > 0 for case in cases)
+  shown = cases[:min(arguments.top, flipped)]
+  facts = cases_page.Facts(arguments.folder, arguments.data_file,
+                           os.path.basename(csv_path), len(cases), flipped)
+  # Neither file is replaced unless both are complete.
+  with files.replacing(arguments.page) as page:
+    files.append_text(page, cases_page.pieces(facts, masked, shown))
+    files.write_text(csv_path, [table(masked, cases)])
+  print("%s: %d of %d questions, of which masking flips %d; all are in %s" % (
+      arguments.page, len(shown), len(cases), flipped, csv_path))
+
+
+def parse_arguments(argv):
+  """Returns the Namespace of the command line."""
+  parser = argparse.ArgumentParser(
+      prog="python -m attention_zones.cases",
+      description="Shows the questions whose answer masking changes most.")
+  parser.add_argument("folder", help="folder of a sweep's predictions")
+  parser.add_argument("page", help="file to write, cases.html for example; a "
+                      "table, cases.csv, is written beside it")
+  parser.add_argument("--data_file", default="squad/dev-v1.1.json",
+                      help="data set (default: %(default)s)")
+  parser.add_argument("--top", type=int, default=50,
+                      help="how many questions the page shows (default: "
+                      "%(default)d)")
+  return parser.parse_args(argv)
+
+
+def main(argv=None):
+  """Runs the command line; returns the exit status."""
+  arguments = parse_arguments(argv)
+  try:
+    write(arguments)
+  except BrokenPipeError:
+    raise
+  except (OSError, ValueError) as error:
+    print("attention_zones.cases: %s" % path_checks.describe(error),
+          file=sys.stderr)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  interrupts.run(main)

@@ -1,0 +1,79 @@
+"""marked_passage.py: where the answers are in a passage, and how that is shown."""
+
+import html
+import re
+
+import pytest
+
+from attention_zones import cases_page
+from attention_zones import marked_passage
+
+
+def read(marked):
+  """The text of a piece of HTML, and the class of each mark: (str, list of str)."""
+  return (html.unescape(re.sub("<[^>]*>", "", marked)),
+          re.findall('<mark class="([^"]*)">', marked))
+
+
+def brackets(context, spans):
+  """The passage as it is seen without style, with its brackets: str."""
+  text = read(marked_passage.mark(context, spans))[0]
+  for _, meaning in marked_passage.KINDS.values():
+    for words in (" [%s: " % meaning, " end of %s] " % meaning):
+      text = text.replace(words, "")
+  return text
+
+
+def case(context, golds, baseline, masked):
+  return cases_page.Case("q", cases_page.Text(context, "?", golds), baseline, True,
+                         [masked], [cases_page.LOST])
+
+
+@pytest.mark.parametrize("context, golds, baseline, masked, expected", [
+    ("Anna lives in Oslo.", [("Oslo", 14)], "Oslo", "Anna",
+     "M<Anna>M lives in G<B<Oslo>B>G."),
+    # Nested and crossing.
+    ("in the Denver Broncos won", [("Denver Broncos", 7)], "the Denver",
+     "Broncos won", "in B<the G<Denver>B M<Broncos>G won>M"),
+    # Golds that overlap are one; an offset that is wrong is looked for.
+    ("a the Denver Broncos", [("Denver Broncos", 6), ("the Denver", 0)], "", "x",
+     "a G<the Denver Broncos>G"),
+    # Nearest to the gold answer; whole words before parts.
+    ("1895, in 1895, of 1895", [("1895", 9)], "1895", "",
+     "1895, in G<B<1895>B>G, of 1895"),
+    ("banana a", [], "a", "", "banana B<a>B"),
+    ("\u4f60\u597d\u5417", [("\u597d", 1)], "\u597d", "\u5417",
+     "\u4f60G<B<\u597d>B>GM<\u5417>M"),
+    # What cannot be found is not marked.
+    ("Oslo", [("Bergen", 3)], "Bergen", "", "Oslo"),
+    ("Oslo", [("", 0)], " ", "", "Oslo"),
+    ("a.b", [("a", True), ("b", -1)], "", "", "G<a>G.G<b>G"),
+    ("", [("a", 0)], "a", "b", ""),
+])
+def test_marks(context, golds, baseline, masked, expected):
+  spans = marked_passage.find_spans(case(context, golds, baseline, masked))
+  assert brackets(context, spans) == expected.replace("<", "\u27e8").replace(
+      ">", "\u27e9")
+
+
+def test_marks_have_a_style_for_each_answer():
+  marked = marked_passage.mark("the Denver Broncos", [
+      (4, 18, "gold"), (4, 18, "base"), (11, 18, "masked")])
+  assert read(marked)[1] == ["gold base", "gold base masked"]
+
+
+def test_brackets_turn_with_the_passage():
+  hebrew = "\u05d0\u05e0\u05d4 \u05d2\u05e8\u05d4"
+  marked = marked_passage.mark(hebrew, [(0, 3, "gold")])
+  assert 'dir="rtl"' in marked and 'dir="ltr"' not in marked
+  assert 'dir="rtl"' not in marked_passage.mark("1 a " + hebrew, [(0, 1, "gold")])
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("<a href='x'>&\"", "&lt;a href=&#x27;x&#x27;&gt;&amp;&quot;"),
+    ("a\tb\nc\0\x1b\x7f\x9f", "a\tb\nc\u2400\u241b\ufffd\ufffd"),
+    # It would reverse what follows; marks of direction are part of the text.
+    ("\u202ea\u200f", "\ufffda\u200f"),
+])
+def test_escape(text, shown):
+  assert marked_passage.escape(text) == shown
