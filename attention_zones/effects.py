@@ -16,9 +16,6 @@ from attention_zones import statistics
 from attention_zones import sweep_files
 from attention_zones.decodes import BASELINE
 
-# Below this many clusters, intervals and p are too small more often than not.
-FEW_CLUSTERS = 20
-
 # Of CMRC 2018, whose script lets [CLS] be an answer.
 _CMRC_ID = re.compile(r"(TRAIN|TRIAL|DEV|TEST|CHALLENGE)_[0-9]+_QUERY_[0-9]+")
 

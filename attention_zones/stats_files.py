@@ -71,22 +71,6 @@ def check(options, names, cells, asked):
   return why_not
 
 
-def _remark(options, number):
-  """Says on stderr what makes intervals and p uncertain.
-
-  Args:
-    options: namespace of get_results.py's flags.
-    number: int, G, how many clusters there are.
-  """
-  if number < effects.FEW_CLUSTERS:
-    print("%s: %d %s are few: intervals and p are rather too small" % (
-        options.data_file, number,
-        question_traits.CLUSTER_NAMES[options.cluster][1]), file=sys.stderr)
-  if len(options.paths) == 3:
-    print("2 training seeds: how much seeds differ is hardly known from two; train "
-          "three or more, five as in the paper", file=sys.stderr)
-
-
 def make(options, cells, seeds, questions, asked):
   """Makes the files of statistics.
 
@@ -104,8 +88,10 @@ def make(options, cells, seeds, questions, asked):
   *folders, results_path = options.paths
   settings = effects.Settings(options.metric, options.cluster, options.draws,
                               options.random_seed)
-  cluster_of, number = question_traits.clusters(asked, settings.cluster)
-  _remark(options, number)
+  if len(folders) == 2:
+    print("2 training seeds: how much seeds differ is hardly known from two; train "
+          "three or more, five as in the paper", file=sys.stderr)
+  cluster_of, _ = question_traits.clusters(asked, settings.cluster)
   measured = effects.measure(cells, seeds, cluster_of, settings)
   manifest = run_records.load_manifest(folders[0])
   shares = run_records.masked_shares(manifest)

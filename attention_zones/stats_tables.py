@@ -18,6 +18,9 @@ from attention_zones.decodes import BASELINE
 # Cells with p_holm below this are findings.
 LEVEL = 0.05
 
+# With fewer clusters, intervals and p are mostly too small.
+FEW_CLUSTERS = 20
+
 # How columns are written; all others as they are. Scores are as in results.csv.
 _FORMS = dict.fromkeys(
     ("diff", "ci_low", "ci_high", "se", "deff", "sd_seeds", "diff_a", "diff_b",
@@ -176,7 +179,11 @@ def findings(rows, settings):
                      "ci_high")))
   else:
     lines.append("no masked decode scores below the baseline")
-  return lines + [_scope(rows[0], settings)]
+  lines.append(_scope(rows[0], settings))
+  if rows[0]["clusters"] < FEW_CLUSTERS:
+    lines.append("%d %s are few: intervals and p are rather too small" % (
+        rows[0]["clusters"], question_traits.CLUSTER_NAMES[settings.cluster][1]))
+  return lines
 
 
 def contrast_line(row):
