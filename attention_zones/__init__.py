@@ -18,6 +18,7 @@ From JSON to answers:
   decoding       one sweep: its passes, its journals, its files
   prediction_files   BERT's JSON files, written from the journal
   run_records    journal, manifest, and what differs between two runs
+  coverage       how much of the attention matrix a decode masks
 
 Training:
   training       steps, resuming, the record of a training's settings
@@ -28,6 +29,8 @@ Training:
 
 Scores and figures:
   scoring        EM and F1, as the official evaluator computes them
+  sweep_files    which prediction files there are, and which lack
+  sweep_scores   the score of each question in each file
   results_table  results.csv
   eval_pictures  the evaluator's curves
   heatmap        draws tables, one panel each
@@ -35,6 +38,16 @@ Scores and figures:
   figure_text    which text a figure can draw
   cases          a command: the questions whose answer masking changes most
   cases_page, marked_passage   its page, and a passage with answers marked
+
+Which differences are more than chance:
+  statistics     the formulas, each with its source
+  question_traits, question_types   passages, lengths, wh-words
+  effects        scores of questions to the rows of results.stats.csv
+  contrasts      cells against cells
+  strata         by question type, lengths, place and words of the answer
+  stats_tables   CSV, LaTeX, and the last lines of get_results.py
+  stats_files    which files of statistics are written, what they need
+  sample         a command: a part of a data set, in whole paragraphs
 
 Files and the machine:
   files          local files and gs://, written completely or not at all; locks

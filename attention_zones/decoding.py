@@ -17,6 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import answers
 from attention_zones import checkpoints
+from attention_zones import coverage
 from attention_zones.decodes import BASELINE
 from attention_zones import files
 from attention_zones import interrupts
@@ -262,7 +263,8 @@ def _run_pass(options, data, one, reader, log):
       [name for d in written for name in files_of(options, d)], one.run,
       {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
        "tensorflow": tf.__version__, "python": platform.python_version(),
-       "machine": platform.platform()})
+       "machine": platform.platform(),
+       "masked_share": coverage.masked_shares(data.path, written)})
   journal.close(remove=True)
   interrupts.keep()
   log("%s: wrote %s" % (options.output_dir, ", ".join(

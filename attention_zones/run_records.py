@@ -130,11 +130,16 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
     folder: str, a path or address.
     names: list of str, the files' names.
     run: dict, as for `run_id`.
-    about: dict, more about the run: versions, times.
+    about: dict, more about the run: versions, times. What "masked_share" says of
+      other files of this run is kept.
     flock: the function that locks; tests pass another one.
   """
   with _locked(folder, flock):
     content = load_manifest(folder)
+    shares = _masked_share(content["runs"].get(run_id(run), {}))
+    if shares:
+      about = dict(about, masked_share=dict(
+          shares, **about.get("masked_share", {})))
     content["runs"][run_id(run)] = dict(run, about=about)
     content["files"].update((name, run_id(run)) for name in names)
     used = set(content["files"].values())
@@ -142,6 +147,30 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
                        for name in sorted(used) if name in content["runs"]}
     files.write_text(os.path.join(folder, MANIFEST_NAME), [
         json.dumps(content, indent=2, sort_keys=True), "\n"])
+
+
+def masked_shares(content):
+  """What a manifest says of how much its decodes mask (coverage.masked_shares).
+
+  Args:
+    content: dict, as load_manifest returns it.
+
+  Returns:
+    dict from file name to float, 0 to 1; files may be missing.
+  """
+  found = {}
+  for name, run in content["files"].items():
+    share = _masked_share(content["runs"][run]).get(name)
+    if isinstance(share, float):
+      found[name] = share
+  return found
+
+
+def _masked_share(run):
+  """The "masked_share" of a manifest's run: dict, {} where there is none."""
+  about = run.get("about")
+  share = about.get("masked_share") if isinstance(about, dict) else None
+  return share if isinstance(share, dict) else {}
 
 
 @contextlib.contextmanager

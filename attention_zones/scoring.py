@@ -216,6 +216,21 @@ def score_answers(questions, predictions):
   return exact, f1
 
 
+def percentage(scores, names):
+  """100 times the mean score.
+
+  Args:
+    scores: dict from question id to 0 to 1.
+    names: list of str, the ids to average; at least one.
+
+  Returns:
+    float.
+  """
+  # Not sum(): from Python 3.12 on it rounds differently, in the last digit.
+  total = functools.reduce(lambda total, name: total + scores[name], names, 0)
+  return 100.0 * total / len(names)
+
+
 def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
   """Scores a data set.
 
@@ -239,8 +254,8 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
       for prefix, has_answer in (("HasAns_", True), ("NoAns_", False))]
   for prefix, names in groups:
     if names:
-      results[prefix + "exact"] = _percentage(exact, names)
-      results[prefix + "f1"] = _percentage(f1, names)
+      results[prefix + "exact"] = percentage(exact, names)
+      results[prefix + "f1"] = percentage(f1, names)
       results[prefix + "total"] = len(names)
   if na_probs is not None:
     for key, scores in zip(("best_exact", "best_f1"), raw):
@@ -257,13 +272,6 @@ def _drop_improbable(scores, questions, na_probs, thresh):
     dropped[name] = (value if na_prob <= thresh
                      else float(not questions[name].has_answer))
   return dropped
-
-
-def _percentage(scores, names):
-  """100 times the mean score."""
-  # Not sum(): from Python 3.12 on it rounds differently, in the last digit.
-  total = functools.reduce(lambda total, name: total + scores[name], names, 0)
-  return 100.0 * total / len(names)
 
 
 def by_na_prob(questions, na_probs):

@@ -46,6 +46,8 @@ F = from (query) length, T = to (key) length.
 import collections
 import functools
 
+import numpy as np
+
 # Added to a masked attention logit before the softmax.
 MASKED_LOGIT = -10000.0
 
@@ -65,7 +67,8 @@ Zone.__doc__ = """An entry of ZONES.
 Attributes:
   label: str, the zone's name in figures.
   cells: function from Tokens to a float tensor that broadcasts to [B, F, T]:
-    1.0 where query i towards key j is masked, 0.0 elsewhere.
+    1.0 where query i towards key j is masked, 0.0 elsewhere. Made of +, -, * and
+    pairs(), it works for numpy arrays, too.
   changes_passage_rows: bool, whether any row of P has a masked cell. If none has,
     the layer's output at passage tokens is that of the unmasked layer, and a
     sweep computes only the few other rows.
@@ -160,6 +163,39 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
   def changes_passage_rows(self):
     """Whether it changes the layer's output at passage tokens: bool."""
     return any(ZONES[zone].changes_passage_rows for zone, _ in self.zones)
+
+  @property
+  def changes_cls_row(self):
+    """Whether [CLS] attends to less: bool."""
+    cells = self._cells_of_window(question_length=1, passage_length=1)
+    return cells is None or bool(cells[0].any())
+
+  def masked_share(self, question_length, passage_length):
+    """The share of a window's attention matrix, without [PAD], that is masked.
+
+    Args:
+      question_length, passage_length: int, numbers of tokens.
+
+    Returns:
+      float, 0 to 1; None if a zone's cells work for TensorFlow's tensors only.
+    """
+    cells = self._cells_of_window(question_length, passage_length)
+    return None if cells is None else float(cells.mean(dtype=np.float64))
+
+  def _cells_of_window(self, question_length, passage_length):
+    """The masked cells of a window without [PAD]: float32 [S, S], or None."""
+    position = np.arange(question_length + passage_length + 3)[None, :]
+    is_in = lambda first, length: np.logical_and(
+        position >= first, position < first + length).astype(np.float32)
+    tokens = Tokens(
+        np.ones(position.shape, np.float32), in_question=is_in(1, question_length),
+        in_passage=is_in(question_length + 2, passage_length))
+    cells = [ZONES[zone].cells(tokens) for zone, _ in self.zones]
+    if not all(isinstance(each, np.ndarray) for each in cells):
+      return None
+    shape = 2 * (position.shape[1],)
+    return np.broadcast_to(
+        functools.reduce(np.maximum, cells, np.zeros((1, 1, 1)))[0], shape)
 
   @property
   def edit(self):

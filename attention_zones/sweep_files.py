@@ -1,0 +1,154 @@
+"""The prediction files of one or more sweeps: which there are, and which lack.
+
+A folder holds a sweep of one training seed; get_results.py takes several.
+"""
+
+import collections
+import os
+import sys
+
+from attention_zones import decodes
+from attention_zones.decodes import BASELINE
+from attention_zones.decodes import Decode
+from attention_zones import files
+from attention_zones import results_table
+from attention_zones import run_records
+
+
+def find_predictions(folder):
+  """Finds the prediction files of a sweep.
+
+  Args:
+    folder: str.
+
+  Returns:
+    dict from Decode to file name.
+
+  Raises:
+    OSError: the folder cannot be read.
+    ValueError: there is no such file.
+  """
+  names = {}
+  for name in files.list_folder(folder):
+    decode = Decode.parse(name)
+    if decode:
+      names[decode] = name
+    elif name.startswith("predictions_"):
+      print("%s: not read, its name is not like predictions_layer0_q2.json" %
+            os.path.join(folder, name), file=sys.stderr)
+  if not set(names) - {BASELINE}:
+    raise ValueError("%s: has no file like predictions_layer0_q2.json; give "
+                     "the folder that a sweep was written to" % folder)
+  return names
+
+
+def plan_table(cells):
+  """Finds the rows and columns that hold all cells.
+
+  Args:
+    cells: iterable of masked Decodes.
+
+  Returns:
+    (rows, masks): the sets of layers in the order of results_table, with every
+    single layer from 0 to the highest found, and the zones.Mask of each column.
+  """
+  rows = {decode.layers for decode in cells}
+  single = [decode.layers[0] for decode in cells if is_single(decode)]
+  rows.update((layer,) for layer in range(max(single, default=-1) + 1))
+  return (sorted(rows, key=results_table.layer_order),
+          sorted({decode.mask for decode in cells}, key=decodes.column_order))
+
+
+def is_single(decode):
+  """Whether a decode masks one layer: bool."""
+  return decode.layers is not None and len(decode.layers) == 1
+
+
+def find_sweeps(folders):
+  """Finds the files of several folders, which must hold the same decodes.
+
+  Returns:
+    list of dicts, as `find_predictions` returns them.
+
+  Raises:
+    OSError, ValueError: as `find_predictions`, or a folder is given twice, or lacks
+      a file that another one has.
+  """
+  real = [files.identity(folder) for folder in folders]
+  for i, folder in enumerate(folders):
+    if real[i] in real[:i]:
+      raise ValueError("%s: the folder is given twice; give the folder of each "
+                       "training seed once" % folder)
+  sweeps = [find_predictions(folder) for folder in folders]
+  for folder, sweep in zip(folders, sweeps):
+    for other_folder, other in zip(folders, sweeps):
+      lacking = [name for cell, name in other.items() if cell not in sweep]
+      if lacking:
+        raise ValueError("%s: lacks %d files that %s has: %s" % (
+            folder, len(lacking), other_folder, ", ".join(lacking)))
+  return sweeps
+
+
+def report_mixed_runs(folder, names, allow_mixed):
+  """Reports predictions of different runs, according to their manifest.
+
+  Args:
+    folder: str.
+    names: dict from Decode to file name, as `find_predictions` returns it.
+    allow_mixed: bool, whether to warn on stderr instead of raising.
+
+  Raises:
+    ValueError: two files differ in their checkpoint, data set, vocabulary,
+      configuration or a flag, and that is not allowed.
+  """
+  content = run_records.load_manifest(folder)
+  files_of = collections.OrderedDict()
+  for name in names.values():
+    if name in content["files"]:
+      files_of.setdefault(content["files"][name], []).append(name)
+  if len(files_of) < 2:
+    return
+  first, second = list(files_of)[:2]
+  of_run = lambda name: run_records.without_about(content["runs"][name])
+  message = ("%s: predictions of different runs (manifest.json): %s; %s has a "
+             "different %s") % (
+      folder, ", ".join("%d like %s" % (len(alike), alike[0])
+                        for alike in files_of.values()),
+      files_of[second][0], ", ".join(
+          run_records.changes(of_run(first), of_run(second))))
+  if not allow_mixed:
+    raise ValueError(message + "; decode them again, remove those that do not "
+                     "belong here, or give --allow_mixed")
+  print(message, file=sys.stderr)
+
+
+def report_holes(folder, rows, masks, cells, allow_holes):
+  """Reports missing files of the table rows x masks, on stderr if allowed.
+
+  A hole is a file missing in the sweep over single layers. For layers masked
+  together, and for every layer, not all zones need be decoded; their rows may have
+  empty cells.
+
+  Args:
+    folder: str, for messages.
+    rows, masks: as `plan_table` returns them.
+    cells: set of the masked Decodes that were found.
+    allow_holes: bool, whether to warn on stderr instead of raising.
+
+  Raises:
+    ValueError: there are holes, and they are not allowed.
+  """
+  swept = {decode.mask for decode in cells if is_single(decode)}
+  table = [Decode(layers, mask) for layers in rows for mask in masks]
+  sweep = [d for d in table if is_single(d) and d.mask in swept]
+  holes = [d.file_name() for d in sweep if d not in cells]
+  empty = [d.file_name() for d in table if d not in cells.union(sweep)]
+  if holes:
+    message = "%s: %d of %d files are missing: %s" % (
+        folder, len(holes), len(sweep), ", ".join(holes))
+    if not allow_holes:
+      raise ValueError(message + "; decode them, or give --allow_holes")
+    print(message, file=sys.stderr)
+  if empty:
+    print("%s: not decoded, so their cells stay empty: %s" % (
+        folder, ", ".join(empty)), file=sys.stderr)

@@ -1,0 +1,58 @@
+"""A small data set of several passages and its predictions, for statistics."""
+
+import json
+
+
+def write_data(path, questions_in, **members):
+  """Writes a data set.
+
+  Args:
+    path: pathlib.Path.
+    questions_in: list of int, how many questions each passage has; each is answered
+      by "right".
+    **members: replace those of every question, `question` for example.
+
+  Returns:
+    list of str, the questions' ids: q0, q1, ...
+  """
+  paragraphs, ids = [], []
+  for p, number in enumerate(questions_in):
+    qas = []
+    for _ in range(number):
+      ids.append("q%d" % len(ids))
+      qas.append(dict({
+          "id": ids[-1], "question": "What is number %d?" % len(ids),
+          "answers": [{"text": "right", "answer_start": 2}]}, **members))
+    paragraphs.append({"context": "A right answer in passage %d." % p, "qas": qas})
+  half = (len(paragraphs) + 1) // 2
+  path.write_text(json.dumps({"data": [
+      {"title": "One", "paragraphs": paragraphs[:half]},
+      {"title": "Two", "paragraphs": paragraphs[half:]}]}))
+  return ids
+
+
+def write_sweep(folder, ids, answers_of):
+  """Writes predictions.
+
+  Args:
+    folder: pathlib.Path, which is made.
+    ids: list of str.
+    answers_of: dict from "" or "_layer0_q2" to a str, a character a question:
+      1 is right, 0 is wrong, s is right with a word too many, - is no answer.
+
+  Returns:
+    str, the folder.
+  """
+  folder.mkdir()
+  texts = {"1": "right", "0": "wrong", "s": "right there", "-": ""}
+  for name, answers in answers_of.items():
+    assert len(answers) == len(ids)
+    (folder / ("predictions%s.json" % name)).write_text(json.dumps(
+        {qas_id: texts[answer] for qas_id, answer in zip(ids, answers)}))
+  return str(folder)
+
+
+def read_rows(path):
+  """Reads a CSV file: list of dict from column to text."""
+  header, *lines = [line.split(",") for line in path.read_text().splitlines()]
+  return [dict(zip(header, line)) for line in lines]

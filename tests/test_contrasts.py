@@ -1,0 +1,126 @@
+"""--contrast, and --tex."""
+
+import math
+
+import numpy as np
+import pytest
+
+import get_results
+from attention_zones import contrasts
+from attention_zones import decodes
+from attention_zones import zones
+from passages import read_rows, write_data, write_sweep
+
+SIZES = [3, 2, 1, 4, 2]
+BASELINE = "000001000000"
+CELLS = {"": BASELINE, "_layer0_p2": "101000110001", "_layer1_p2": BASELINE,
+         "_layer2_p2": "101001110001", "_layer0_q2": BASELINE,
+         "_layer1_q2": BASELINE, "_layer2_q2": BASELINE, "_layer0+1_p2": BASELINE}
+
+
+def cell(name):
+  return decodes.Decode.parse("predictions%s.json" % name)
+
+
+@pytest.mark.parametrize("text, names", [
+    ("1:p2", ["_layer0_p2"]),
+    ("1-3:p2", ["_layer0_p2", "_layer1_p2", "_layer2_p2"]),
+    ("3,1:q2", ["_layer2_q2", "_layer0_q2"]), ("2+1:p2", ["_layer0+1_p2"]),
+    ("all:q2+p2", ["_layer_q2+p2"]),
+])
+def test_parses(text, names):
+  cells = list(map(cell, list(CELLS)[1:] + ["_layer_q2+p2"]))
+  assert [cells[i] for i in contrasts.parse(text, cells)] == list(map(cell, names))
+
+
+@pytest.mark.parametrize("text, message", [
+    ("p2", "--contrast: 'p2': has no zone after a colon; cells are written like"),
+    ("1:p3", "--contrast: '1:p3': 'p3' is not a zone"),
+    ("x:p2", "--contrast: 'x:p2': 'x' is not a layer"),
+    ("0-2:p2", "there is no layer 0"), ("3-1:p2", "the range 3-1 is empty"),
+    ("1,1:p2", "names a layer twice"),
+    ("3-5:p2", "there is no decode of layer 4 with p2 masked, layer 5 with p2 m"),
+    ("all:p2", "there is no decode of layer all with p2 masked"),
+])
+def test_refuses_cells(tmp_path, capsys, text, message):
+  path = tmp_path / "dev.json"
+  folder = write_sweep(tmp_path / "sweep", write_data(path, SIZES), CELLS)
+  assert get_results.main([
+      folder, str(tmp_path / "results.csv"), "--contrast", "1:p2", text,
+      "--data_file", str(path)]) == 1
+  error = capsys.readouterr().err.splitlines()[-1]
+  assert error.startswith("get_results.py: --contrast: ") and message in error
+  assert not list(tmp_path.glob("results*"))
+
+
+def test_contrasts(tmp_path, capsys):
+  path = tmp_path / "dev.json"
+  folder = write_sweep(tmp_path / "sweep", write_data(path, SIZES), CELLS)
+  assert get_results.main([
+      folder, str(tmp_path / "results.csv"), "--data_file", str(path),
+      "--contrast", "1-3:p2", "2:q2", "--contrast", "2:q2", "1:p2"]) == 0
+  rows = read_rows(tmp_path / "results.contrasts.csv")
+  assert list(rows[0]) == [
+      "a", "b", "metric", "n", "clusters", "seeds", "diff_a", "diff_b", "contrast",
+      "ci_low", "ci_high", "se", "p", "p_holm", "q_bh"]
+  # Layers 1 and 3 differ by S = 2 0 -1 2 1 and 2 0 0 2 1, layer 2 by nothing: three
+  # times the mean is 4 0 -1 4 2, of whose 16 signs 4 reach 9.
+  assert [rows[0][name] for name in (
+      "a", "b", "diff_a", "diff_b", "contrast", "p", "p_holm")] == [
+          "1-3:p2", "2:q2", "25.0000", "0.0000", "25.0000", "0.25", "0.5"]
+  assert [rows[1][name] for name in ("contrast", "p", "p_holm")] == [
+      "-33.3333", "0.375", "0.5"]
+  sums, sizes = np.array([4, 0, -1, 4, 2]) / 3, np.array(SIZES)
+  se = 100 / 12 * math.sqrt(5 / 4 * ((sums - sizes * 3 / 12) ** 2).sum())
+  assert rows[0]["se"] == "%.4f" % se
+  drawn = np.random.RandomState(12345).randint(0, 5, (10000, 5))
+  means = 100 * sums[drawn].sum(1) / sizes[drawn].sum(1)
+  assert [rows[0]["ci_low"], rows[0]["ci_high"]] == [
+      "%.4f" % value for value in np.percentile(means, [2.5, 97.5])]
+  assert "1-3:p2 minus 2:q2: +25.000 (95 % interval " in capsys.readouterr().out
+
+
+def test_latex(tmp_path):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [2] * 1000)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 2000, "_layer0_p2": "10" * 500 + "1" * 1000,
+      "_layer0_q2+p2": "1" * 2000, "_layer1_p2": "0" + "1" * 1999})
+  table = tmp_path / "table.tex"
+  assert get_results.main([
+      folder, str(tmp_path / "results.csv"), "--data_file", str(path),
+      "--tex", str(table), "--allow_holes"]) == 0
+  lines = table.read_text().splitlines()
+  assert lines[1:5] == [
+      r"\begin{tabular}{lrr}", r"\toprule", r"Layer & P$^2$ & Q$^2$+P$^2$ \\",
+      r"\midrule"]
+  rows = read_rows(tmp_path / "results.stats.csv")
+  interval = "[%.2f, %.2f]" % tuple(float(rows[0][name])
+                                    for name in ("ci_low", "ci_high"))
+  assert lines[5] == (
+      r"1 & $\mathbf{-25.00}$ {\footnotesize $%s$} & "
+      r"$0.00$ {\footnotesize $[0.00, 0.00]$} \\" % interval)
+  assert lines[6] == r"2 & $-0.05$ {\footnotesize $[-0.15, 0.00]$} &  \\"
+  assert lines[7:9] == [r"\bottomrule", r"\end{tabular}"]
+  assert ("after Holm over 3 cells. 2000 questions, 1000 passages, one training "
+          "seed. Test: exact sign-flip test of passages. Intervals: 10000 "
+          "bootstrap draws of passages" in lines[-1])
+
+
+@pytest.mark.parametrize("flag", ["--tex", "--per_question"])
+def test_never_writes_over_what_is_read_or_written(tmp_path, capsys, flag):
+  path = tmp_path / "dev.json"
+  folder = write_sweep(tmp_path / "sweep", write_data(path, SIZES), CELLS)
+  before = path.read_text()
+  for taken in ("dev.json", "results.csv", "results.stats.csv"):
+    assert get_results.main([
+        folder, str(tmp_path / "results.csv"), "--data_file", str(path),
+        flag, str(tmp_path / taken)]) == 1
+    assert ("%s=%s: is read or written as something else" % (flag, tmp_path / taken)
+            in capsys.readouterr().err)
+  assert path.read_text() == before and not list(tmp_path.glob("results*"))
+
+
+def test_the_zones_of_tables_are_those_of_zones():
+  assert contrasts.parse("1:p2+q2", [decodes.Decode(
+      (0,), zones.union(["q2", "p2"]))]) == [0]

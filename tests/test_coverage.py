@@ -1,0 +1,89 @@
+"""coverage.py: how much of the attention matrix a decode masks."""
+
+import json
+
+import pytest
+
+from attention_zones import coverage
+from attention_zones import decodes
+from attention_zones import run_records
+from attention_zones import squad_data
+from attention_zones import windows
+from attention_zones import zones
+import tiny_model
+import tokenization
+
+# A window of 2 question and 3 passage tokens has 8 x 8 cells.
+SHARES = {"q2": 2 * 2 / 64, "q2p": (8 - 3) * 3 / 64, "p2q": (8 - 2) * 2 / 64,
+          "p2": 3 * 3 / 64, "all": 1, "q2+p2": (2 * 2 + 3 * 3) / 64,
+          # No cell is in both.
+          "q2p+p2q": (5 * 3 + 6 * 2) / 64}
+
+
+@pytest.mark.parametrize("zone", SHARES)
+def test_share_of_a_window(zone):
+  mask = zones.union(zone.split("+"))
+  assert mask.masked_share(2, 3) == pytest.approx(SHARES[zone], rel=1e-12)
+
+
+@pytest.mark.parametrize("zone, changes", [
+    ("q2", False), ("p2", False), ("q2+p2", False), ("q2p", True), ("p2q", True),
+    ("all", True), ("q2+q2p", True)])
+def test_row_of_cls(zone, changes):
+  assert zones.union(zone.split("+")).changes_cls_row is changes
+
+
+def test_mean_over_windows(tmp_path):
+  """Two passages of 4 and 2 word pieces, two questions of 3 and 1 about each."""
+  (tmp_path / "data.json").write_text(json.dumps({"data": [{"paragraphs": [
+      {"context": context, "qas": [
+          {"id": context + question, "question": question, "answers": []}
+          for question in ("who lives ?", "where")]}
+      for context in ("anna lives in oslo", "omar .")]}]}))
+  (tmp_path / "vocab.txt").write_text("\n".join(tiny_model.VOCAB) + "\n")
+  examples, _ = squad_data.read_examples(str(tmp_path / "data.json"), False)
+  tokenizer = tokenization.FullTokenizer(
+      tokenization.load_vocab(str(tmp_path / "vocab.txt")))
+  path = windows.cached_windows(
+      examples, tokenizer, windows.WindowSizes(24, 8, 8), False, str(tmp_path), "")
+  shares = coverage.masked_shares(
+      path, decodes.parse_decodes("0-1", "p2,q2", 2))
+  p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1)) / 4
+  q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1)) / 4
+  assert shares == {
+      "predictions_layer%d_%s.json" % (layer, zone): pytest.approx(share, rel=1e-12)
+      for layer in range(2) for zone, share in (("p2", p2), ("q2", q2))}
+
+
+def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
+  folder, run = str(tmp_path), {"checkpoint": "c"}
+  for name, share in (("a.json", .5), ("b.json", .25)):
+    run_records.add_to_manifest(
+        folder, [name], run, {"machine": name, "masked_share": {name: share}})
+  content = run_records.load_manifest(folder)
+  assert run_records.masked_shares(content) == {"a.json": .5, "b.json": .25}
+  assert content["runs"][run_records.run_id(run)]["about"]["machine"] == "b.json"
+  # Another run of the same name forgets them.
+  run_records.add_to_manifest(folder, ["a.json", "b.json"], {"checkpoint": "d"}, {})
+  assert run_records.masked_shares(run_records.load_manifest(folder)) == {}
+
+
+@pytest.mark.parametrize("about", [
+    None, 3, {"masked_share": 3}, {"masked_share": {"a.json": "x"}}])
+def test_a_manifest_without_shares(about):
+  assert run_records.masked_shares(
+      {"files": {"a.json": "r"}, "runs": {"r": {"about": about}}}) == {}
+
+
+def test_a_sweep_writes_them(project):
+  for zone in ("q2", "p2"):
+    result = tiny_model.run_squad(
+        project, "--do_predict=True", "--mask_layer=0-1", "--mask_zone=" + zone)
+    assert result.returncode == 0, result.stderr
+  shares = run_records.masked_shares(
+      run_records.load_manifest(str(project / "model")))
+  # Questions of 5 tokens, passages of 15 in one window: 23 tokens.
+  assert shares == {
+      "predictions_layer%d_%s.json" % (layer, zone): pytest.approx(share, rel=1e-12)
+      for layer in range(2)
+      for zone, share in (("q2", 5 ** 2 / 23 ** 2), ("p2", 15 ** 2 / 23 ** 2))}

@@ -1,0 +1,273 @@
+"""results.stats.csv, beside results.csv, and the last lines of get_results.py."""
+
+import json
+import math
+
+import pytest
+
+import get_results
+from passages import read_rows, write_data, write_sweep
+
+COLUMNS = (
+    "layer,head,zone,metric,n,clusters,seeds,baseline,score,diff,ci_low,ci_high,se,"
+    "deff,lost,gained,changed,shifted,elsewhere,sd_seeds,seeds_same_sign,p,p_holm,"
+    "q_bh,masked_share")
+SIZES = [3, 2, 1, 4, 2]
+# masked - baseline is 1 0 1, 0 0, -1, 1 1 0 0, 0 1.
+BASELINE, MASKED = "000001000000", "101000110001"
+
+
+@pytest.fixture
+def data(tmp_path):
+  """(ids, the data set's path as str)."""
+  path = tmp_path / "dev.json"
+  return write_data(path, SIZES), str(path)
+
+
+def run(folders, tmp_path, data_file, *flags):
+  """Runs get_results.py: its status; the table is results.csv in tmp_path."""
+  return get_results.main(
+      list(folders) + [str(tmp_path / "results.csv"), "--data_file", data_file]
+      + list(flags))
+
+
+def test_one_cell_in_every_digit(tmp_path, data):
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_p2": MASKED})
+  assert run([folder], tmp_path, data_file) == 0
+  header, line = (tmp_path / "results.stats.csv").read_text().splitlines()
+  assert header == COLUMNS
+  # Vector 6 of the specification; p is vector 2's, of S = 2, 0, -1, 2, 1.
+  low, high = line.split(",")[10:12]
+  assert line == (
+      "1,,p2,exact,12,5,1,8.333,41.667,33.3333,%s,%s,18.1089,0.9276,1,5,6,0,6,,,"
+      "0.375,0.375,0.375," % (low, high))
+  assert float(low) < 33.3333 < float(high)
+
+
+def test_the_interval_is_that_of_the_seed_and_the_draws(tmp_path, data):
+  """Vector 7: S = -2, 0, 1, -2, -1."""
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "110" "00" "0" "1100" "10", "_layer0_p2": "000" "00" "1" "0000" "00"})
+  assert run([folder], tmp_path, data_file, "--draws=1000",
+             "--random_seed=12345") == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  assert (row["ci_low"], row["ci_high"]) == ("-56.2500", "12.5000")
+
+
+def test_questions_as_clusters_are_mcnemars_test(tmp_path, data):
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_p2": MASKED})
+  assert run([folder], tmp_path, data_file, "--cluster=none") == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  # 1 lost and 5 gained of 6: 2 (1 + 6) / 64; independent se of vector 6.
+  assert (row["p"], row["se"], row["deff"], row["clusters"]) == (
+      "0.21875", "18.8025", "1.0000", "12")
+  assert run([folder], tmp_path, data_file, "--cluster=article") == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  assert row["clusters"] == "2"
+
+
+def test_identical_passages_are_one_cluster(tmp_path, data):
+  ids, data_file = data
+  with open(data_file) as f:
+    content = json.load(f)
+  paragraphs = [paragraph for article in content["data"]
+                for paragraph in article["paragraphs"]]
+  paragraphs[4]["context"] = paragraphs[0]["context"]
+  with open(data_file, "w") as f:
+    json.dump(content, f)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_p2": MASKED})
+  assert run([folder], tmp_path, data_file) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  # S = 3, 0, -1, 2: of the sums +-3 +-1 +-2, four of eight are 4 or more.
+  assert (row["clusters"], row["p"]) == ("4", "0.5")
+
+
+def test_f1_and_changed_answers(tmp_path, data):
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 12, "_layer0_p2": "s11" "1s" "1" "110-" "11"})
+  assert run([folder], tmp_path, data_file, "-use-f1") == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  # "right there" has F1 2/3: S = -1/3, -1/3, 0, -2, 0; all signs the same: 2 of 8.
+  assert (row["metric"], row["diff"], row["p"]) == ("f1", "-22.2222", "0.25")
+  assert [row[name] for name in (
+      "lost", "gained", "changed", "shifted", "elsewhere")] == [
+          "4", "0", "4", "2", "2"]
+
+
+def test_the_family_leaves_out_what_cannot_differ(tmp_path, data, capsys):
+  ids, data_file = data
+  same = {name: BASELINE for name in ("_layer1_q2", "_layer1_q2p", "_layer0_q2")}
+  folder = write_sweep(tmp_path / "sweep", ids, dict(same, **{
+      "": BASELINE, "_layer0_q2p": MASKED, "_layer0+1_q2": MASKED,
+      "_layer_q2": MASKED}))
+  assert run([folder], tmp_path, data_file) == 0
+  rows = read_rows(tmp_path / "results.stats.csv")
+  found = [(row["layer"], row["zone"], row["p"], row["p_holm"], row["q_bh"])
+           for row in rows]
+  # Two cells are tested: q2 in layer 1, which could differ, and q2p in layer 1.
+  assert found == [
+      ("1", "q2", "1", "1", "1"), ("1", "q2p", "0.375", "0.75", "0.75"),
+      ("2", "q2", "1", "", ""), ("2", "q2p", "1", "", ""),
+      ("1+2", "q2", "0.375", "", ""), ("all", "q2", "0.375", "", "")]
+  assert rows[0]["deff"] == "" and rows[0]["se"] == "0.0000"
+  assert "none of 2 cells hurt significantly" in capsys.readouterr().out
+
+
+def test_in_squad_2_every_cell_of_the_last_layer_may_differ(tmp_path):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, SIZES, answers=[])
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "-" * 12, "_layer0_q2": "-" * 12})
+  assert run([folder], tmp_path, str(path)) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  assert (row["baseline"], row["p"], row["p_holm"]) == ("100.000", "1", "1")
+
+
+def test_in_cmrc_q2p_of_the_last_layer_may_differ(tmp_path):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, SIZES)
+  text = path.read_text()
+  for i, name in reversed(list(enumerate(ids))):
+    text = text.replace('"%s"' % name, '"DEV_0_QUERY_%d"' % i)
+  path.write_text(text)
+  folder = write_sweep(
+      tmp_path / "sweep", ["DEV_0_QUERY_%d" % i for i in range(12)],
+      {name: BASELINE for name in ("", "_layer0_q2", "_layer0_q2p")})
+  assert run([folder], tmp_path, str(path)) == 0
+  assert [(row["zone"], row["p_holm"])
+          for row in read_rows(tmp_path / "results.stats.csv")] == [
+              ("q2", ""), ("q2p", "1")]
+
+
+def test_seeds(tmp_path, data, capsys):
+  """The mean of seeds, and how they differ; p from the bootstrap's deviation."""
+  ids, data_file = data
+  folders = [write_sweep(tmp_path / ("seed%d" % k), ids, {
+      "": BASELINE, "_layer0_p2": masked})
+             for k, masked in enumerate((MASKED, BASELINE, "000000000000"))]
+  assert run(folders, tmp_path, data_file) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  # The seeds' differences are 4, 0 and -1 of 12: mean 1/12, deviation sqrt(7)/12.
+  assert (row["seeds"], row["diff"], row["sd_seeds"], row["seeds_same_sign"]) == (
+      "3", "8.3333", "%.4f" % (100 * math.sqrt(7) / 12), "1")
+  assert (row["lost"], row["gained"], row["score"]) == ("2", "5", "16.667")
+  assert float(row["p"]) == pytest.approx(math.erfc(
+      float(row["diff"]) / float(row["se"]) / math.sqrt(2)), abs=1e-5)
+  # Seeds alone, drawn with the factor sqrt(3/2), vary by sqrt(7)/12/sqrt(3).
+  assert float(row["se"]) > 100 * math.sqrt(7) / 12 / math.sqrt(3)
+  assert "this holds for trainings like these 3, for questions about other" in (
+      capsys.readouterr().out)
+
+
+def test_two_seeds_are_said_to_be_few(tmp_path, data, capsys):
+  ids, data_file = data
+  folders = [write_sweep(tmp_path / name, ids, {
+      "": BASELINE, "_layer0_p2": MASKED}) for name in "ab"]
+  assert run(folders, tmp_path, data_file) == 0
+  assert "2 training seeds: how much seeds differ" in capsys.readouterr().err
+
+
+def test_the_last_lines(tmp_path, capsys):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [2] * 25)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 50, "_layer0_p2": "10" * 25, "_layer1_p2": "1" * 48 + "00"})
+  assert run([folder], tmp_path, str(path)) == 0
+  printed = capsys.readouterr()
+  assert printed.out.splitlines()[4:] == [
+      "1 of 2 cells hurt significantly (Holm, p < .05)",
+      "hurts most: p2 in layer 1, exact 50.000 (-50.000, 95 % interval -50.000 to "
+      "-50.000)",
+      "this holds for this checkpoint only (one training seed), for questions "
+      "about other passages like these 25",
+      "written: %s, %s" % (
+          tmp_path / "results.csv", tmp_path / "results.stats.csv"),
+      "baseline (predictions.json): exact 100.000; next:",
+      "  python visualize_att_zone.py %s 100.000 squad.pdf --stats=%s" % (
+          tmp_path / "results.csv", tmp_path / "results.stats.csv")]
+  assert printed.err == ""
+  assert run([folder], tmp_path, str(path), "--cluster=none") == 0
+  assert ("for questions that are independent of each other, as those about one "
+          "passage are not" in capsys.readouterr().out)
+
+
+def test_few_passages_are_said(tmp_path, data, capsys):
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_p2": MASKED})
+  assert run([folder], tmp_path, data_file) == 0
+  printed = capsys.readouterr()
+  assert "5 passages are few: intervals and p are rather too small" in (
+      printed.out.splitlines())
+  assert printed.err == ""
+
+
+@pytest.mark.parametrize("answers, sizes, flags, why", [
+    ({"_layer0_p2": MASKED}, SIZES, (), "no predictions.json in the folder"),
+    ({"": BASELINE, "_layer0_p2": MASKED}, [12], (), "has one passage only"),
+    ({"": BASELINE, "_layer0_p2": MASKED}, [12], ("--cluster=article",),
+     "has one article only"),
+])
+def test_left_out_with_a_line(tmp_path, capsys, answers, sizes, flags, why):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, sizes)
+  folder = write_sweep(tmp_path / "sweep", ids, answers)
+  assert run([folder], tmp_path, str(path), *flags) == 0
+  line, = [line for line in capsys.readouterr().out.splitlines()
+           if "is left out" in line]
+  assert line.startswith(
+      "%s is left out: " % (tmp_path / "results.stats.csv")) and why in line
+  assert (tmp_path / "results.csv").exists()
+  assert not (tmp_path / "results.stats.csv").exists()
+  # A flag that needs them is refused, and nothing is written.
+  (tmp_path / "results.csv").unlink()
+  assert run([folder], tmp_path, str(path), "--strata", *flags) == 1
+  error = capsys.readouterr().err
+  assert error.startswith("get_results.py: --strata: ") and why in error
+  assert error.count("\n") == 1
+  assert not list(tmp_path.glob("results*"))
+
+
+def test_folders_with_different_questions_are_refused(tmp_path, data, capsys):
+  ids, data_file = data
+  answers = {"": BASELINE, "_layer0_p2": MASKED}
+  folders = [write_sweep(tmp_path / "a", ids, answers),
+             write_sweep(tmp_path / "b", ["x" + name for name in ids], answers)]
+  assert run(folders, tmp_path, data_file) == 1
+  error = capsys.readouterr().err
+  assert "b/predictions.json: no prediction for 12 ids" in error
+  assert error.count("\n") == 1 and not list(tmp_path.glob("results*"))
+
+
+def test_what_a_decode_masks_is_copied_from_the_manifest(tmp_path, data):
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_q2": BASELINE, "_layer0_p2": MASKED})
+  names = ["predictions.json", "predictions_layer0_q2.json",
+           "predictions_layer0_p2.json"]
+  (tmp_path / "sweep" / "manifest.json").write_text(json.dumps({
+      "files": {name: "r" for name in names},
+      "runs": {"r": {"checkpoint": "c", "about": {
+          "masked_share": {"predictions_layer0_p2.json": .8313149}}}}}))
+  assert run([folder], tmp_path, data_file) == 0
+  assert [(row["zone"], row["masked_share"])
+          for row in read_rows(tmp_path / "results.stats.csv")] == [
+              ("q2", ""), ("p2", "0.831315")]
+
+
+@pytest.mark.parametrize("flags, message", [
+    (["--draws=1"], "--draws: '1' is not a whole number from 2 to"),
+    (["--random_seed=4294967296"], "is not a whole number from 0 to 4294967295"),
+    (["--cluster=passage"], "--cluster: invalid choice: 'passage'"),
+])
+def test_refuses_flags(capsys, flags, message):
+  with pytest.raises(SystemExit):
+    get_results.main(["prediction", "results.csv"] + flags)
+  assert message in capsys.readouterr().err

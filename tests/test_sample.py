@@ -1,0 +1,96 @@
+"""python -m attention_zones.sample: whole paragraphs of a data set."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from attention_zones import sample
+from passages import write_data
+
+
+def paragraphs_of(path):
+  return [paragraph for article in json.loads(path.read_text())["data"]
+          for paragraph in article["paragraphs"]]
+
+
+@pytest.fixture
+def data(tmp_path):
+  path = tmp_path / "dev.json"
+  write_data(path, [1, 2, 3, 4, 5, 6, 7, 8])
+  return path
+
+
+def test_draws_whole_paragraphs_in_the_order_of_the_file(data, tmp_path, capsys):
+  out = tmp_path / "part.json"
+  assert sample.main([str(data), str(out), "--paragraphs=3",
+                      "--random_seed=12345"]) == 0
+  drawn = sorted(np.random.RandomState(12345).permutation(8)[:3])
+  everything = paragraphs_of(data)
+  assert paragraphs_of(out) == [everything[p] for p in drawn]
+  assert capsys.readouterr().out == (
+      "%s: 3 of 8 paragraphs, %d of 36 questions\n" % (
+          out, sum(p + 1 for p in drawn)))
+  # Another seed draws others; the same draws the same.
+  before = out.read_bytes()
+  assert sample.main([str(data), str(out), "--paragraphs=3"]) == 0
+  assert out.read_bytes() == before
+  assert sample.main([str(data), str(out), "--paragraphs=3",
+                      "--random_seed=2"]) == 0
+  assert out.read_bytes() != before
+
+
+def test_keeps_all_else_and_drops_empty_articles(tmp_path):
+  content = {"version": "1.1", "note": "\u4e2d\ud83d", "data": [
+      {"title": "None", "paragraphs": [{"context": "x", "qas": []}]},
+      {"title": "A", "id": 7, "paragraphs": [
+          {"context": "one", "more": 1, "qas": [
+              {"id": "q1", "answers": [], "plus": 2}]}]},
+      {"title": "B", "paragraphs": [
+          {"context": "two", "qas": [{"id": "q2", "answers": []}]},
+          {"context": "one", "qas": [{"id": "q3", "answers": []}]}]}]}
+  drawn, _, number = sample.draw(content, 2, 1)
+  assert number == 2  # Identical contexts are one, without questions none.
+  assert drawn == dict(content, data=content["data"][1:])
+  path, out = tmp_path / "in.json", tmp_path / "out.json"
+  path.write_text(json.dumps(content))
+  assert sample.main([str(path), str(out), "--paragraphs=2"]) == 0
+  assert json.loads(out.read_text()) == drawn
+  for seed in range(5):
+    one, count, _ = sample.draw(content, 1, seed)
+    ids = [qa["id"] for article in one["data"]
+           for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
+    assert count == 1 and ids in (["q1", "q3"], ["q2"])
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["dev.json", "out.json", "--paragraphs=9"],
+     "--paragraphs=9: dev.json has only 8 with questions"),
+    (["dev.json", "dev.json", "--paragraphs=2"], "dev.json: OUT is the data set"),
+    (["no.json", "out.json", "--paragraphs=2"], "no.json: there is no such file"),
+    (["dev.json", "no/out.json", "--paragraphs=2"], "there is no folder no"),
+    (["other.json", "out.json", "--paragraphs=2"], "other.json: not JSON"),
+])
+def test_refuses_in_one_line(data, repository, arguments, message):
+  (data.parent / "other.json").write_text("x")
+  before = data.read_bytes()
+  done = subprocess.run(
+      [sys.executable, "-m", "attention_zones.sample"] + arguments,
+      cwd=str(data.parent), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+      universal_newlines=True, env={"PYTHONPATH": str(repository)})
+  assert (done.returncode, done.stdout) == (1, "")
+  assert done.stderr.startswith("attention_zones.sample: ")
+  assert message in done.stderr and done.stderr.count("\n") == 1
+  assert data.read_bytes() == before
+  assert not (data.parent / "out.json").exists()
+
+
+@pytest.mark.parametrize("flags, message", [
+    ([], "required: --paragraphs"), (["--paragraphs=0"], "'0' is not a whole"),
+    (["--paragraphs=2", "--random_seed=-1"], "'-1' is not a whole number from 0")])
+def test_refuses_flags(capsys, flags, message):
+  with pytest.raises(SystemExit):
+    sample.main(["in.json", "out.json"] + flags)
+  assert message in capsys.readouterr().err

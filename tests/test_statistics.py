@@ -1,0 +1,130 @@
+"""statistics.py: the numbers of its specification."""
+
+import math
+
+import numpy as np
+import pytest
+
+from attention_zones import statistics
+
+# The specification's relative tolerance.
+close = lambda value: pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("lost, gained, p", [
+    (10, 3, .09228515625), (5, 0, .0625), (137, 92, .0035501279745504847),
+    (0, 0, 1)])
+def test_one_question_in_a_cluster_is_exact_mcnemar(lost, gained, p):
+  assert statistics.sign_flip_whole([-1] * lost + [1] * gained + [0]) == close(p)
+
+
+@pytest.mark.parametrize("sums, p", [
+    ([2, 0, -1, 2, 1], .375), ([5, -2, 0, 4, 1, 1, -1, 3], .203125),
+    ([2, 2, 2, 2, 2], .0625)])
+def test_sign_flips_of_clusters(sums, p):
+  assert statistics.sign_flip_whole(sums) == close(p)
+  assert statistics.sign_flip_real(np.array(sums, float)) == close(p)
+
+
+def test_sign_flips_of_fractions():
+  sums = np.array([.5, .25, -.125, 1, .75])
+  assert statistics.sign_flip_real(sums) == close(.125)
+
+
+def test_sums_of_fractions_tie_though_they_are_rounded():
+  # |T| is .6 for half of the signs; .1 + .2 + .3 is a bit more than .6 in binary.
+  assert .1 + .2 + .3 > .6
+  assert statistics.sign_flip_real(np.array([.3, .2, .1])) == close(.25)
+  assert statistics.sign_flip_real(np.array([.6, .1, .2, -.3])) == close(.625)
+
+
+def test_normal_form():
+  sums = np.array([12., -3, 7, 0, 1, -2, 6, -1, 4, 4, -5, 2])
+  assert statistics.sign_flip_normal(sums) == close(.15228815958799943)
+
+
+def test_more_than_20_clusters_are_taken_as_normal():
+  sums = np.array([1.] * 14 + [-1.] * 6 + [0.])
+  exact = statistics.sign_flip_whole(sums)
+  assert statistics.sign_flip_real(sums) == close(exact)
+  longer = np.append(sums, 1.)
+  assert statistics.sign_flip_real(longer) == close(
+      math.erfc(9 / math.sqrt(2 * 21)))
+
+
+def test_without_a_difference_p_is_1():
+  assert statistics.sign_flip_whole(np.zeros(5)) == 1
+  assert statistics.sign_flip_real(np.zeros(5)) == 1
+  assert statistics.sign_flip_normal(np.zeros(30)) == 1
+  assert statistics.normal_p(0, 0) == 1
+  assert statistics.normal_p(1, 0) == 0
+
+
+def test_holm_and_benjamini_hochberg():
+  p = [.01, .04, .03, .005, .5, .04]
+  assert statistics.holm(p) == close([.05, .12, .12, .03, .5, .12])
+  assert statistics.benjamini_hochberg(p) == close(
+      [.03, .048, .048, .03, .5, .048])
+  assert statistics.holm([]).size == statistics.benjamini_hochberg([]).size == 0
+
+
+DIFFERENCES = np.array([1., 0, 1, 0, 0, -1, 1, 1, 0, 0, 0, 1])
+CLUSTERS = np.array([0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 4, 4])
+
+
+def test_standard_errors_and_design_effect():
+  sizes = np.bincount(CLUSTERS)
+  sums = statistics.cluster_sums(DIFFERENCES, CLUSTERS, 5)
+  assert sums.tolist() == [2, 0, -1, 2, 1]
+  assert sums.sum() / sizes.sum() == close(1 / 3)
+  se = statistics.cluster_se(sums, sizes)
+  independent = statistics.independent_se(DIFFERENCES)
+  assert se == close(.18108895570007358)
+  assert independent == close(.18802535827258873)
+  assert (se / independent) ** 2 == close(.9275793650793651)
+
+
+def test_sums_keep_the_shape():
+  values = np.arange(24.).reshape(2, 3, 4)
+  sums = statistics.cluster_sums(values, np.array([0, 1, 1, 0]), 3)
+  assert sums.shape == (2, 3, 3)
+  assert sums[1, 2].tolist() == [20 + 23, 21 + 22, 0]
+
+
+SUMS, SIZES = np.array([-2., 0, 1, -2, -1]), np.array([3, 2, 1, 4, 2])
+
+
+def test_bootstrap_of_clusters():
+  sums, sizes = statistics.bootstrap(SUMS[None, None], SIZES[None], 1000, 12345)
+  means = 100 * sums[:, 0] / sizes[:, 0]
+  assert np.percentile(means, [2.5, 97.5]) == close([-56.25, 12.5])
+  assert means.std(ddof=1) == close(18.674773608223788)
+  # The first draws are the clusters 2 1 4 1 2 and 1 1 3 1 3.
+  assert sums[:2, 0].tolist() == [1 + 0 - 1 + 0 + 1, 0 + 0 - 2 + 0 - 2]
+  assert sizes[:2, 0].tolist() == [1 + 2 + 2 + 2 + 1, 2 + 2 + 4 + 2 + 4]
+
+
+def test_bootstrap_in_blocks_draws_the_same_numbers(monkeypatch):
+  whole = statistics.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
+  monkeypatch.setattr(statistics, "_BLOCK", 35)  # 7 draws at a time
+  blocks = statistics.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
+  for one, other in zip(whole, blocks):
+    assert np.array_equal(one, other)
+
+
+def test_bootstrap_of_seeds_and_clusters():
+  """The same as drawing seeds and clusters one by one, as the paper says."""
+  rs = np.random.RandomState(7)
+  sums = rs.randint(-3, 4, (3, 2, 5)).astype(float)  # [K, C, G]
+  drawn, sizes = statistics.bootstrap(sums, SIZES[None], 50, 12345)
+  rs = np.random.RandomState(12345)
+  seeds_of, clusters_of = rs.randint(0, 3, (50, 3)), rs.randint(0, 5, (50, 5))
+  for d in range(50):
+    assert sizes[d, 0] == sum(SIZES[g] for g in clusters_of[d])
+    for c in range(2):
+      total = 0
+      for k in seeds_of[d]:
+        for g in clusters_of[d]:
+          mean = sum(sums[:, c, g]) / 3
+          total += mean + math.sqrt(3 / 2) * (sums[k, c, g] - mean)
+      assert drawn[d, c] == pytest.approx(total / 3, rel=1e-9, abs=1e-12)
