@@ -7,8 +7,9 @@
 #   LAYERS=0-23 bash decode_squad.sh           a model of 24 layers
 #   SEEDS="1 2 3 4 5" bash decode_squad.sh     the models in
 #                        $MODEL_OUTPUT_DIR/seed1 to seed5, one after the other
-#   sbatch --array=0-4 decode_squad.sh         one zone for each task of a job
-#                        array; from the repository's folder
+#   sbatch --array=0-7 decode_squad.sh         a job array: an eighth of the
+#                        questions for each task; from the repository's folder
+#   SHARDS=8 sbatch --array=3 decode_squad.sh  one of these tasks again
 #
 # Every variable below can be set in the environment; paths are relative to the
 # repository's folder. If interrupted, rerun the command: it resumes.
@@ -39,23 +40,38 @@ ZONES=${ZONES:-q2 q2p p2q p2 all}
 LAYERS=${LAYERS:-0-11}
 
 zones=(${ZONES//,/ })
+fail() {
+  echo "decode_squad.sh: $*" >&2
+  exit 1
+}
+
+# Task i of a job array, counted from 0, predicts share i + 1 of the questions.
+shard=()
 task=${SLURM_ARRAY_TASK_ID:-}
 if [ -n "$task" ]; then
-  if ! [[ $task =~ ^[0-9]{1,4}$ ]] || ((10#$task >= ${#zones[@]})); then
-    echo "decode_squad.sh: SLURM_ARRAY_TASK_ID=$task: should be 0 to" \
-      "$((${#zones[@]} - 1)), one task for each zone of ZONES=$ZONES" >&2
-    exit 1
+  first=${SLURM_ARRAY_TASK_MIN:-0}
+  count=${SHARDS:-${SLURM_ARRAY_TASK_COUNT:-}}
+  [[ $count =~ ^[1-9][0-9]{0,4}$ ]] ||
+    fail "SHARDS=$count: should be the number of shares, as in SHARDS=8"
+  if [ -z "${SHARDS:-}" ] && { [ "$first" != 0 ] ||
+    [ "${SLURM_ARRAY_TASK_MAX:-$((count - 1))}" != $((count - 1)) ]; }; then
+    fail "the tasks of this job array are not 0 to $((count - 1)); set SHARDS to" \
+      "the number of shares, as in SHARDS=8 sbatch --array=3"
   fi
-  zones=("${zones[10#$task]}")
+  if ! [[ $task =~ ^[0-9]{1,5}$ ]] || ((10#$task >= count)); then
+    fail "SLURM_ARRAY_TASK_ID=$task: should be 0 to $((count - 1)), one task for" \
+      "each of $count shares"
+  fi
+  ((count == 1)) || shard=(--shard="$((10#$task + 1))/$count")
+elif [ -n "${SHARDS:-}" ]; then
+  fail "SHARDS=$SHARDS is for job arrays; without one, give --shard=k/$SHARDS"
 fi
 
 # An empty array counts as unset in the bash of macOS.
 seeds=(${SEEDS//,/ })
 for seed in ${seeds[@]+"${seeds[@]}"}; do
   if ! [[ $seed =~ ^[0-9]+$ ]]; then
-    echo "decode_squad.sh: SEEDS=$SEEDS: should be whole numbers, as in" \
-      "SEEDS=\"1 2 3\"" >&2
-    exit 1
+    fail "SEEDS=$SEEDS: should be whole numbers, as in SEEDS=\"1 2 3\""
   fi
 done
 
@@ -89,6 +105,7 @@ run() {
     --use_tpu="$USE_TPU" \
     --tpu_name="$TPU_NAME" \
     --tpu_zone="$TPU_ZONE" \
+    ${shard[@]+"${shard[@]}"} \
     "$@"
 }
 

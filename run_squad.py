@@ -32,6 +32,7 @@ from attention_zones import machine
 from attention_zones import path_checks
 from attention_zones.progress import TrainingProgress
 from attention_zones import seeds
+from attention_zones import shares
 from attention_zones import sweep
 from attention_zones import training
 from attention_zones import windows
@@ -144,6 +145,9 @@ flags.DEFINE_float(
     "a quarter of the memory that this process may use, at most %d GB." %
     decoding.MAX_DEFAULT_SWEEP_GB,
     lower_bound=0.0)
+flags.DEFINE_string(
+    "shard", None, "k/n: predict share k of n of the questions only, for sweeps on "
+    "several machines; the last share to finish writes all files.")
 
 
 def validate_flags(options):
@@ -170,6 +174,9 @@ def validate_flags(options):
                        "get data and models" % (name, path))
     if files.is_folder(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
+  if shares.parse(options.shard) and options.do_train:
+    raise ValueError("--shard=%s divides predictions, not trainings; train first, "
+                     "without it" % options.shard)
   if options.use_tpu:
     _validate_tpu_flags(options)
   if files.exists(options.output_dir) and not files.is_folder(options.output_dir):

@@ -16,6 +16,7 @@ From JSON to answers:
   answer_head    logits, loss and candidates, in the graph
   answers        candidates to answer texts
   decoding       one sweep: its passes, its journals, its files
+  shares         one sweep on several machines, a share of the questions on each
   prediction_files   BERT's JSON files, written from the journal
   run_records    journal, manifest, and what differs between two runs
   coverage       how much of the attention matrix a decode masks

@@ -4,6 +4,8 @@
     answered and go to the journal; at the end all files are written, and the
     manifest records what they were made from.
 
+With --shard, each machine answers a share of the questions; see shares.py.
+
 The model is passed in as a Reader, so that nothing here builds a graph.
 """
 
@@ -25,6 +27,7 @@ from attention_zones import machine
 from attention_zones import prediction_files
 from attention_zones.progress import Progress
 from attention_zones import run_records
+from attention_zones import shares
 from attention_zones import windows
 
 # The most memory that a sweep takes when --sweep_memory_gb is left out.
@@ -62,6 +65,8 @@ def decode(options, data, wanted, reader, log):
     ValueError: a decode's logits are NaN or infinite; the other decodes are
       written.
   """
+  share = shares.parse(options.shard)
+  shares.check_count(options.output_dir, share, log)
   run = describe_run(options, reader.checkpoint)
   content = run_records.load_manifest(options.output_dir)
   _tell_of_other_runs(options, run, content, log)
@@ -74,19 +79,18 @@ def decode(options, data, wanted, reader, log):
   done = {name for name, of in content["files"].items()
           if of == run_records.run_id(run) and name in there}
   limit = plan_steps(options, reader.memory, len(wanted)).limit
-  passes = cut_passes(options, wanted, limit, done)
+  passes = cut_passes(options, wanted, limit, done, share)
   if not passes:
     log("nothing to do: %s already has the predictions for these flags, data and "
         "checkpoint" % options.output_dir)
     return
-  sizes = [len(together) for together, _ in passes]
+  sizes = [len(one.decodes) for one in passes]
   log("decodes: %d, passes over the data: %d, %s" % (
       sum(sizes), len(passes),
       plan_steps(options, reader.memory, max(sizes)).words))
   failed = collections.OrderedDict()
-  for together, path in passes:
-    failed.update(_run_pass(options, data, _Pass(together, path, run), reader,
-                            log))
+  for one in passes:
+    failed.update(_run_pass(options, data, one, run, reader, log))
   if failed:
     raise ValueError(
         "NaN or infinite logits, so these files were not written: %s" % ", ".join(
@@ -183,53 +187,74 @@ def has_gpu():
   return bool(tf.config.experimental.list_physical_devices("GPU"))
 
 
-def cut_passes(options, wanted, limit, done):
+Pass = collections.namedtuple("Pass", ["decodes", "journal_path", "part"])
+Pass.__doc__ = """Decodes to make in one pass over the data.
+
+Attributes:
+  decodes: list of decodes.Decode.
+  journal_path: str, a local path.
+  part: shares.Part, the share of the pass to make; None for all questions.
+"""
+
+
+def cut_passes(options, wanted, limit, done, share=None):
   """Splits a sweep into passes over the data, and leaves out what is done.
 
   The whole sweep is split, including what is done, so that a pass keeps its journal
   even if another run finishes some decodes in the meantime. Decodes that were
-  started together, as the journal shows, are resumed together.
+  started together, as the journal or that of another share shows, are resumed
+  together.
 
   Args:
     options: namespace of run_squad.py's flags.
     wanted: list of decodes.Decode.
     limit: int, the maximum number of decodes in a pass.
     done: set of str, the names of files that are skipped.
+    share: shares.Share, or None for all questions.
 
   Returns:
-    list of (decodes to make together, path of their journal).
+    list of Pass.
   """
   passes = []
   for first in range(0, len(wanted), limit):
     group = wanted[first:first + limit]
-    path = _journal_path(options.output_dir, group)
-    begun = run_records.begun_decodes(path)
+    name, part = _name_pass(options.output_dir, group, share)
+    is_done = lambda decodes: done.issuperset(
+        name for d in decodes for name in files_of(options, d))
+    begun = run_records.begun_decodes(name) or (
+        shares.begun_decodes(part) if part else [])
     together = [d for d in group if d.file_name() in begun]
-    rest = [d for d in group if d not in together
-            and not done.issuperset(files_of(options, d))]
-    passes += [(some, path) for some in (together, rest) if some]
+    rest = [d for d in group if d not in together and not is_done([d])]
+    if part and is_done(together):
+      # Whoever wrote them was stopped before the shares were removed.
+      shares.remove(part)
+      together = []
+    passes += [Pass(some, name, part) for some in (together, rest) if some]
   return passes
 
 
-def _journal_path(folder, decodes):
-  """The path of the journal for the decodes of a pass: str, a local path."""
+def _name_pass(folder, decodes, share):
+  """Names the files of a pass: (path of its journal, its shares.Part or None)."""
   of = [decode.file_name("")[:-len(".json")] for decode in decodes]
+  where = folder
   if files.is_remote(folder):
     # Objects in a bucket cannot be appended to.
-    folder, of = tempfile.gettempdir(), [files.identity(folder)] + of
-  return os.path.join(
-      folder, "journal.%s.jsonl" % run_records.run_id({"of": of}))
+    where, of = tempfile.gettempdir(), [files.identity(folder)] + of
+  pass_id = run_records.run_id({"of": of})
+  return os.path.join(where, "journal.%s%s.jsonl" % (
+      pass_id, share.suffix if share else "")), (
+          shares.Part(folder, pass_id, share) if share else None)
 
 
-_Pass = collections.namedtuple("_Pass", ["decodes", "journal_path", "run"])
-
-
-def _run_pass(options, data, one, reader, log):
+def _run_pass(options, data, one, run, reader, log):
   """Predicts decodes in one pass over the data and writes their files.
+
+  Of a share, the files are written only when it is the last to finish.
 
   Args:
     options, data, reader, log: as for `decode`.
-    one: _Pass.
+    one: Pass.
+    run: dict, as describe_run returns it.
 
   Returns:
     dict of the decodes that failed, as prediction_files.write_files returns it.
@@ -238,51 +263,120 @@ def _run_pass(options, data, one, reader, log):
   # Depends on this pass alone, not on what else is left, so that its journal can be
   # resumed.
   batch_size = plan_steps(options, reader.memory, len(one.decodes)).batch_size
-  journal = run_records.Journal(one.journal_path, dict(one.run, **{
+  key = dict(run, **{
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
-      "--bucket_by_length": windows.bucket_width(options) is not None}))
-  if journal.finished:
-    log("%d of %d questions are done: resuming %s" % (
-        len(journal.finished), len(data.examples), journal.path))
-  interrupts.keep(
-      lambda: "%d of %d questions are finished and kept in %s; rerun the command "
-      "to resume" % (len(journal.finished), len(data.examples), journal.path))
-  _answer_questions(options, data, one.decodes, journal, reader.predict(
-      one.decodes, batch_size, windows.input_fn_builder(
-          data.path, options.max_seq_length, is_training=False,
-          bucket_width=windows.bucket_width(options),
-          finished=journal.finished)))
+      "--bucket_by_length": windows.bucket_width(options) is not None})
+  if one.part:
+    key["--shard"] = str(one.part.share)
+  answered = None
+  if not one.part or one.part.share in shares.missing(one.part):
+    answered = _answer(options, data, one, key, reader, log)
+  if one.part:
+    answered = _join_shares(one.part, answered, key, log)
+    if not answered:
+      return {}
   failed = prediction_files.write_files(
-      options.output_dir, data.examples, journal, one.decodes,
+      options.output_dir, data.examples, answered, one.decodes,
       [wants_nbest(options, d) for d in one.decodes],
       options.version_2_with_negative)
   written = [decode for decode in one.decodes if decode not in failed]
   run_records.add_to_manifest(
       options.output_dir,
-      [name for d in written for name in files_of(options, d)], one.run,
+      [name for d in written for name in files_of(options, d)], run,
       {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
        "tensorflow": tf.__version__, "python": platform.python_version(),
        "machine": platform.platform(),
        "masked_share": coverage.masked_shares(data.path, written)})
-  journal.close(remove=True)
+  if one.part:
+    shares.remove(one.part)
+  else:
+    answered.close(remove=True)
   interrupts.keep()
   log("%s: wrote %s" % (options.output_dir, ", ".join(
       decode.file_name() for decode in written) or "nothing"))
   return failed
 
 
-def _answer_questions(options, data, decodes, journal, results):
-  """Appends answers to the journal, question by question, as windows arrive."""
+def _join_shares(part, journal, key, log):
+  """Finishes a share and, if it is the last one, puts all of them together.
+
+  Args:
+    part: shares.Part.
+    journal: run_records.Journal with the answers of the share; None if it was
+      finished before.
+    key: dict, the journal's.
+    log: as for `decode`.
+
+  Returns:
+    run_records.JoinedJournals; None if other shares are missing, or another run
+    writes the files.
+  """
+  if journal:
+    shares.finish(journal, part)
+    interrupts.keep()
+  missing = shares.missing(part)
+  if missing:
+    log("share %s is finished and kept in %s; the files are written with the last "
+        "one; missing: --shard=%s" % (
+            part.share, part.path, ", ".join(map(str, missing))))
+    return None
+  try:
+    return shares.collect(part, key)
+  except FileNotFoundError:
+    log("share %s is finished; the run of another share has written the files" %
+        part.share)
+    return None
+
+
+def _answer(options, data, one, key, reader, log):
+  """Answers the questions of a pass, or of its share, that its journal lacks.
+
+  Args:
+    options, data, one, reader, log: as for `_run_pass`.
+    key: dict, the journal's.
+
+  Returns:
+    run_records.Journal with all answers.
+  """
+  share = one.part.share if one.part else None
+  mine = shares.questions(data.examples, share)
+  journal = run_records.Journal(one.journal_path, key)
+  if journal.finished:
+    log("%d of %d questions are done: resuming %s" % (
+        len(journal.finished), len(mine), journal.path))
+  interrupts.keep(
+      lambda: "%d of %d questions are finished and kept in %s; rerun the command "
+      "to resume" % (len(journal.finished), len(mine), journal.path))
+  results = reader.predict(
+      one.decodes, key["--predict_batch_size"], windows.input_fn_builder(
+          data.path, options.max_seq_length, is_training=False,
+          bucket_width=windows.bucket_width(options),
+          finished=journal.finished, share=mine if share else None))
+  _answer_questions(options, data, one, journal, results, mine)
+  return journal
+
+
+def _answer_questions(options, data, one, journal, results, mine):
+  """Appends answers to the journal, question by question, as windows arrive.
+
+  Args:
+    options, data, one: as for `_run_pass`.
+    journal: run_records.Journal.
+    results: iterable, as Reader.predict returns it.
+    mine: set of int, the questions to answer, indices of examples.
+  """
   finder = answers.AnswerFinder(data.examples, data.tokenizer, options)
-  with_nbest = [wants_nbest(options, decode) for decode in decodes]
+  with_nbest = [wants_nbest(options, decode) for decode in one.decodes]
   progress = Progress(
-      "predicting, %d decode%s" % (len(decodes), "s" * (len(decodes) != 1)),
-      len(data.examples), "questions")
+      "predicting, %d decode%s%s" % (
+          len(one.decodes), "s" * (len(one.decodes) != 1),
+          ", share %s" % (one.part.share,) if one.part else ""),
+      len(mine), "questions", len(data.examples))
   for index, of_question in answers.gather_windows(results):
     if index not in journal.finished:
       journal.append(index, finder.answers(index, of_question, with_nbest))
       progress.update(len(journal.finished))
-  if len(journal.finished) < len(data.examples):
+  if len(journal.finished) < len(mine):
     # Passages without words have no window.
-    progress.update(len(data.examples))
+    progress.update(len(mine))

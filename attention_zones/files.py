@@ -10,6 +10,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import shutil
 import re
 import socket
 import sys
@@ -176,6 +177,21 @@ def needs_folder(path):
   An object store has no folders, only names with slashes.
   """
   return not is_remote(path) or path.startswith("file://")
+
+
+def open_bytes(path):
+  """Opens a file to read bytes anywhere in it. Raises OSError.
+
+  A remote file is copied first, since each read there is a request.
+  """
+  if not is_remote(path):
+    return open(path, "rb")
+  copy = tempfile.TemporaryFile()
+  with _gfile(path) as gfile:
+    with gfile.GFile(path, "rb") as f:
+      shutil.copyfileobj(f, copy)
+  copy.seek(0)
+  return copy
 
 
 def read_bytes(path):

@@ -17,10 +17,13 @@ class Progress:
     what: str, "training" for example.
     total: int, how much there is to do.
     unit: str, what is counted: "questions".
+    whole: int, how much there is with what other runs do. If it is more than
+      total, the line also shows how long all of it would take here.
   """
 
-  def __init__(self, what, total, unit):
+  def __init__(self, what, total, unit, whole=None):
     self._what, self._total, self._unit = what, total, unit
+    self._whole = whole
     # Speed is counted from the first update on: building a graph, restoring a
     # checkpoint and the work of an earlier run do not belong to it.
     self._first = None
@@ -54,9 +57,13 @@ class Progress:
     seconds, count = now - self._first[0], done - self._first[1]
     if not count or not seconds:
       return ""
-    return ", %.1f %s/s, %s left" % (
+    line = ", %.1f %s/s, %s left" % (
         count / seconds, self._unit,
         _duration((self._total - done) * seconds / count))
+    if (self._whole or 0) > self._total:
+      line += " (all %d here: %s)" % (
+          self._whole, _duration(self._whole * seconds / count))
+    return line
 
 
 def _duration(seconds):

@@ -231,8 +231,7 @@ class Journal:
       raise ValueError(
           "%s was started by another version of this program, which finds answers "
           "differently; delete it to start over" % self.path)
-    # JSON turns tuples into lists.
-    differing = changes(begun, json.loads(_line(key).decode("ascii")))
+    differing = changes(begun, as_read(key))
     if differing:
       raise ValueError(
           "%s was started with a different %s; restore it to resume, or delete "
@@ -242,16 +241,7 @@ class Journal:
 
   def _read_finished(self):
     """Finds the finished questions; drops an incomplete line and all after it."""
-    end = self._file.tell()
-    for line in iter(self._file.readline, b""):
-      try:
-        index = json.loads(line.decode("utf-8"))["question"]
-      except (ValueError, KeyError, TypeError):
-        break
-      if not line.endswith(b"\n"):
-        break
-      self.finished[index] = end
-      end += len(line)
+    self.finished, end = _find_questions(self._file)
     self._file.truncate(end)
 
   def append(self, question, answers):
@@ -292,11 +282,11 @@ class Journal:
       dict: "text" and "null_odds" have one entry for each decode, "nbest" one
       for each decode that has an n-best list.
     """
-    self._file.seek(self.finished[question])
-    record = json.loads(self._file.readline().decode("utf-8"))
-    texts = record.pop("texts")
-    record["text"] = [texts[i] for i in record.pop("text_of")]
-    return record
+    return _read_record(self._file, self.finished[question])
+
+  def end(self):
+    """Adds the line that says that no question is left."""
+    self._write(_line({"finished": len(self.finished)}))
 
   def close(self, remove):
     """Closes the file; removes it if `remove`, when its answers are elsewhere."""
@@ -306,11 +296,96 @@ class Journal:
     self._file.close()
 
 
+class FinishedJournal:
+  """A journal to which nothing is added any more, after Journal.end.
+
+  Args:
+    path: str, a path or address.
+
+  Attributes:
+    key: dict, what its answers depend on.
+    finished: as Journal's.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not a whole journal of this version.
+  """
+
+  def __init__(self, path):
+    self._file = files.open_bytes(path)
+    line = self._file.readline()
+    self.key = checked_json.parse(path, line) if line else None
+    self.finished, end = _find_questions(self._file)
+    self._file.seek(end)
+    is_whole = self._file.readline() == _line({"finished": len(self.finished)})
+    if not is_whole or not isinstance(self.key, dict) or (
+        self.key.get("format") != JOURNAL_FORMAT):
+      raise ValueError(
+          "%s is incomplete, or of another version of this program; delete it, and "
+          "run its share again" % path)
+
+  def read(self, question):
+    """Returns the record of a finished question, as Journal.read does."""
+    return _read_record(self._file, self.finished[question])
+
+
+class JoinedJournals:
+  """Journals of different questions, read as one.
+
+  Args:
+    journals: list of FinishedJournal.
+
+  Attributes:
+    finished: dict from a question's index (int) to its journal.
+  """
+
+  def __init__(self, journals):
+    self.finished = {
+        question: journal for journal in journals for question in journal.finished}
+
+  def read(self, question):
+    """Returns the record of a finished question, as Journal.read does."""
+    return self.finished[question].read(question)
+
+
+def as_read(key):
+  """A key as it is read back from a journal: JSON turns tuples into lists."""
+  return json.loads(_line(dict(key, format=JOURNAL_FORMAT)).decode("ascii"))
+
+
+def _find_questions(file):
+  """Reads a journal's lines after its key, up to one that is incomplete.
+
+  Returns:
+    (dict from a question's index to where its line starts, where the last ends).
+  """
+  found, end = {}, file.tell()
+  for line in iter(file.readline, b""):
+    try:
+      index = json.loads(line.decode("utf-8"))["question"]
+    except (ValueError, KeyError, TypeError):
+      break
+    if not line.endswith(b"\n"):
+      break
+    found[index] = end
+    end += len(line)
+  return found, end
+
+
+def _read_record(file, start):
+  """Reads the line of a journal that starts there, as Journal.read returns it."""
+  file.seek(start)
+  record = json.loads(file.readline().decode("utf-8"))
+  texts = record.pop("texts")
+  record["text"] = [texts[i] for i in record.pop("text_of")]
+  return record
+
+
 def begun_decodes(path):
   """Reads which decodes a journal was started for.
 
   Args:
-    path: str, a local path.
+    path: str, a path or address.
 
   Returns:
     list of str, the names of their prediction files; [] if there is no journal, or
@@ -320,7 +395,7 @@ def begun_decodes(path):
     OSError: the file exists and cannot be read.
   """
   try:
-    with open(path, "rb") as f:
+    with files.open_bytes(path) as f:
       decodes = json.loads(f.readline().decode("utf-8"))["decodes"]
   except (FileNotFoundError, ValueError, KeyError, TypeError):
     return []

@@ -341,7 +341,7 @@ def _write_windows(windows, path):
 
 
 def input_fn_builder(path, max_seq_length, is_training, seed=0,
-                     bucket_width=None, finished=(), first_step=0):
+                     bucket_width=None, finished=(), first_step=0, share=None):
   """Makes an input_fn for TPUEstimator.
 
   Args:
@@ -357,6 +357,8 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
       Batches stay the same; those with finished examples only are left out.
     first_step: int, the training step to start with. Batches are the same as if
       all steps before it had been run.
+    share: collection of int, indices of the only examples to predict; None: all.
+      Batches are made of these alone.
 
   Returns:
     function from params, with "batch_size", to a tf.data.Dataset of dicts of
@@ -365,6 +367,13 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
   """
   # These functions are graph code already; to convert them takes a second.
   @tf.autograph.experimental.do_not_convert
+  def is_among(some, indices):
+    table = np.zeros(max(some, default=0) + 2, bool)
+    table[list(some)] = True
+    # The last entry, False, stands for all that are larger.
+    return tf.gather(table, tf.minimum(indices, len(table) - 1))
+
+  @tf.autograph.experimental.do_not_convert
   def dataset(batch_size):
     windows = tf.data.TFRecordDataset(path)
     if is_training:
@@ -372,17 +381,16 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
           _SHUFFLE_BUFFER, seed=seeds.derive(seed, "shuffle")).repeat()
     windows = windows.map(
         lambda record: tf.parse_single_example(record, _ON_DISK))
+    if share is not None:
+      windows = windows.filter(
+          lambda window: is_among(share, window["example_index"]))
     batches = _batches(windows, batch_size, max_seq_length,
                        bucket_width, drop_remainder=is_training)
     if first_step:
       batches = batches.skip(first_step)
     if finished:
-      wanted = np.ones(max(finished) + 1, bool)
-      wanted[list(finished)] = False
-      batches = batches.filter(lambda batch: tf.reduce_any(tf.logical_or(
-          batch["example_index"] >= len(wanted),
-          tf.gather(wanted, tf.minimum(
-              batch["example_index"], len(wanted) - 1)))))
+      batches = batches.filter(lambda batch: tf.reduce_any(tf.logical_not(
+          is_among(finished, batch["example_index"]))))
     return batches.map(_model_features).prefetch(1)
   return lambda params: dataset(params["batch_size"])
 

@@ -15,7 +15,7 @@ import pytest
 SCRIPTS = ("train_squad.sh", "decode_squad.sh")
 STAND_IN = """
 import os, pathlib, signal, sys, time
-words = [w for w in sys.argv if w.startswith(("--output", "--random", "--mask_z"))]
+words = [w for w in sys.argv if w.startswith(("--output", "--random", "--shard"))]
 if os.environ.get("WAIT"):
   def stop(number, frame):
     pathlib.Path("stopped").write_text(str(number))
@@ -97,10 +97,50 @@ def test_seeds(project):
       (seed, seed) for seed in (1, 20, 3)]
   (project / "calls").unlink()
   result = run(project / "decode_squad.sh", variables={
-      "SEEDS": "1 2", "MODEL_OUTPUT_DIR": "m n", "SLURM_ARRAY_TASK_ID": "1"})
+      "SEEDS": "1 2", "MODEL_OUTPUT_DIR": "m n"})
   assert (result.returncode, result.stderr) == (0, "")
-  assert calls(project) == [
-      "--mask_zone=q2p --output_dir=m n/seed%d" % seed for seed in (1, 2)]
+  assert calls(project) == ["--output_dir=m n/seed%d" % seed for seed in (1, 2)]
+
+
+def array(task, first=0, last=None, count=None, **variables):
+  """What Slurm sets for a task of a job array."""
+  return dict(variables, SLURM_ARRAY_TASK_ID=str(task),
+              SLURM_ARRAY_TASK_MIN=str(first),
+              SLURM_ARRAY_TASK_MAX=str(count - 1 if last is None else last),
+              SLURM_ARRAY_TASK_COUNT=str(count))
+
+
+@pytest.mark.parametrize("variables, expected", [
+    (array(0, count=8), ["--shard=1/8"]),
+    (array(7, count=8), ["--shard=8/8"]),
+    (array(3, 3, 3, 1, SHARDS="8"), ["--shard=4/8"]),
+    (array(9, 8, 9, 2, SHARDS="12"), ["--shard=10/12"]),
+    (array(0, count=1), []),
+    (array(1, count=2, SEEDS="4 5"), ["--shard=2/2", "--shard=2/2"]),
+])
+def test_a_job_array_divides_the_questions(project, variables, expected):
+  result = run(project / "decode_squad.sh", variables=variables)
+  assert (result.returncode, result.stderr) == (0, "")
+  assert [word for call in calls(project) for word in call.split(" ")
+          if word.startswith("--shard")] == expected
+
+
+@pytest.mark.parametrize("variables, line", [
+    (array(3, 3, 3, 1), "the tasks of this job array are not 0 to 0; set SHARDS"),
+    (array(1, 1, 8, 8), "the tasks of this job array are not 0 to 7; set SHARDS"),
+    (array(0, 0, 14, 8), "the tasks of this job array are not 0 to 7; set SHARDS"),
+    (array(8, 8, 8, 1, SHARDS="8"), "SLURM_ARRAY_TASK_ID=8: should be 0 to 7, one"),
+    (array("x", count=2), "SLURM_ARRAY_TASK_ID=x: should be 0 to 1, one task"),
+    (array("99999999999999999999", count=2), "SLURM_ARRAY_TASK_ID=999"),
+    (array(0, count=2, SHARDS="two"), "SHARDS=two: should be the number of shares"),
+    (array(0, count=2, SHARDS="0"), "SHARDS=0: should be the number of shares"),
+    ({"SHARDS": "8"}, "SHARDS=8 is for job arrays; without one, give --shard=k/8"),
+])
+def test_a_job_array_that_cannot_divide(project, variables, line):
+  result = run(project / "decode_squad.sh", variables=variables)
+  assert result.returncode == 1 and not (project / "calls").exists()
+  said, = result.stderr.splitlines()
+  assert said.startswith("decode_squad.sh: " + line)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
