@@ -11,9 +11,9 @@ OUTPUT_DIR=${OUTPUT_DIR:-demo_output}
 ZONES=${ZONES:-q2,q2p,p2q,p2,all}
 
 bash setup_env.sh
-python=.venv/bin/python
-# TensorFlow 1.15 logs much that does not matter here.
-export PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=2
+python=$(bash setup_env.sh --which)
+# TensorFlow logs much that does not matter here.
+export PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=3
 
 say() { printf '\n== %s\n' "$*"; }
 sample=$OUTPUT_DIR/sample

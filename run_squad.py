@@ -62,6 +62,9 @@ flags.DEFINE_bool(
     "allow_dropped", False, "Whether to train even if more than %g %% of the "
     "questions are left out, because the passage does not have their answer at "
     "answer_start." % (100 * data_checks.MAX_DROPPED))
+flags.DEFINE_bool(
+    "allow_other_tensorflow", False, "Whether to continue a training that was "
+    "started with another version of TensorFlow.")
 flags.DEFINE_integer(
     "max_seq_length", 384, "Maximum number of tokens in a window; longer "
     "passages are split into several windows.",
@@ -375,7 +378,7 @@ def say_why_no_gpu(options):
   if not tf.test.is_built_with_cuda():
     why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
   elif not decoding.has_gpu():
-    why = "TensorFlow finds none; --verbose_logging shows its own messages"
+    why = "TensorFlow finds none; TF_CPP_MIN_LOG_LEVEL=0 shows its messages"
   else:
     return
   log("CUDA_VISIBLE_DEVICES=%s offers a GPU, but %s: running on the CPU" % (
@@ -433,6 +436,8 @@ def main(argv):
   if not FLAGS.verbose_logging:
     # Errors are caught below and reported in one line.
     tf.logging.set_verbosity(tf.logging.FATAL)
+  # TensorFlow 2 then makes graphs and sessions, as TensorFlow 1 does.
+  tf.disable_v2_behavior()
   try:
     run(types.SimpleNamespace(**FLAGS.flag_values_dict()))
   except tf.errors.ResourceExhaustedError as error:

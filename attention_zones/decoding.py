@@ -104,6 +104,7 @@ def describe_run(options, checkpoint):
   run.update({"--" + name: files.digest(getattr(options, name))
               for name in _FILES_OF_RUN})
   run["checkpoint"] = checkpoints.digest(checkpoint)
+  run["TensorFlow"] = tf.__version__
   return run
 
 
@@ -261,8 +262,7 @@ def _run_pass(options, data, one, reader, log):
       options.output_dir,
       [name for d in written for name in files_of(options, d)], one.run,
       {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-       "tensorflow": tf.__version__, "python": platform.python_version(),
-       "machine": platform.platform()})
+       "python": platform.python_version(), "machine": platform.platform()})
   journal.close(remove=True)
   interrupts.keep()
   log("%s: wrote %s" % (options.output_dir, ", ".join(

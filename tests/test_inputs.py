@@ -422,7 +422,7 @@ def decode(folder, *flags, **environment):
   environment = dict(
       os.environ, BERT_DIR=str(folder), MODEL_OUTPUT_DIR=str(folder / "model"),
       PATH=os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
-      TF_CPP_MIN_LOG_LEVEL="2", PYTHONWARNINGS="ignore", **environment)
+      TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore", **environment)
   return subprocess.run(
       ["bash", os.path.join(launcher.REPOSITORY, "decode_squad.sh"),
        "--predict_file=%s" % (folder / "data.json"), "--max_seq_length=24",
