@@ -9,6 +9,7 @@ cd "$(dirname "$0")"
 
 OUTPUT_DIR=${OUTPUT_DIR:-demo_output}
 ZONES=${ZONES:-q2,q2p,p2q,p2,all}
+EPOCHS=${EPOCHS:-12}
 
 bash setup_env.sh
 python=$(bash setup_env.sh --which)
@@ -34,7 +35,7 @@ say "1/5 a small data set: $sample"
 
 say "2/5 training a small BERT from random weights: $model"
 run_squad --do_train=True --train_file="$sample/train.json" \
-  --train_batch_size=32 --num_train_epochs=12 --learning_rate=1e-3 \
+  --train_batch_size=32 --num_train_epochs="$EPOCHS" --learning_rate=1e-3 \
   --warmup_proportion=0.05 --save_checkpoints_steps=2000
 
 say "3/5 decoding with each zone of each layer masked"

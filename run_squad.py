@@ -107,7 +107,8 @@ flags.DEFINE_integer(
     "max_answer_length", 30, "Maximum number of tokens in an answer.",
     lower_bound=1)
 flags.DEFINE_bool("use_tpu", False, "Whether to use TPU instead of CPU or GPU.")
-flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
+flags.DEFINE_string(
+    "tpu_name", None, "Name or grpc:// address of the TPU; local on a TPU VM.")
 flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
 flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
 flags.DEFINE_string("master", None, "TensorFlow master to connect to.")
@@ -184,9 +185,10 @@ def _validate_tpu_flags(options):
   if not options.tpu_name and not options.master:
     raise ValueError("--use_tpu=True needs --tpu_name")
   # The TPU's own machine reads and writes these.
+  is_here = options.tpu_name == "local"
   for name in ["output_dir"] + ["init_checkpoint"] * options.do_train:
     path = getattr(options, name)
-    if path and not path.startswith("gs://"):
+    if path and not is_here and not path.startswith("gs://"):
       raise ValueError("--%s=%s: a TPU cannot reach local files; with "
                        "--use_tpu=True this must be a gs:// path" % (name, path))
   for name in ("train_batch_size", "predict_batch_size"):

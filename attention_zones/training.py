@@ -181,4 +181,5 @@ def _check_tensorflow(options, begun, newest, log):
     raise ValueError(
         other + "; resume with that one (TENSORFLOW=1 or 2 chooses), train in "
         "another --output_dir, or give --allow_other_tensorflow=True")
-  log(other)
+  # The two shuffle with the same seeds, but not alike.
+  log(other + ": from here on, batches are not those of that version")
