@@ -30,6 +30,7 @@ from attention_zones import decoding
 from attention_zones import files
 from attention_zones import machine
 from attention_zones import path_checks
+from attention_zones import precision
 from attention_zones.progress import TrainingProgress
 from attention_zones import seeds
 from attention_zones import sweep
@@ -138,6 +139,9 @@ flags.DEFINE_bool(
     "file; the baseline always gets one.")
 flags.DEFINE_integer(
     "random_seed", 12345, "Seed of initial weights, dropout and shuffling.")
+flags.DEFINE_enum(
+    "precision", "float32", precision.NAMES, "Of matrix products; tf32 is for "
+    "NVIDIA GPUs, bfloat16 also for CPUs with AVX512-BF16 or AMX.")
 flags.DEFINE_bool(
     "bucket_by_length", None, "Whether to batch windows of similar length, "
     "instead of padding all windows to max_seq_length. Without this flag: True, "
@@ -174,6 +178,9 @@ def validate_flags(options):
                        "get data and models" % (name, path))
     if files.is_folder(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
+  problem = precision.problem(options.precision, options.use_tpu)
+  if problem:
+    raise ValueError("--precision=%s: %s" % (options.precision, problem))
   if options.use_tpu:
     _validate_tpu_flags(options)
   if files.exists(options.output_dir) and not files.is_folder(options.output_dir):
@@ -270,7 +277,8 @@ def training_fn(options, config, num_train_steps):
     encoder = modeling.Encoder(
         config, is_training=True, use_one_hot_embeddings=options.use_tpu,
         random_seed=options.random_seed,
-        step=tf.cast(tf.train.get_or_create_global_step(), tf.int32))
+        step=tf.cast(tf.train.get_or_create_global_step(), tf.int32),
+        product=precision.product(options.precision))
     tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
     hidden = encoder.embed(features["input_ids"], features["segment_ids"])
     masks = [zones.NOTHING.additive(tokens)] * config.num_hidden_layers
@@ -304,7 +312,9 @@ def sweep_fn(options, config, swept, batch_size):
   """
   def model_fn(features, labels, mode, params):
     del labels, params
-    encoder = modeling.Encoder(config, use_one_hot_embeddings=options.use_tpu)
+    encoder = modeling.Encoder(
+        config, use_one_hot_embeddings=options.use_tpu,
+        product=precision.product(options.precision))
     hidden = sweep.run(  # [V, B, S, H]
         encoder, features, swept, options.max_seq_length, batch_size)
     return tf.estimator.tpu.TPUEstimatorSpec(
@@ -390,6 +400,7 @@ def say_why_no_gpu(options):
 def run(options):
   """Does what the flags ask for: checks flags and files, trains, predicts."""
   validate_flags(options)
+  precision.set_up(options.precision)
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   variables = model_variables(config)
   vocab = tokenization.load_vocab(

@@ -33,7 +33,7 @@ MAX_DEFAULT_SWEEP_GB = 3
 _FLAGS_OF_RUN = (
     "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
     "n_best_size", "max_answer_length", "version_2_with_negative",
-    "null_score_diff_threshold")
+    "null_score_diff_threshold", "precision")
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
 Reader = collections.namedtuple("Reader", ["checkpoint", "memory", "predict"])

@@ -56,7 +56,7 @@ def changes(before, now):
 
 
 # What runs had that were recorded before there was a choice.
-_BEFORE_CHOICE = {"TensorFlow": "1.15.3"}
+_BEFORE_CHOICE = {"TensorFlow": "1.15.3", "--precision": "float32"}
 
 
 def with_all_entries(run):

@@ -111,7 +111,8 @@ def alone_in(folder):
 def _settings(options, data):
   """What the weights of a training depend on, but its number of steps: dict."""
   key = {"--" + name: getattr(options, name) for name in (
-      "train_batch_size", "learning_rate", "warmup_proportion", "random_seed")}
+      "train_batch_size", "learning_rate", "warmup_proportion", "random_seed",
+      "precision")}
   # The name of the file of windows has a digest of all that they depend on.
   windows_name = os.path.basename(data.path)
   key.update({
