@@ -78,12 +78,11 @@ done
 # Otherwise Linux's allocator returns the memory of every large tensor to the
 # system, which has to clear it before it is used again.
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
-# TensorFlow 1.15 logs much that does not matter here.
-export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-1}
+# TensorFlow logs much that does not matter here; level 0 shows all of it.
+export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-3}
 export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore::FutureWarning}
 
-python=python
-[ -x .venv/bin/python ] && python=.venv/bin/python
+python=$(bash setup_env.sh --which)
 
 # Replaces the calling shell by run_squad.py: run OUTPUT_DIR [flag ...]
 run() {

@@ -10,11 +10,12 @@ cd "$(dirname "$0")"
 
 OUTPUT_DIR=${OUTPUT_DIR:-demo_output}
 ZONES=${ZONES:-q2,q2p,p2q,p2,all}
+EPOCHS=${EPOCHS:-8}
 
 bash setup_env.sh
-python=.venv/bin/python
-# TensorFlow 1.15 logs much that does not matter here.
-export PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=2
+python=$(bash setup_env.sh --which)
+# TensorFlow logs much that does not matter here.
+export PYTHONWARNINGS=ignore TF_CPP_MIN_LOG_LEVEL=3
 # As in train_squad.sh, for memory that is reused.
 export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
 
@@ -37,7 +38,7 @@ say "1/6 a small data set: $sample"
 
 say "2/6 training a small BERT from random weights: $model"
 run_squad --do_train=True --train_file="$sample/train.json" \
-  --train_batch_size=32 --num_train_epochs=8 --learning_rate=1e-3 \
+  --train_batch_size=32 --num_train_epochs="$EPOCHS" --learning_rate=1e-3 \
   --warmup_proportion=0.05 --save_checkpoints_steps=2000
 
 say "3/6 decoding with each zone of each layer masked"

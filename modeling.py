@@ -174,6 +174,8 @@ class Encoder:
       which is faster on TPUs.
     scope: str, the variable scope; None means "bert", or "bert_1" for a second
       model in the same graph.
+    product: function as tf.matmul, which multiplies the matrices of the layers;
+      see precision.py.
     random_seed: int, for initial weights and dropout; see seeds.py.
     step: int or scalar int Tensor, the training step. Dropout depends only on the
       seed, the variable scope and the step, so that an interrupted training
@@ -185,7 +187,7 @@ class Encoder:
   """
 
   def __init__(self, config, is_training=False, use_one_hot_embeddings=False,
-               scope=None, random_seed=0, step=None):
+               scope=None, random_seed=0, step=None, product=tf.matmul):
     if config.hidden_size % config.num_attention_heads:
       raise ValueError("hidden_size %d is not a multiple of num_attention_heads "
                        "%d" % (config.hidden_size, config.num_attention_heads))
@@ -197,6 +199,7 @@ class Encoder:
     self._head_size = config.hidden_size // config.num_attention_heads
     with tf.variable_scope(scope, default_name="bert") as self._variables:
       pass
+    self._product = product
 
   @property
   def num_layers(self):
@@ -341,13 +344,13 @@ class Encoder:
       ([R, H], weights [..., N, F, T]).
     """
     query = heads.query * (1 / math.sqrt(self._head_size))
-    logits = tf.matmul(
+    logits = self._product(
         query, heads.key, transpose_b=True) + mask  # [..., N, F, T]
     weights = tf.nn.softmax(logits)  # [..., N, F, T]
     if edit:
       weights = edit(weights)
     kept = self._dropout(weights, self._config.attention_probs_dropout_prob)
-    context = tf.matmul(kept, heads.value)  # [..., N, F, D]
+    context = self._product(kept, heads.value)  # [..., N, F, D]
     context = _swap(context, heads.value.shape.ndims)  # [..., F, N, D]
     return tf.reshape(context, [-1, self._config.hidden_size]), weights
 
@@ -370,7 +373,7 @@ class Encoder:
     with tf.variable_scope(name):
       kernel = self._weights("kernel", [rows.shape[1].value, size])
       bias = tf.get_variable("bias", [size], initializer=tf.zeros_initializer())
-    return tf.nn.bias_add(tf.matmul(rows, kernel), bias)
+    return tf.nn.bias_add(self._product(rows, kernel), bias)
 
   def _layer_norm(self, x):
     """Normalizes the last dimension, then scales and shifts it."""

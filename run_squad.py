@@ -30,6 +30,7 @@ from attention_zones import decoding
 from attention_zones import files
 from attention_zones import machine
 from attention_zones import path_checks
+from attention_zones import precision
 from attention_zones.progress import TrainingProgress
 from attention_zones import seeds
 from attention_zones import shares
@@ -63,6 +64,9 @@ flags.DEFINE_bool(
     "allow_dropped", False, "Whether to train even if more than %g %% of the "
     "questions are left out, because the passage does not have their answer at "
     "answer_start." % (100 * data_checks.MAX_DROPPED))
+flags.DEFINE_bool(
+    "allow_other_tensorflow", False, "Whether to continue a training that was "
+    "started with another version of TensorFlow.")
 flags.DEFINE_integer(
     "max_seq_length", 384, "Maximum number of tokens in a window; longer "
     "passages are split into several windows.",
@@ -105,7 +109,8 @@ flags.DEFINE_integer(
     "max_answer_length", 30, "Maximum number of tokens in an answer.",
     lower_bound=1)
 flags.DEFINE_bool("use_tpu", False, "Whether to use TPU instead of CPU or GPU.")
-flags.DEFINE_string("tpu_name", None, "Name or grpc:// address of the TPU.")
+flags.DEFINE_string(
+    "tpu_name", None, "Name or grpc:// address of the TPU; local on a TPU VM.")
 flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
 flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
 flags.DEFINE_string("master", None, "TensorFlow master to connect to.")
@@ -135,6 +140,9 @@ flags.DEFINE_bool(
     "file; the baseline always gets one.")
 flags.DEFINE_integer(
     "random_seed", 12345, "Seed of initial weights, dropout and shuffling.")
+flags.DEFINE_enum(
+    "precision", "float32", precision.NAMES, "Of matrix products; tf32 is for "
+    "NVIDIA GPUs, bfloat16 also for CPUs with AVX512-BF16 or AMX.")
 flags.DEFINE_bool(
     "bucket_by_length", None, "Whether to batch windows of similar length, "
     "instead of padding all windows to max_seq_length. Without this flag: True, "
@@ -177,6 +185,9 @@ def validate_flags(options):
   if shares.parse(options.shard) and options.do_train:
     raise ValueError("--shard=%s divides predictions, not trainings; train first, "
                      "without it" % options.shard)
+  problem = precision.problem(options.precision, options.use_tpu)
+  if problem:
+    raise ValueError("--precision=%s: %s" % (options.precision, problem))
   if options.use_tpu:
     _validate_tpu_flags(options)
   if files.exists(options.output_dir) and not files.is_folder(options.output_dir):
@@ -188,9 +199,10 @@ def _validate_tpu_flags(options):
   if not options.tpu_name and not options.master:
     raise ValueError("--use_tpu=True needs --tpu_name")
   # The TPU's own machine reads and writes these.
+  is_here = options.tpu_name == "local"
   for name in ["output_dir"] + ["init_checkpoint"] * options.do_train:
     path = getattr(options, name)
-    if path and not path.startswith("gs://"):
+    if path and not is_here and not path.startswith("gs://"):
       raise ValueError("--%s=%s: a TPU cannot reach local files; with "
                        "--use_tpu=True this must be a gs:// path" % (name, path))
   for name in ("train_batch_size", "predict_batch_size"):
@@ -272,7 +284,8 @@ def training_fn(options, config, num_train_steps):
     encoder = modeling.Encoder(
         config, is_training=True, use_one_hot_embeddings=options.use_tpu,
         random_seed=options.random_seed,
-        step=tf.cast(tf.train.get_or_create_global_step(), tf.int32))
+        step=tf.cast(tf.train.get_or_create_global_step(), tf.int32),
+        product=precision.product(options.precision))
     tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
     hidden = encoder.embed(features["input_ids"], features["segment_ids"])
     masks = [zones.NOTHING.additive(tokens)] * config.num_hidden_layers
@@ -306,7 +319,9 @@ def sweep_fn(options, config, swept, batch_size):
   """
   def model_fn(features, labels, mode, params):
     del labels, params
-    encoder = modeling.Encoder(config, use_one_hot_embeddings=options.use_tpu)
+    encoder = modeling.Encoder(
+        config, use_one_hot_embeddings=options.use_tpu,
+        product=precision.product(options.precision))
     hidden = sweep.run(  # [V, B, S, H]
         encoder, features, swept, options.max_seq_length, batch_size)
     return tf.estimator.tpu.TPUEstimatorSpec(
@@ -382,7 +397,7 @@ def say_why_no_gpu(options):
   if not tf.test.is_built_with_cuda():
     why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
   elif not decoding.has_gpu():
-    why = "TensorFlow finds none; --verbose_logging shows its own messages"
+    why = "TensorFlow finds none; TF_CPP_MIN_LOG_LEVEL=0 shows its messages"
   else:
     return
   log("CUDA_VISIBLE_DEVICES=%s offers a GPU, but %s: running on the CPU" % (
@@ -392,6 +407,7 @@ def say_why_no_gpu(options):
 def run(options):
   """Does what the flags ask for: checks flags and files, trains, predicts."""
   validate_flags(options)
+  precision.set_up(options.precision)
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   variables = model_variables(config)
   vocab = tokenization.load_vocab(
@@ -440,6 +456,8 @@ def main(argv):
   if not FLAGS.verbose_logging:
     # Errors are caught below and reported in one line.
     tf.logging.set_verbosity(tf.logging.FATAL)
+  # TensorFlow 2 then makes graphs and sessions, as TensorFlow 1 does.
+  tf.disable_v2_behavior()
   try:
     run(types.SimpleNamespace(**FLAGS.flag_values_dict()))
   except tf.errors.ResourceExhaustedError as error:

@@ -55,5 +55,6 @@ Files and the machine:
   checked_json, file_kinds   reading JSON files, and what is wrong with them
   path_checks    which paths are refused, and why
   interrupts     Ctrl-C, SIGTERM, closed pipes
+  precision      how exactly matrices are multiplied, and which machine can do it
   machine        the cores and the memory that this process may use
 """

@@ -22,6 +22,11 @@ Attributes:
 """
 
 
+# What TensorFlow raises when a checkpoint cannot be read: in 2.15, an IndexError
+# where a file is too short.
+_READ_ERRORS = (tf.errors.OpError, ValueError, IndexError)
+
+
 def check(path, variables, head_is_wanted):
   """Refuses a checkpoint that does not fill the model's variables.
 
@@ -41,7 +46,7 @@ def check(path, variables, head_is_wanted):
         ".data-*, as in cased_L-12_H-768_A-12/bert_model.ckpt" % path)
   try:
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
-  except (tf.errors.OpError, ValueError) as error:
+  except _READ_ERRORS as error:
     raise ValueError("checkpoint %s cannot be read: %s" % (
         path, str(error).splitlines()[0]))
   wanted = dict(variables)
@@ -322,7 +327,7 @@ def _read_once(path, stamp):
         reader.get_variable_to_shape_map())
     for name in names:
       data.update(np.asarray(reader.get_tensor(name)).tobytes())
-  except (tf.errors.OpError, ValueError) as error:
+  except _READ_ERRORS as error:
     return _Content(str(getattr(error, "message", error)).splitlines()[0], None)
   return _Content(None, _digest_of_files(
       data.hexdigest() if order and ".data-" in name[len(path):]

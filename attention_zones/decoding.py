@@ -37,7 +37,7 @@ MAX_DEFAULT_SWEEP_GB = 3
 _FLAGS_OF_RUN = (
     "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
     "n_best_size", "max_answer_length", "version_2_with_negative",
-    "null_score_diff_threshold")
+    "null_score_diff_threshold", "precision")
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
 Reader = collections.namedtuple("Reader", ["checkpoint", "memory", "predict"])
@@ -109,6 +109,7 @@ def describe_run(options, checkpoint):
   run.update({"--" + name: files.digest(getattr(options, name))
               for name in _FILES_OF_RUN})
   run["checkpoint"] = checkpoints.digest(checkpoint)
+  run["TensorFlow"] = tf.__version__
   return run
 
 
@@ -285,8 +286,7 @@ def _run_pass(options, data, one, run, reader, log):
       options.output_dir,
       [name for d in written for name in files_of(options, d)], run,
       {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-       "tensorflow": tf.__version__, "python": platform.python_version(),
-       "machine": platform.platform(),
+       "python": platform.python_version(), "machine": platform.platform(),
        "masked_share": coverage.masked_shares(data.path, written)})
   if one.part:
     shares.remove(one.part)

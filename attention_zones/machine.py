@@ -49,6 +49,20 @@ def memory(root="/"):
   return int(min([machine] + [limit for limit in limits if limit]))
 
 
+def has_bfloat16(root="/"):
+  """Whether the CPU multiplies bfloat16 in hardware: bool.
+
+  Linux lists avx512_bf16 or amx_bf16 (x86), or bf16 (ARM). macOS lists nothing.
+
+  Args:
+    root: str, the folder that has proc/ and sys/.
+  """
+  listed = {word for line in _lines(os.path.join(root, "proc/cpuinfo"))
+            if line.lower().startswith(("flags", "features"))
+            for word in line.split()}
+  return bool(listed & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
 def _quotas(root):
   """The cores that control groups grant: list of float."""
   quotas = []

@@ -55,6 +55,16 @@ def changes(before, now):
           if before.get(name) != now.get(name)]
 
 
+# What runs had that were recorded before there was a choice.
+_BEFORE_CHOICE = {"TensorFlow": "1.15.3", "--precision": "float32"}
+
+
+def with_all_entries(run):
+  """Adds to a record of any version the entries that were not written then: dict.
+  """
+  return dict(_BEFORE_CHOICE, **run)
+
+
 def load_manifest(folder):
   """Reads a folder's manifest.
 
@@ -82,7 +92,7 @@ def load_manifest(folder):
   except ValueError as error:
     raise ValueError("%s is not a manifest (%s); if you delete it, the sweep is "
                      "computed again" % (path, error))
-  renamed = {name: _as_flat(name, run) for name, run in runs.items()}
+  renamed = {name: _as_of_now(run) for name, run in runs.items()}
   return {"runs": dict(renamed.values()),
           "files": {name: renamed[run][0] for name, run in run_of.items()}}
 
@@ -97,10 +107,16 @@ _EARLIER_NAMES = (
     ("--bert_config_file", "config"), ("checkpoint", "checkpoint"))
 
 
-def _as_flat(name, run):
+def _as_of_now(run):
   """Returns (run id, run) of a manifest's entry, written by any version."""
-  if not any(earlier in run for earlier in ("data", "vocabulary", "flags")):
-    return name, run
+  if any(earlier in run for earlier in ("data", "vocabulary", "flags")):
+    run = _as_flat(run)
+  run = with_all_entries(run)
+  return run_id(without_about(run)), run
+
+
+def _as_flat(run):
+  """Returns the run of a manifest's entry that has its flags in a dict."""
   values = run.get("flags")
   flat = {"--" + flag: value for flag, value in (
       values.items() if isinstance(values, dict) else ())}
@@ -108,7 +124,7 @@ def _as_flat(name, run):
   flat.update({flag: run[earlier] for flag, earlier in _EARLIER_NAMES
                if earlier in run})
   about = run.get("about")
-  return run_id(flat), dict(flat, about=dict(
+  return dict(flat, about=dict(
       about if isinstance(about, dict) else {}, version=EARLIER))
 
 
@@ -231,7 +247,7 @@ class Journal:
       raise ValueError(
           "%s was started by another version of this program, which finds answers "
           "differently; delete it to start over" % self.path)
-    differing = changes(begun, as_read(key))
+    differing = changes(with_all_entries(begun), with_all_entries(as_read(key)))
     if differing:
       raise ValueError(
           "%s was started with a different %s; restore it to resume, or delete "

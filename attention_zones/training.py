@@ -108,6 +108,24 @@ def alone_in(folder):
     yield
 
 
+def _settings(options, data):
+  """What the weights of a training depend on, but its number of steps: dict."""
+  key = {"--" + name: getattr(options, name) for name in (
+      "train_batch_size", "learning_rate", "warmup_proportion", "random_seed",
+      "precision")}
+  # The name of the file of windows has a digest of all that they depend on.
+  windows_name = os.path.basename(data.path)
+  key.update({
+      "--train_file, --vocab_file or a flag of lengths": windows_name,
+      "--bert_config_file": files.digest(options.bert_config_file),
+      "--init_checkpoint": (options.init_checkpoint and
+                            checkpoints.digest(options.init_checkpoint)),
+      "--bucket_by_length": windows.bucket_width(options) is not None,
+      "TensorFlow": tf.__version__,
+      "version of seeds.py": seeds.VERSION})
+  return key
+
+
 def _record(options, data, newest, log):
   """Writes a training's settings to output_dir; checks them if it resumes.
 
@@ -119,17 +137,7 @@ def _record(options, data, newest, log):
     ValueError: the training was started with other settings, or its record is
       damaged. --num_train_epochs may differ.
   """
-  key = {"--" + name: getattr(options, name) for name in (
-      "train_batch_size", "learning_rate", "warmup_proportion", "random_seed")}
-  # The name of the file of windows has a digest of all that they depend on.
-  windows_name = os.path.basename(data.path)
-  key.update({
-      "--train_file, --vocab_file or a flag of lengths": windows_name,
-      "--bert_config_file": files.digest(options.bert_config_file),
-      "--init_checkpoint": (options.init_checkpoint and
-                            checkpoints.digest(options.init_checkpoint)),
-      "--bucket_by_length": windows.bucket_width(options) is not None,
-      "version of seeds.py": seeds.VERSION})
+  key = _settings(options, data)
   path = os.path.join(options.output_dir, _RECORD_NAME)
   if newest and files.exists(path):
     begun = checked_json.load(path)
@@ -137,6 +145,7 @@ def _record(options, data, newest, log):
       raise ValueError(
           "%s should be a JSON object, the settings of a training; train in "
           "another --output_dir" % path)
+    begun = run_records.with_all_entries(begun)
     # Earlier versions wrote the path instead of the digest.
     if begun.get("--init_checkpoint") == options.init_checkpoint:
       begun["--init_checkpoint"] = key["--init_checkpoint"]
@@ -145,10 +154,33 @@ def _record(options, data, newest, log):
       log("%s is of an earlier version of this program, which drew other random "
           "numbers: from here on, batches and dropout are not those of that "
           "version" % newest)
-    changed = run_records.changes(begun, key)
+    _check_tensorflow(options, begun, newest, log)
+    changed = run_records.changes(begun, dict(key, TensorFlow=begun["TensorFlow"]))
     if changed:
       raise ValueError(
           "%s was trained with a different %s; restore it to resume, or train in "
           "another --output_dir" % (newest, ", ".join(changed)))
   files.write_text(
       path, [json.dumps(key, indent=2, sort_keys=True), "\n"])
+
+
+def _check_tensorflow(options, begun, newest, log):
+  """Refuses to continue another TensorFlow's training, unless a flag allows it.
+
+  Args:
+    options, newest, log: as for `_record`.
+    begun: dict, the settings that the training was started with.
+
+  Raises:
+    ValueError: the versions differ, and --allow_other_tensorflow is not given.
+  """
+  if begun["TensorFlow"] == tf.__version__:
+    return
+  other = "%s was trained with TensorFlow %s, and this is TensorFlow %s" % (
+      newest, begun["TensorFlow"], tf.__version__)
+  if not options.allow_other_tensorflow:
+    raise ValueError(
+        other + "; resume with that one (TENSORFLOW=1 or 2 chooses), train in "
+        "another --output_dir, or give --allow_other_tensorflow=True")
+  # The two shuffle with the same seeds, but not alike.
+  log(other + ": from here on, batches are not those of that version")

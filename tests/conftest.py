@@ -7,6 +7,11 @@ import shutil
 import sys
 
 import pytest
+import tensorflow.compat.v1 as tf
+
+# As run_squad.py does, but without the warning that this is deprecated.
+tf.logging.set_verbosity(tf.logging.ERROR)
+tf.disable_v2_behavior()
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))

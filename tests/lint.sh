@@ -5,4 +5,5 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bash setup_env.sh tests/requirements.txt
-exec .venv/bin/python -m flake8 "$@"
+python=$(bash setup_env.sh --which)
+exec "$python" -m flake8 "$@"

@@ -15,7 +15,8 @@ for argument in "$@"; do
 done
 
 # No word from TensorFlow about the CPU or about what is deprecated.
-export TF_CPP_MIN_LOG_LEVEL=2 TF_CPP_MIN_VLOG_LEVEL=0
+export TF_CPP_MIN_LOG_LEVEL=3 TF_CPP_MIN_VLOG_LEVEL=0
 # An empty array counts as unset in the bash of macOS.
-exec "$root/.venv/bin/python" -m pytest \
+python=$(bash "$root/setup_env.sh" --which)
+exec "$python" -m pytest \
   -c "$root/setup.cfg" ${where[@]+"${where[@]}"} "$@"

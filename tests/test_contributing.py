@@ -109,6 +109,7 @@ def test_a_diff_that_does_not_apply_is_found_out(tmp_path):
 def test_the_zone(changed):
   printed = run_python(changed("attention_zones/zones.py"), """
 import tensorflow.compat.v1 as tf
+tf.disable_v2_behavior()
 from attention_zones import decodes
 from attention_zones import zones
 tokens = zones.token_sets(
@@ -160,6 +161,7 @@ VARIABLES = """
 import json, sys
 import modeling
 import run_squad
+run_squad.tf.disable_v2_behavior()
 sizes = dict(vocab_size=12, hidden_size=8, num_hidden_layers=1,
              num_attention_heads=2, intermediate_size=16)
 print(json.dumps([run_squad.model_variables(modeling.BertConfig.from_dict(
@@ -188,6 +190,7 @@ def test_the_architecture_computes_electra(changed, shared):
   printed = run_python(changed("modeling.py"), """
 import numpy as np
 import tensorflow.compat.v1 as tf
+tf.disable_v2_behavior()
 from attention_zones import answer_head
 from attention_zones import decodes
 from attention_zones import sweep

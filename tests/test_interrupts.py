@@ -88,6 +88,7 @@ def test_a_signal_does_not_wait_for_a_step_of_tensorflow(run_python):
   """One that would take 100 s, after which it fails."""
   run = run_python(
       "import tensorflow.compat.v1 as tf\n"
+      "tf.disable_v2_behavior()\n"
       "queue = tf.FIFOQueue(1, tf.int32)\n"
       "config = tf.ConfigProto(operation_timeout_in_ms=100000)\n"
       "print('step')\n"

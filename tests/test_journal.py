@@ -114,6 +114,9 @@ def test_a_header_that_was_cut_off_at_any_byte_starts_anew(path):
 
 @pytest.mark.parametrize("key, words", [
     (dict(KEY, data="d2"), "different data (d1 before, d2 now);"),
+    # What has no such entry was started when 1.15.3 was the only one.
+    (dict(KEY, TensorFlow="2.15.1"),
+     "different TensorFlow (1.15.3 before, 2.15.1 now);"),
     (dict(KEY, data="d2", seed=1),
      "different data (d1 before, d2 now), seed (nothing before, 1 now);"),
     ({"decodes": KEY["decodes"]}, "different data (d1 before, nothing now);")])

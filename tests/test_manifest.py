@@ -10,7 +10,7 @@ import pytest
 
 from attention_zones import run_records
 
-RUN = {"--predict_file": "d1", "--n_best_size": 20}
+RUN = {"--predict_file": "d1", "--n_best_size": 20, "TensorFlow": "2.15.1"}
 
 ADD_FILES = """
 from attention_zones import run_records
@@ -18,14 +18,15 @@ import sys
 folder, writer = sys.argv[1:]
 for i in range(40):
   run_records.add_to_manifest(
-      folder, ["%s%d.json" % (writer, i)], {"--predict_file": writer}, {})
+      folder, ["%s%d.json" % (writer, i)],
+      {"--predict_file": writer, "TensorFlow": "2.15.1"}, {})
 """
 
 
 def test_run_id_follows_from_all_that_is_in_the_run():
   name = run_records.run_id(RUN)
   assert len(name) == 16 and set(name) <= set("0123456789abcdef")
-  reordered = {"--n_best_size": 20, "--predict_file": "d1"}
+  reordered = {name: RUN[name] for name in sorted(RUN, reverse=True)}
   assert run_records.run_id(reordered) == name
   assert run_records.run_id(dict(RUN, **{"--predict_file": "d2"})) != name
   assert run_records.run_id(dict(RUN, **{"--n_best_size": 21})) != name
@@ -37,10 +38,10 @@ def test_a_folder_without_manifest(tmp_path):
 
 def test_reads_back_what_was_added(tmp_path):
   names = ["predictions.json", "predictions_layer0_q2.json"]
-  run_records.add_to_manifest(str(tmp_path), names, RUN, {"tensorflow": "1.15.3"})
+  run_records.add_to_manifest(str(tmp_path), names, RUN, {"python": "3.7"})
   run_id = run_records.run_id(RUN)
   assert run_records.load_manifest(str(tmp_path)) == {
-      "runs": {run_id: dict(RUN, about={"tensorflow": "1.15.3"})},
+      "runs": {run_id: dict(RUN, about={"python": "3.7"})},
       "files": {names[0]: run_id, names[1]: run_id}}
 
 
@@ -68,7 +69,7 @@ def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
   for name in "ab":
     for i in range(40):
       assert content["files"]["%s%d.json" % (name, i)] == (
-          run_records.run_id({"--predict_file": name}))
+          run_records.run_id({"--predict_file": name, "TensorFlow": "2.15.1"}))
   assert len(content["runs"]) == 2
 
 
@@ -132,7 +133,8 @@ def test_a_manifest_of_an_earlier_version_is_read(tmp_path):
       "files": {"predictions.json": "0123456789abcdef"},
       "runs": {"0123456789abcdef": dict(earlier, about={"python": "3.7"})}}))
   today = {"--predict_file": "d1", "--vocab_file": "v1", "--bert_config_file": "b1",
-           "checkpoint": "c1", "--n_best_size": 20, "--do_lower_case": False}
+           "checkpoint": "c1", "--n_best_size": 20, "--do_lower_case": False,
+           "TensorFlow": "1.15.3"}
   assert run_records.load_manifest(str(tmp_path)) == {
       "files": {"predictions.json": run_records.run_id(today)},
       "runs": {run_records.run_id(today): dict(
@@ -140,3 +142,15 @@ def test_a_manifest_of_an_earlier_version_is_read(tmp_path):
   run, = run_records.load_manifest(str(tmp_path))["runs"].values()
   assert run_records.is_of_earlier_version(run)
   assert not run_records.is_of_earlier_version(dict(today, about={}))
+
+
+def test_a_run_without_its_tensorflow_is_of_the_only_one_then(tmp_path):
+  earlier = {"--predict_file": "d1"}
+  (tmp_path / "manifest.json").write_text(json.dumps({
+      "files": {"a.json": "0123"}, "runs": {"0123": dict(earlier, about={})}}))
+  now = {"--predict_file": "d1", "TensorFlow": "1.15.3"}
+  assert run_records.load_manifest(str(tmp_path)) == {
+      "files": {"a.json": run_records.run_id(now)},
+      "runs": {run_records.run_id(now): dict(now, about={})}}
+  assert run_records.changes(now, dict(now, TensorFlow="2.15.1")) == [
+      "TensorFlow (1.15.3 before, 2.15.1 now)"]

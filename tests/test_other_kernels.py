@@ -18,6 +18,7 @@ MATRIX_PRODUCT = """
 import hashlib
 import numpy as np
 import tensorflow.compat.v1 as tf
+tf.disable_v2_behavior()
 a, b = np.random.RandomState(0).randn(2, 64, 64).astype(np.float32)
 with tf.Session() as session:
   product = session.run(tf.matmul(tf.placeholder_with_default(a, [64, 64]), b))
@@ -29,7 +30,7 @@ def run(*arguments, **variables):
   done = subprocess.run(
       [sys.executable] + list(arguments), universal_newlines=True,
       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-      env=dict(os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="2",
+      env=dict(os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="3",
                **variables))
   return done.returncode, done.stdout, done.stderr
 

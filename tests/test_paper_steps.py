@@ -172,7 +172,7 @@ def folder(repository, tmp_path_factory):
 def type_in(folder, text):
   """Runs what a user types in the folder, and returns stdout."""
   environment = dict(
-      os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="2",
+      os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="3",
       PATH=os.path.dirname(sys.executable) + ":" + os.environ["PATH"])
   done = subprocess.run(
       ["bash", "-e", "-c", text], cwd=str(folder), env=environment,

@@ -44,7 +44,7 @@ class Bucket:
     """Runs train_squad.sh or decode_squad.sh: subprocess.CompletedProcess."""
     environment = dict(
         os.environ, GS_BUCKET=self.url, TMPDIR=str(self.journals), LAYERS="0-1",
-        TF_CPP_MIN_LOG_LEVEL="2", PYTHONWARNINGS="ignore", **environment)
+        TF_CPP_MIN_LOG_LEVEL="3", PYTHONWARNINGS="ignore", **environment)
     # Of a job array that the tests may run in.
     environment.pop("SLURM_SUBMIT_DIR", None)
     environment.pop("SLURM_ARRAY_TASK_ID", None)

@@ -65,6 +65,27 @@ def test_a_training_is_not_continued_with_something_else(project):
   assert (project / "model" / "model.ckpt-12.index").exists()
 
 
+def test_a_training_is_not_continued_with_another_tensorflow(project):
+  record = project / "model" / "training.json"
+  content = json.loads(record.read_text())
+  assert content["TensorFlow"] == tf.__version__
+  record.write_text(json.dumps(dict(content, TensorFlow="1.15.2")))
+  said = "%s was trained with TensorFlow 1.15.2, and this is TensorFlow %s" % (
+      project / "model" / "model.ckpt-6", tf.__version__)
+  refused(train(project, "--num_train_epochs=4"), said,
+          "--allow_other_tensorflow=True")
+  result = train(
+      project, "--num_train_epochs=4", "--allow_other_tensorflow=True")
+  assert result.returncode == 0 and said in result.stderr, result.stderr
+  # From now on it is this one's.
+  assert json.loads(record.read_text()) == content
+  # What has no entry was trained when 1.15.3 was the only one.
+  del content["TensorFlow"]
+  record.write_text(json.dumps(content))
+  result = train(project, "--num_train_epochs=5")
+  assert (result.returncode == 0) == (tf.__version__ == "1.15.3"), result.stderr
+
+
 def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   other = project / "other"
   shutil.copytree(str(project / "model"), str(project / "before"))

@@ -186,6 +186,10 @@ def test_version_2_and_another_seed(project):
     (["--do_predict=True", "--use_tpu=True"], ["--tpu_name"]),
     (["--do_predict=True", "--use_tpu=True", "--tpu_name=t"],
      ["--output_dir=", "gs://"]),
+    # A TPU VM reaches its own files.
+    (["--do_predict=True", "--use_tpu=True", "--tpu_name=local",
+      "--predict_batch_size=12"],
+     ["--predict_batch_size=12", "--num_tpu_cores=8"]),
     (["--do_predict=True", "--use_tpu=True", "--tpu_name=t",
       "--output_dir=gs://b/o", "--predict_batch_size=12"],
      ["--predict_batch_size=12", "--num_tpu_cores=8"]),

@@ -34,7 +34,7 @@ def project(repository, tmp_path):
   """A repository with the scripts and the stand-in."""
   folder = tmp_path / "a project"
   folder.mkdir()
-  for name in SCRIPTS:
+  for name in SCRIPTS + ("setup_env.sh",):
     shutil.copy(str(repository / name), str(folder))
   (folder / "run_squad.py").write_text(STAND_IN)
   return folder
@@ -43,7 +43,7 @@ def project(repository, tmp_path):
 def environment(**variables):
   """Has this Python as `python`, and nothing of Slurm."""
   kept = {name: value for name, value in os.environ.items()
-          if not name.startswith("SLURM_")}
+          if not name.startswith("SLURM_") and name != "TENSORFLOW"}
   path = "%s%s%s" % (os.path.dirname(sys.executable), os.pathsep, kept["PATH"])
   return dict(kept, PATH=path, **variables)
 

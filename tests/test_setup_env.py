@@ -34,6 +34,7 @@ case "$1 $2" in
 esac
 """
 RIGHT = "CPython 3.7.16, Linux-x86_64, 64bit, glibc"
+RIGHT_2 = "CPython 3.11.7, Linux-x86_64, 64bit, glibc"
 ON_ARM = "CPython 3.7.16, Darwin-arm64, 64bit, "
 ON_INTEL_MAC = "CPython 3.7.16, Darwin-x86_64, 64bit, "
 
@@ -56,6 +57,8 @@ class Machine:
     self.is_a("Linux", "x86_64")
     shutil.copy(str(repository / "setup_env.sh"), str(self.repository))
     self.require("seaborn==0.12.2")
+    self.require("seaborn==0.13.2", "requirements-tf2.txt")
+    self.require("nvidia-cudnn-cu12==8.9.4.25", "requirements-tf2-gpu.txt")
 
   def require(self, line, name="requirements.txt"):
     path = self.repository / name
@@ -167,7 +170,8 @@ def test_order_of_search(machine, first):
   out = machine.assert_makes_with(
       added[0], PATH="%s:%s" % (machine.home / "shims", machine.programs),
       PYENV_ROOT=str(machine.home / "my pyenv"), **given)
-  assert out.startswith("Making .venv with %s;" % added[0])
+  assert out.startswith(
+      "Making .venv (TensorFlow 1.15.3) with %s;" % added[0])
   assert out.count("\n") == 1
 
 
@@ -185,14 +189,15 @@ def test_conda_helps_where_uv_cannot_download(machine):
 
 
 @pytest.mark.parametrize("system, about, given, named", [
-    ("Linux x86_64", RIGHT.replace("3.7", "3.11"), True,
-     ["PYTHON=python3.7", "3.11.16"]),
+    ("Linux x86_64", RIGHT.replace("3.7", "3.12"), True,
+     ["PYTHON=python3.7", "3.12.16"]),
+    ("Linux x86_64", RIGHT.replace("3.7", "3.1"), True, ["3.1.16"]),
     ("Linux x86_64", RIGHT.replace("CP", "PyP"), True, ["PyPython 3.7.16"]),
     ("Darwin arm64", ON_ARM, True, ["PYTHON=python3.7", "arm64"]),
-    ("Darwin arm64", ON_ARM, False, ["machine is Darwin-arm64", "python3.7:"]),
+    ("Linux armv7l", None, False, ["machine is Linux-armv7l"]),
     ("Linux x86_64", None, True, ["PYTHON=python3.7: does not run"]),
     ("Linux x86_64", "", True, ["PYTHON=python3.7: does not run"]),
-    ("Linux x86_64", None, False, ["no Python 3.7 found: install it", "uv"]),
+    ("Linux x86_64", None, False, ["no Python that fits: install one", "uv"]),
     ("MINGW64_NT-10.0 x86_64", None, False, ["MINGW64_NT-10.0", "WSL"]),
 ])
 def test_refused_in_one_line(machine, system, about, given, named):
@@ -202,15 +207,89 @@ def test_refused_in_one_line(machine, system, about, given, named):
     machine.python(about=about)
   elif about == "":
     machine.program("python3.7", "exit 0")
-  if given or "Linux" not in system:
+  if given or system != "Linux x86_64":
     for name in ("uv", "conda"):
       machine.program(name, "echo %s >> '%s'" % (name, machine.calls_file))
   status, out, err = machine.run(**{"PYTHON": "python3.7"} if given else {})
   assert (status, out, machine.calls()) == (1, "", [])
   assert not machine.venv.exists()
   assert err.startswith("setup_env.sh: ") and err.count("\n") == 1
-  for part in named + ["TensorFlow 1.15.3 needs CPython 3.7"]:
+  for part in named + ["TensorFlow 1.15.3 needs CPython 3.7",
+                       "TensorFlow 2.15.1 needs CPython 3.9 to 3.11"]:
     assert part in err
+
+
+def asserts_made(machine, python, name, requirements, **variables):
+  status, out, err = machine.run(**variables)
+  assert (status, err) == (0, "")
+  assert out.startswith("Making %s (TensorFlow " % name)
+  assert machine.calls() == [
+      "venv by %s" % python,
+      "pip install -c %s/%s pip setuptools wheel" % (
+          machine.repository, requirements[0]),
+      "pip install --no-deps --no-build-isolation" + "".join(
+          " -r%s/%s" % (machine.repository, each) for each in requirements)]
+  assert (machine.repository / name / "bin/python").is_file()
+
+
+def test_the_variable_chooses_the_tensorflow(machine):
+  """Both lie side by side; what is there is used, 1.15.3 first."""
+  newer = machine.python("python3.10", RIGHT_2.replace("3.11", "3.10"))
+  which = lambda **variables: machine.run("--which", **variables)
+  asserts_made(machine, newer, ".venv-tf2", ["requirements-tf2.txt"],
+               TENSORFLOW="2")
+  python = str(machine.repository / ".venv-tf2/bin/python")
+  assert which() == which(TENSORFLOW="2") == (0, python + "\n", "")
+  older = add_on_path(machine)
+  assert machine.run() == (0, "", "")
+  asserts_made(machine, older, ".venv", ["requirements.txt"], TENSORFLOW="1")
+  first = str(machine.venv / "bin/python")
+  assert which() == which(TENSORFLOW="1") == (0, first + "\n", "")
+  assert which(TENSORFLOW="2") == (0, python + "\n", "")
+  gpu = str(machine.repository / "requirements-tf2-gpu.txt")
+  assert machine.run(TENSORFLOW="2-gpu") == (
+      0, "Adding to .venv-tf2 the packages of %s.\n" % gpu, "")
+  assert machine.calls()[-1].endswith("-r%s/requirements-tf2.txt -r%s" % (
+      machine.repository, gpu))
+  assert machine.run(TENSORFLOW="2") == (0, "", "")
+
+
+@pytest.mark.parametrize("system, about", [
+    ("Linux x86_64", RIGHT_2),
+    ("Linux aarch64", RIGHT_2.replace("x86_64", "aarch64")),
+    ("Darwin arm64", ON_ARM.replace("3.7.16", "3.9.2")),
+    ("Darwin x86_64", ON_INTEL_MAC.replace("3.7.16", "3.11.1"))])
+def test_the_newer_tensorflow_where_the_older_cannot_be(machine, system, about):
+  machine.is_a(*system.split())
+  if "x86_64" not in system:
+    machine.python(about=ON_ARM)
+  python = machine.python("python" + about.split()[1].rpartition(".")[0], about)
+  asserts_made(machine, python, ".venv-tf2", ["requirements-tf2.txt"])
+
+
+def test_a_given_python_chooses_the_tensorflow(machine):
+  python = machine.python(machine.home / "given", RIGHT_2)
+  add_on_path(machine)
+  asserts_made(machine, python, ".venv-tf2", ["requirements-tf2.txt"],
+               PYTHON=str(python))
+
+
+@pytest.mark.parametrize("variables, arguments, message", [
+    ({"TENSORFLOW": "3"}, [], "TENSORFLOW=3: should be 1, 2 or 2-gpu"),
+    ({"TENSORFLOW": "2"}, ["--which"],
+     "TENSORFLOW=2: there is no .venv-tf2; bash setup_env.sh makes it"),
+    ({"TENSORFLOW": "2", "PYTHON": "python3.7"}, [],
+     "PYTHON=python3.7: CPython 3.7.16, Linux-x86_64, 64bit, glibc; TensorFlow "
+     "2.15.1 needs CPython 3.9 to 3.11, 64bit, for Linux or macOS")])
+def test_a_choice_that_cannot_be(machine, variables, arguments, message):
+  add_on_path(machine)
+  assert machine.run(*arguments, **variables) == (
+      1, "", "setup_env.sh: %s\n" % message)
+  assert machine.calls() == []
+
+
+def test_which_python_where_none_was_made(machine):
+  assert machine.run("--which") == (0, "python\n", "")
 
 
 def test_python_with_wheels_on_a_machine_without(machine):
