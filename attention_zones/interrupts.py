@@ -61,12 +61,13 @@ class Interrupted(BaseException):
 
 
 def install(script):
-  """Begins to catch signals.
+  """Begins to catch signals, and names a package that is missing in one line.
 
   Args:
     script: str, the name that begins its messages.
   """
   _state.script = script
+  sys.excepthook = _on_exception
   reader, writer = os.pipe()
   os.set_blocking(writer, False)
   for number in SIGNALS:
@@ -76,6 +77,16 @@ def install(script):
   # Python's own handlers wait for the main thread; this pipe does not.
   signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
   threading.Thread(target=_watch, args=(reader,), daemon=True).start()
+
+
+def _on_exception(kind, error, trace):
+  """What Python calls for an exception that nobody catches."""
+  if not issubclass(kind, ModuleNotFoundError):
+    sys.__excepthook__(kind, error, trace)
+    return
+  print("%s: %s has no package %s; run \"bash setup_env.sh\", then \"source "
+        ".venv/bin/activate\"" % (_state.script, sys.executable, error.name),
+        file=sys.stderr)
 
 
 def keep(text=_nothing_kept):

@@ -157,6 +157,24 @@ def test_while_importing(script):
   assert len(log.splitlines()) == 1
 
 
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_without_the_environment(script, tmp_path):
+  """A Python without packages."""
+  python = os.path.realpath(sys.executable)
+  result = subprocess.run(
+      [python, "-I", "-S", "-c", "import runpy, sys; sys.path.insert(0, '.'); "
+       "sys.argv = [%r, '--help']; runpy.run_path(%r, run_name='__main__')" % (
+           script, script)], cwd=launcher.REPOSITORY, stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE, universal_newlines=True)
+  line, = result.stderr.splitlines() or [""]
+  if script != "eval_squad.py":
+    assert result.returncode == 1
+    assert line.startswith("%s: %s has no package " % (script, python))
+    assert line.endswith('"source .venv/bin/activate"')
+  else:
+    assert (result.returncode, line) == (0, "")
+
+
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
   """Data, 300 questions, for a model of 1.6 million weights."""
