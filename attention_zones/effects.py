@@ -8,6 +8,7 @@ Dimensions: as in statistics.py; C = cells, one for each masked decode.
 
 import collections
 import re
+from statistics import mean  # As for results.csv, in every digit.
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def estimate(effects, weights=None, scale=1):
   if weights is not None:
     sums, drawn = weights.dot(sums).swapaxes(0, 1), drawn.dot(weights.T)
   num_seeds, total = len(sums), effects.sizes.sum()
-  mean = sums.mean(0)  # [R, G]
+  averaged = sums.mean(0)  # [R, G]
   # Seeds are summed first: for exact match these are whole numbers.
   diff = 100 * sums.sum((0, 2)) / (num_seeds * total)
   low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
@@ -97,11 +98,11 @@ def estimate(effects, weights=None, scale=1):
     se = drawn.std(0, ddof=1)
     p = [statistics.normal_p(*pair) for pair in zip(diff, se)]
   else:
-    se = 100 * statistics.cluster_se(mean, effects.sizes)
+    se = 100 * statistics.cluster_se(averaged, effects.sizes)
     if effects.settings.metric == "exact":
-      p = [statistics.sign_flip_whole(np.rint(scale * row)) for row in mean]
+      p = [statistics.sign_flip_whole(np.rint(scale * row)) for row in averaged]
     else:
-      p = [statistics.sign_flip_real(row) for row in mean]
+      p = [statistics.sign_flip_real(row) for row in averaged]
   return Estimates(diff, low, high, se, np.array(p))
 
 
@@ -124,8 +125,8 @@ def cell_rows(effects, seeds, may_differ, masked_share):
   rows = []
   for c, cell in enumerate(effects.cells):
     diff, se = estimates.diff[c], estimates.se[c]
-    percent = [(seed.percent[BASELINE], seed.percent[cell]) for seed in seeds]
-    before, after = np.mean(percent, 0)
+    before, after = (mean([seed.percent[decode] for seed in seeds])
+                     for decode in (BASELINE, cell))
     rows.append(collections.OrderedDict([
         ("layer", results_table.layer_label(cell.layers)), ("head", None),
         ("zone", cell.mask.name), ("metric", effects.settings.metric),

@@ -34,11 +34,11 @@ def test_row_of_cls(zone, changes):
 
 
 def test_mean_over_windows(tmp_path):
-  """Two passages of 4 and 2 word pieces, two questions of 3 and 1 about each."""
+  """Passages of 4 and 2 word pieces, questions of 3, 1 and 1 about each."""
   (tmp_path / "data.json").write_text(json.dumps({"data": [{"paragraphs": [
       {"context": context, "qas": [
           {"id": context + question, "question": question, "answers": []}
-          for question in ("who lives ?", "where")]}
+          for question in ("who lives ?", "where", "who")]}
       for context in ("anna lives in oslo", "omar .")]}]}))
   (tmp_path / "vocab.txt").write_text("\n".join(tiny_model.VOCAB) + "\n")
   examples, _ = squad_data.read_examples(str(tmp_path / "data.json"), False)
@@ -48,8 +48,8 @@ def test_mean_over_windows(tmp_path):
       examples, tokenizer, windows.WindowSizes(24, 8, 8), False, str(tmp_path), "")
   shares = coverage.masked_shares(
       path, decodes.parse_decodes("0-1", "p2,q2", 2))
-  p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1)) / 4
-  q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1)) / 4
+  p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
+  q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   assert shares == {
       "predictions_layer%d_%s.json" % (layer, zone): pytest.approx(share, rel=1e-12)
       for layer in range(2) for zone, share in (("p2", p2), ("q2", q2))}

@@ -3,8 +3,10 @@
 import json
 import math
 
+import numpy as np
 import pytest
 
+from attention_zones import stats_tables
 import get_results
 from passages import read_rows, write_data, write_sweep
 
@@ -103,7 +105,8 @@ def test_f1_and_changed_answers(tmp_path, data):
 
 def test_the_family_leaves_out_what_cannot_differ(tmp_path, data, capsys):
   ids, data_file = data
-  same = {name: BASELINE for name in ("_layer1_q2", "_layer1_q2p", "_layer0_q2")}
+  same = {name: BASELINE for name in (
+      "_layer1_q2", "_layer1_q2p", "_layer0_q2", "_layer0_p2", "_layer1_p2")}
   folder = write_sweep(tmp_path / "sweep", ids, dict(same, **{
       "": BASELINE, "_layer0_q2p": MASKED, "_layer0+1_q2": MASKED,
       "_layer_q2": MASKED}))
@@ -111,13 +114,14 @@ def test_the_family_leaves_out_what_cannot_differ(tmp_path, data, capsys):
   rows = read_rows(tmp_path / "results.stats.csv")
   found = [(row["layer"], row["zone"], row["p"], row["p_holm"], row["q_bh"])
            for row in rows]
-  # Two cells are tested: q2 in layer 1, which could differ, and q2p in layer 1.
+  # Four cells are tested, three of which could differ, but do not.
   assert found == [
-      ("1", "q2", "1", "1", "1"), ("1", "q2p", "0.375", "0.75", "0.75"),
-      ("2", "q2", "1", "", ""), ("2", "q2p", "1", "", ""),
+      ("1", "q2", "1", "1", "1"), ("1", "q2p", "0.375", "1", "1"),
+      ("1", "p2", "1", "1", "1"), ("2", "q2", "1", "", ""),
+      ("2", "q2p", "1", "", ""), ("2", "p2", "1", "1", "1"),
       ("1+2", "q2", "0.375", "", ""), ("all", "q2", "0.375", "", "")]
   assert rows[0]["deff"] == "" and rows[0]["se"] == "0.0000"
-  assert "none of 2 cells hurt significantly" in capsys.readouterr().out
+  assert "none of 4 cells hurt significantly" in capsys.readouterr().out
 
 
 def test_in_squad_2_every_cell_of_the_last_layer_may_differ(tmp_path):
@@ -160,8 +164,16 @@ def test_seeds(tmp_path, data, capsys):
   assert (row["lost"], row["gained"], row["score"]) == ("2", "5", "16.667")
   assert float(row["p"]) == pytest.approx(math.erfc(
       float(row["diff"]) / float(row["se"]) / math.sqrt(2)), abs=1e-5)
-  # Seeds alone, drawn with the factor sqrt(3/2), vary by sqrt(7)/12/sqrt(3).
-  assert float(row["se"]) > 100 * math.sqrt(7) / 12 / math.sqrt(3)
+  # S of the seeds; their deviations from the mean are multiplied by sqrt(3/2).
+  sums = np.array([[2, 0, -1, 2, 1], [0] * 5, [0, 0, -1, 0, 0]])
+  sums = sums.mean(0) + math.sqrt(3 / 2) * (sums - sums.mean(0))
+  rs = np.random.RandomState(12345)
+  seeds, drawn = rs.randint(0, 3, (10000, 3)), rs.randint(0, 5, (10000, 5))
+  means = [100 * sums[seeds[d]].mean(0)[drawn[d]].sum() / sum(
+      SIZES[g] for g in drawn[d]) for d in range(10000)]
+  assert row["se"] == "%.4f" % np.std(means, ddof=1)
+  assert [row["ci_low"], row["ci_high"]] == [
+      "%.4f" % value for value in np.percentile(means, [2.5, 97.5])]
   assert "this holds for trainings like these 3, for questions about other" in (
       capsys.readouterr().out)
 
@@ -244,6 +256,11 @@ def test_folders_with_different_questions_are_refused(tmp_path, data, capsys):
   error = capsys.readouterr().err
   assert "b/predictions.json: no prediction for 12 ids" in error
   assert error.count("\n") == 1 and not list(tmp_path.glob("results*"))
+
+
+def test_zero_has_no_sign():
+  assert stats_tables.as_csv([{"diff": -1e-9, "score": -0.0, "se": -1}]) == (
+      "diff,score,se\n0.0000,0.000,-1.0000\n")
 
 
 def test_what_a_decode_masks_is_copied_from_the_manifest(tmp_path, data):

@@ -159,6 +159,28 @@ def test_strata(sweep, tmp_path, capsys):
       "--strata has no row for it\n" % data_file)
 
 
+def test_small_strata_are_empty(tmp_path):
+  """100 questions about 20 passages are enough, 99 or 19 are not."""
+  path = tmp_path / "dev.json"
+  sizes = [5] * 18 + [10] + [5] * 20 + [3] * 33
+  ids = write_data(path, sizes)
+  content = json.loads(path.read_text())
+  questions = [qa for article in content["data"]
+               for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
+  for i, qa in enumerate(questions):
+    qa["question"] = "Who?" if i < 100 else "Where?" if i < 200 else "When?"
+  path.write_text(json.dumps(content))
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 299, "_layer0_p2": "10" * 149 + "1"})
+  assert get_results.main([folder, str(tmp_path / "results.csv"), "--strata",
+                           "--data_file", str(path)]) == 0
+  rows = read_rows(tmp_path / "results.strata.csv")
+  assert [(row["stratum"], row["n"], row["clusters"], row["diff"])
+          for row in rows if row["kind"] == "question_type"] == [
+              ("who", "100", "19", ""), ("when", "99", "33", ""),
+              ("where", "100", "20", "-50.0000")]
+
+
 def test_a_stratum_is_compared_in_the_same_bootstrap(tmp_path):
   """p of the difference between two strata, drawn here once more by hand."""
   path = tmp_path / "dev.json"
