@@ -244,11 +244,16 @@ def closed_pipe():
   os.close(writer)
 
 
+# argparse of newer Pythons passes over what a write without a buffer raises.
+BUFFERED = dict(os.environ, PYTHONUNBUFFERED="")
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_into_a_closed_pipe(script, closed_pipe):
   result = subprocess.run(
       [sys.executable, "-W", "ignore", script, "--help"], stdout=closed_pipe,
-      stderr=subprocess.PIPE, universal_newlines=True, cwd=launcher.REPOSITORY)
+      stderr=subprocess.PIPE, universal_newlines=True, cwd=launcher.REPOSITORY,
+      env=BUFFERED)
   assert (result.returncode, result.stderr) == (141, "")
 
 
@@ -284,6 +289,6 @@ def test_a_full_device():
     result = subprocess.run(
         [sys.executable, "eval_squad.py", "--help"], stdout=full,
         stderr=subprocess.PIPE, universal_newlines=True,
-        cwd=launcher.REPOSITORY)
+        cwd=launcher.REPOSITORY, env=BUFFERED)
   assert (result.returncode, result.stderr) == (
       1, "eval_squad.py: standard output: No space left on device\n")

@@ -302,7 +302,7 @@ def test_python_with_wheels_on_a_machine_without(machine):
 
 
 @pytest.mark.parametrize("change, problem", [
-    ("platform.machine = lambda: 'arm64'", "-arm64, 64bit"),
+    ("platform.machine = lambda: 'riscv64'", "-riscv64, 64bit"),
     ("platform.architecture = lambda: ('32bit', '')", "-x86_64, 32bit"),
     ("platform.libc_ver = lambda: ('', '')", "Linux-x86_64, 64bit, ;"),
     ("platform.python_version = lambda: '3.8.1'", "CPython 3.8.1"),
@@ -321,6 +321,8 @@ $2"
   if problem:
     assert problem in machine.run(PYTHON="python")[2]
   else:
+    if sys.version_info >= (3, 8):
+      machine.venv = machine.repository / ".venv-tf2"
     machine.assert_makes_with(stand_in, PYTHON="python")
 
 

@@ -1,0 +1,125 @@
+"""Training step and sweep compiled with XLA, with static shapes: nearest to a TPU.
+
+A TPU runs only what XLA compiles, and knows each shape beforehand. An operation
+that XLA cannot compile fails here. The results are those of the graph without XLA.
+"""
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from attention_zones import answer_head
+from attention_zones import decodes
+from attention_zones import sweep
+from attention_zones import zones
+import modeling
+import optimization
+import tiny_model
+import tolerances
+
+pytestmark = pytest.mark.skipif(
+    tf.__version__.startswith("1."),
+    reason="XLA of TensorFlow 1.15 compiles the sweep for minutes")
+
+LENGTH, BATCH, STEPS = 24, 4, 3
+
+CONFIG = modeling.BertConfig(**dict(
+    tiny_model.CONFIG, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+
+
+def windows():
+  """Features of BATCH windows of LENGTH, of which the last half is padding."""
+  random = np.random.RandomState(2)
+  length = np.array([LENGTH, LENGTH, 13, 9])[:, None]
+  position = np.arange(LENGTH)[None]
+  is_real = position < length
+  question = np.full(BATCH, 4)
+  numbers = {
+      "input_ids": is_real * random.randint(
+          4, len(tiny_model.VOCAB), [BATCH, LENGTH]),
+      "input_mask": is_real,
+      "segment_ids": is_real & (position >= 6),
+      "question_length": question, "passage_length": length[:, 0] - 7,
+      "example_index": np.arange(BATCH), "num_windows": np.ones(BATCH),
+      "first_token": np.zeros(BATCH),
+      "start_position": np.full(BATCH, 6), "end_position": np.full(BATCH, 7)}
+  return {name: value.astype(np.int32) for name, value in numbers.items()}
+
+
+def run(compute, is_compiled):
+  """Runs a computation STEPS times.
+
+  Args:
+    compute: function from features to a list of Tensors.
+    is_compiled: bool, whether with XLA.
+
+  Returns:
+    (list of what each step computed, dict from a variable's name to its value).
+  """
+  with tf.Graph().as_default(), tf.Session() as session:
+    # XLA changes resource variables only; TPUEstimator makes these, too.
+    with tf.variable_scope("", use_resource=True):
+      tf.train.get_or_create_global_step()
+      numbers = windows()
+      names = sorted(numbers)
+      on = lambda *values: compute(dict(zip(names, values)))
+      inputs = [tf.constant(numbers[name]) for name in names]
+      outputs = (tf.xla.experimental.compile(on, inputs) if is_compiled
+                 else on(*inputs))
+    session.run(tf.global_variables_initializer())
+    steps = [session.run(outputs) for _ in range(STEPS)]
+    return steps, {v.op.name: session.run(v) for v in tf.global_variables()}
+
+
+def train_step(features):
+  encoder = modeling.Encoder(
+      CONFIG, is_training=True, use_one_hot_embeddings=True, random_seed=1, step=0)
+  tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
+  masks = [zones.NOTHING.additive(tokens)] * CONFIG.num_hidden_layers
+  hidden = encoder.embed(features["input_ids"], features["segment_ids"])
+  loss = answer_head.span_loss(features, answer_head.span_logits(
+      encoder.encode(hidden, masks)[-1], CONFIG.initializer_range, 1))
+  update = optimization.create_optimizer(loss, 1e-3, 10, 0, use_tpu=False)
+  with tf.control_dependencies([update]):
+    return [tf.identity(loss)]
+
+
+def all_decodes(features):
+  """The candidates of a sweep over the five zones of each layer."""
+  encoder = modeling.Encoder(CONFIG, use_one_hot_embeddings=True, random_seed=1)
+  swept = decodes.parse_decodes(
+      "0-1", "q2,q2p,p2q,p2,all", CONFIG.num_hidden_layers)
+  logits = answer_head.span_logits(sweep.run(
+      encoder, features, swept, LENGTH, BATCH), CONFIG.initializer_range, 1)
+  found = answer_head.candidates(features, logits, 3)
+  return [logits] + [found[name] for name in sorted(found)]
+
+
+def test_training_step():
+  """The loss of each step; the second and third show what the updates did."""
+  (plain, before), (compiled, after) = run(train_step, False), run(train_step, True)
+  assert before["global_step"] == after["global_step"] == STEPS
+  assert set(before) == set(after) and len(before) > 60
+  tolerance = tolerances.float32_tolerance(
+      np.max(plain), tolerances.model_operations(CONFIG, LENGTH))
+  assert np.abs(np.subtract(plain, compiled)).max() <= tolerance
+  # An update does more than that.
+  assert np.abs(np.diff(plain, axis=0)).min() > 10 * tolerance
+
+
+def test_sweep_with_all_zones():
+  (plain, _), (compiled, _) = run(all_decodes, False), run(all_decodes, True)
+  plain, compiled = plain[0], compiled[0]
+  assert plain[0].shape == (11, BATCH, 2, LENGTH)
+  size = np.abs(plain[0]).max()
+  # A logit of attention that is rounded to the other side, beside -10000, moves the
+  # weights by this share of themselves.
+  step = tolerances.STEP_AT_MASKED_LOGIT * size
+  assert step > tolerances.float32_tolerance(
+      size, tolerances.model_operations(CONFIG, LENGTH))
+  assert plain[0].std() > 100 * step
+  for one, other in zip(plain, compiled):
+    if one.dtype == np.float32:
+      assert np.abs(one - other).max() <= step
+    else:
+      assert (one == other).all()
