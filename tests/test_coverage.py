@@ -56,7 +56,8 @@ def test_mean_over_windows(tmp_path):
 
 
 def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
-  folder, run = str(tmp_path), {"checkpoint": "c"}
+  folder = str(tmp_path)
+  run = run_records.with_all_entries({"checkpoint": "c"})
   for name, share in (("a.json", .5), ("b.json", .25)):
     run_records.add_to_manifest(
         folder, [name], run, {"machine": name, "masked_share": {name: share}})
