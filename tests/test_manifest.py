@@ -10,7 +10,8 @@ import pytest
 
 from attention_zones import run_records
 
-RUN = {"--predict_file": "d1", "--n_best_size": 20, "TensorFlow": "2.15.1"}
+CHOSEN = {"--precision": "float32", "TensorFlow": "2.15.1"}
+RUN = dict(CHOSEN, **{"--predict_file": "d1", "--n_best_size": 20})
 
 ADD_FILES = """
 from attention_zones import run_records
@@ -19,7 +20,8 @@ folder, writer = sys.argv[1:]
 for i in range(40):
   run_records.add_to_manifest(
       folder, ["%s%d.json" % (writer, i)],
-      {"--predict_file": writer, "TensorFlow": "2.15.1"}, {})
+      {"--predict_file": writer, "--precision": "float32", "TensorFlow": "2.15.1"},
+      {})
 """
 
 
@@ -69,7 +71,7 @@ def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
   for name in "ab":
     for i in range(40):
       assert content["files"]["%s%d.json" % (name, i)] == (
-          run_records.run_id({"--predict_file": name, "TensorFlow": "2.15.1"}))
+          run_records.run_id(dict(CHOSEN, **{"--predict_file": name})))
   assert len(content["runs"]) == 2
 
 
@@ -134,7 +136,7 @@ def test_a_manifest_of_an_earlier_version_is_read(tmp_path):
       "runs": {"0123456789abcdef": dict(earlier, about={"python": "3.7"})}}))
   today = {"--predict_file": "d1", "--vocab_file": "v1", "--bert_config_file": "b1",
            "checkpoint": "c1", "--n_best_size": 20, "--do_lower_case": False,
-           "TensorFlow": "1.15.3"}
+           "--precision": "float32", "TensorFlow": "1.15.3"}
   assert run_records.load_manifest(str(tmp_path)) == {
       "files": {"predictions.json": run_records.run_id(today)},
       "runs": {run_records.run_id(today): dict(
@@ -148,7 +150,7 @@ def test_a_run_without_its_tensorflow_is_of_the_only_one_then(tmp_path):
   earlier = {"--predict_file": "d1"}
   (tmp_path / "manifest.json").write_text(json.dumps({
       "files": {"a.json": "0123"}, "runs": {"0123": dict(earlier, about={})}}))
-  now = {"--predict_file": "d1", "TensorFlow": "1.15.3"}
+  now = {"--predict_file": "d1", "--precision": "float32", "TensorFlow": "1.15.3"}
   assert run_records.load_manifest(str(tmp_path)) == {
       "files": {"a.json": run_records.run_id(now)},
       "runs": {run_records.run_id(now): dict(now, about={})}}
