@@ -18,6 +18,8 @@
 #   LAYERS, ZONES  as for decode_squad.sh
 #   FLAGS          more flags of run_squad.py
 #   COPIES         of the small model's ten questions; 240 if left out
+#
+# Paths are relative to the repository's folder.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." >/dev/null
@@ -34,9 +36,11 @@ for name in munged slurmctld slurmd sbatch scancel sinfo scontrol; do
     fail "there is no $name; install Debian's packages slurm-wlm and munge"
 done
 for file in ${MODEL:+"$MODEL/bert_config.json" "${VOCAB:-$MODEL/vocab.txt}" \
-  "${DATA:-DATA}"}; do
+  "${DATA:-DATA (not set)}"}; do
   [ -f "$file" ] || fail "MODEL=$MODEL: there is no file $file"
 done
+[[ ${COPIES:-240} =~ ^[1-9][0-9]*$ ]] ||
+  fail "COPIES=$COPIES: should be a number, as in COPIES=240"
 
 # Makes a random model, and data for it, in $work/tiny.
 make_model() {
@@ -92,8 +96,8 @@ answers() {
   local before
   before=$(questions)
   until (($(questions) > before + 5)); do
-    is_ended "$1" && fail "job $1 is $(state "$1") already: its share needs more" \
-      "questions, or a machine with less to do ($(tail -1 "$logs/$1"))"
+    is_ended "$1" && fail "job $1 is $(state "$1") before it could be stopped: if" \
+      "not an error, more COPIES are needed ($(tail -1 "$logs/$1"))"
     sleep 0.05
   done
 }
