@@ -114,6 +114,7 @@ ended() {
   done
 }
 
+unset SHARDS SEEDS
 begin_work
 python=$(bash setup_env.sh --which)
 export TF_CPP_MIN_LOG_LEVEL=3 PYTHONWARNINGS=ignore
@@ -172,5 +173,5 @@ import json, sys
 one, other = [json.load(open(path))["files"] for path in sys.argv[1:]]
 sys.exit(not one or one != other)
 END
-echo "tests/slurm/run.sh: ${#files[@]} files of 4 shares, one of which was stopped" \
-  "twice, are those of one process: ok"
+echo "tests/slurm/run.sh: ${#files[@]} files of 4 shares, one of which was" \
+  "stopped twice, are those of one process: ok"
