@@ -82,8 +82,9 @@ state() {
   scontrol -o show job "$1" 2>/dev/null | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p'
 }
 
+# Whether a job has ended; all other states, of which there are many, pass.
 is_ended() {
-  ! [[ $(state "$1") =~ ^(PENDING|CONFIGURING|RUNNING|STOPPED|COMPLETING)$ ]]
+  [[ $(state "$1") =~ ^(|COMPLETED|CANCELLED|TIMEOUT|.*FAIL.*|OUT_OF_MEMORY)$ ]]
 }
 
 # How many questions share 2 has answered; its journal's first line is no question.
