@@ -55,6 +55,10 @@ def check(path, variables, head_is_wanted):
     wanted["global_step"] = []
   lacking = [name for name in sorted(wanted) if name not in shapes
              and (head_is_wanted or not name.startswith("cls/"))]
+  if lacking and all(name.startswith("cls/squad/") or name == "global_step"
+                     for name in lacking):
+    raise ValueError("checkpoint %s has no answer head (%s); train one first, with "
+                     "--do_train=True" % (path, lacking[0]))
   if lacking:
     raise ValueError(
         "checkpoint %s lacks %d of the %d variables of the model in "
@@ -71,11 +75,13 @@ def check(path, variables, head_is_wanted):
     raise ValueError("checkpoint %s is incomplete (%s)" % (path, problem))
 
 
-def newest(folder, variables, log):
-  """Finds the newest checkpoint of a training, to predict with.
+def to_predict_with(folder, init_checkpoint, variables, log):
+  """Finds the checkpoint to predict with: a training's newest, or another one.
 
   Args:
     folder: str, the training's output folder.
+    init_checkpoint: str, the prefix of the files of a fine-tuned model, for a
+      folder without checkpoints; None if there is none.
     variables: dict from the name of each variable of the model to its shape.
     log: function that shows the user a line, str.
 
@@ -86,12 +92,21 @@ def newest(folder, variables, log):
     ValueError: there is none, or it does not fit the model.
   """
   path, faulty = newest_whole(folder)
-  if not path:
-    raise ValueError("--output_dir=%s has no checkpoint to predict with; %s" % (
-        folder, _advice(folder)))
-  check(path, variables, head_is_wanted=True)
-  tell(folder, path, faulty, log)
-  return path
+  if path:
+    check(path, variables, head_is_wanted=True)
+    tell(folder, path, faulty, log)
+    return path
+  nothing = "--output_dir=%s has no checkpoint to predict with" % folder
+  if not init_checkpoint:
+    raise ValueError("%s; %s" % (nothing, _advice(folder)))
+  try:
+    check(init_checkpoint, variables, head_is_wanted=True)
+  except ValueError as error:
+    raise ValueError("%s, and --init_checkpoint cannot be decoded: %s" % (
+        nothing, error)) from error
+  log("%s; predictions are made with --init_checkpoint=%s, which has an answer "
+      "head" % (nothing, init_checkpoint))
+  return init_checkpoint
 
 
 def _advice(folder):
