@@ -55,8 +55,8 @@ def check(path, variables, head_is_wanted):
     wanted["global_step"] = []
   lacking = [name for name in sorted(wanted) if name not in shapes
              and (head_is_wanted or not name.startswith("cls/"))]
-  if lacking and all(name.startswith("cls/squad/") or name == "global_step"
-                     for name in lacking):
+  if {name for name in lacking if name != "global_step"} == {
+      name for name in wanted if name.startswith("cls/squad/")} != set():
     raise ValueError("checkpoint %s has no answer head (%s); train one first, with "
                      "--do_train=True" % (path, lacking[0]))
   if lacking:
