@@ -23,6 +23,7 @@ from absl import app
 import tensorflow.compat.v1 as tf
 
 from attention_zones import answer_head
+from attention_zones import checkpoint_names
 from attention_zones import checkpoints
 from attention_zones import data_checks
 from attention_zones import decodes
@@ -263,6 +264,23 @@ def log(line):
   print("run_squad.py: " + line, file=sys.stderr, flush=True)
 
 
+def settle_architecture(options, config):
+  """Takes the architecture from the checkpoint, and refuses a contradiction.
+
+  Args:
+    options: namespace of the flags.
+    config: modeling.BertConfig; its model_type is set.
+  """
+  path = checkpoints.newest_whole(options.output_dir)[0] or options.init_checkpoint
+  found = path and checkpoint_names.architecture(path)
+  if found and config.model_type not in (None, found):
+    raise ValueError(
+        "--bert_config_file=%s has model_type %r, but checkpoint %s has the "
+        "variables of %r; should be of the same model" % (
+            options.bert_config_file, config.model_type, path, found))
+  config.model_type = found or config.model_type
+
+
 def model_variables(config):
   """The variables in a checkpoint of the model: dict from name to shape."""
   with tf.Graph().as_default():
@@ -414,6 +432,7 @@ def run(options):
   validate_flags(options)
   precision.set_up(options.precision)
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
+  settle_architecture(options, config)
   variables = model_variables(config)
   vocab = tokenization.load_vocab(
       options.vocab_file, tokenization.SPECIAL_TOKENS)
