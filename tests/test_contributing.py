@@ -191,7 +191,7 @@ with tf.Session() as session:
 """)))
   total = words[[3, 4, 5]] + types[[0, 1, 1]] + positions[[2, 3, 4]]
   total -= total.mean(1, keepdims=True)
-  # Roundings of numbers up to 3, some ten of them.
+  # Some ten roundings, by 2^-24 of numbers up to 3 each, and the epsilon of 1e-12.
   np.testing.assert_allclose(
       output[0], total / total.std(1, keepdims=True), atol=1e-5)
 

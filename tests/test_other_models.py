@@ -23,6 +23,7 @@ from bert_reference import weights_of
 from golden_cells import cells_of
 from golden_cells import check_cells
 from golden_cells import features_for
+import launcher
 import modeling
 import tiny_model
 import tolerances
@@ -62,6 +63,30 @@ def test_published_logits(model):
   cells = dict(cells_of(published))
   cells[BASELINE] = published["baseline"]
   check_cells(config, weights, features, cells, tolerances.PUBLISHED_LOGITS)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name, kind", [
+    ("projected", "electra"), ("shared", "albert")])
+def test_published_predictions(name, kind, shared, tmp_path):
+  """124 questions, five decodes: the same texts."""
+  folder = shared / "golden" / kind
+  checkpoint = folder / name / ("%s_model.ckpt" % kind)
+  result = launcher.complete(launcher.Run("run_squad.py", (
+      "--vocab_file=%s" % (shared / "models/vocab/uncased.txt"),
+      "--bert_config_file=%s" % (folder / name / ("%s_config.json" % kind)),
+      "--predict_file=%s" % (shared / "data/xquad.en.120.json"),
+      "--output_dir=%s" % tmp_path, "--init_checkpoint=%s" % checkpoint,
+      "--do_predict=True", "--max_seq_length=96", "--doc_stride=32",
+      "--max_query_length=16", "--mask_layer=0-3", "--mask_zone=q2p,p2q,p2,all")))
+  assert result.returncode == 0, result.stderr
+  published = sorted(
+      (folder / ("predictions." + name)).glob("predictions*.json"))
+  assert len(published) == 5
+  for path in published:
+    expected = json.loads(path.read_text(encoding="utf-8"))
+    found = json.loads((tmp_path / path.name).read_text(encoding="utf-8"))
+    assert len(found) == 124 and found == expected, path.name
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS))
