@@ -1,5 +1,9 @@
 """BERT (Devlin et al., 2019): its configuration, embeddings, layer, and their loop.
 
+ELECTRA (Clark et al., 2020) and ALBERT (Lan et al., 2020) have BERT's layers, under
+other names; embeddings narrower than the layers; and, in ALBERT, layers that share
+their variables.
+
 This file knows no zones, no sweep and no SQuAD. attention_zones/sweep.py calls
 `embed`, `heads` and `layer`; everything else calls `embed` and `encode`.
 
@@ -20,6 +24,7 @@ Dimensions of the tensors below. "..." stands for B, or for V, B in a sweep, whi
 has V variants of the hidden states at once:
   B = batch             S = sequence length
   H = hidden size       F = from (query) length
+  E = embedding size, H in BERT
   N = attention heads   T = to (key) length
   D = head size, H / N  R = rows, all leading dimensions in one
   I = intermediate size
@@ -37,18 +42,34 @@ import tensorflow.compat.v1 as tf
 from attention_zones import checked_json
 from attention_zones import seeds
 
-_LAYER_NORM_EPSILON = 1e-12
-
-# The variable scopes of each architecture.
+# The variable scopes of each architecture. "projection" is of embeddings that are
+# narrower than the layers.
 _SCOPES = {
     "bert": {
+        "model": "bert",
         "embeddings": "embeddings",
         "layer": "encoder/layer_%d",
         "attention": "attention/self",
         "attention_output": "attention/output",
+        "attention_norm": "attention/output/LayerNorm",
         "intermediate": "intermediate",
         "output": "output",
+        "output_norm": "output/LayerNorm",
     },
+}
+_SCOPES["electra"] = dict(
+    _SCOPES["bert"], model="electra", projection="embeddings_project")
+_SCOPES["albert"] = {
+    "model": "bert",
+    "embeddings": "embeddings",
+    "projection": "encoder/embedding_hidden_mapping_in",
+    "layer": "encoder/transformer/group_%d/inner_group_0",
+    "attention": "attention_1/self",
+    "attention_output": "attention_1/output",
+    "attention_norm": "LayerNorm",
+    "intermediate": "ffn_1/intermediate",
+    "output": "ffn_1/intermediate/output",
+    "output_norm": "LayerNorm_1",
 }
 
 
@@ -61,11 +82,26 @@ def gelu(x):
       math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x)))))
 
 
-_ACTIVATIONS = {"gelu": gelu, "relu": tf.nn.relu, "tanh": tf.tanh}
+def gelu_erf(x):
+  """The Gaussian error linear unit without approximation, as Hugging Face's "gelu".
+
+  x (1 + erf(x / sqrt(2))) / 2 (Hendrycks and Gimpel, 2016).
+  """
+  return x * (0.5 * (1.0 + tf.math.erf(x / math.sqrt(2))))
+
+
+_ACTIVATIONS = {"gelu": gelu, "gelu_erf": gelu_erf, "gelu_new": gelu,
+                "relu": tf.nn.relu, "tanh": tf.tanh}
 
 
 class BertConfig:
   """The entries of a bert_config.json, under the same names.
+
+  Some have no effect in every architecture: model_type is "bert", "electra" or
+  "albert"; None means that nothing says which. embedding_size, of ELECTRA and
+  ALBERT, is hidden_size where it is None. num_hidden_groups is of ALBERT. "gelu" is
+  the erf form in ELECTRA and the tanh form in the others, as in Google's code;
+  "gelu_erf" and "gelu_new" (tanh) are the same in all.
 
   Raises:
     ValueError: an entry has an impossible value.
@@ -75,7 +111,8 @@ class BertConfig:
                num_attention_heads=12, intermediate_size=3072,
                hidden_act="gelu", hidden_dropout_prob=0.1,
                attention_probs_dropout_prob=0.1, max_position_embeddings=512,
-               type_vocab_size=16, initializer_range=0.02):
+               type_vocab_size=16, initializer_range=0.02, model_type=None,
+               embedding_size=None, num_hidden_groups=None, layer_norm_eps=1e-12):
     self.vocab_size = vocab_size
     self.hidden_size = hidden_size
     self.num_hidden_layers = num_hidden_layers
@@ -87,18 +124,25 @@ class BertConfig:
     self.max_position_embeddings = max_position_embeddings
     self.type_vocab_size = type_vocab_size
     self.initializer_range = initializer_range
+    self.model_type = model_type
+    self.embedding_size = embedding_size
+    self.num_hidden_groups = num_hidden_groups
+    self.layer_norm_eps = layer_norm_eps
     self._check()
 
   def _check(self):
     for name in ("vocab_size", "hidden_size", "num_hidden_layers",
                  "num_attention_heads", "intermediate_size",
-                 "max_position_embeddings", "type_vocab_size"):
+                 "max_position_embeddings", "type_vocab_size", "embedding_size",
+                 "num_hidden_groups"):
       value = getattr(self, name)
+      if value is None and name in ("embedding_size", "num_hidden_groups"):
+        continue
       if type(value) is not int or value < 1:
         raise ValueError("%s is %r; should be a whole number above 0" % (
             name, value))
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob",
-                 "initializer_range"):
+                 "initializer_range", "layer_norm_eps"):
       value = getattr(self, name)
       if type(value) not in (int, float) or not 0 <= value < 1:
         raise ValueError("%s is %r; should be a number from 0 to below 1" % (
@@ -106,6 +150,14 @@ class BertConfig:
     if self.hidden_act not in list(_ACTIVATIONS):
       raise ValueError("hidden_act is %r; should be one of %s" % (
           self.hidden_act, ", ".join(sorted(_ACTIVATIONS))))
+    if self.model_type not in [None] + list(_SCOPES):
+      raise ValueError("model_type is %r; should be one of %s" % (
+          self.model_type, ", ".join(sorted(_SCOPES))))
+
+  @property
+  def architecture(self):
+    """model_type or, where it is None, what the entries look like: str."""
+    return self.model_type or ("albert" if self.num_hidden_groups else "bert")
 
   @classmethod
   def from_dict(cls, entries):
@@ -162,7 +214,7 @@ Attributes:
 
 
 class Encoder:
-  """BERT's embeddings and layers.
+  """The embeddings and layers of BERT, ELECTRA or ALBERT.
 
   Each method builds its part of the graph; parts that are built twice share
   their variables.
@@ -172,15 +224,14 @@ class Encoder:
     is_training: bool, whether dropout is on.
     use_one_hot_embeddings: bool, whether to look words up by a matrix product,
       which is faster on TPUs.
-    scope: str, the variable scope; None means "bert", or "bert_1" for a second
-      model in the same graph.
+    scope: str, the variable scope; None means "bert" ("electra" for ELECTRA), or
+      "bert_1" for a second model in the same graph.
     product: function as tf.matmul, which multiplies the matrices of the layers;
       see precision.py.
     random_seed: int, for initial weights and dropout; see seeds.py.
     step: int or scalar int Tensor, the training step. Dropout depends only on the
-      seed, the variable scope and the step, so that an interrupted training
-      resumes with the same dropout. None draws new numbers each time that the
-      graph runs.
+      seed, the layer and the step, so that an interrupted training resumes with the
+      same dropout. None draws new numbers each time that the graph runs.
 
   Raises:
     ValueError: hidden_size is not a multiple of num_attention_heads.
@@ -192,12 +243,19 @@ class Encoder:
       raise ValueError("hidden_size %d is not a multiple of num_attention_heads "
                        "%d" % (config.hidden_size, config.num_attention_heads))
     self._config = config
-    self._scopes = _SCOPES["bert"]
+    self._scopes = _SCOPES[config.architecture]
+    self._activation = _ACTIVATIONS[
+        "gelu_erf" if (config.architecture, config.hidden_act) == (
+            "electra", "gelu") else config.hidden_act]
+    # BERT's embeddings are as wide as its layers, whatever its file says.
+    self._width = ("projection" in self._scopes and config.embedding_size
+                   or config.hidden_size)
     self._one_hot = use_one_hot_embeddings
     self._is_training = is_training
     self._random_seed, self._step = random_seed, step
     self._head_size = config.hidden_size // config.num_attention_heads
-    with tf.variable_scope(scope, default_name="bert") as self._variables:
+    with tf.variable_scope(
+        scope, default_name=self._scopes["model"]) as self._variables:
       pass
     self._product = product
 
@@ -207,12 +265,14 @@ class Encoder:
     return self._config.num_hidden_layers
 
   def embedding_table(self):
-    """The word embeddings: float32 variable [vocab_size, H]."""
+    """The word embeddings: float32 variable [vocab_size, E]."""
     with self._scope(self._scopes["embeddings"]):
       return self._table("word_embeddings", self._config.vocab_size)
 
   def embed(self, ids, segments):
     """Sums word, segment and position embeddings, and normalizes the sum.
+
+    Embeddings that are narrower than the layers are then projected to their width.
 
     Args:
       ids: int32 [B, S], word pieces.
@@ -237,11 +297,18 @@ class Encoder:
       types = self._table("token_type_embeddings", config.type_vocab_size)
       positions = self._table(
           "position_embeddings", config.max_position_embeddings)
-      total = _look_up(words, ids, self._one_hot)  # [B, S, H]
+      total = _look_up(words, ids, self._one_hot)  # [B, S, E]
       total += _look_up(types, segments, one_hot=True)
       total += positions[:tf.shape(ids)[1]]
-      return self._dropout(
-          self._layer_norm(total), config.hidden_dropout_prob)
+      embedded = self._dropout(
+          self._layer_norm(total), config.hidden_dropout_prob,
+          seeds.scoped("dropout"))
+    if self._width == config.hidden_size:
+      return embedded
+    with self._scope(self._scopes["projection"]):
+      rows = tf.reshape(embedded, [-1, self._width])
+      return tf.reshape(self._affine(rows, config.hidden_size), tf.concat(
+          [tf.shape(ids), [config.hidden_size]], 0))
 
   def heads(self, index, hidden, names=Heads._fields):
     """Projects hidden states to the queries, keys and values of a layer.
@@ -287,15 +354,14 @@ class Encoder:
     config = self._config
     rows = tf.reshape(hidden, [-1, config.hidden_size])  # [R, H]
     with self._layer_scope(index):
-      with self._scope_within("attention"):
-        context, weights = self._attend(heads, mask, edit)  # [R, H]
-      with self._scope_within("attention_output"):
-        attended = self._add_and_norm(context, rows)  # [R, H]
+      context, weights = self._attend(index, heads, mask, edit)  # [R, H]
+      attended = self._add_and_norm(
+          index, "attention_output", "attention_norm", context, rows)  # [R, H]
       with self._scope_within("intermediate"):
-        inner = _ACTIVATIONS[config.hidden_act](self._dense(
+        inner = self._activation(self._dense(
             "dense", attended, config.intermediate_size))  # [R, I]
-      with self._scope_within("output"):
-        output = self._add_and_norm(inner, attended)  # [R, H]
+      output = self._add_and_norm(
+          index, "output", "output_norm", inner, attended)  # [R, H]
       output = tf.reshape(output, tf.shape(hidden))
     output.set_shape(hidden.shape)
     return (output, weights) if keep_weights else output
@@ -334,7 +400,7 @@ class Encoder:
       return tf.tanh(self._dense(
           "dense", hidden[:, 0], self._config.hidden_size))
 
-  def _attend(self, heads, mask, edit):
+  def _attend(self, index, heads, mask, edit):
     """Multi-head attention (Vaswani et al., 2017, section 3.2).
 
     Information flows from keys to queries: weights[..., i, j] is how much query
@@ -349,48 +415,67 @@ class Encoder:
     weights = tf.nn.softmax(logits)  # [..., N, F, T]
     if edit:
       weights = edit(weights)
-    kept = self._dropout(weights, self._config.attention_probs_dropout_prob)
+    kept = self._dropout(weights, self._config.attention_probs_dropout_prob,
+                         self._stream(index, "attention"))
     context = self._product(kept, heads.value)  # [..., N, F, D]
     context = _swap(context, heads.value.shape.ndims)  # [..., F, N, D]
     return tf.reshape(context, [-1, self._config.hidden_size]), weights
 
-  def _add_and_norm(self, update, residual):
+  def _add_and_norm(self, index, part, norm, update, residual):
     """LayerNorm(dropout(dense(update)) + residual): the end of half a layer.
 
     Args:
+      index: int, the layer.
+      part, norm: str, the scopes of the dense layer and of the LayerNorm.
       update: float32 [R, H], or [R, I] at the end of the second half.
       residual: float32 [R, H].
 
     Returns:
       float32 [R, H].
     """
-    update = self._dense("dense", update, self._config.hidden_size)
-    update = self._dropout(update, self._config.hidden_dropout_prob)
-    return self._layer_norm(update + residual)
+    with self._scope_within(part):
+      update = self._dense("dense", update, self._config.hidden_size)
+    update = self._dropout(
+        update, self._config.hidden_dropout_prob, self._stream(index, part))
+    return self._layer_norm(update + residual, self._scopes[norm])
 
   def _dense(self, name, rows, size):
     """A dense layer without activation: [R, in] to [R, size]."""
     with tf.variable_scope(name):
-      kernel = self._weights("kernel", [rows.shape[1].value, size])
-      bias = tf.get_variable("bias", [size], initializer=tf.zeros_initializer())
+      return self._affine(rows, size)
+
+  def _affine(self, rows, size):
+    """As _dense, with the variables of the current scope."""
+    kernel = self._weights("kernel", [rows.shape[1].value, size])
+    bias = tf.get_variable("bias", [size], initializer=tf.zeros_initializer())
     return tf.nn.bias_add(self._product(rows, kernel), bias)
 
-  def _layer_norm(self, x):
+  def _layer_norm(self, x, scope="LayerNorm"):
     """Normalizes the last dimension, then scales and shifts it."""
     size = [x.shape[-1].value]
-    with tf.variable_scope("LayerNorm"):
+    with tf.variable_scope(scope):
       beta = tf.get_variable("beta", size, initializer=tf.zeros_initializer())
       gamma = tf.get_variable("gamma", size, initializer=tf.ones_initializer())
     mean = tf.reduce_mean(x, -1, keepdims=True)
     variance = tf.reduce_mean(tf.squared_difference(x, mean), -1, keepdims=True)
-    scale = tf.rsqrt(variance + _LAYER_NORM_EPSILON) * gamma
+    scale = tf.rsqrt(variance + self._config.layer_norm_eps) * gamma
     return x * scale + (beta - mean * scale)
 
-  def _dropout(self, x, rate):
+  def _stream(self, index, part):
+    """The name of the random numbers of a layer's dropout: str.
+
+    It is BERT's scope in every architecture: it has the layer's number, so that
+    layers that share their variables do not share their dropout.
+    """
+    return "/".join([self._variables.name, _SCOPES["bert"]["layer"] % index,
+                     _SCOPES["bert"][part], "dropout"])
+
+  def _dropout(self, x, rate, stream):
     """Sets a fraction `rate` of x to 0 and scales the rest to keep the mean."""
     if not rate or not self._is_training:
       return x
-    random = seeds.uniform(tf.shape(x), self._random_seed, self._step)
+    random = seeds.uniform(
+        tf.shape(x), self._random_seed, self._step, stream)
     return x * (tf.cast(random >= rate, x.dtype) / (1 - rate))
 
   def _weights(self, name, shape):
@@ -398,7 +483,7 @@ class Encoder:
         self._config.initializer_range, self._random_seed, name))
 
   def _table(self, name, entries):
-    return self._weights(name, [entries, self._config.hidden_size])
+    return self._weights(name, [entries, self._width])
 
   @contextlib.contextmanager
   def _scope(self, name):
@@ -409,6 +494,11 @@ class Encoder:
           yield
 
   def _layer_scope(self, index):
+    config = self._config
+    if config.architecture == "albert":
+      # Rounded as in ALBERT's code: 29 / 100 * 100 is in group 28.
+      index = int(index / config.num_hidden_layers * (
+          config.num_hidden_groups or 1))
     return self._scope(self._scopes["layer"] % index)
 
   def _scope_within(self, part):
@@ -487,7 +577,7 @@ def get_assignment_map_from_checkpoint(tvars, init_checkpoint):
 
 
 def _look_up(table, ids, one_hot):
-  """Takes rows of a table [entries, H] by ids [B, S]: [B, S, H]."""
+  """Takes rows of a table [entries, E] by ids [B, S]: [B, S, E]."""
   if not one_hot:
     return tf.gather(table, ids)
   entries, width = table.shape.as_list()

@@ -23,6 +23,7 @@ from absl import app
 import tensorflow.compat.v1 as tf
 
 from attention_zones import answer_head
+from attention_zones import checkpoint_names
 from attention_zones import checkpoints
 from attention_zones import data_checks
 from attention_zones import decodes
@@ -53,7 +54,8 @@ flags.DEFINE_string("predict_file", None, "SQuAD JSON to predict.")
 flags.DEFINE_string(
     "init_checkpoint", None,
     "Checkpoint to start the training from, usually a pre-trained BERT model; "
-    "without it the model starts from random weights.")
+    "without it the model starts from random weights. Without a training: a "
+    "fine-tuned model to predict with, when --output_dir has no checkpoint.")
 flags.DEFINE_bool(
     "do_lower_case", True,
     "Whether to lower-case: True for uncased models, False for cased ones.")
@@ -198,17 +200,21 @@ def validate_flags(options):
 def _validate_tpu_flags(options):
   if not options.tpu_name and not options.master:
     raise ValueError("--use_tpu=True needs --tpu_name")
-  # The TPU's own machine reads and writes these.
-  is_here = options.tpu_name == "local"
   for name in ["output_dir"] + ["init_checkpoint"] * options.do_train:
-    path = getattr(options, name)
-    if path and not is_here and not path.startswith("gs://"):
-      raise ValueError("--%s=%s: a TPU cannot reach local files; with "
-                       "--use_tpu=True this must be a gs:// path" % (name, path))
+    _refuse_local(options, name)
   for name in ("train_batch_size", "predict_batch_size"):
     if getattr(options, name) % options.num_tpu_cores:
       raise ValueError("--%s=%d is not a multiple of --num_tpu_cores=%d" % (
           name, getattr(options, name), options.num_tpu_cores))
+
+
+def _refuse_local(options, name):
+  """Refuses a local path in a flag where a TPU on another machine reads it."""
+  path = getattr(options, name)
+  is_here = not options.use_tpu or options.tpu_name == "local"
+  if path and not is_here and not path.startswith("gs://"):
+    raise ValueError("--%s=%s: a TPU cannot reach local files; with "
+                     "--use_tpu=True this must be a gs:// path" % (name, path))
 
 
 def validate_sizes(options, config, vocab):
@@ -256,6 +262,23 @@ def validate_sizes(options, config, vocab):
 def log(line):
   """Prints a line to stderr."""
   print("run_squad.py: " + line, file=sys.stderr, flush=True)
+
+
+def settle_architecture(options, config):
+  """Takes the architecture from the checkpoint, and refuses a contradiction.
+
+  Args:
+    options: namespace of the flags.
+    config: modeling.BertConfig; its model_type is set.
+  """
+  path = checkpoints.newest_whole(options.output_dir)[0] or options.init_checkpoint
+  found = path and checkpoint_names.architecture(path)
+  if found and config.model_type not in (None, found):
+    raise ValueError(
+        "--bert_config_file=%s has model_type %r, but checkpoint %s has the "
+        "variables of %r; should be of the same model" % (
+            options.bert_config_file, config.model_type, path, found))
+  config.model_type = found or config.model_type
 
 
 def model_variables(config):
@@ -409,6 +432,7 @@ def run(options):
   validate_flags(options)
   precision.set_up(options.precision)
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
+  settle_architecture(options, config)
   variables = model_variables(config)
   vocab = tokenization.load_vocab(
       options.vocab_file, tokenization.SPECIAL_TOKENS)
@@ -417,11 +441,14 @@ def run(options):
     data_checks.check_casing(vocab, options.vocab_file, options.do_lower_case)
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers)
-  find_checkpoint = lambda: checkpoints.newest(
-      options.output_dir, variables, log)
+  find_checkpoint = lambda: checkpoints.to_predict_with(
+      options.output_dir, None if options.do_train else options.init_checkpoint,
+      variables, log)
   checkpoint = None if options.do_train else find_checkpoint()
   if options.do_train and options.init_checkpoint:
     checkpoints.check(options.init_checkpoint, variables, head_is_wanted=False)
+  elif options.init_checkpoint and checkpoint == options.init_checkpoint:
+    _refuse_local(options, "init_checkpoint")
   elif options.init_checkpoint:
     remarks.append(
         "--init_checkpoint=%s is not used without --do_train=True: predictions "

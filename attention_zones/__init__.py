@@ -24,9 +24,16 @@ From JSON to answers:
 Training:
   training       steps, resuming, the record of a training's settings
   checkpoints    which one is read, whether it is complete and fits the model
+  checkpoint_names   what the names of variables say: architecture, answer head
   bundle_index   where in a checkpoint's file each tensor is
   seeds          random numbers from a hash of the seed and a name
   progress       one line of progress
+
+Models of Hugging Face:
+  convert_hf     a command: a model of transformers to a checkpoint
+  hf_names       what Hugging Face and Google call the same variable
+  hf_vocab       vocabulary, and whether text is lower-cased
+  safetensors_file   reads the tensors
 
 Scores and figures:
   scoring        EM and F1, as the official evaluator computes them

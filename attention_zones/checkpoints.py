@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones import bundle_index
+from attention_zones import checkpoint_names
 from attention_zones import files
 from attention_zones import interrupts
 
@@ -20,11 +21,6 @@ Attributes:
   problem: str, one line on why it cannot be read completely; None if it can.
   digest: str, the SHA-256 of its files; None if there is a problem.
 """
-
-
-# What TensorFlow raises when a checkpoint cannot be read: in 2.15, an IndexError
-# where a file is too short.
-_READ_ERRORS = (tf.errors.OpError, ValueError, IndexError)
 
 
 def check(path, variables, head_is_wanted):
@@ -46,7 +42,7 @@ def check(path, variables, head_is_wanted):
         ".data-*, as in cased_L-12_H-768_A-12/bert_model.ckpt" % path)
   try:
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
-  except _READ_ERRORS as error:
+  except checkpoint_names.READ_ERRORS as error:
     raise ValueError("checkpoint %s cannot be read: %s" % (
         path, str(error).splitlines()[0]))
   wanted = dict(variables)
@@ -55,6 +51,13 @@ def check(path, variables, head_is_wanted):
     wanted["global_step"] = []
   lacking = [name for name in sorted(wanted) if name not in shapes
              and (head_is_wanted or not name.startswith("cls/"))]
+  if {name for name in lacking if name != "global_step"} == {
+      name for name in wanted if name.startswith("cls/squad/")} != set():
+    other = checkpoint_names.other_head(shapes)
+    other = ", but %s, which is not decoded here" % other if other else ""
+    raise ValueError(
+        "checkpoint %s has no answer head (%s)%s; train one first, with "
+        "--do_train=True" % (path, lacking[0], other))
   if lacking:
     raise ValueError(
         "checkpoint %s lacks %d of the %d variables of the model in "
@@ -71,11 +74,13 @@ def check(path, variables, head_is_wanted):
     raise ValueError("checkpoint %s is incomplete (%s)" % (path, problem))
 
 
-def newest(folder, variables, log):
-  """Finds the newest checkpoint of a training, to predict with.
+def to_predict_with(folder, init_checkpoint, variables, log):
+  """Finds the checkpoint to predict with: a training's newest, or another one.
 
   Args:
     folder: str, the training's output folder.
+    init_checkpoint: str, the prefix of the files of a fine-tuned model, for a
+      folder without checkpoints; None if there is none.
     variables: dict from the name of each variable of the model to its shape.
     log: function that shows the user a line, str.
 
@@ -86,12 +91,21 @@ def newest(folder, variables, log):
     ValueError: there is none, or it does not fit the model.
   """
   path, faulty = newest_whole(folder)
-  if not path:
-    raise ValueError("--output_dir=%s has no checkpoint to predict with; %s" % (
-        folder, _advice(folder)))
-  check(path, variables, head_is_wanted=True)
-  tell(folder, path, faulty, log)
-  return path
+  if path:
+    check(path, variables, head_is_wanted=True)
+    tell(folder, path, faulty, log)
+    return path
+  nothing = "--output_dir=%s has no checkpoint to predict with" % folder
+  if not init_checkpoint:
+    raise ValueError("%s; %s" % (nothing, _advice(folder)))
+  try:
+    check(init_checkpoint, variables, head_is_wanted=True)
+  except ValueError as error:
+    raise ValueError("%s, and --init_checkpoint cannot be decoded: %s" % (
+        nothing, error)) from error
+  log("%s; predictions are made with --init_checkpoint=%s, which has an answer "
+      "head" % (nothing, init_checkpoint))
+  return init_checkpoint
 
 
 def _advice(folder):
@@ -327,7 +341,7 @@ def _read_once(path, stamp):
         reader.get_variable_to_shape_map())
     for name in names:
       data.update(np.asarray(reader.get_tensor(name)).tobytes())
-  except _READ_ERRORS as error:
+  except checkpoint_names.READ_ERRORS as error:
     return _Content(str(getattr(error, "message", error)).splitlines()[0], None)
   return _Content(None, _digest_of_files(
       data.hexdigest() if order and ".data-" in name[len(path):]

@@ -58,8 +58,8 @@ def truncated_normal(stddev, seed, name):
   return initializer
 
 
-def uniform(shape, seed, step):
-  """Draws the random numbers of a dropout in the current variable scope.
+def uniform(shape, seed, step, name):
+  """Draws the random numbers of a dropout.
 
   Args:
     shape: int32 Tensor.
@@ -67,11 +67,12 @@ def uniform(shape, seed, step):
     step: int or int32 scalar Tensor, the training step. Numbers of two steps, or
       of two names, are independent: (name's hash, step) is the generator's key.
       None draws new numbers each time that the graph runs.
+    name: str, "bert/encoder/layer_3/attention/output/dropout" for example.
 
   Returns:
     float32 Tensor of `shape`, from 0 to below 1.
   """
-  key = derive(seed, scoped("dropout"))
+  key = derive(seed, name)
   if step is None:
     return tf.random.uniform(shape, seed=key)
   return tf.random.stateless_uniform(shape, tf.stack([key, step]))

@@ -1,7 +1,11 @@
 """BERT in numpy's float64, formula by formula: what TensorFlow is compared with.
 
+ELECTRA and ALBERT, too: BERT's layers under other names.
+
 Also a model of 3 layers and windows to try it on.
 """
+
+import math
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -126,11 +130,31 @@ def limit_of_all(window):
              for decode in ALL_DECODES)
 
 
+def names_of(config, layer):
+  """The scopes of a layer's variables, without the last part: dict."""
+  if config.architecture != "albert":
+    scope = "%s/encoder/layer_%d/" % (
+        {"bert": "bert", "electra": "electra"}[config.architecture], layer)
+    return {"heads": scope + "attention/self/",
+            "attended": scope + "attention/output/dense",
+            "attended_norm": scope + "attention/output",
+            "inner": scope + "intermediate/dense", "output": scope + "output/dense",
+            "output_norm": scope + "output"}
+  group = layer * (config.num_hidden_groups or 1) // config.num_hidden_layers
+  scope = "bert/encoder/transformer/group_%d/inner_group_0" % group
+  return {"heads": scope + "/attention_1/self/",
+          "attended": scope + "/attention_1/output/dense", "attended_norm": scope,
+          "inner": scope + "/ffn_1/intermediate/dense",
+          "output": scope + "/ffn_1/intermediate/output/dense",
+          "output_norm": scope + "|_1"}
+
+
 def layer_norm(x, weights, scope):
   mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
+  scope, _, suffix = scope.partition("|")
   return ((x - mean) / np.sqrt(variance + 1e-12)
-          * weights[scope + "/LayerNorm/gamma"]
-          + weights[scope + "/LayerNorm/beta"])
+          * weights[scope + "/LayerNorm%s/gamma" % suffix]
+          + weights[scope + "/LayerNorm%s/beta" % suffix])
 
 
 def dense(x, weights, scope):
@@ -140,6 +164,7 @@ def dense(x, weights, scope):
 ACTIVATIONS = {
     "gelu": lambda x: x / 2 * (
         1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    "gelu_erf": lambda x: x / 2 * (1 + np.vectorize(math.erf)(x / np.sqrt(2))),
     "relu": lambda x: np.maximum(x, 0),
     "tanh": np.tanh,
 }
@@ -187,18 +212,25 @@ def reference_logits(config, weights, features, decode, shift=True,
   kinds = ("C" + "Q" * (first - 2) + "S" + "P" * (second - 1) + "S"
            + "_" * (len(ids) - first - second))
   size = config.hidden_size
+  activation = ACTIVATIONS[
+      "gelu_erf" if config.architecture == "electra" else config.hidden_act]
   project = lambda x, name: rounded(dense(x, weights, name), x.shape[-1])
   normalize = lambda x, name: rounded(layer_norm(x, weights, name), 2 * size)
-  scope = "bert/embeddings"
+  model = "electra" if config.architecture == "electra" else "bert"
+  scope = model + "/embeddings"
   x = normalize(weights[scope + "/word_embeddings"][ids]
                 + weights[scope + "/token_type_embeddings"][segments]
                 + weights[scope + "/position_embeddings"][:len(ids)], scope)
+  if x.shape[-1] != size:
+    x = project(x, {"electra": "electra/embeddings_project",
+                    "albert": "bert/encoder/embedding_hidden_mapping_in"}[
+                        config.architecture])
   heads = lambda y: y.reshape(
       len(ids), config.num_attention_heads, -1).transpose(1, 0, 2)
   for layer in range(config.num_hidden_layers):
-    scope = "bert/encoder/layer_%d" % layer
+    scopes = names_of(config, layer)
     query, key, value = [
-        heads(project(x, scope + "/attention/self/" + name))
+        heads(project(x, scopes["heads"] + name))
         for name in ("query", "key", "value")]
     scores = rounded(query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1]),
                      query.shape[-1])
@@ -208,10 +240,9 @@ def reference_logits(config, weights, features, decode, shift=True,
     attention = rounded(attention / attention.sum(-1, keepdims=True), len(ids))
     context = rounded(attention @ value, len(ids))
     context = context.transpose(1, 0, 2).reshape(x.shape)
-    x = normalize(x + project(context, scope + "/attention/output/dense"),
-                  scope + "/attention/output")
-    inner = ACTIVATIONS[config.hidden_act](
-        project(x, scope + "/intermediate/dense"))
-    x = normalize(x + project(inner, scope + "/output/dense"), scope + "/output")
+    x = normalize(x + project(context, scopes["attended"]),
+                  scopes["attended_norm"])
+    inner = activation(project(x, scopes["inner"]))
+    x = normalize(x + project(inner, scopes["output"]), scopes["output_norm"])
   logits = weights["cls/squad/output_weights"] @ x.T
   return rounded(logits + weights["cls/squad/output_bias"][:, None], size)

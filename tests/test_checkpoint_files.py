@@ -122,7 +122,7 @@ def test_nothing_is_there(folder, state, words):
 def test_another_name_needs_the_file_checkpoint(folder):
   model = folder("bert_model.ckpt")
   with pytest.raises(ValueError) as caught:
-    checkpoints.newest(str(model), {}, print)
+    checkpoints.to_predict_with(str(model), None, {}, print)
   assert str(caught.value) == (
       '--output_dir={folder} has no checkpoint to predict with; it has '
       'bert_model.ckpt; if that is fine-tuned, write the line '
@@ -160,3 +160,48 @@ def test_what_is_not_used_refuses_nothing_on_a_tpu(tmp_path):
                      ("--do_train=True", "--init_checkpoint")):
     result = run_squad(tmp_path, task, *flags)
     assert len(result.stderr.splitlines()) == 1 and word in result.stderr
+
+
+def test_a_fine_tuned_init_checkpoint_is_decoded(project):
+  """The same bytes as from --output_dir, and a log line that says whence."""
+  files = ("predictions.json", "predictions_layer1_p2.json")
+  flags = ("--do_predict=True", "--mask_layer=1", "--mask_zone=p2")
+  result = run_squad(project, *flags)
+  assert result.returncode == 0, result.stderr
+  init, empty = project / "model" / "model.ckpt-6", project / "empty"
+  result = run_squad(project, *flags, "--init_checkpoint=%s" % init,
+                     "--output_dir=%s" % empty)
+  assert result.returncode == 0, result.stderr
+  assert ("run_squad.py: --output_dir=%s has no checkpoint to predict with; "
+          "predictions are made with --init_checkpoint=%s, which has an answer "
+          "head\n" % (empty, init)) in result.stderr
+  for name in files:
+    assert (empty / name).read_bytes() == (project / "model" / name).read_bytes()
+
+
+def test_an_init_checkpoint_without_a_head_is_not_decoded(project):
+  path = plain_encoder(project / "model" / "model.ckpt-6", project / "plain")
+  for init, words in (
+      (path, "checkpoint %s has no answer head (cls/squad/output_bias); train one "
+       "first, with --do_train=True" % path),
+      ("nothing", "there is no checkpoint nothing")):
+    result = run_squad(
+        project, "--do_predict=True", "--output_dir=%s" % (project / "empty"),
+        "--init_checkpoint=%s" % init)
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        "run_squad.py: --output_dir=%s has no checkpoint to predict with, and "
+        "--init_checkpoint cannot be decoded: %s" % (project / "empty", words))
+    assert len(result.stderr.splitlines()) == 1
+    assert not (project / "empty").exists()
+
+
+def plain_encoder(source, folder):
+  """Copies the variables of BERT, without head and step: the new prefix, str."""
+  reader = tf.train.load_checkpoint(str(source))
+  with tf.Graph().as_default(), tf.Session() as session:
+    for name in reader.get_variable_to_shape_map():
+      if name.startswith("bert/") and "adam" not in name:
+        tf.get_variable(name, initializer=reader.get_tensor(name))
+    session.run(tf.global_variables_initializer())
+    return tf.train.Saver().save(session, str(folder))

@@ -157,66 +157,57 @@ except ValueError as error:
       "faulty.json: [0] has no 'answers', which should be an object"]
 
 
-VARIABLES = """
-import json, sys
-import modeling
+def test_the_architecture(changed):
+  bert, roberta = json.loads(run_python(changed("modeling.py"), """
+import json
 import run_squad
 run_squad.tf.disable_v2_behavior()
-sizes = dict(vocab_size=12, hidden_size=8, num_hidden_layers=1,
-             num_attention_heads=2, intermediate_size=16)
-print(json.dumps([run_squad.model_variables(modeling.BertConfig.from_dict(
-    dict(sizes, **more))) for more in (
-        {}, {"model_type": "electra"},
-        {"model_type": "electra", "embedding_size": 4})]))
-"""
+import modeling
+print(json.dumps([run_squad.model_variables(modeling.BertConfig(
+    12, 8, 1, 2, 16, model_type=name)) for name in ("bert", "roberta")]))
+"""))
+  assert roberta == {re.sub("^bert/", "roberta/", name): shape
+                     for name, shape in bert.items()} != bert
 
 
-def test_the_architecture(changed):
-  bert, square, projected = json.loads(
-      run_python(changed("modeling.py"), VARIABLES))
-  named = {re.sub("^bert/", "electra/", name): shape
-           for name, shape in bert.items()}
-  assert square == named != bert
-  narrower = {name: [4 if "/embeddings/" in name and size == 8 else size
-                     for size in shape] for name, shape in named.items()}
-  assert projected == dict(narrower, **{
-      "electra/embeddings_project/kernel": [4, 8],
-      "electra/embeddings_project/bias": [8]})
-
-
-def test_the_architecture_computes_electra(changed, shared):
-  """Of masked decodes, too, against google-research/electra's own numbers."""
-  golden = shared / "golden"
-  printed = run_python(changed("modeling.py"), """
-import numpy as np
+def test_positions_of_the_architecture_begin_at_2(changed):
+  """Three tokens get rows 2 to 4 of the table, and are normalized."""
+  words, types, positions, output = map(np.array, json.loads(run_python(
+      changed("modeling.py"), """
+import json
 import tensorflow.compat.v1 as tf
 tf.disable_v2_behavior()
-from attention_zones import answer_head
-from attention_zones import decodes
-from attention_zones import sweep
 import modeling
-golden = np.load("%(golden)s/electra/logits.projected.npz")
-features = np.load("%(golden)s/features/xquad.120.96.npz")
-features = {name: tf.constant(features[name][golden["rows"]], tf.int32)
-            for name in ("input_ids", "input_mask", "segment_ids")}
-swept = decodes.parse_decodes("0-3", "q2,q2p,p2q,p2", 4)
-logits = answer_head.span_logits(sweep.run(
-    modeling.Encoder(modeling.BertConfig.from_json_file(
-        "%(golden)s/electra/projected/electra_config.json")),
-    features, swept, 96, len(golden["rows"])))
+config = modeling.BertConfig(
+    12, 8, 1, 2, 16, max_position_embeddings=6, initializer_range=0.5,
+    model_type="roberta")
+output = modeling.Encoder(config).embed(
+    tf.constant([[3, 4, 5]]), tf.constant([[0, 1, 1]]))
 with tf.Session() as session:
-  tf.train.Saver().restore(
-      session, "%(golden)s/electra/projected/electra_model.ckpt")
-  logits, real = session.run([logits, features["input_mask"]])
-names = ["baseline"] + [d.file_name("")[1:-len(".json")] for d in swept[1:]]
-for name, values in zip(names, logits):
-  if name in golden:
-    print(name, np.abs(values - golden[name])[np.stack([real, real], 1) == 1].max())
-""" % {"golden": golden})
-  errors = dict(line.split() for line in printed.splitlines())
-  assert "baseline" in errors and len(errors) > 4
-  for name, error in errors.items():
-    assert float(error) < 5e-4, name
+  session.run(tf.global_variables_initializer())
+  print(json.dumps([value.tolist() for value in session.run(
+      ["roberta/embeddings/%s_embeddings:0" % name
+       for name in ("word", "token_type", "position")] + [output])]))
+""")))
+  total = words[[3, 4, 5]] + types[[0, 1, 1]] + positions[[2, 3, 4]]
+  total -= total.mean(1, keepdims=True)
+  # Some ten roundings, by 2^-24 of numbers up to 3 each, and the epsilon of 1e-12.
+  np.testing.assert_allclose(
+      output[0], total / total.std(1, keepdims=True), atol=1e-5)
+
+
+def test_the_architecture_is_found_from_its_checkpoint(changed, tmp_path):
+  printed = run_python(changed("modeling.py"), """
+import tensorflow.compat.v1 as tf
+tf.disable_v2_behavior()
+from attention_zones import checkpoint_names
+tf.get_variable("roberta/encoder/layer_0/output/dense/bias", [1])
+with tf.Session() as session:
+  session.run(tf.global_variables_initializer())
+  path = tf.train.Saver().save(session, "%s")
+print(checkpoint_names.architecture(path))
+""" % (tmp_path / "model.ckpt"))
+  assert printed == "roberta\n"
 
 
 def test_the_drawing_names_modules_that_exist(repository):

@@ -62,7 +62,7 @@ def test_formulas(decode):
     assert furthest(logits[row][:, real], expected) < tolerance_of(expected)
 
 
-@pytest.mark.parametrize("hidden_act", ["relu", "tanh"])
+@pytest.mark.parametrize("hidden_act", ["relu", "tanh", "gelu_erf"])
 def test_other_activations(hidden_act):
   config = modeling.BertConfig(hidden_act=hidden_act, **CONFIG)
   features = features_of(FILLED)
@@ -145,13 +145,19 @@ def test_config(tmp_path):
       "num_attention_heads": 12, "intermediate_size": 3072,
       "hidden_act": "relu", "hidden_dropout_prob": 0.25,
       "attention_probs_dropout_prob": 0.1, "max_position_embeddings": 512,
-      "type_vocab_size": 16, "initializer_range": 0.02, "pooler_fc_size": 768}
+      "type_vocab_size": 16, "initializer_range": 0.02, "pooler_fc_size": 768,
+      "model_type": None, "embedding_size": None, "num_hidden_groups": None,
+      "layer_norm_eps": 1e-12}
+  assert config.architecture == "bert"
 
 
 @pytest.mark.parametrize("text, words", [
     ("{", "line 1"),
     ("[]", "vocab_size"),
     ('{"vocab_size": 7, "hidden_act": "swish"}', "hidden_act is 'swish'"),
+    ('{"vocab_size": 7, "model_type": "roberta"}',
+     "model_type is 'roberta'; should be one of albert, bert, electra"),
+    ('{"vocab_size": 7, "embedding_size": "8"}', "embedding_size is '8'"),
 ])
 def test_config_is_refused(tmp_path, text, words):
   path = tmp_path / "bert_config.json"

@@ -1,0 +1,110 @@
+"""The vocabulary of a Hugging Face folder, and whether its text is lower-cased."""
+
+import os
+
+from attention_zones import checked_json
+from attention_zones import data_checks
+from attention_zones import files
+
+# Entries that the windows are made with.
+_NEEDED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+
+
+def load(folder):
+  """Reads a WordPiece vocabulary, from vocab.txt or tokenizer.json.
+
+  Args:
+    folder: str.
+
+  Returns:
+    list of str, the entry of each id.
+
+  Raises:
+    OSError: a file cannot be read.
+    ValueError: there is no WordPiece vocabulary of BERT.
+  """
+  path = os.path.join(folder, "vocab.txt")
+  if files.exists(path):
+    try:
+      entries = files.read_bytes(path).decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+      raise ValueError("%s is not text in UTF-8 (%s)" % (path, error.reason))
+    entries = [entry.strip() for entry in entries[:-1] + [
+        entry for entry in entries[-1:] if entry]]
+  else:
+    path = os.path.join(folder, "tokenizer.json")
+    if not files.exists(path):
+      others = [name for name in files.list_folder(folder)
+                if name.endswith(".model")]
+      hint = "; %s is of SentencePiece, which is not supported"
+      raise ValueError("%s has neither vocab.txt nor tokenizer.json%s" % (
+          folder, hint % others[0] if others else ""))
+    entries = _of_tokenizer(path)
+  lacking = [entry for entry in _NEEDED if entry not in entries]
+  if lacking:
+    raise ValueError("%s has no %s; should be a WordPiece vocabulary of BERT" % (
+        path, ", ".join(lacking)))
+  return entries
+
+
+def _of_tokenizer(path):
+  """The vocabulary in a tokenizer.json: list of str."""
+  content = checked_json.load(path)
+  model = checked_json.member(path, content, "model", dict)
+  kind = model.get("type", "WordPiece")
+  if kind != "WordPiece":
+    raise ValueError("%s: its model is of type %s; should be WordPiece%s" % (
+        path, checked_json.excerpt(kind),
+        " (SentencePiece is not supported)" * (kind == "Unigram")))
+  ids = dict(checked_json.member(path + ": model", model, "vocab", dict))
+  for token in content.get("added_tokens") or []:
+    where = path + ": added_tokens"
+    ids.setdefault(checked_json.member(where, token, "content", str),
+                   checked_json.member(where, token, "id", int))
+  entries = sorted(ids, key=lambda entry: checked_json.member(
+      path + ": vocab", ids, entry, int))
+  for expected, entry in enumerate(entries):
+    if ids[entry] != expected:
+      raise ValueError("%s: %r has id %d, but no entry has id %d" % (
+          path, entry, ids[entry], expected))
+  return entries
+
+
+def lower_case(folder, entries):
+  """Finds out whether text has to be lower-cased.
+
+  Args:
+    folder: str.
+    entries: list of str, as load returns them.
+
+  Returns:
+    (bool, str): the value of --do_lower_case, and in words where it is from.
+  """
+  path = os.path.join(folder, "tokenizer_config.json")
+  if files.exists(path):
+    settings = checked_json.load(path)
+    if isinstance(settings, dict) and type(settings.get("do_lower_case")) is bool:
+      return settings["do_lower_case"], "from %s" % path
+  path = os.path.join(folder, "tokenizer.json")
+  if files.exists(path):
+    content = checked_json.load(path)
+    found = _lowercase_of(content.get("normalizer")
+                          if isinstance(content, dict) else None)
+    if found is not None:
+      return found, "from the normalizer in %s" % path
+  shown = data_checks.casing(entries)
+  if shown:
+    return shown == "lower-cased", "a guess: the vocabulary is %s" % shown
+  return True, "a guess: the vocabulary does not show it, so the default"
+
+
+def _lowercase_of(normalizer):
+  """What a normalizer of a tokenizer.json says: bool, or None for nothing."""
+  if not isinstance(normalizer, dict):
+    return None
+  if normalizer.get("type") == "Lowercase":
+    return True
+  parts = normalizer.get("normalizers")
+  found = [_lowercase_of(part) for part in parts] if isinstance(
+      parts, list) else [normalizer.get("lowercase")]
+  return next((value for value in found if type(value) is bool), None)

@@ -1,0 +1,62 @@
+"""Writes models in Hugging Face's format, from weights under Google's names."""
+
+import json
+
+import numpy as np
+
+from attention_zones import hf_names
+import bert_reference
+import modeling
+import tiny_model
+
+TYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
+STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
+
+
+def write_safetensors(path, tensors, dtype="F32"):
+  """Writes a file as the format's description has it.
+
+  Args:
+    path: pathlib.Path.
+    tensors: dict from name to array.
+    dtype: str, of all of them: "F32", "F16", "BF16" or "I64".
+  """
+  header, data = {"__metadata__": {"format": "pt"}}, b""
+  for name, tensor in tensors.items():
+    if dtype == "BF16":
+      # The upper half of the bits of a float32, cut off.
+      values = (np.float32(tensor).view(np.uint32) >> 16).astype(np.uint16)
+    else:
+      values = np.asarray(tensor, TYPES[dtype])
+    content = values.tobytes()
+    header[name] = {"dtype": dtype, "shape": list(np.shape(tensor)),
+                    "data_offsets": [len(data), len(data) + len(content)]}
+    data += content
+  text = json.dumps(header).encode("utf-8")
+  path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def config_of(model_type="bert", architecture="ForQuestionAnswering", **more):
+  """A config.json, dict, of a model as large as tiny_model's."""
+  sizes = {"embedding_size": 6, "num_hidden_groups": 2}
+  return dict(tiny_model.CONFIG, model_type=model_type,
+              architectures=[STEMS[model_type] + architecture],
+              **dict({} if model_type == "bert" else sizes, **more))
+
+
+def tensors_of(config, with_head=True):
+  """Random tensors: (dict by Google's names, dict by Hugging Face's)."""
+  of_bert = {key: value for key, value in config.items() if key != "architectures"}
+  weights = bert_reference.weights_of(modeling.BertConfig.from_dict(of_bert))
+  variables = hf_names.variables(config["model_type"], config, with_head)
+  return ({v.google: weights[v.google] for v in variables},
+          {v.hf: np.ascontiguousarray(weights[v.google].T) if v.transposed
+           else weights[v.google] for v in variables})
+
+
+def write(folder, config, tensors, **options):
+  """Writes config.json, model.safetensors and vocab.txt into a new folder."""
+  folder.mkdir()
+  (folder / "config.json").write_text(json.dumps(config))
+  (folder / "vocab.txt").write_text("\n".join(tiny_model.VOCAB) + "\n")
+  write_safetensors(folder / "model.safetensors", tensors, **options)

@@ -1,0 +1,317 @@
+"""convert_hf.py: what it writes is the model, and what it refuses."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from attention_zones import convert_hf
+from attention_zones.decodes import BASELINE
+from attention_zones import hf_names
+from attention_zones import hf_vocab
+from bert_reference import variables_of
+from golden_cells import cells_of
+from golden_cells import check_cells
+from golden_cells import features_for
+import hf_folder
+import modeling
+import tiny_model
+
+# How near the logits of transformers have to be; issue and README say so.
+LOGITS_OF_TRANSFORMERS = 1e-4
+
+
+def read(folder):
+  """What a converted folder holds: (BertConfig, dict of arrays)."""
+  config = modeling.BertConfig.from_json_file(str(folder / "bert_config.json"))
+  reader = tf.train.load_checkpoint(str(folder))
+  return config, {name: reader.get_tensor(name)
+                  for name in reader.get_variable_to_shape_map()}
+
+
+def check_weights(folder, expected):
+  """Compares a converted folder's variables with those expected, bit by bit."""
+  _, weights = read(folder)
+  assert weights.pop("global_step") == 0
+  assert set(weights) == set(expected)
+  for name, values in expected.items():
+    assert weights[name].dtype == np.float32
+    np.testing.assert_array_equal(weights[name], values, name)
+
+
+@pytest.mark.parametrize("kind", ["bert", "electra", "albert"])
+def test_logits_of_transformers(kind, shared, tmp_path):
+  published = np.load(str(shared / "golden/hf" / ("logits.%s.npz" % kind)))
+  source = tmp_path / "hf"
+  source.mkdir()
+  for path in (shared / "golden/hf" / kind).iterdir():
+    os.symlink(str(path), str(source / path.name))
+  if "original_ids" in published:
+    words = (shared / "models/vocab/uncased.txt").read_text(
+        encoding="utf-8").split("\n")
+    words = [words[i] for i in published["original_ids"]]
+    # It has only the words of these windows, no [UNK].
+    (source / "vocab.txt").write_text(
+        "\n".join(words[:-1] + ["[UNK]"]), encoding="utf-8")
+  assert convert_hf.main([str(source), str(tmp_path / "out")]) == 0
+  config, weights = read(tmp_path / "out")
+  assert set(weights) == set(variables_of(config)) | {"global_step"}
+  cells = dict(cells_of(published))
+  cells[BASELINE] = published["logits"]
+  check_cells(config, weights, features_for(shared, published), cells,
+              LOGITS_OF_TRANSFORMERS)
+
+
+def test_names_of_hugging_face(shared):
+  names = json.loads((shared / "golden/hf/names.json").read_text())
+  assert len(names) == 3
+  for title, expected in names.items():
+    kind = title.split("For")[0].lower()
+    found = hf_names.variables(kind, dict(
+        vocab_size=9, hidden_size=8, embedding_size=4, intermediate_size=5,
+        max_position_embeddings=7, type_vocab_size=2, num_hidden_layers=1,
+        num_hidden_groups=1), with_head=True)
+    assert sorted((v.google, v.hf, v.transposed) for v in found) == sorted(
+        (e["google"], e["hf"], e["transposed"]) for e in expected), title
+
+
+@pytest.mark.parametrize("kind", ["bert", "electra", "albert"])
+def test_a_model_with_a_head(kind, tmp_path, capsys):
+  config = hf_folder.config_of(kind)
+  weights, tensors = hf_folder.tensors_of(config)
+  tensors[kind + ".embeddings.position_ids"] = np.zeros([1, 32])
+  tensors[kind + ".pooler.dense.weight"] = np.zeros([14, 14])
+  hf_folder.write(tmp_path / "hf", config, tensors)
+  out = tmp_path / "made" / "here"
+  assert convert_hf.main([str(tmp_path / "hf"), str(out) + "/"]) == 0
+  check_weights(out, weights)
+  assert sorted(os.listdir(str(out))) == [
+      "bert_config.json", "checkpoint", "model.ckpt-0.data-00000-of-00001",
+      "model.ckpt-0.index", "vocab.txt"]
+  assert os.listdir(str(tmp_path / "made")) == ["here"]
+  assert (out / "vocab.txt").read_text() == "\n".join(tiny_model.VOCAB) + "\n"
+  assert read(out)[0].hidden_act == "gelu_erf"
+  assert capsys.readouterr().out.splitlines() == [
+      "%s: %d variables, with answer head: it can be decoded" % (
+          out, len(weights)),
+      "--do_lower_case=True (a guess: the vocabulary is lower-cased)",
+      "next: BERT_DIR=%s MODEL_OUTPUT_DIR=%s LAYERS=0-1 bash decode_squad.sh "
+      "--do_lower_case=True --max_seq_length=32" % (out, out)]
+
+
+@pytest.mark.parametrize("kind, of_pretraining", [
+    ("bert", "cls.predictions.bias"),
+    ("electra", "discriminator_predictions.dense"),
+    ("albert", "predictions.LayerNorm.weight")])
+def test_a_plain_encoder_with_old_names(kind, of_pretraining, tmp_path, capsys):
+  config = hf_folder.config_of(kind, "ForPreTraining")
+  weights, tensors = hf_folder.tensors_of(config, with_head=False)
+  tensors = {name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+      "LayerNorm.bias", "LayerNorm.beta"): tensor
+             for name, tensor in tensors.items()}
+  hf_folder.write(tmp_path / "hf", config, dict(
+      tensors, **{of_pretraining: np.zeros(3)}))
+  out = tmp_path / "out"
+  assert convert_hf.main([str(tmp_path / "hf"), str(out)]) == 0
+  check_weights(out, weights)
+  assert capsys.readouterr().out.splitlines()[-1] == (
+      "next: BERT_DIR={0} MODEL_OUTPUT_DIR={0}-squad bash train_squad.sh "
+      "--init_checkpoint={0}/model.ckpt-0 --do_lower_case=True "
+      "--max_seq_length=32".format(out))
+
+
+def test_an_encoder_without_prefix(tmp_path):
+  config = hf_folder.config_of("bert", "Model")
+  weights, tensors = hf_folder.tensors_of(config, with_head=False)
+  hf_folder.write(tmp_path / "hf", config, {
+      name[len("bert."):]: tensor for name, tensor in tensors.items()})
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  check_weights(tmp_path / "out", weights)
+
+
+@pytest.mark.parametrize("dtype", ["F16", "BF16"])
+def test_half_precision_becomes_float32(dtype, tmp_path):
+  config = hf_folder.config_of()
+  weights, tensors = hf_folder.tensors_of(config)
+  hf_folder.write(tmp_path / "hf", config, tensors, dtype=dtype)
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  cut = {"F16": lambda x: x.astype(np.float16).astype(np.float32),
+         "BF16": lambda x: (x.view(np.uint32) & 0xffff0000).view(np.float32)}
+  check_weights(tmp_path / "out", {
+      name: cut[dtype](np.ascontiguousarray(values))
+      for name, values in weights.items()})
+
+
+def shard(folder, tensors):
+  """Writes model.safetensors anew as two files and their index."""
+  os.remove(str(folder / "model.safetensors"))
+  parts = {"model-0000%d-of-00002.safetensors" % (i + 1): dict(
+      sorted(tensors.items())[i::2]) for i in range(2)}
+  for name, part in parts.items():
+    hf_folder.write_safetensors(folder / name, part)
+  (folder / "model.safetensors.index.json").write_text(json.dumps({
+      "metadata": {}, "weight_map": {
+          tensor: name for name, part in parts.items() for tensor in part}}))
+
+
+def test_shards(tmp_path, capsys):
+  config = hf_folder.config_of()
+  weights, tensors = hf_folder.tensors_of(config)
+  hf_folder.write(tmp_path / "hf", config, tensors)
+  shard(tmp_path / "hf", tensors)
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  check_weights(tmp_path / "out", weights)
+  os.remove(str(tmp_path / "hf" / "model-00002-of-00002.safetensors"))
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "two")]) == 1
+  assert capsys.readouterr().err == (
+      "attention_zones.convert_hf: %s/hf/model-00002-of-00002.safetensors: No such "
+      "file or directory\n" % tmp_path)
+
+
+def edit_config(**changes):
+  return lambda folder, tensors: (folder / "config.json").write_text(
+      json.dumps(hf_folder.config_of(**changes)))
+
+
+def edit_tensors(**changes):
+  """Writes the tensors with some of them changed, or left out where None."""
+  def edit(folder, tensors):
+    changed = dict(tensors, **{
+        name.replace("__", "."): values for name, values in changes.items()})
+    hf_folder.write_safetensors(folder / "model.safetensors", {
+        name: values for name, values in changed.items() if values is not None})
+  return edit
+
+
+def edit_bytes(change):
+  def edit(folder, tensors):
+    path = folder / "model.safetensors"
+    path.write_bytes(change(path.read_bytes()))
+  return edit
+
+
+def only_bin(folder, tensors):
+  os.rename(str(folder / "model.safetensors"), str(folder / "pytorch_model.bin"))
+
+
+def unigram(folder, tensors):
+  os.remove(str(folder / "vocab.txt"))
+  (folder / "tokenizer.json").write_text(json.dumps(
+      {"model": {"type": "Unigram", "vocab": []}}))
+
+
+@pytest.mark.parametrize("edit, words", [
+    (edit_config(architecture="ForSequenceClassification"),
+     '["BertForSequenceClassification"]; should be one of '
+     'BertForQuestionAnswering, BertModel'),
+    (lambda folder, tensors: (folder / "config.json").write_text(
+        '{"model_type": "distilbert", "architectures": ["DistilBertModel"]}'),
+     "model_type is 'distilbert'"),
+    (edit_config(position_embedding_type="relative_key"),
+     "position_embedding_type is 'relative_key'; only 'absolute'"),
+    (edit_config(hidden_act="silu"), "hidden_act is 'silu'; should be one of gelu"),
+    (edit_config(hidden_size=16, num_attention_heads=2), "has shape"),
+    (edit_config(num_hidden_layers=3), "lacks 16 tensors (\"bert.encoder.layer.2."),
+    (edit_config(vocab_size=20), "vocab_size is 20 in config.json"),
+    (edit_tensors(qa_outputs__bias=None), 'lacks 1 tensor ("qa_outputs.bias")'),
+    (edit_tensors(bert__extra=np.zeros(2)), 'also has 1 tensor ("bert.extra")'),
+    (edit_tensors(qa_outputs__bias=np.zeros(3)),
+     "qa_outputs.bias has shape [3], but should have [2]"),
+    (edit_tensors(qa_outputs__bias=np.array([0, np.nan])), "NaN"),
+    (edit_bytes(lambda content: content[:-1]), "the file is truncated"),
+    (edit_bytes(lambda content: content[:100]),
+     "truncated, or no safetensors file"),
+    (edit_bytes(lambda content: b""), "truncated, or no safetensors file"),
+    (edit_bytes(lambda content: content.replace(b'"F32"', b'"F99"')), "dtype F99"),
+    (edit_bytes(lambda content: content.replace(b"[2]", b"[3]")), "is 12 bytes"),
+    (only_bin, "only pytorch_model.bin, which is not read"),
+    (unigram, "SentencePiece is not supported"),
+    (lambda folder, tensors: os.remove(str(folder / "vocab.txt")),
+     "has neither vocab.txt nor tokenizer.json"),
+    (lambda folder, tensors: (folder / "vocab.txt").write_text("<s>\n"),
+     "has no [PAD]"),
+])
+def test_what_is_refused(edit, words, tmp_path, capsys):
+  config = hf_folder.config_of()
+  _, tensors = hf_folder.tensors_of(config)
+  hf_folder.write(tmp_path / "hf", config, tensors)
+  edit(tmp_path / "hf", tensors)
+  if "vocab_size is 20" in words:
+    (tmp_path / "hf" / "vocab.txt").write_text(
+        "\n".join(tiny_model.VOCAB + ("more",)))
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 1
+  error = capsys.readouterr().err
+  assert error.startswith("attention_zones.convert_hf: ") and words in error, error
+  assert len(error.splitlines()) == 1
+  assert os.listdir(str(tmp_path)) == ["hf"]
+
+
+def test_nothing_is_overwritten(tmp_path, capsys):
+  config = hf_folder.config_of()
+  hf_folder.write(tmp_path / "hf", config, hf_folder.tensors_of(config)[1])
+  (tmp_path / "out").mkdir()
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 1
+  assert "should be a new or empty folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("hidden_act, kind, ours", [
+    ("gelu_new", "bert", "gelu"), ("gelu_pytorch_tanh", "albert", "gelu"),
+    ("gelu_new", "electra", "gelu_new"), ("relu", "bert", "relu")])
+def test_activations(hidden_act, kind, ours, tmp_path):
+  path = tmp_path / "config.json"
+  path.write_text(json.dumps(hf_folder.config_of(kind, hidden_act=hidden_act)))
+  assert convert_hf.read_config(str(path))[0]["hidden_act"] == ours
+
+
+def test_the_vocabulary_of_tokenizer_json(tmp_path):
+  path = tmp_path / "tokenizer.json"
+  vocab = {token: i for i, token in enumerate(reversed(tiny_model.VOCAB))}
+  content = {"model": {"type": "WordPiece", "vocab": vocab},
+             "added_tokens": [{"content": "[X]", "id": len(vocab)}]}
+  path.write_text(json.dumps(content))
+  assert hf_vocab.load(str(tmp_path)) == list(reversed(tiny_model.VOCAB)) + ["[X]"]
+  content["added_tokens"][0]["id"] += 1
+  path.write_text(json.dumps(content))
+  with pytest.raises(ValueError, match="no entry has id 22"):
+    hf_vocab.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("files, lower, words", [
+    ({"tokenizer_config.json": {"do_lower_case": False}}, False,
+     "tokenizer_config.json"),
+    ({"tokenizer_config.json": {}, "tokenizer.json": {
+        "normalizer": {"type": "BertNormalizer", "lowercase": False}}}, False,
+     "normalizer"),
+    ({"tokenizer.json": {"normalizer": {"type": "Sequence", "normalizers": [
+        {"type": "NFD"}, {"type": "Lowercase"}]}}}, True, "normalizer"),
+    ({}, True, "a guess: the vocabulary is lower-cased")])
+def test_lower_case(files, lower, words, tmp_path):
+  for name, content in files.items():
+    (tmp_path / name).write_text(json.dumps(content))
+  found, why = hf_vocab.lower_case(str(tmp_path), tiny_model.VOCAB)
+  assert found is lower and words in why
+  if not files:
+    cased = [word.title() for word in tiny_model.VOCAB]
+    assert hf_vocab.lower_case(str(tmp_path), cased)[0] is False
+
+
+def test_a_converted_model_is_decoded(repository, tmp_path):
+  """By the command, and from the folder as it is; the ten questions."""
+  tiny_model.write_files(tmp_path)
+  config = hf_folder.config_of("albert")
+  hf_folder.write(tmp_path / "hf", config, hf_folder.tensors_of(config)[1])
+  done = subprocess.run(
+      [sys.executable, "-m", "attention_zones.convert_hf", str(tmp_path / "hf"),
+       str(tmp_path / "model")], cwd=str(repository), stderr=subprocess.PIPE)
+  assert done.returncode == 0, done.stderr
+  result = tiny_model.run_squad(
+      tmp_path, "--do_predict=True", "--mask_layer=1", "--mask_zone=p2",
+      "--bert_config_file=%s" % (tmp_path / "model" / "bert_config.json"))
+  assert result.returncode == 0, result.stderr
+  assert len(json.loads((
+      tmp_path / "model" / "predictions_layer1_p2.json").read_text())) == 10
