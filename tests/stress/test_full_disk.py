@@ -174,7 +174,7 @@ def write_inputs(folder):
   """Writes a data set, answers of two decodes, odds and a table to draw."""
   tiny_model.write_files(folder)
   answers = {"q%d-%d" % (p, i): "oslo" for p in range(2) for i in range(5)}
-  for seed in ("seed1", "seed2"):
+  for seed in ("seed1", "seed2", "seed3"):
     (folder / seed).mkdir()
     for name in ("predictions.json", "predictions_layer0_q2.json"):
       (folder / seed / name).write_text(json.dumps(answers))
@@ -189,7 +189,7 @@ EVAL = ("eval_squad.py", "data.json", "seed1/predictions.json")
 @pytest.mark.parametrize("command, name, room", [
     (("get_results.py", "seed1", "{disk}/results.csv", "--data_file=data.json"),
      "results.csv", 0),
-    (("get_results.py", "seed1", "seed2", "{disk}/r.csv",
+    (("get_results.py", "seed1", "seed2", "seed3", "{disk}/r.csv",
       "--data_file=data.json"), "r.std.csv", 0),
     (("visualize_att_zone.py", "table.csv", "80.5", "{disk}/f.pdf"),
      "f.pdf", PAGE),
