@@ -253,8 +253,10 @@ def test_what_is_refused(edit, words, tmp_path, capsys):
 def test_nothing_is_overwritten(tmp_path, capsys):
   config = hf_folder.config_of()
   hf_folder.write(tmp_path / "hf", config, hf_folder.tensors_of(config)[1])
-  (tmp_path / "out").mkdir()
+  (tmp_path / "real").mkdir()
+  os.symlink("real", str(tmp_path / "out"))
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  assert (tmp_path / "real" / "vocab.txt").exists()
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 1
   assert "should be a new or empty folder" in capsys.readouterr().err
 
