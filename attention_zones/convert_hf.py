@@ -257,6 +257,8 @@ def run(arguments):
       "with answer head: it can be decoded" if with_head
       else "without answer head: train one first")))
   print("--do_lower_case=%s (%s)" % (lower, why))
+  for line in hf_vocab.remarks(source, lower):
+    print("remark: %s" % line)
   print("next: %s" % next_command(out, config, with_head, lower))
 
 

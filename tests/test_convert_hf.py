@@ -302,6 +302,17 @@ def test_lower_case(files, lower, words, tmp_path):
     assert hf_vocab.lower_case(str(tmp_path), cased)[0] is False
 
 
+def test_remarks_on_the_tokenizer(tmp_path):
+  assert hf_vocab.remarks(str(tmp_path), True) == []
+  path = tmp_path / "tokenizer_config.json"
+  path.write_text('{"strip_accents": false, "tokenize_chinese_chars": false}')
+  accents, chinese = hf_vocab.remarks(str(tmp_path), True)
+  assert "strip_accents=false" in accents
+  assert hf_vocab.remarks(str(tmp_path), False) == [chinese]
+  path.write_text('{"strip_accents": null, "tokenize_chinese_chars": true}')
+  assert hf_vocab.remarks(str(tmp_path), True) == []
+
+
 def test_a_converted_model_is_decoded(repository, tmp_path):
   """By the command, and from the folder as it is; the ten questions."""
   tiny_model.write_files(tmp_path)
