@@ -183,6 +183,9 @@ def write_checkpoint(folder, values):
   Args:
     folder: str.
     values: dict from a variable's name to an array.
+
+  Raises:
+    ValueError: it cannot be written.
   """
   import tensorflow.compat.v1 as tf
   names = sorted(values)
@@ -191,7 +194,11 @@ def write_checkpoint(folder, values):
     save = tf.raw_ops.SaveV2(
         prefix=os.path.join(folder, "model.ckpt-0"), tensor_names=names,
         shape_and_slices=[""] * len(names), tensors=inputs)
-    session.run(save, {i: values[name] for i, name in zip(inputs, names)})
+    try:
+      session.run(save, {i: values[name] for i, name in zip(inputs, names)})
+    except tf.errors.OpError as error:
+      raise ValueError("%s: cannot be written: %s" % (
+          folder, path_checks.describe(error))) from error
   files.write_text(os.path.join(folder, "checkpoint"), [
       'model_checkpoint_path: "model.ckpt-0"\n'
       'all_model_checkpoint_paths: "model.ckpt-0"\n'])
@@ -231,7 +238,8 @@ def run(arguments):
         "is it of another model?" % (source, len(entries), config["vocab_size"]))
   lower, why = hf_vocab.lower_case(source, entries)
   tensors = match(source, config, with_head, read_tensors(source))
-  parent = os.path.dirname(os.path.abspath(out))
+  target = os.path.realpath(out)
+  parent = os.path.dirname(target)
   os.makedirs(parent, exist_ok=True)
   with tempfile.TemporaryDirectory(prefix=".convert_hf.", dir=parent) as temporary:
     # Renamed at the end, so that OUTPUT_FOLDER is whole or not there.
@@ -244,11 +252,13 @@ def run(arguments):
         json.dumps(config, indent=2, sort_keys=True) + "\n"])
     files.write_text(os.path.join(folder, "vocab.txt"), [
         entry + "\n" for entry in entries])
-    os.rename(folder, out)
+    os.rename(folder, target)
   print("%s: %d variables, %s" % (out, len(tensors), (
       "with answer head: it can be decoded" if with_head
       else "without answer head: train one first")))
   print("--do_lower_case=%s (%s)" % (lower, why))
+  for line in hf_vocab.remarks(source, lower):
+    print("remark: %s" % line)
   print("next: %s" % next_command(out, config, with_head, lower))
 
 

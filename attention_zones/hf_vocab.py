@@ -98,6 +98,30 @@ def lower_case(folder, entries):
   return True, "a guess: the vocabulary does not show it, so the default"
 
 
+def remarks(folder, lower):
+  """Finds settings of the tokenizer that BERT's tokenizer here does not follow.
+
+  Args:
+    folder: str.
+    lower: bool, the value of --do_lower_case.
+
+  Returns:
+    list of str, a line for each.
+  """
+  path = os.path.join(folder, "tokenizer_config.json")
+  settings = checked_json.load(path) if files.exists(path) else None
+  if not isinstance(settings, dict):
+    return []
+  found = []
+  if lower and settings.get("strip_accents") is False:
+    found.append("%s has strip_accents=false, but accents are removed here with "
+                 "--do_lower_case=True" % path)
+  if settings.get("tokenize_chinese_chars") is False:
+    found.append("%s has tokenize_chinese_chars=false, but each Chinese character "
+                 "is a word here" % path)
+  return found
+
+
 def _lowercase_of(normalizer):
   """What a normalizer of a tokenizer.json says: bool, or None for nothing."""
   if not isinstance(normalizer, dict):

@@ -253,8 +253,10 @@ def test_what_is_refused(edit, words, tmp_path, capsys):
 def test_nothing_is_overwritten(tmp_path, capsys):
   config = hf_folder.config_of()
   hf_folder.write(tmp_path / "hf", config, hf_folder.tensors_of(config)[1])
-  (tmp_path / "out").mkdir()
+  (tmp_path / "real").mkdir()
+  os.symlink("real", str(tmp_path / "out"))
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  assert (tmp_path / "real" / "vocab.txt").exists()
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 1
   assert "should be a new or empty folder" in capsys.readouterr().err
 
@@ -298,6 +300,17 @@ def test_lower_case(files, lower, words, tmp_path):
   if not files:
     cased = [word.title() for word in tiny_model.VOCAB]
     assert hf_vocab.lower_case(str(tmp_path), cased)[0] is False
+
+
+def test_remarks_on_the_tokenizer(tmp_path):
+  assert hf_vocab.remarks(str(tmp_path), True) == []
+  path = tmp_path / "tokenizer_config.json"
+  path.write_text('{"strip_accents": false, "tokenize_chinese_chars": false}')
+  accents, chinese = hf_vocab.remarks(str(tmp_path), True)
+  assert "strip_accents=false" in accents
+  assert hf_vocab.remarks(str(tmp_path), False) == [chinese]
+  path.write_text('{"strip_accents": null, "tokenize_chinese_chars": true}')
+  assert hf_vocab.remarks(str(tmp_path), True) == []
 
 
 def test_a_converted_model_is_decoded(repository, tmp_path):

@@ -71,6 +71,13 @@ def test_other_activations(hidden_act):
       tolerance_of(expected))
 
 
+def test_the_epsilon_of_layer_norm_is_the_configs():
+  """With a variance of about 1, another 1 in the root changes much."""
+  features = features_of(FILLED)
+  config = modeling.BertConfig(layer_norm_eps=0.99, **CONFIG)
+  assert furthest(encode(features, config=config), encode(features)) > 0.1
+
+
 def test_one_hot_embeddings_give_the_same():
   features = features_of(SHORT, FILLED)
   logits = encode(features)
