@@ -28,6 +28,7 @@ from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import results_table
 from attention_zones import scoring
+from attention_zones import sweep_files
 from attention_zones.cases_page import GAINED, KEPT, LOST, OTHER
 from attention_zones.checked_json import member
 from attention_zones.decodes import BASELINE
@@ -37,8 +38,8 @@ COLUMNS = ("id", "question", "gold", "baseline", "baseline_exact", "flipped",
            "flipped_cells")
 
 
-def find_predictions(folder):
-  """Finds the prediction files of a sweep, the baseline's among them.
+def find_decodes(folder):
+  """Finds the decodes of a sweep, the baseline among them.
 
   Args:
     folder: str, a path or address.
@@ -50,12 +51,9 @@ def find_predictions(folder):
     OSError: the folder cannot be read.
     ValueError: it has no predictions.json, or no masked predictions.
   """
-  found = {decodes.Decode.parse(name) for name in files.list_folder(folder)}
-  masked = sorted(found - {None, BASELINE}, key=lambda decode: (
+  found = sweep_files.find_predictions(folder)
+  masked = sorted(set(found) - {BASELINE}, key=lambda decode: (
       results_table.layer_order(decode.layers), decodes.column_order(decode.mask)))
-  if not masked:
-    raise ValueError("%s: has no file like predictions_layer0_q2.json; give the "
-                     "folder that a sweep was written to" % folder)
   if BASELINE not in found:
     raise ValueError("%s: has no %s, the answers with nothing masked, to compare "
                      "with; decode them into this folder" % (
@@ -126,7 +124,7 @@ def read_cases(folder, data_file):
   Raises:
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
-  baseline, *masked = find_predictions(folder)
+  baseline, *masked = find_decodes(folder)
   questions = scoring.load_questions(data_file)
   texts = read_texts(data_file)
   load = lambda decode: scoring.load_predictions(
