@@ -41,7 +41,8 @@ def numbers_of(seed, step=0, before=lambda: None):
     outputs = encoder.encode(encoder.embed(ids, ids), [0.0] * 2)
     answer_head.span_logits(outputs[-1], config.initializer_range, seed)
     drawn = [op.outputs[0] for op in graph.get_operations()
-             if op.type == "StatelessRandomUniform" and op not in old]
+             if op.type.startswith("StatelessRandomUniform")
+             and op not in old]
     session.run(tf.global_variables_initializer())
     weights = {v.op.name: v for v in tf.trainable_variables()}
     return session.run((weights, drawn))
