@@ -29,6 +29,7 @@ from attention_zones import data_checks
 from attention_zones import decodes
 from attention_zones import decoding
 from attention_zones import files
+from attention_zones import gold
 from attention_zones import machine
 from attention_zones import path_checks
 from attention_zones import precision
@@ -140,6 +141,9 @@ flags.DEFINE_string(
 flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes also get an nbest_predictions "
     "file; the baseline always gets one.")
+flags.DEFINE_bool(
+    "gold_logp", False, "Whether each decode also gets a gold_logp file: the "
+    "log-probability of the most likely gold answer to each question.")
 flags.DEFINE_integer(
     "random_seed", 12345, "Seed of initial weights, dropout and shuffling.")
 flags.DEFINE_enum(
@@ -184,6 +188,9 @@ def validate_flags(options):
                        "get data and models" % (name, path))
     if files.is_folder(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
+  if options.gold_logp and not options.do_predict:
+    raise ValueError("--gold_logp=True is about predictions; it needs "
+                     "--do_predict=True")
   if shares.parse(options.shard) and options.do_train:
     raise ValueError("--shard=%s divides predictions, not trainings; train first, "
                      "without it" % options.shard)
@@ -441,6 +448,7 @@ def run(options):
     data_checks.check_casing(vocab, options.vocab_file, options.do_lower_case)
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers)
+  gold_answers = gold.read_answers(options)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
       variables, log)
@@ -465,7 +473,7 @@ def run(options):
       alone.enter_context(training.alone_in(options.output_dir))
       train_data = load("train_file", True)
     if options.do_predict:
-      predict_data = load("predict_file", False)
+      predict_data = gold.with_spans(load("predict_file", False), gold_answers, log)
     if options.do_train:
       training.train(
           options, train_data, lambda steps: make_estimator(

@@ -15,6 +15,7 @@ From JSON to answers:
   windows        examples to windows of tokens, their file, and its input_fn
   answer_head    logits, loss and candidates, in the graph
   answers        candidates to answer texts
+  gold           where gold answers are, and how likely a decode finds them
   decoding       one sweep: its passes, its journals, its files
   shares         one sweep on several machines, a share of the questions on each
   prediction_files   BERT's JSON files, written from the journal

@@ -1,9 +1,10 @@
 """The answer head of BERT for SQuAD: its logits, loss and best candidates.
 
 Dimensions: B = batch, V = decodes, S = sequence length, H = hidden size,
-K = candidates.
+K = candidates, A = gold answers of a question.
 """
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones import seeds
@@ -68,6 +69,7 @@ def candidates(features, logits, n_best_size):
     first, -1 where a window has fewer than K; "start_logits" and "end_logits",
     float32 [B, V, K]; "null_logits", float32 [B, V, 2], those of [CLS];
     "is_finite", bool [B, V], whether all logits of the window's tokens are finite.
+    If the input has "gold_spans", also "gold_logp", as `gold_logp` returns it.
   """
   logits = tf.transpose(logits, [1, 0, 2, 3])  # [B, V, 2, S]
   is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
@@ -92,4 +94,43 @@ def candidates(features, logits, n_best_size):
       "start_tokens": tokens[:, :, 0], "start_logits": best[:, :, 0],
       "end_tokens": tokens[:, :, 1], "end_logits": best[:, :, 1],
       "null_logits": logits[:, :, :, 0], "is_finite": is_finite})
+  if "gold_spans" in features:
+    found["gold_logp"] = gold_logp(features, logits)
   return found
+
+
+def gold_logp(features, logits):
+  """The log-probability of the gold answer that the model finds most likely.
+
+    max over gold spans (s, e) of log softmax(start)[s] + log softmax(end)[e]
+
+  The softmax is over the window's real tokens, [CLS] and question among them.
+
+  Args:
+    features: dict of int32, the input of the model; "gold_spans" [B, A, 2] are the
+      first and the last word piece of each gold answer, counted from the first of
+      the passage, -1 where a question has fewer than A.
+    logits: float32 [B, V, 2, S].
+
+  Returns:
+    float32 [B, V]; -inf where the window does not hold a whole gold span.
+  """
+  is_real = tf.equal(features["input_mask"], 1)[:, None, None, :]
+  log_p = tf.nn.log_softmax(tf.where(
+      tf.logical_and(is_real, tf.ones_like(logits, tf.bool)), logits,
+      tf.fill(tf.shape(logits), logits.dtype.min)))  # [B, V, 2, S]
+  first_token = features["first_token"][:, None, None]
+  tokens = features["gold_spans"] - first_token  # [B, A, 2]
+  is_inside = tf.reduce_all(tf.logical_and(
+      tokens >= 0, tokens < features["passage_length"][:, None, None]), 2)
+  # [CLS] question [SEP] passage
+  places = tokens + features["question_length"][:, None, None] + 2
+  places *= tf.cast(is_inside, tf.int32)[:, :, None]  # 0 is somewhere inside.
+  of_ends = tf.gather(
+      tf.transpose(log_p, [0, 2, 3, 1]), tf.transpose(places, [0, 2, 1]),
+      batch_dims=2)  # [B, 2, A, V]
+  totals = tf.reduce_sum(of_ends, 1)  # [B, A, V]
+  is_inside = tf.logical_and(
+      is_inside[:, :, None], tf.ones_like(totals, tf.bool))
+  return tf.reduce_max(tf.where(
+      is_inside, totals, tf.fill(tf.shape(totals), -np.inf)), 1)

@@ -16,7 +16,10 @@ import numpy as np
 from attention_zones.windows import max_context_window
 from attention_zones.windows import TokenizedParagraph
 
-Answer = collections.namedtuple("Answer", ["text", "null_odds", "nbest"])
+Answer = collections.namedtuple(
+    "Answer", ["text", "null_odds", "nbest", "gold_logp"])
+# Only gold_logp has a default.
+Answer.__new__.__defaults__ = (None,)
 Answer.__doc__ = """The answer of one decode to one question.
 
 Attributes:
@@ -26,6 +29,8 @@ Attributes:
     span; None unless version_2_with_negative.
   nbest: list of {"text", "probability", "start_logit", "end_logit"}, best first;
     None unless asked for.
+  gold_logp: float, the log-probability of the gold answer (gold.py); None if no
+    window holds one, and unless asked for.
 """
 
 _Ranked = collections.namedtuple("_Ranked", ["text", "start_logit", "end_logit"])

@@ -22,6 +22,7 @@ from attention_zones import checkpoints
 from attention_zones import coverage
 from attention_zones.decodes import BASELINE
 from attention_zones import files
+from attention_zones import gold
 from attention_zones import interrupts
 from attention_zones import machine
 from attention_zones import prediction_files
@@ -126,12 +127,19 @@ def _tell_of_other_runs(options, run, content, log):
 
 def files_of(options, decode):
   """The names of the files of a decode: list of str, predictions first."""
+  return [decode.file_name(kind) for kind in _kinds_of(options, decode)]
+
+
+def _kinds_of(options, decode):
+  """The kinds of these files, as prediction_files.write_files takes them."""
   kinds = ["predictions"]
   if wants_nbest(options, decode):
     kinds.append("nbest_predictions")
   if options.version_2_with_negative:
     kinds.append("null_odds")
-  return [decode.file_name(kind) for kind in kinds]
+  if options.gold_logp:
+    kinds.append("gold_logp")
+  return kinds
 
 
 def wants_nbest(options, decode):
@@ -268,6 +276,8 @@ def _run_pass(options, data, one, run, reader, log):
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
       "--bucket_by_length": windows.bucket_width(options) is not None})
+  if options.gold_logp:
+    key["--gold_logp"] = True
   if one.part:
     key["--shard"] = str(one.part.share)
   answered = None
@@ -279,8 +289,7 @@ def _run_pass(options, data, one, run, reader, log):
       return {}
   failed = prediction_files.write_files(
       options.output_dir, data.examples, answered, one.decodes,
-      [wants_nbest(options, d) for d in one.decodes],
-      options.version_2_with_negative)
+      [_kinds_of(options, d) for d in one.decodes])
   written = [decode for decode in one.decodes if decode not in failed]
   run_records.add_to_manifest(
       options.output_dir,
@@ -348,11 +357,13 @@ def _answer(options, data, one, key, reader, log):
   interrupts.keep(
       lambda: "%d of %d questions are finished and kept in %s; rerun the command "
       "to resume" % (len(journal.finished), len(mine), journal.path))
-  results = reader.predict(
-      one.decodes, key["--predict_batch_size"], windows.input_fn_builder(
-          data.path, options.max_seq_length, is_training=False,
-          bucket_width=windows.bucket_width(options),
-          finished=journal.finished, share=mine if share else None))
+  input_fn = windows.input_fn_builder(
+      data.path, options.max_seq_length, is_training=False,
+      bucket_width=windows.bucket_width(options), finished=journal.finished,
+      share=mine if share else None)
+  if options.gold_logp:
+    input_fn = gold.add_spans(input_fn, data.gold_spans)
+  results = reader.predict(one.decodes, key["--predict_batch_size"], input_fn)
   _answer_questions(options, data, one, journal, results, mine)
   return journal
 
@@ -375,7 +386,10 @@ def _answer_questions(options, data, one, journal, results, mine):
       len(mine), "questions", len(data.examples))
   for index, of_question in answers.gather_windows(results):
     if index not in journal.finished:
-      journal.append(index, finder.answers(index, of_question, with_nbest))
+      found = finder.answers(index, of_question, with_nbest)
+      if options.gold_logp:
+        found = gold.rate(found, of_question)
+      journal.append(index, found)
       progress.update(len(journal.finished))
   if len(journal.finished) < len(mine):
     # Passages without words have no window.

@@ -11,7 +11,14 @@ from attention_zones import files
 _BUFFERED = 1 << 25
 
 
-def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
+# The kinds of files, and the part of a journal's record in each. Files are renamed
+# in reverse order, so that predictions, which mark a decode as done, come last.
+_COLUMN_OF = collections.OrderedDict([
+    ("predictions", "text"), ("null_odds", "null_odds"),
+    ("gold_logp", "gold_logp"), ("nbest_predictions", "nbest")])
+
+
+def write_files(folder, examples, journal, decodes, kinds):
   """Writes the files of all decodes of a sweep in BERT's formats.
 
   Each file is written completely or not at all. The journal is read once, question
@@ -24,8 +31,8 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
     journal: run_records.Journal with the answers to all examples that have a
       window; a passage without words has no window, and its answer is "".
     decodes: list of V decodes.Decode.
-    with_nbest: list of V bool, which decodes have an n-best list.
-    with_null_odds: bool, whether to write null_odds files, for SQuAD v2.0.
+    kinds: list of V lists of str, the kinds of files of each decode, of
+      "predictions", "null_odds", "gold_logp" and "nbest_predictions".
 
   Returns:
     OrderedDict from each failed decode, whose files are not written, to the id of
@@ -35,7 +42,7 @@ def write_files(folder, examples, journal, decodes, with_nbest, with_null_odds):
     OSError: a file cannot be written. Then no file is replaced, unless the last
       step fails, which renames the files.
   """
-  outputs = _outputs(decodes, with_nbest, with_null_odds)
+  outputs = _outputs(decodes, kinds)
   failed = {}
   with contextlib.ExitStack() as stack:
     parts = [_FileInParts(stack, os.path.join(folder, output.name))
@@ -65,29 +72,29 @@ _Output.__doc__ = """A file to write.
 
 Attributes:
   name: str, the file's name.
-  column: "text", "null_odds" or "nbest", the part of a journal's record in it.
+  column: str, the part of a journal's record in it, of _COLUMN_OF.
   decode: int, the index of its decode.
   place: int, the index of its value in the record's column.
 """
 
 
-def _outputs(decodes, with_nbest, with_null_odds):
+def _outputs(decodes, kinds):
   """Lists the files of decodes: list of _Output."""
-  # Files are renamed in reverse order, so that predictions, which mark a decode as
-  # done, come last.
-  kinds = [("predictions", "text", range(len(decodes)))]
-  if with_null_odds:
-    kinds.append(("null_odds", "null_odds", range(len(decodes))))
-  kinds.append(("nbest_predictions", "nbest",
-                [v for v, wants in enumerate(with_nbest) if wants]))
-  return [_Output(decodes[v].file_name(kind), column, v, place)
-          for kind, column, wanted in kinds for place, v in enumerate(wanted)]
+  outputs = []
+  for kind, column in _COLUMN_OF.items():
+    wanted = [v for v, of_decode in enumerate(kinds) if kind in of_decode]
+    # Only decodes with an n-best list have a place in its column.
+    outputs += [_Output(decodes[v].file_name(kind), column, v,
+                        place if column == "nbest" else v)
+                for place, v in enumerate(wanted)]
+  return outputs
 
 
 def _value(output, record):
   """A file's entry for a question; `record` is None if it has no window."""
   if record is None:
-    return {"text": "", "null_odds": 0.0, "nbest": []}[output.column]
+    return {"text": "", "null_odds": 0.0, "gold_logp": None,
+            "nbest": []}[output.column]
   return record[output.column][output.place]
 
 

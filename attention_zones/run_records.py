@@ -274,7 +274,8 @@ class Journal:
         "texts": texts,
         "text_of": [texts.index(a.text) for a in answers],
         "null_odds": [a.null_odds for a in answers],
-        "nbest": [a.nbest for a in answers if a.nbest is not None]}
+        "nbest": [a.nbest for a in answers if a.nbest is not None],
+        "gold_logp": [a.gold_logp for a in answers]}
     start = os.fstat(self._file.fileno()).st_size
     # After this, the line survives the end of this process, even by SIGKILL.
     self._write(_line(record))
@@ -295,8 +296,8 @@ class Journal:
     """Returns the record of a finished question.
 
     Returns:
-      dict: "text" and "null_odds" have one entry for each decode, "nbest" one
-      for each decode that has an n-best list.
+      dict: "text", "null_odds" and "gold_logp" have one entry for each decode,
+      "nbest" one for each decode that has an n-best list.
     """
     return _read_record(self._file, self.finished[question])
 

@@ -96,6 +96,41 @@ def read_examples(path, is_training, version_2_with_negative=False):
   return examples, dropped
 
 
+def read_answers(path):
+  """Finds the gold answers of a data set in its passages, all of each question.
+
+  Args:
+    path: str, a path (or gs:// address) of SQuAD's JSON.
+
+  Returns:
+    dict from question id to list of (start, end), int each: an answer is
+    context[start:end]. It is [] for a question without an answer, or with none that
+    the passage has at answer_start.
+
+  Raises:
+    tf.errors.OpError: the file cannot be read.
+    ValueError: it is not such a file; the message names the file and the place.
+  """
+  with tf.gfile.GFile(path, "rb") as f:
+    content = checked_json.parse(path, f.read())
+  found, faults = {}, []
+  for where, paragraph, qa in _questions(path, content, faults):
+    with checked_json.noting(faults):
+      answers = member(where, qa, "answers", list) if "answers" in qa else []
+      places = [_place(where, i, answer, paragraph)
+                for i, answer in enumerate(answers)]
+      found[question_id(where, qa)] = [place for place in places if place]
+  checked_json.refuse(faults)
+  return found
+
+
+def _place(where, index, answer, paragraph):
+  """Where the passage has an answer of the JSON, as _find_answer returns it."""
+  where += ".answers[%d]" % index
+  return _find_answer(paragraph, member(where, answer, "text", str),
+                      member(where, answer, "answer_start", int))
+
+
 def _check_ids(path, ids):
   """Refuses a Counter of ids that is empty, or has an id more than once."""
   twice = [qas_id for qas_id, count in ids.items() if count > 1]
@@ -136,15 +171,12 @@ def _with_answer(where, qa, example):
     raise ValueError(
         "%s has no answer; a question to train on should have one, or be marked "
         "is_impossible and read with --version_2_with_negative=True" % where)
-  where += ".answers[0]"
-  text = member(where, answers[0], "text", str)
-  offset = member(where, answers[0], "answer_start", int)
-  place = _find_answer(example.paragraph, text, offset)
+  place = _place(where, 0, answers[0], example.paragraph)
   if place is None:
     return example
   return example._replace(
-      answer_start=place[0], answer_end=place[1], answer_text=text,
-      num_answers=len(answers))
+      answer_start=place[0], answer_end=place[1],
+      answer_text=answers[0]["text"], num_answers=len(answers))
 
 
 def _find_answer(paragraph, text, offset):

@@ -65,13 +65,18 @@ WindowSizes = collections.namedtuple(
 WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens."""
 
 
-DataSet = collections.namedtuple("DataSet", ["examples", "path", "tokenizer"])
+DataSet = collections.namedtuple(
+    "DataSet", ["examples", "path", "tokenizer", "gold_spans"])
+# Only gold_spans has a default.
+DataSet.__new__.__defaults__ = (None,)
 DataSet.__doc__ = """A SQuAD file that was read.
 
 Attributes:
   examples: list of squad_data.Example.
   path: str, the TFRecord file of their windows.
   tokenizer: tokenization.FullTokenizer that made them.
+  gold_spans: int32 [N, A, 2], where gold.py finds the gold answers; None without
+    --gold_logp.
 """
 
 

@@ -38,13 +38,20 @@ def journal(tmp_path):
   return journal
 
 
-def write(folder, journal, with_nbest=(True, False), with_null_odds=False):
+def kinds(with_nbest, with_null_odds=False, with_gold_logp=False):
+  """The kinds of files of decodes, with_nbest a bool for each."""
+  return [["predictions"] + ["nbest_predictions"] * has_nbest
+          + ["null_odds"] * with_null_odds + ["gold_logp"] * with_gold_logp
+          for has_nbest in with_nbest]
+
+
+def write(folder, journal, with_nbest=(True, False), **with_others):
   paragraph = squad_data.Paragraph("", [], [])
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
               for name in ("q9", "q1", "q5")]
   prediction_files.write_files(
-      str(folder), examples, journal, [BASELINE, MASKED], list(with_nbest),
-      with_null_odds)
+      str(folder), examples, journal, [BASELINE, MASKED],
+      kinds(with_nbest, **with_others))
 
 
 def test_bytes_of_the_files(folder, journal):
@@ -76,6 +83,18 @@ def test_null_odds_of_squad_2(folder, journal):
       '{\n    "q9": -0.5,\n    "q1": 0.25,\n    "q5": 0.0\n}\n')
   assert json.loads((folder / "null_odds_layer0_q2.json").read_text()) == {
       "q9": 1.5, "q1": 2.0, "q5": 0.0}
+
+
+def test_gold_log_probabilities(folder, tmp_path):
+  journal = Journal(str(tmp_path / "other.jsonl"), {})
+  journal.append(0, [Answer("a", None, None, -0.5), Answer("b", None, None, -2.25)])
+  journal.append(1, [Answer("a", None, None), Answer("b", None, None)])
+  write(folder, journal, (False, False), with_gold_logp=True)
+  # No window holds the gold answer of q1; q5 has no window.
+  assert (folder / "gold_logp.json").read_text() == (
+      '{\n    "q9": -0.5,\n    "q1": null,\n    "q5": null\n}\n')
+  assert (folder / "gold_logp_layer0_q2.json").read_text() == (
+      '{\n    "q9": -2.25,\n    "q1": null,\n    "q5": null\n}\n')
 
 
 def test_nbest_of_the_second_decode_only(folder, tmp_path):
@@ -146,7 +165,7 @@ def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
       len(os.listdir("/proc/self/fd")) + 20, limits[1]))
   try:
     failed = prediction_files.write_files(
-        str(folder), examples, journal, decodes, [True] * len(decodes), True)
+        str(folder), examples, journal, decodes, kinds([True] * len(decodes), True))
   finally:
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
   assert not failed and journal.reads == {0: 1, 1: 1, 2: 1}
@@ -168,8 +187,8 @@ def test_of_a_failed_decode_nothing_is_written(folder, journal):
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
               for name in ("q9", "q1", "q5")]
   assert prediction_files.write_files(
-      str(folder), examples, journal, [BASELINE, MASKED], [True, False],
-      True) == {MASKED: "q5"}
+      str(folder), examples, journal, [BASELINE, MASKED],
+      kinds([True, False], True)) == {MASKED: "q5"}
   assert sorted(os.listdir(str(folder))) == [
       "nbest_predictions.json", "null_odds.json", "predictions.json",
       "predictions_layer0_q2.json"]

@@ -16,10 +16,10 @@ import tiny_model
 Example = collections.namedtuple("Example", ["paragraph"])
 
 SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
-         "--write_nbest=True")
+         "--write_nbest=True", "--gold_logp=True")
 # Ten questions about six passages.
 COPIES = 3
-RESULTS = "*predictions*.json"
+RESULTS = "*p*.json"  # All but manifest.json.
 
 
 def test_parse():

@@ -96,7 +96,8 @@ def run(what, folder, examples, count):
     answered = (shares.collect(part, KEY) if what == SHARES else
                 run_records.Journal(os.path.join(folder, "journal.jsonl"), KEY))
     prediction_files.write_files(
-        output, examples, answered, WANTED, WITH_NBEST, False)
+        output, examples, answered, WANTED,
+        [["predictions"] + ["nbest_predictions"] * wants for wants in WITH_NBEST])
   print(time.process_time() - start[0], time.time() - start[1],
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
