@@ -23,6 +23,7 @@ from absl import app
 import tensorflow.compat.v1 as tf
 
 from attention_zones import answer_head
+from attention_zones import attention_mass
 from attention_zones import checkpoint_names
 from attention_zones import checkpoints
 from attention_zones import data_checks
@@ -144,6 +145,9 @@ flags.DEFINE_bool(
 flags.DEFINE_bool(
     "gold_logp", False, "Whether each decode also gets a gold_logp file: the "
     "log-probability of the most likely gold answer to each question.")
+flags.DEFINE_bool(
+    "attention_mass", False, "Whether to write attention_mass.csv: how much "
+    "attention each zone gets in the baseline, layer by layer and head by head.")
 flags.DEFINE_integer(
     "random_seed", 12345, "Seed of initial weights, dropout and shuffling.")
 flags.DEFINE_enum(
@@ -188,9 +192,15 @@ def validate_flags(options):
                        "get data and models" % (name, path))
     if files.is_folder(path):
       raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
-  if options.gold_logp and not options.do_predict:
-    raise ValueError("--gold_logp=True is about predictions; it needs "
-                     "--do_predict=True")
+  for name in ("gold_logp", "attention_mass"):
+    if getattr(options, name) and not options.do_predict:
+      raise ValueError("--%s=True is about --predict_file; it needs "
+                       "--do_predict=True" % name)
+  if shares.parse(options.shard) and options.attention_mass:
+    raise ValueError(
+        "--attention_mass=True averages over all questions, and --shard=%s has a "
+        "part of them; give it to a run without --shard, before or after" %
+        options.shard)
   if shares.parse(options.shard) and options.do_train:
     raise ValueError("--shard=%s divides predictions, not trainings; train first, "
                      "without it" % options.shard)
@@ -335,14 +345,13 @@ def training_fn(options, config, num_train_steps):
   return model_fn
 
 
-def sweep_fn(options, config, swept, batch_size):
-  """Makes the model_fn for a sweep.
+def prediction_fn(options, config, predict):
+  """Makes a model_fn that predicts.
 
   Args:
     options: namespace of the flags.
     config: modeling.BertConfig.
-    swept: list of decodes.Decode.
-    batch_size: int, windows in a step.
+    predict: function from (modeling.Encoder, features) to a dict of tensors.
 
   Returns:
     function, a model_fn for TPUEstimator.
@@ -352,11 +361,8 @@ def sweep_fn(options, config, swept, batch_size):
     encoder = modeling.Encoder(
         config, use_one_hot_embeddings=options.use_tpu,
         product=precision.product(options.precision))
-    hidden = sweep.run(  # [V, B, S, H]
-        encoder, features, swept, options.max_seq_length, batch_size)
     return tf.estimator.tpu.TPUEstimatorSpec(
-        mode, predictions=answer_head.candidates(
-            features, answer_head.span_logits(hidden), options.n_best_size))
+        mode, predictions=predict(encoder, features))
   return model_fn
 
 
@@ -401,13 +407,23 @@ def make_estimator(options, model_fn, num_decodes=1, predict_batch_size=None):
 
 def make_reader(options, config, checkpoint):
   """Makes the decoding.Reader of a fine-tuned model."""
-  def predict(swept, batch_size, input_fn):
+  def read(predict, num_decodes, batch_size, input_fn):
     return make_estimator(
-        options, sweep_fn(options, config, swept, batch_size), len(swept),
+        options, prediction_fn(options, config, predict), num_decodes,
         batch_size).predict(input_fn, checkpoint_path=checkpoint)
+
+  def predict(swept, batch_size, input_fn):
+    def candidates(encoder, features):
+      hidden = sweep.run(  # [V, B, S, H]
+          encoder, features, swept, options.max_seq_length, batch_size)
+      return answer_head.candidates(
+          features, answer_head.span_logits(hidden), options.n_best_size)
+    return read(candidates, len(swept), batch_size, input_fn)
+
   return decoding.Reader(
-      checkpoint, functools.partial(
-          sweep.memory, config, length=options.max_seq_length), predict)
+      checkpoint,
+      functools.partial(sweep.memory, config, length=options.max_seq_length),
+      predict, functools.partial(read, attention_mass.measure, 1))
 
 
 def make_output_dir(options, wanted):
@@ -417,6 +433,8 @@ def make_output_dir(options, wanted):
     for decode in wanted:
       path_checks.refuse_folders(
           options.output_dir, decoding.files_of(options, decode))
+  if options.attention_mass:
+    path_checks.refuse_folders(options.output_dir, [attention_mass.FILE_NAME])
 
 
 def say_why_no_gpu(options):
@@ -479,9 +497,10 @@ def run(options):
           options, train_data, lambda steps: make_estimator(
               options, training_fn(options, config, steps)), log)
   if options.do_predict:
-    decoding.decode(
-        options, predict_data, wanted, make_reader(
-            options, config, checkpoint or find_checkpoint()), log)
+    reader = make_reader(options, config, checkpoint or find_checkpoint())
+    decoding.decode(options, predict_data, wanted, reader, log)
+    if options.attention_mass:
+      attention_mass.make(options, predict_data, reader, log)
 
 
 def main(argv):

@@ -16,6 +16,7 @@ From JSON to answers:
   answer_head    logits, loss and candidates, in the graph
   answers        candidates to answer texts
   gold           where gold answers are, and how likely a decode finds them
+  attention_mass   attention_mass.csv: how much attention each zone gets
   decoding       one sweep: its passes, its journals, its files
   shares         one sweep on several machines, a share of the questions on each
   prediction_files   BERT's JSON files, written from the journal

@@ -41,7 +41,8 @@ _FLAGS_OF_RUN = (
     "null_score_diff_threshold", "precision")
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
-Reader = collections.namedtuple("Reader", ["checkpoint", "memory", "predict"])
+Reader = collections.namedtuple(
+    "Reader", ["checkpoint", "memory", "predict", "attend"])
 Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
@@ -49,6 +50,8 @@ Attributes:
   memory: function (number of decodes, windows in a step) to bytes.
   predict: function (decodes, windows in a step, input_fn) to an iterable of
     dicts, one per window, with the entries of answer_head.candidates.
+  attend: function (windows in a step, input_fn) to one with those of
+    attention_mass.measure.
 """
 
 
@@ -268,7 +271,7 @@ def _run_pass(options, data, one, run, reader, log):
   Returns:
     dict of the decodes that failed, as prediction_files.write_files returns it.
   """
-  start = time.strftime("%Y-%m-%d %H:%M:%S %z")
+  start = time.time()
   # Depends on this pass alone, not on what else is left, so that its journal can be
   # resumed.
   batch_size = plan_steps(options, reader.memory, len(one.decodes)).batch_size
@@ -294,9 +297,7 @@ def _run_pass(options, data, one, run, reader, log):
   run_records.add_to_manifest(
       options.output_dir,
       [name for d in written for name in files_of(options, d)], run,
-      {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
-       "python": platform.python_version(), "machine": platform.platform(),
-       "masked_share": coverage.masked_shares(data.path, written)})
+      dict(about(start), masked_share=coverage.masked_shares(data.path, written)))
   if one.part:
     shares.remove(one.part)
   else:
@@ -305,6 +306,14 @@ def _run_pass(options, data, one, run, reader, log):
   log("%s: wrote %s" % (options.output_dir, ", ".join(
       decode.file_name() for decode in written) or "nothing"))
   return failed
+
+
+def about(start):
+  """What a manifest says about a run that started at time.time() `start`: dict."""
+  at = lambda seconds: time.strftime(
+      "%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
+  return {"started": at(start), "finished": at(time.time()),
+          "python": platform.python_version(), "machine": platform.platform()}
 
 
 def _join_shares(part, journal, key, log):

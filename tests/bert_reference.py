@@ -194,7 +194,7 @@ def masked_scores(scores, names, kinds, shift):
 
 
 def reference_logits(config, weights, features, decode, shift=True,
-                     rounded=lambda x, num_operations: x):
+                     rounded=lambda x, num_operations: x, attentions=None):
   """Start and end logits of one window.
 
   Args:
@@ -202,6 +202,7 @@ def reference_logits(config, weights, features, decode, shift=True,
     shift: as of masked_scores.
     rounded: function of what is computed and the length of its sums, from
       tolerances.rounding; left out, all is as exact as float64.
+    attentions: list, to which each layer's weights, [N, F, T], are added.
 
   Returns:
     float64 [2, S].
@@ -238,6 +239,8 @@ def reference_logits(config, weights, features, decode, shift=True,
     scores = masked_scores(scores, names, kinds, shift)
     attention = np.exp(scores - scores.max(-1, keepdims=True))
     attention = rounded(attention / attention.sum(-1, keepdims=True), len(ids))
+    if attentions is not None:
+      attentions.append(attention)
     context = rounded(attention @ value, len(ids))
     context = context.transpose(1, 0, 2).reshape(x.shape)
     x = normalize(x + project(context, scopes["attended"]),
