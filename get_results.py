@@ -101,9 +101,13 @@ def collect(arguments):
                              for mask in masks) if cell in found]
   questions = scoring.load_questions(arguments.data_file)
   asked = question_traits.load(arguments.data_file)
+  total = len(questions)
+  if arguments.metric == "logp":
+    questions = sweep_scores.with_logp(folders, sweeps, questions)
+    asked = [of for of in asked if of.qas_id in questions]
+  data = sweep_scores.Data(arguments.data_file, questions, total)
   why_not = stats_files.check(arguments, sweeps[0], cells, asked)
-  seeds = [sweep_scores.score_folder(
-      folder, names, questions, arguments.data_file, arguments.metric)
+  seeds = [sweep_scores.score_folder(folder, names, data, arguments.metric)
            for folder, names in zip(folders, sweeps)]
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
@@ -260,7 +264,11 @@ def parse_arguments(argv):
                       help="data set (default: %(default)s)")
   parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
                       action="store_const", const="f1", default="exact",
-                      help="collect F1 instead of exact match")
+                      help="the same as --metric=f1")
+  parser.add_argument("--metric", choices=sweep_scores.METRICS,
+                      help="what is collected: exact match, F1, or the "
+                      "log-probability of the gold answer, which run_squad.py "
+                      "--gold_logp=True writes (default: exact)")
   parser.add_argument("--allow_holes", action="store_true",
                       help="leave cells empty whose predictions are missing")
   parser.add_argument("--allow_mixed", action="store_true",

@@ -20,16 +20,24 @@ from attention_zones.decodes import BASELINE
 # Of CMRC 2018, whose script lets [CLS] be an answer.
 _CMRC_ID = re.compile(r"(TRAIN|TRIAL|DEV|TEST|CHALLENGE)_[0-9]+_QUERY_[0-9]+")
 
-Settings = collections.namedtuple(
-    "Settings", ["metric", "cluster", "draws", "random_seed"])
-Settings.__doc__ = """The choices that the statistics depend on.
 
-Attributes:
-  metric: str of sweep_scores.METRICS.
-  cluster: str of question_traits.CLUSTERS.
-  draws: int, D, of the bootstrap.
-  random_seed: int, 0 to 2^32-1.
-"""
+class Settings(collections.namedtuple(
+    "Settings", ["metric", "cluster", "draws", "random_seed"])):
+  """The choices that the statistics depend on.
+
+  Attributes:
+    metric: str of sweep_scores.METRICS.
+    cluster: str of question_traits.CLUSTERS.
+    draws: int, D, of the bootstrap.
+    random_seed: int, 0 to 2^32-1.
+  """
+  __slots__ = ()
+
+  @property
+  def scale(self):
+    """What differences are multiplied by: exact and f1 are in points, logp not."""
+    return 1 if self.metric == "logp" else 100
+
 
 Effects = collections.namedtuple(
     "Effects", ["settings", "cells", "differences", "cluster_of", "sums", "sizes",
@@ -39,17 +47,19 @@ Effects.__doc__ = """The differences of all cells.
 Attributes:
   settings: Settings.
   cells: list of C masked Decodes.
-  differences: float64 [K, C, N], masked - baseline, -1 to 1.
+  differences: float64 [K, C, N], masked - baseline, -1 to 1 (of logp any number).
   cluster_of: int [N], the cluster of each question.
   sums: float64 [K, C, G], the differences summed in each cluster.
   sizes: int [G], how many questions each cluster has.
-  drawn: float64 [D, C], the mean difference in each bootstrap draw, in points.
+  drawn: float64 [D, C], the mean difference in each bootstrap draw, in points (of
+    logp in nats).
 """
 
 Estimates = collections.namedtuple(
     "Estimates", ["diff", "ci_low", "ci_high", "se", "p"])
 Estimates.__doc__ = """Arrays [C]: the mean difference, its 95 % interval and its
-standard error, in points; the two-sided p of no difference, not adjusted."""
+standard error, in points (of logp in nats); the two-sided p of no difference, not
+adjusted."""
 
 
 def measure(cells, seeds, cluster_of, settings):
@@ -72,7 +82,7 @@ def measure(cells, seeds, cluster_of, settings):
   drawn_sums, drawn_sizes = statistics.bootstrap(
       sums, sizes[None], settings.draws, settings.random_seed)
   return Effects(settings, cells, differences, cluster_of, sums, sizes,
-                 100 * drawn_sums / drawn_sizes)
+                 settings.scale * drawn_sums / drawn_sizes)
 
 
 def estimate(effects, weights=None, scale=1):
@@ -92,13 +102,14 @@ def estimate(effects, weights=None, scale=1):
   num_seeds, total = len(sums), effects.sizes.sum()
   averaged = sums.mean(0)  # [R, G]
   # Seeds are summed first: for exact match these are whole numbers.
-  diff = 100 * sums.sum((0, 2)) / (num_seeds * total)
+  points = effects.settings.scale
+  diff = points * sums.sum((0, 2)) / (num_seeds * total)
   low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
   if num_seeds > 1:
     se = drawn.std(0, ddof=1)
     p = [statistics.normal_p(*pair) for pair in zip(diff, se)]
   else:
-    se = 100 * statistics.cluster_se(averaged, effects.sizes)
+    se = points * statistics.cluster_se(averaged, effects.sizes)
     if effects.settings.metric == "exact":
       p = [statistics.sign_flip_whole(np.rint(scale * row)) for row in averaged]
     else:
@@ -120,8 +131,9 @@ def cell_rows(effects, seeds, may_differ, masked_share):
   """
   estimates = estimate(effects)
   num_seeds, _, total = effects.differences.shape
-  independent = 100 * statistics.independent_se(effects.differences.mean(0))
-  of_seeds = 100 * effects.sums.sum(2) / total  # [K, C]
+  points = effects.settings.scale
+  independent = points * statistics.independent_se(effects.differences.mean(0))
+  of_seeds = points * effects.sums.sum(2) / total  # [K, C]
   rows = []
   for c, cell in enumerate(effects.cells):
     diff, se = estimates.diff[c], estimates.se[c]

@@ -140,6 +140,25 @@ def load_na_probs(path, questions):
                      "a finite number", _is_finite)
 
 
+def load_gold_logp(path, questions):
+  """Reads the log-probabilities of gold answers, a gold_logp file of run_squad.py.
+
+  Args:
+    path: str, a JSON file of an object from question id to a number, or to null for
+      a question of which no window holds a gold answer.
+    questions: dict, as `load_questions` returns it.
+
+  Returns:
+    dict from question id to int, float or None, with every id of `questions`.
+
+  Raises:
+    OSError, ValueError: as `load_predictions`.
+  """
+  return _load_by_id(
+      path, questions, "log-probability", "a finite number or null",
+      lambda value: value is None or _is_finite(value))
+
+
 def _is_finite(value):
   """Whether a JSON value is a number that a float can hold."""
   try:

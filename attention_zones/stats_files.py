@@ -95,8 +95,11 @@ def make(options, cells, seeds, questions, asked):
   measured = effects.measure(cells, seeds, cluster_of, settings)
   manifest = run_records.load_manifest(folders[0])
   shares = run_records.masked_shares(manifest)
-  may_differ = effects.cells_that_may_differ(
-      cells, seeds, questions, _has_null(questions, manifest))
+  may_differ = set(cells)
+  # In a log-probability all tokens count, [CLS] and question, too.
+  if settings.metric != "logp":
+    may_differ = effects.cells_that_may_differ(
+        cells, seeds, questions, _has_null(questions, manifest))
   rows = effects.cell_rows(measured, seeds, may_differ, {
       cell: shares[cell.file_name()] for cell in cells
       if cell.file_name() in shares})

@@ -28,7 +28,10 @@ _FORMS = dict.fromkeys(
 _FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
 _FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"), masked_share="%.6f")
 
-_METRIC_NAMES = {"exact": "EM", "f1": "F1"}
+# How LaTeX's note names a metric and its unit.
+_METRIC_NAMES = {
+    "exact": "EM in points", "f1": "F1 in points",
+    "logp": "the log-probability of the gold answer in nats"}
 
 
 def as_csv(rows):
@@ -63,7 +66,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
     seeds: list of FolderScores.
 
   Returns:
-    str. Scores, 0 to 1, are means over seeds.
+    str. Scores, 0 to 1 or log-probabilities, are means over seeds.
   """
   metric = effects.settings.metric
   baseline = np.mean([getattr(seed, metric)[BASELINE] for seed in seeds], 0)
@@ -119,7 +122,7 @@ def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
   first = rows[0]
   return (
-      r"Change of %s in points when the zone is masked, with its 95\,\%% interval; "
+      r"Change of %s when the zone is masked, with its 95\,\%% interval; "
       r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells. %d questions, %d "
       r"%s, %s. %s" % (
           _METRIC_NAMES[settings.metric], first["baseline"],

@@ -106,7 +106,7 @@ def rows(strata, effects, seeds, may_differ):
     list of OrderedDict from column to str, int, float, or None for an empty cell.
     All tests are one family.
   """
-  metric = effects.settings.metric
+  metric, points = effects.settings.metric, effects.settings.scale
   baseline = np.mean([getattr(seed, metric)[BASELINE] for seed in seeds], 0)
   found, family = [], []
   for stratum, drawn in zip(strata, _draw(strata, effects)):
@@ -120,7 +120,7 @@ def rows(strata, effects, seeds, may_differ):
           ("layer", results_table.layer_label(cell.layers)),
           ("zone", cell.mask.name), ("metric", metric),
           ("baseline",
-           100 * baseline[stratum.inside].mean() if is_large else None)])
+           points * baseline[stratum.inside].mean() if is_large else None)])
       row.update((name, values[c]) for name, values in columns)
       row["q_bh"] = None
       if cell not in may_differ:
@@ -155,6 +155,7 @@ def _draw(strata, effects):
     question.
   """
   num_cells, num_clusters = len(effects.cells), len(effects.sizes)
+  points = effects.settings.scale
   kinds = collections.OrderedDict(
       (stratum.kind, stratum.inside | stratum.outside) for stratum in strata)
   parts = list(kinds.values()) + [stratum.inside for stratum in strata]
@@ -169,8 +170,8 @@ def _draw(strata, effects):
   for s, stratum in enumerate(strata, len(kinds)):
     of_kind = list(kinds).index(stratum.kind)
     with np.errstate(invalid="ignore", divide="ignore"):
-      yield (100 * sums[:, s] / sizes[:, s, None],
-             100 * (sums[:, of_kind] - sums[:, s])
+      yield (points * sums[:, s] / sizes[:, s, None],
+             points * (sums[:, of_kind] - sums[:, s])
              / (sizes[:, of_kind] - sizes[:, s])[:, None])
 
 
@@ -190,11 +191,12 @@ def _compare(stratum, effects, drawn):
   if not _is_large(stratum.inside, effects):
     return [(name, empty) for name in (
         "diff", "ci_low", "ci_high", "other_diff", "p")]
-  diff = 100 * mean[:, stratum.inside].mean(1)
+  points = effects.settings.scale
+  diff = points * mean[:, stratum.inside].mean(1)
   low, high = np.nanpercentile(drawn[0], [2.5, 97.5], axis=0)
   other_diff = p = empty
   if _is_large(stratum.outside, effects):
-    other_diff = 100 * mean[:, stratum.outside].mean(1)
+    other_diff = points * mean[:, stratum.outside].mean(1)
     sd = np.nanstd(drawn[0] - drawn[1], 0, ddof=1)
     p = [statistics.normal_p(*pair) for pair in zip(diff - other_diff, sd)]
   return [("diff", diff), ("ci_low", low), ("ci_high", high),
