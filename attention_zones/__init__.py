@@ -44,6 +44,7 @@ Scores and figures:
   results_table  results.csv
   eval_pictures  the evaluator's curves
   heatmap        draws tables, one panel each
+  mass_figures   draws attention_mass.csv, and mass against effect
   figure_marks   which cells of a figure get a dot, from results.stats.csv
   figure_text    which text a figure can draw
   cases          a command: the questions whose answer masking changes most

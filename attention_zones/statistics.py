@@ -194,3 +194,25 @@ def benjamini_hochberg(p_values):
   adjusted = np.empty(len(order))
   adjusted[order] = np.minimum(1, np.minimum.accumulate(raised))
   return adjusted
+
+
+def spearman(x, y):
+  """Spearman's rank correlation of float [n] and float [n], 2 or more.
+
+    Pearson's correlation of the ranks, where equal values have their mean rank
+
+  Spearman, American Journal of Psychology 15 (1904).
+
+  Returns:
+    float, -1 to 1; None if all of x, or all of y, are equal.
+  """
+  x, y = (_ranks(np.asarray(values, float)) for values in (x, y))
+  x, y = x - x.mean(), y - y.mean()
+  size = math.sqrt(x.dot(x) * y.dot(y))
+  return float(x.dot(y) / size) if size else None
+
+
+def _ranks(values):
+  """Ranks float [n] from 1, ties averaged: float [n]."""
+  _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
+  return (np.cumsum(counts) - (counts - 1) / 2)[index]

@@ -1,0 +1,281 @@
+"""Draws attention_mass.csv: lift by layer and zone, and mass against effect.
+
+A zone's mass is that from its rows to its columns, in the mean of a layer's heads.
+"""
+
+import collections
+import csv
+import io
+import math
+import textwrap
+
+import numpy as np
+
+from attention_zones import files
+from attention_zones import heatmap
+from attention_zones import statistics
+from attention_zones import zones
+
+COLUMNS = ("layer", "head", "from", "to", "mass", "uniform", "lift", "n")
+_STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
+
+# Each zone as `from` and `to` of the file, in the order of zones.ZONES.
+PAIRS = collections.OrderedDict([
+    ("q2", ("q", "q")), ("q2p", ("not_p", "p")), ("p2q", ("not_q", "q")),
+    ("p2", ("p", "p"))])
+
+# ColorBrewer's, made for colour-blind readers; in grey, both ends are dark.
+COLORBLIND_CMAP = "RdBu_r"
+
+# Okabe and Ito's colours for colour-blind readers; markers differ as well.
+_LOOKS = {"q2": ("#0072B2", "o"), "q2p": ("#E69F00", "s"), "p2q": ("#009E73", "^"),
+          "p2": ("#D55E00", "D")}
+
+# With fewer points a rank correlation says nothing.
+MIN_CELLS = 3
+
+CAUTION = ("Attention mass is not causal effect: what masking costs has to be "
+           "measured.")
+_UNITS = {"exact": "EM, points", "f1": "F1, points",
+          "logp": "log-probability, nats"}
+
+# Inches; lines and characters of a caption.
+_WIDTH, _CELL_HEIGHT, _AROUND, _SCATTER_HEIGHT = 3.35, 0.22, 0.75, 2.9
+_LINE, _CHARACTER = 0.12, 0.052
+
+Mass = collections.namedtuple("Mass", ["layers", "mass", "lift", "number"])
+Mass.__doc__ = """The masses of zones, in the mean of a layer's heads.
+
+Attributes:
+  layers: list of int, 1 to L.
+  mass, lift: float [L, 4], of the zones in PAIRS.
+  number: int, of questions.
+"""
+
+
+def is_mass_file(path):
+  """Whether a file has the header of attention_mass.csv: bool."""
+  with files.open_bytes(path) as f:
+    first = f.readline(200)
+  names = first.decode("utf-8-sig", "replace").strip().split(",")
+  return {"from", "to", "mass"} <= {name.strip() for name in names}
+
+
+def read_mass(path):
+  """Reads an attention_mass.csv.
+
+  Args:
+    path: str, a path or address.
+
+  Returns:
+    Mass.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a file, or lacks a layer or zone; the message names
+      file and place.
+  """
+  found, number = {}, 0
+  for where, row in _read_rows(path, COLUMNS, "attention_mass.csv"):
+    if row["head"] == "mean":
+      layer = int(_number(where, row, "layer"))
+      found[layer, row["from"], row["to"]] = [
+          _number(where, row, name) for name in ("mass", "lift")]
+      number = int(_number(where, row, "n"))
+  layers = sorted({layer for layer, _, _ in found})
+  if not layers or layers != list(range(1, len(layers) + 1)):
+    raise ValueError("%s: has the layers %s in the mean of heads; should have 1, "
+                     "2, 3, ... without a gap" % (
+                         path, ", ".join(map(str, layers)) or "none"))
+  for layer in layers:
+    for pair in PAIRS.values():
+      if (layer,) + pair not in found:
+        raise ValueError("%s: lacks layer %d, mean, from %s to %s" % (
+            (path, layer) + pair))
+  values = np.array([[found[(layer,) + pair] for pair in PAIRS.values()]
+                     for layer in layers])
+  return Mass(layers, values[:, :, 0], values[:, :, 1], number)
+
+
+def read_effects(path, mass):
+  """Reads what masking costs in single layers from a results.stats.csv.
+
+  Args:
+    path: str, a path or address.
+    mass: Mass.
+
+  Returns:
+    (metric, diff [L, 4]): str, and float, NaN where a cell is not in the file.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a file, is of a model with more layers, or has fewer
+      than MIN_CELLS cells of the four zones.
+  """
+  diff, metric = np.full(mass.mass.shape, math.nan), None
+  for where, row in _read_rows(path, _STATS_COLUMNS, "results.stats.csv"):
+    if row["head"] or row["zone"] not in PAIRS or not row["layer"].isdigit():
+      continue
+    layer, metric = int(row["layer"]), metric or row["metric"]
+    if layer not in mass.layers:
+      raise ValueError("%s: layer %d, but attention_mass.csv has %d; should be of "
+                       "the same model" % (where, layer, len(mass.layers)))
+    diff[layer - 1, list(PAIRS).index(row["zone"])] = _number(where, row, "diff")
+  number = int((~np.isnan(diff)).sum())
+  if number < MIN_CELLS:
+    raise ValueError("%s: %d cells of single layers and of the zones %s; a rank "
+                     "correlation needs %d or more" % (
+                         path, number, ", ".join(PAIRS), MIN_CELLS))
+  return metric, diff
+
+
+def _read_rows(path, columns, name):
+  """Yields (file and line, dict) for each row of a CSV file with these columns."""
+  try:
+    text = files.read_bytes(path).decode("utf-8-sig")
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    lacking = [column for column in columns
+               if column not in (reader.fieldnames or ())]
+    if lacking:
+      raise ValueError("%s, line 1: has no column %s; should be %s" % (
+          path, ", ".join(lacking), name))
+    for row in reader:
+      yield "%s, line %d" % (path, reader.line_num), {
+          column: row[column] or "" for column in columns}
+  except (UnicodeDecodeError, csv.Error) as error:
+    raise ValueError("%s: not a table in UTF-8 (%s); should be %s" % (
+        path, error, name)) from error
+
+
+def _number(where, row, column):
+  """Returns the float of a cell."""
+  try:
+    value = float(row[column])
+  except ValueError:
+    value = math.nan
+  if not math.isfinite(value):
+    raise ValueError("%s, column %s: %r is not a number" % (
+        where, column, row[column]))
+  return value
+
+
+def draw_lift(mass, title=None, width=None, cmap=COLORBLIND_CMAP):
+  """Draws the heatmap of lift: layers from below, zones from the left.
+
+  Args:
+    mass: Mass.
+    title: str above the figure, or None.
+    width: float, inches; None for a column of a journal.
+    cmap: str, one of matplotlib's diverging maps; its middle is a lift of 1.
+
+  Returns:
+    matplotlib.figure.Figure. Its first axes hold a QuadMesh of log2(lift), the top
+    row first; the last is the colour bar.
+  """
+  caption = ("Lift: how much attention the rows of a zone give its columns, over "
+             "what equal attention to all tokens would give (%d questions, mean of "
+             "heads). %s" % (mass.number, CAUTION))
+  height = _AROUND + _CELL_HEIGHT * max(6, len(mass.layers))
+  # Lift of 0: no attention at all, after rounding.
+  values = np.log2(np.maximum(mass.lift[::-1], 1e-4))
+  reach = max(1, math.ceil(np.abs(values).max()))
+  with heatmap.paper_style():
+    figure = _new_figure(width or _WIDTH, height, title, caption)
+    axes = figure.add_subplot()
+    cells = axes.pcolormesh(values, cmap=cmap, vmin=-reach, vmax=reach,
+                            edgecolors="0.85", linewidth=0.4)
+    axes.invert_yaxis()
+    for (row, column), value in np.ndenumerate(values):
+      axes.text(
+          column + 0.5, row + 0.5, "%.2g" % mass.lift[::-1][row, column],
+          ha="center", va="center", fontsize=6.5,
+          color="white" if abs(value) > 0.62 * reach else "black")
+    axes.set_xticks(np.arange(len(PAIRS)) + 0.5)
+    axes.set_xticklabels([zones.ZONES[zone].label for zone in PAIRS])
+    axes.set_yticks(np.arange(len(mass.layers)) + 0.5)
+    axes.set_yticklabels(mass.layers[::-1])
+    axes.set_ylabel("layer")
+    axes.tick_params(length=0)
+    ticks = np.arange(-reach, reach + 1, -(-reach // 4))
+    bar = figure.colorbar(cells, ax=axes, ticks=ticks, aspect=25, pad=0.03)
+    bar.ax.set_yticklabels([_power(tick) for tick in ticks])
+    bar.set_label("lift")
+    bar.outline.set_linewidth(0)
+    figure.canvas.draw()
+  return figure
+
+
+def _power(exponent):
+  """2 to a whole number, as the colour bar has it: "4", "1/4"."""
+  return "%d" % 2 ** exponent if exponent >= 0 else "1/%d" % 2 ** -exponent
+
+
+def draw_against(mass, effects, title=None, width=None):
+  """Draws mass against what masking costs, a point for each layer and zone.
+
+  Args:
+    mass: Mass.
+    effects: (metric, diff [L, 4]), as read_effects returns it.
+    title: str above the figure, or None.
+    width: float, inches; None for a column of a journal.
+
+  Returns:
+    matplotlib.figure.Figure.
+  """
+  metric, diff = effects
+  caption = ("Spearman\N{RIGHT SINGLE QUOTATION MARK}s \u03c1 = %s over all %d "
+             "cells; in brackets within a zone. Numbers are layers. %s" % (
+                 _shown(_correlation(mass.mass, diff)),
+                 (~np.isnan(diff)).sum(), CAUTION))
+  with heatmap.paper_style():
+    figure = _new_figure(width or _WIDTH, _SCATTER_HEIGHT, title, caption)
+    axes = figure.add_subplot()
+    axes.axhline(0, color="0.8", linewidth=0.5, zorder=0)
+    for column, zone in enumerate(PAIRS):
+      colour, marker = _LOOKS[zone]
+      x, y = mass.mass[:, column], diff[:, column]
+      if np.isnan(y).all():
+        continue
+      axes.plot(x, y, marker=marker, color=colour, linestyle="none", markersize=4,
+                markeredgewidth=0, label="%s (%s)" % (
+                    zones.ZONES[zone].label, _shown(_correlation(x, y))))
+      for layer, at in zip(mass.layers, zip(x, y)):
+        if not math.isnan(at[1]):
+          axes.annotate(str(layer), at, (2.5, 1.5), textcoords="offset points",
+                        fontsize=6, color="0.25")
+    axes.set_xlabel("attention mass")
+    axes.set_ylabel("masked \N{MINUS SIGN} baseline (%s)" % (
+        _UNITS.get(metric, metric)))
+    axes.legend(fontsize=7, frameon=False, handletextpad=0.2)
+    figure.canvas.draw()
+  return figure
+
+
+def _correlation(x, y):
+  """Spearman's coefficient of the points whose y is known; None for too few."""
+  known = ~np.isnan(y)
+  if known.sum() < MIN_CELLS:
+    return None
+  return statistics.spearman(x[known], y[known])
+
+
+def _shown(coefficient):
+  """A coefficient as the figure has it: "-0.52", or a dash for None."""
+  if coefficient is None:
+    return "\N{EN DASH}"
+  return ("%.2f" % coefficient).replace("-", "\N{MINUS SIGN}")
+
+
+def _new_figure(width, height, title, caption):
+  """An empty matplotlib Figure with a caption, and a title, if there is one."""
+  from matplotlib.backends.backend_agg import FigureCanvasAgg
+  from matplotlib.figure import Figure
+  lines = textwrap.wrap(caption, int(width / _CHARACTER))
+  figure = Figure(figsize=(width, height + _LINE * len(lines)),
+                  constrained_layout=True)
+  FigureCanvasAgg(figure)
+  if title:
+    # In a title, "$5 or $6" is text, not mathematics.
+    figure.suptitle(title, fontsize=9).set_parse_math(False)
+  figure.supxlabel("\n".join(lines), fontsize=heatmap.NOTE_SIZE, x=0.02, ha="left")
+  return figure
