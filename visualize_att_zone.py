@@ -8,6 +8,11 @@ Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
 Several tables, each with its baseline, are panels A, B, ... with one colour bar.
 --stats=results.stats.csv marks the cells with p_holm < .05 by a dot.
+
+  python visualize_att_zone.py attention_mass.csv mass.pdf
+  python visualize_att_zone.py attention_mass.csv --against=results.stats.csv x.pdf
+
+draw how much attention the zones get, and that against what masking them costs.
 """
 
 from attention_zones import interrupts
@@ -28,6 +33,7 @@ from attention_zones import figure_marks
 from attention_zones import figure_text
 from attention_zones import files
 from attention_zones import heatmap
+from attention_zones import mass_figures
 from attention_zones import path_checks
 from attention_zones import results_table
 
@@ -94,6 +100,10 @@ def draw_panels(panels, look):
   """
   for panel in panels:
     _check_baseline(panel)
+    if panel.table.is_logp != panels[0].table.is_logp:
+      raise ValueError("%s and %s: one has scores, the other log-probabilities; "
+                       "one colour bar cannot serve both" % (
+                           panels[0].name, panel.name))
   _check_colours(look.cmap, look.vmin, look.vmax)
   if look.title:
     look = look._replace(title=figure_text.check("--title", look.title))
@@ -147,6 +157,11 @@ def parse_baseline(text):
 def _check_baseline(panel):
   """Raises ValueError when a Panel has no score, or another table's baseline."""
   baseline = panel.baseline
+  if panel.table.is_logp:
+    if not baseline <= 0:
+      raise ValueError("baseline %g: %s has log-probabilities, and their baseline "
+                       "is one, too, 0 at most" % (baseline, panel.name))
+    return
   if not 0 <= baseline <= 100:  # also for nan
     raise ValueError("baseline %g: scores are from 0 to 100, as eval_squad.py "
                      "prints them" % baseline)
@@ -214,7 +229,8 @@ def doubt_baseline(table, baseline):
     LAST_LAYER_TOLERANCE off the baseline, on the same side; otherwise "".
   """
   single = [layer for layer in table.layers if layer.isdigit()]
-  if not single:
+  # In a log-probability [CLS] and the question count, too, which do change.
+  if not single or table.is_logp:
     return ""
   last = max(single, key=int)
   row = table.scores[table.layers.index(last)]
@@ -266,14 +282,22 @@ def parse_args(argv):
                       help="difference where the colours end (default: %g)" %
                       VMAX)
   parser.add_argument("--symmetric", action="store_true",
-                      help="colours from minus to plus the largest difference")
+                      help="colours from minus to plus the largest difference; "
+                      "log-probabilities always have them")
+  parser.add_argument("--against", metavar="results.stats.csv",
+                      help="with attention_mass.csv: draw mass against what "
+                      "masking costs")
   # Intermixed, so that a flag may stand between the paths.
   args = parser.parse_intermixed_args(argv)
+  is_figure = os.path.splitext((args.paths or [""])[-1])[1].lower() in SAVING
+  if len(args.paths) == 2 and is_figure:
+    return args
   if len(args.paths) < 3 or len(args.paths) % 2 == 0:
     parser.error(
         "give a table, its baseline and the figure: results.csv 80.567 squad.pdf; "
         "or several tables, each with its baseline: a.csv 80.567 b.csv 80.901 "
-        "squad.pdf; not %s" % (" ".join(args.paths) or "nothing"))
+        "squad.pdf; or attention_mass.csv mass.pdf; not %s" % (
+            " ".join(args.paths) or "nothing"))
   if args.symmetric and (args.vmin is not None or args.vmax is not None):
     parser.error("--symmetric sets --vmin and --vmax; leave these out")
   return args
@@ -294,9 +318,42 @@ def check_paths(args):
                      "their order" % (len(stats), tables))
   path_checks.check_output(
       "figure", args.paths[-1], "a file to write, squad.pdf for example")
+  if len(args.paths) == 2:
+    _check_mass(args)
+  elif args.against:
+    raise ValueError("--against=%s: is for attention_mass.csv, as in "
+                     "attention_mass.csv effect.pdf --against=results.stats.csv" %
+                     args.against)
   if args.width is not None and not 0 < args.width <= MAX_WIDTH:
     raise ValueError("--width=%g: should be a number of mm up to %d, 85 for a "
                      "column for example" % (args.width, MAX_WIDTH))
+
+
+def _check_mass(args):
+  """Refuses what does not go with attention_mass.csv, before it is read."""
+  if not mass_figures.is_mass_file(args.paths[0]):
+    raise ValueError("%s: is no attention_mass.csv; a results.csv needs its "
+                     "baseline, as in results.csv 80.567 squad.pdf" % args.paths[0])
+  if args.against:
+    path_checks.check_input(
+        "--against", args.against, "a results.stats.csv of get_results.py")
+  for flag in ("stats", "annotate", "vmin", "vmax", "symmetric"):
+    if getattr(args, flag) not in (None, False):
+      raise ValueError("--%s: is for results.csv; with attention_mass.csv, leave "
+                       "it out" % flag)
+
+
+def draw_mass(args):
+  """Draws an attention_mass.csv as the command line says: matplotlib Figure."""
+  mass = mass_figures.read_mass(args.paths[0])
+  title = args.title and figure_text.check("--title", args.title)
+  width = args.width and args.width / 25.4
+  if args.against:
+    return mass_figures.draw_against(
+        mass, mass_figures.read_effects(args.against, mass), title, width)
+  cmap = COLORBLIND_CMAP if args.cmap == CMAP else args.cmap
+  _check_colours(cmap, -1, 1)
+  return mass_figures.draw_lift(mass, title, width, cmap)
 
 
 def read_panels(args):
@@ -318,7 +375,7 @@ def make_look(args, panels):
   """The heatmap.Look that the command line asks for."""
   vmin = VMIN if args.vmin is None else args.vmin
   vmax = VMAX if args.vmax is None else args.vmax
-  if args.symmetric:
+  if args.symmetric or panels[0].table.is_logp and args.vmin is args.vmax is None:
     vmax = heatmap.largest_difference(panels)
     vmin = -vmax
   width = args.width and args.width / 25.4
@@ -335,6 +392,9 @@ def main(argv=None):
   args = parse_args(argv)
   try:
     check_paths(args)
+    if len(args.paths) == 2:
+      save(draw_mass(args), args.paths[-1])
+      return 0
     panels = read_panels(args)
     save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
   except BrokenPipeError:

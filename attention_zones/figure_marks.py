@@ -76,9 +76,11 @@ def _read_rows(path):
         continue
       if cell in rows:
         raise ValueError("%s: layer %s, %s comes twice" % ((where,) + cell))
-      rows[cell] = {name: _number(where, name, row[name], highest)
-                    for name, highest in (
-                        ("baseline", 100), ("score", 100), ("p_holm", 1))}
+      lowest = -math.inf if row["metric"] == "logp" else 0
+      rows[cell] = {name: _number(where, name, row[name], limits)
+                    for name, limits in (
+                        ("baseline", (lowest, 100)), ("score", (lowest, 100)),
+                        ("p_holm", (0, 1)))}
   except (UnicodeDecodeError, csv.Error) as error:
     raise ValueError("%s: not a table in UTF-8 (%s); a results.stats.csv is "
                      "needed" % (path, error)) from error
@@ -87,17 +89,17 @@ def _read_rows(path):
   return by_metric
 
 
-def _number(where, name, text, highest):
-  """Returns the float of a cell, from 0 to `highest`; NaN for an empty one."""
+def _number(where, name, text, limits):
+  """Returns the float of a cell, from and to its limits; NaN for an empty one."""
   if text == "":
     return math.nan
   try:
     value = float(text)
   except (TypeError, ValueError):  # None in a row that is too short
     value = math.nan
-  if not 0 <= value <= highest:  # also for NaN
-    raise ValueError("%s, column %s: %r is not a number from 0 to %d" % (
-        where, name, text, highest))
+  if not limits[0] <= value <= limits[1]:  # also for NaN
+    raise ValueError("%s, column %s: %r is not a number from %g to %g" % (
+        where, name, text, *limits))
   return value
 
 

@@ -57,7 +57,7 @@ class Panel(collections.namedtuple(
   Attributes:
     name: str, the table's name in messages.
     table: results_table.ResultsTable, scores from 0 to 100, nan where missing.
-    baseline: float, the score with nothing masked, from 0 to 100.
+    baseline: float, the score with nothing masked.
     marks: set of (layer, zone), str each, of the cells with a dot; None for a
       table that was not tested.
   """
@@ -69,6 +69,11 @@ class Panel(collections.namedtuple(
     """
     # A table begins with layer 1, which the figure has at the bottom.
     return np.array(self.table.scores[::-1], dtype=float) - self.baseline
+
+  @property
+  def places(self):
+    """Decimal places of differences: int. A nat is much, a point is not."""
+    return 2 if self.table.is_logp else 1
 
   @property
   def row_labels(self):
@@ -251,7 +256,7 @@ def _widest_text(panel, annotate, size):
   texts = [(line, size) for label in panel.column_labels
            for line in label.split("\n")]
   if annotate:
-    texts += [(_annotation(value), ANNOTATION_SIZE)
+    texts += [(_annotation(value, panel.places), ANNOTATION_SIZE)
               for value in panel.differences.flat if not np.isnan(value)]
   return max(TextPath((0, 0), text, size=points).get_extents().width
              for text, points in set(texts)) / 72
@@ -285,7 +290,8 @@ def _draw_cells(axes, panel, look):
   inks = _inks(axes, values.shape)
   if look.annotate:
     for row, column in np.argwhere(~np.isnan(values)):
-      axes.text(column + 0.5, row + 0.5, _annotation(values[row, column]),
+      axes.text(column + 0.5, row + 0.5,
+                _annotation(values[row, column], panel.places),
                 color=inks[row][column], fontsize=ANNOTATION_SIZE, ha="center",
                 va="center")
   _draw_marks(axes, panel, inks, look.annotate)
@@ -305,10 +311,10 @@ def _inks(axes, shape):
   return [inks[row * shape[1]:(row + 1) * shape[1]] for row in range(shape[0])]
 
 
-def _annotation(value):
+def _annotation(value, places):
   """The text of a difference, "−13.6" for example."""
   # Adding 0 turns the -0.0 that rounding leaves into 0.0.
-  text = "%.1f" % (round(value, 1) + 0)
+  text = "%.*f" % (places, round(value, places) + 0)
   return text.replace("-", "\N{MINUS SIGN}")
 
 
@@ -351,5 +357,11 @@ def _add_colour_bar(figure, all_axes, panels, look):
       all_axes[0].collections[0], ax=all_axes, aspect=aspect, fraction=fraction,
       pad=pad, extend={(False, False): "neither", (True, False): "min",
                        (False, True): "max", (True, True): "both"}[below, above],
-      extendfrac=0.02, label="score \N{MINUS SIGN} baseline")
+      extendfrac=0.02, label=_bar_label(panels))
   bar.outline.set_linewidth(0)
+
+
+def _bar_label(panels):
+  """What the differences are of: str."""
+  what = "log-probability" if panels[0].table.is_logp else "score"
+  return what + " \N{MINUS SIGN} baseline"

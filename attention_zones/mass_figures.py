@@ -42,6 +42,8 @@ _UNITS = {"exact": "EM, points", "f1": "F1, points",
 # Inches; lines and characters of a caption.
 _WIDTH, _CELL_HEIGHT, _AROUND, _SCATTER_HEIGHT = 3.35, 0.22, 0.75, 2.9
 _LINE, _CHARACTER = 0.12, 0.052
+# So narrow, labels would touch each other.
+_MIN_WIDTH = 2.75
 
 Mass = collections.namedtuple("Mass", ["layers", "mass", "lift", "number"])
 Mass.__doc__ = """The masses of zones, in the mean of a layer's heads.
@@ -187,7 +189,7 @@ def draw_lift(mass, title=None, width=None, cmap=COLORBLIND_CMAP):
     axes.invert_yaxis()
     for (row, column), value in np.ndenumerate(values):
       axes.text(
-          column + 0.5, row + 0.5, "%.2g" % mass.lift[::-1][row, column],
+          column + 0.5, row + 0.5, _lift_text(mass.lift[::-1][row, column]),
           ha="center", va="center", fontsize=6.5,
           color="white" if abs(value) > 0.62 * reach else "black")
     axes.set_xticks(np.arange(len(PAIRS)) + 0.5)
@@ -203,6 +205,11 @@ def draw_lift(mass, title=None, width=None, cmap=COLORBLIND_CMAP):
     bar.outline.set_linewidth(0)
     figure.canvas.draw()
   return figure
+
+
+def _lift_text(lift):
+  """A lift with two or three digits that count: "3.1", "0.48"."""
+  return ("%.1f" if lift >= 1 else "%.2f") % lift
 
 
 def _power(exponent):
@@ -246,7 +253,9 @@ def draw_against(mass, effects, title=None, width=None):
     axes.set_xlabel("attention mass")
     axes.set_ylabel("masked \N{MINUS SIGN} baseline (%s)" % (
         _UNITS.get(metric, metric)))
-    axes.legend(fontsize=7, frameon=False, handletextpad=0.2)
+    # Above the axes, where it hides no point.
+    axes.legend(fontsize=7, frameon=False, handletextpad=0.1, labelspacing=0.2,
+                ncol=2, loc="lower center", bbox_to_anchor=(0.4, 1))
     figure.canvas.draw()
   return figure
 
@@ -268,6 +277,9 @@ def _shown(coefficient):
 
 def _new_figure(width, height, title, caption):
   """An empty matplotlib Figure with a caption, and a title, if there is one."""
+  if width < _MIN_WIDTH:
+    raise ValueError("--width=%g: too narrow for the labels, which need %d mm" % (
+        width * 25.4, math.ceil(_MIN_WIDTH * 25.4)))
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
   lines = textwrap.wrap(caption, int(width / _CHARACTER))

@@ -36,10 +36,15 @@ class ResultsTable(
     layers: list of str, the rows' labels: single layers "1", "2", ... in
       ascending order, then unions like "1+2", then "all".
     zones: list of str, the columns, as decodes.column_order sorts them.
-    scores: list of a list of float for each row, in per cent (0 to 100);
-      float("nan") where there is no score.
+    scores: list of a list of float for each row, in per cent (0 to 100), or mean
+      log-probabilities (below 0); float("nan") where there is no score.
   """
   __slots__ = ()
+
+  @property
+  def is_logp(self):
+    """Whether it has log-probabilities (get_results.py --metric=logp): bool."""
+    return any(score < 0 for row in self.scores for score in row)
 
 
 def layer_label(layers):
@@ -95,9 +100,11 @@ def read_results(path):
   rows = _count_from_0(path, rows)
   columns = [mask.name for mask in sorted(zones, key=decodes.column_order)]
   order = sorted(rows, key=layer_order)
-  return ResultsTable(
+  table = ResultsTable(
       layers=[layer_label(layers) for layers in order], zones=columns,
       scores=[[rows[layers][zone] for zone in columns] for layers in order])
+  _refuse_mixed(path, table)
+  return table
 
 
 def _read_lines(path):
@@ -169,10 +176,20 @@ def _read_score(where, cell):
   except ValueError:
     score = math.nan
   # This also refuses NaN, which is in no range.
-  if not 0 <= score <= 100:
+  if not -math.inf < score <= 100:
     raise ValueError("%s: %r is not a score; a score is a number from 0 to "
-                     "100, or an empty cell if missing" % (where, cell))
+                     "100, or an empty cell if missing; a log-probability is 0 at "
+                     "most" % (where, cell))
   return score
+
+
+def _refuse_mixed(path, table):
+  """Raises ValueError for a table with scores and log-probabilities."""
+  known = [score for row in table.scores for score in row if not math.isnan(score)]
+  if table.is_logp and max(known) > 0:
+    raise ValueError("%s: has cells below 0, like %g, and above 0, like %g; scores "
+                     "are from 0 to 100, log-probabilities 0 at most" % (
+                         path, min(known), max(known)))
 
 
 def _count_from_0(path, rows):

@@ -6,8 +6,12 @@ import math
 
 import pytest
 
+from attention_zones import figure_marks
+from attention_zones import heatmap
+from attention_zones import results_table
 import get_results
 from passages import read_rows, write_data, write_sweep
+import visualize_att_zone
 
 SIZES = [3, 2, 1, 4, 2]
 RIGHT = "1" * 12
@@ -165,3 +169,60 @@ def test_f1_can_be_asked_for_in_two_ways(tmp_path, data):
     tables.append((tmp_path / "r.csv").read_text())
   # "right there" has F1 2/3.
   assert tables == ["layer,p2\n1,66.667\n"] * 2
+
+
+LOGP_TABLE = "layer,q2,p2\n1,-1.5,-4.25\n2,-1.25,-2\n"
+
+
+def test_the_heatmap_of_log_probabilities(tmp_path, capsys):
+  path = tmp_path / "r.csv"
+  path.write_text(LOGP_TABLE)
+  table = results_table.read_results(str(path))
+  panel = heatmap.Panel("r.csv", table, -1.25, None)
+  args = visualize_att_zone.parse_args(["r.csv", "-1.25", "a.pdf", "--annotate"])
+  figure = visualize_att_zone.draw_panels(
+      [panel], visualize_att_zone.make_look(args, [panel]))
+  axes, bar = figure.axes
+  assert axes.collections[0].get_array().reshape(2, 2).tolist() == [
+      [0, -0.75], [-0.25, -3]]
+  # From minus to plus the largest difference; a nat has two places.
+  assert axes.collections[0].get_clim() == (-3, 3)
+  assert [text.get_text() for text in axes.texts] == [
+      "0.00", "\u22120.75", "\u22120.25", "\u22123.00"]
+  assert bar.get_ylabel() == "log-probability \u2212 baseline"
+  # Layer 2 has q2 at the baseline and need not; nothing is said about it.
+  assert visualize_att_zone.doubt_baseline(table, -9) == ""
+  assert visualize_att_zone.main(
+      [str(path), "-1.250", str(tmp_path / "a.pdf")]) == 0
+  assert (tmp_path / "a.pdf").exists() and capsys.readouterr().err == ""
+
+
+def test_dots_on_log_probabilities(tmp_path):
+  (tmp_path / "r.csv").write_text(LOGP_TABLE)
+  (tmp_path / "s.csv").write_text(
+      "layer,head,zone,metric,baseline,score,p_holm\n1,,q2,logp,-1.25,-1.5,.01\n"
+      "1,,p2,logp,-1.25,-4.25,.2\n2,,q2,logp,-1.25,-1.25,1\n"
+      "2,,p2,logp,-1.25,-2,.04\n")
+  panel = heatmap.Panel("r.csv", results_table.read_results(
+      str(tmp_path / "r.csv")), -1.25, None)
+  assert figure_marks.read_marks(str(tmp_path / "s.csv"), panel) == {
+      ("1", "q2"), ("2", "p2")}
+
+
+@pytest.mark.parametrize("table, arguments, message", [
+    ("layer,q2\n1,-2\n", ["80", "{}/f.pdf"],
+     "baseline 80: {}/r.csv has log-probabilities"),
+    ("layer,q2\n1,-2\n2,80\n", ["80", "{}/f.pdf"],
+     "{}/r.csv: has cells below 0, like -2, and above 0, like 80"),
+    ("layer,q2\n1,-2\n", ["-1", "{}/em.csv", "80", "{}/f.pdf"],
+     "{}/r.csv and {}/em.csv: one has scores, the other log-probabilities"),
+])
+def test_scores_and_log_probabilities_are_not_mixed(
+    tmp_path, capsys, table, arguments, message):
+  (tmp_path / "r.csv").write_text(table)
+  (tmp_path / "em.csv").write_text("layer,q2\n1,80\n")
+  assert visualize_att_zone.main([str(tmp_path / "r.csv")] + [
+      text.replace("{}", str(tmp_path)) for text in arguments]) == 1
+  error = capsys.readouterr().err
+  assert message.replace("{}", str(tmp_path)) in error and error.count("\n") == 1
+  assert not (tmp_path / "f.pdf").exists()
