@@ -1,4 +1,4 @@
-"""Decodes: the grammar of --mask_layer and --mask_zone, and the names of files."""
+"""Decodes: the grammar of the flags --mask_..., and the names of files."""
 
 import collections
 import re
@@ -7,7 +7,10 @@ from attention_zones import zones
 
 _FILE_NAME = re.compile(
     r"predictions(?:_layer(?P<layers>[0-9]{1,4}(?:\+[0-9]{1,4})*)?"
-    r"_(?P<mask>[^.]+))?\.json")
+    r"(?:_head(?P<heads>[0-9]{1,4}(?:\+[0-9]{1,4})*))?_(?P<mask>[^.]+))?\.json")
+
+# Draws of one zone in --mask_zone: p2q@1-3.
+_DRAWS = re.compile(r" *(\w+)@([0-9]{1,4})-([0-9]{1,4}) *")
 
 
 class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
@@ -33,13 +36,16 @@ class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
       kind: str, "predictions", "nbest_predictions" or "null_odds".
 
     Returns:
-      str, "predictions_layer3_q2.json" for example; "predictions_layer_q2.json"
-      for every layer, "predictions.json" for the baseline.
+      str, "predictions_layer3_q2.json" for example, "predictions_layer_q2.json"
+      for every layer, "predictions_layer3_head5_q2.json" for one head, and
+      "predictions.json" for the baseline.
     """
     if self == BASELINE:
       return kind + ".json"
-    return "%s_layer%s_%s.json" % (
-        kind, "+".join(map(str, self.layers or ())), self.mask.name)
+    heads = self.mask.heads
+    return "%s_layer%s%s_%s.json" % (
+        kind, _plus(self.layers or ()), "_head" + _plus(heads) if heads else "",
+        self.mask.name)
 
   @classmethod
   def parse(cls, name):
@@ -56,11 +62,11 @@ class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
       return None
     if not match.group("mask"):
       return BASELINE
-    layers = match.group("layers")
+    layers, heads = [text and tuple(sorted(set(map(int, text.split("+")))))
+                     for text in match.group("layers", "heads")]
     try:
-      decode = cls(
-          layers and tuple(sorted(set(map(int, layers.split("+"))))),
-          zones.union(match.group("mask").split("+")))
+      decode = cls(layers, _in_heads(
+          zones.union(match.group("mask").split("+")), heads))
     except ValueError:
       return None
     # file_name writes neither "layer1+0" nor "layer01".
@@ -70,84 +76,139 @@ class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
 BASELINE = Decode(layers=(), mask=zones.NOTHING)
 
 
-def parse_decodes(mask_layer, mask_zone, num_layers):
-  """Reads --mask_layer and --mask_zone.
+def _plus(numbers):
+  return "+".join(map(str, numbers))
 
-  Both flags have one grammar: "," separates decodes, "-" is a range of layers, each
-  a decode, and "+" masks together. "0-11" with "q2,p2" is 24 decodes, "0+1" with
-  "q2+p2" is one.
+
+def _in_heads(mask, heads):
+  """The mask in these heads, None for every head: zones.Mask.
+
+  Raises:
+    ValueError: it is `off` in every head, or reaches [PAD] in some heads only.
+  """
+  if mask.is_off and heads is None:
+    raise ValueError("\"%s\" needs --mask_head, the heads to switch off" %
+                     mask.name)
+  if mask.reaches_padding and heads is not None:
+    raise ValueError("\"%s\" is not for --mask_head; zones for heads are %s" % (
+        mask.name, ", ".join(zones.with_controls() + [zones.OFF])))
+  return mask._replace(heads=heads)
+
+
+def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0):
+  """Reads --mask_layer, --mask_head and --mask_zone.
+
+  The flags have one grammar: "," separates decodes, "-" is a range of layers, heads
+  or draws, each a decode, and "+" masks together. "0-11" with "q2,p2" is 24
+  decodes, "0+1" with "q2+p2" is one.
 
   Args:
     mask_layer: str, or None when the flag was left out. "None" or None with a
       zone is one decode that masks every layer.
     mask_zone: str, or None when the flag was left out.
     num_layers: int, the number of layers of the model.
+    mask_head: str, or None when the flag was left out. "None" or None masks every
+      head.
+    num_heads: int, the number of heads of a layer.
 
   Returns:
-    list of Decode: the baseline, then layer by layer.
+    list of Decode: the baseline, then layer by layer, in it head by head.
 
   Raises:
-    ValueError: a layer or zone is unknown, empty or given twice, or --mask_layer
-      comes without --mask_zone.
+    ValueError: a layer, head or zone is unknown, empty or given twice, a zone does
+      not suit --mask_head, or a flag comes without --mask_zone.
   """
   if mask_zone is None:
-    if mask_layer is not None:
-      raise ValueError(
-          "--mask_zone is missing: --mask_layer=%r needs a zone to mask, one of "
-          "%s" % (mask_layer, ", ".join(zones.ZONES)))
+    for flag, value in ("--mask_layer", mask_layer), ("--mask_head", mask_head):
+      if value is not None:
+        raise ValueError("--mask_zone is missing: %s=%r needs a zone to mask, one "
+                         "of %s" % (flag, value, ", ".join(zones.ZONES)))
     return [BASELINE]
-  layer_sets = _parse_layers(mask_layer, num_layers)
+  layer_sets = _parse_numbers("layer", mask_layer, num_layers)
+  head_sets = _parse_numbers("head", mask_head, num_heads)
   masks = _parse_zones(mask_zone)
+  try:
+    # For each set of heads the list of masks.
+    in_heads = [[_in_heads(mask, heads) for mask in masks] for heads in head_sets]
+  except ValueError as error:
+    raise ValueError("--mask_zone=%s: %s" % (mask_zone, error)) from error
   return [BASELINE] + [
-      Decode(layers, mask) for layers in layer_sets for mask in masks]
+      Decode(layers, mask) for layers in layer_sets
+      for of_heads in in_heads for mask in of_heads]
 
 
-def _parse_layers(mask_layer, num_layers):
-  """Returns a list of ascending tuples of layers, [None] for every layer."""
-  if mask_layer is None or mask_layer == "None":
+def _parse_numbers(kind, value, count):
+  """Reads --mask_layer or --mask_head.
+
+  Args:
+    kind: str, "layer" or "head".
+    value: str, or None.
+    count: int, how many layers or heads there are.
+
+  Returns:
+    list of ascending tuples of int, [None] for all of them.
+  """
+  if value is None or value == "None":
     return [None]
-  valid = "layers are 0 to %d, as in 0-%d or 0,2 or 0+1, None is every layer" % (
-      num_layers - 1, num_layers - 1)
-  _refuse_line_breaks("--mask_layer", mask_layer)
-  layer_sets = []
-  for item in mask_layer.split(","):
+  flag = "--mask_%s=%s" % (kind, value)
+  valid = "%ss are 0 to %d, as in 0-%d or 0,2 or 0+1, None is every %s" % (
+      kind, count - 1, count - 1, kind)
+  _refuse_line_breaks("--mask_" + kind, value)
+  sets = []
+  for item in value.split(","):
     match = re.match(r"^ *(?:([0-9]{1,4})-([0-9]{1,4})"
                      r"|([0-9]{1,4}(?:\+[0-9]{1,4})*)) *$", item)
     if not match:
-      raise ValueError("--mask_layer=%s: %r is not a layer; %s" % (
-          mask_layer, item, valid))
+      raise ValueError("%s: %r is not a %s; %s" % (flag, item, kind, valid))
     first, last, united = match.groups()
-    named = [int(layer) for layer in (united or first + "+" + last).split("+")]
-    if max(named) >= num_layers:
-      raise ValueError("--mask_layer=%s: there is no layer %d; %s" % (
-          mask_layer, max(named), valid))
+    named = [int(number) for number in (united or first + "+" + last).split("+")]
+    if max(named) >= count:
+      raise ValueError("%s: there is no %s %d; %s" % (
+          flag, kind, max(named), valid))
     if united:
-      layer_sets.append(tuple(sorted(named)))
+      sets.append(tuple(sorted(named)))
     elif int(first) > int(last):
-      raise ValueError("--mask_layer=%s: the range %s is empty; %s" % (
-          mask_layer, item.strip(), valid))
+      raise ValueError("%s: the range %s is empty; %s" % (
+          flag, item.strip(), valid))
     else:
-      layer_sets.extend((layer,) for layer in range(int(first), int(last) + 1))
-  for layers in layer_sets:
-    if len(set(layers)) < len(layers) or layer_sets.count(layers) > 1:
-      raise ValueError("--mask_layer=%s: %s is given twice" % (
-          mask_layer, "+".join(map(str, layers))))
-  return layer_sets
+      sets.extend((number,) for number in range(int(first), int(last) + 1))
+  for numbers in sets:
+    if len(set(numbers)) < len(numbers) or sets.count(numbers) > 1:
+      raise ValueError("%s: %s is given twice" % (flag, _plus(numbers)))
+  return sets
 
 
 def _parse_zones(mask_zone):
-  """Returns a list of zones.Mask."""
+  """Returns a list of zones.Mask, of every head."""
   _refuse_line_breaks("--mask_zone", mask_zone)
   masks = []
-  for item in mask_zone.split(","):
-    try:
-      mask = zones.union(zone.strip() for zone in item.split("+"))
-      if mask in masks:
-        raise ValueError("%s is given twice" % mask.name)
-    except ValueError as error:
-      raise ValueError("--mask_zone=%s: %s" % (mask_zone, error))
-    masks.append(mask)
+  try:
+    for item in mask_zone.split(","):
+      for names in _names_of(item):
+        mask = zones.union(names)
+        if mask in masks:
+          raise ValueError("%s is given twice" % mask.name)
+        masks.append(mask)
+  except ValueError as error:
+    raise ValueError("--mask_zone=%s: %s" % (mask_zone, error))
   return masks
+
+
+def _names_of(item):
+  """The names in an item of --mask_zone: a list of str for each decode it means.
+  """
+  draws = _DRAWS.fullmatch(item)
+  if not draws:
+    names = [name.strip() for name in item.split("+")]
+    if any(map(_DRAWS.fullmatch, names)):
+      raise ValueError("%s: a range of draws cannot be in a union; write "
+                       "q2@1+p2@1,q2@2+p2@2" % item.strip())
+    return [names]
+  zone, first, last = draws.groups()
+  if int(first) > int(last):
+    raise ValueError("the range %s is empty; write %s@1-3 for draws 1 to 3" % (
+        item.strip(), zone))
+  return [["%s@%d" % (zone, draw)] for draw in range(int(first), int(last) + 1)]
 
 
 def _refuse_line_breaks(flag, value):
@@ -158,7 +219,11 @@ def _refuse_line_breaks(flag, value):
 def column_order(mask):
   """Key that sorts zones.Mask as the columns of results.csv and of the figure.
 
-  Single zones come in the order of zones.ZONES, then unions, smaller ones first.
+  Single zones come in the order of zones.ZONES, each before its draws and its flat
+  control; then `off`, then unions, smaller ones first.
   """
-  order = list(zones.ZONES)
-  return len(mask.zones), [order.index(zone) for zone, _ in mask.zones]
+  order = list(zones.ZONES) + [zones.OFF]
+  # Of the draws, "10" comes after "9".
+  return len(mask.zones), [
+      (order.index(zone), variant == zones.FLAT, len(variant), variant)
+      for zone, variant in mask.zones], mask.heads or ()

@@ -228,8 +228,8 @@ class _Runner:
         features["input_mask"], features["segment_ids"])
     rest = [[0, 0], [0, max_seq_length - self._length]]
     # For masks that reach [PAD]; TensorFlow computes them only if there are any.
-    self._padded_tokens = zones.Tokens(
-        *(tf.pad(tokens, rest) for tokens in self._tokens))
+    self._padded_tokens = tf.nest.map_structure(
+        lambda tokens: tf.pad(tokens, rest), self._tokens)
     self._additive = {}
     # With a fixed length (TPU) the number of rows would have to be fixed, too.
     self._few_rows = (
@@ -301,7 +301,7 @@ class _Runner:
     query = self._model.heads(layer, some, ["query"]).query
     changed = self._layer(
         layer, masks, some, heads._replace(query=query),
-        zones.Tokens(*map(gather, self._tokens)), self._few_rows)
+        tf.nest.map_structure(gather, self._tokens), self._few_rows)
     return tf.stack([
         tf.tensor_scatter_nd_update(sibling, self._few_rows, changed[v])
         for v in range(len(masks))])

@@ -28,12 +28,25 @@ layer is -10000. Softmax is invariant to a constant shift, so the only effect is
 that the padding mask is gone: the layer also attends to [PAD] (and float32 rounds
 logits near -10000 to steps of 0.00098). The true union is written q2+q2p+p2q+p2.
 
-To add a zone, add an entry to ZONES: every command then knows it. The columns of
-[CLS] and both [SEP], for example, are
+Two controls of a zone ask whether it is important, or only large:
 
-    ("sp", Zone("Sp", lambda t: pairs(
-        t.is_real, t.is_real - t.in_question - t.in_passage),
-                     changes_passage_rows=True, replaces_padding_mask=False)),
+- `p2q@1`, a draw: the rows of the zone, and as many columns as it has, drawn from
+  Q and P. Only which tokens these are is chance; see draws.py.
+- `p2q@flat`: nothing is masked. After the softmax, each row of the zone spreads the
+  weight that it gives the zone's columns equally over them. It keeps its mass in
+  the zone, and loses the pattern.
+
+In a union, zones and draws are masked first. After the softmax, the flat zones are
+flattened, one after the other. `off` is for single heads: their weights are 0
+after the softmax, so that they add nothing to the layer (Michel et al., 2019, "Are
+Sixteen Heads Really Better than One?", equation 2).
+
+To add a zone, add an entry to ZONES: every command then knows it, and its controls.
+The columns of [CLS] and both [SEP], for example, are
+
+    ("sp", Zone("Sp", rows=lambda t: t.is_real,
+                columns=lambda t: t.is_real - t.in_question - t.in_passage,
+                changes_passage_rows=True, replaces_padding_mask=False)),
 
 The name appears in flags, file names and results.csv, so use only letters, digits
 and "_". Predictions that already exist are skipped: after changing an entry,
@@ -45,35 +58,43 @@ F = from (query) length, T = to (key) length.
 
 import collections
 import functools
+import re
 
 import numpy as np
 
 # Added to a masked attention logit before the softmax.
 MASKED_LOGIT = -10000.0
 
-Tokens = collections.namedtuple("Tokens", ["is_real", "in_question", "in_passage"])
+# Not in ZONES, because it is no set of cells.
+OFF = "off"
+FLAT = "flat"
+
+Tokens = collections.namedtuple(
+    "Tokens", ["is_real", "in_question", "in_passage", "ranks"], defaults=({},))
 Tokens.__doc__ = """The sets that the tokens of a batch are in, float32 [B, S] each.
 
 Attributes:
   is_real: 1.0 for tokens, 0.0 for [PAD].
   in_question: 1.0 for members of Q, 0.0 for others.
   in_passage: 1.0 for members of P, 0.0 for others.
+  ranks: dict from a draw's number to int32 [B, S], in which order the draw takes
+    the members of Q and P of each window, from 0; whatever for other tokens.
 """
 
 Zone = collections.namedtuple("Zone", [
-    "label", "cells", "changes_passage_rows", "replaces_padding_mask"])
-Zone.__doc__ = """An entry of ZONES.
+    "label", "rows", "columns", "changes_passage_rows", "replaces_padding_mask"])
+Zone.__doc__ = """An entry of ZONES: the cells of some rows and some columns.
 
 Attributes:
   label: str, the zone's name in figures.
-  cells: function from Tokens to a float tensor that broadcasts to [B, F, T]:
-    1.0 where query i towards key j is masked, 0.0 elsewhere. Made of +, -, * and
-    pairs(), it works for numpy arrays, too.
+  rows, columns: functions from Tokens to float tensors that broadcast to [B, F] and
+    to [B, T]: 1.0 for the queries i and for the keys j of the masked cells (i, j),
+    0.0 for others. Made of +, - and *, they work for numpy arrays, too.
   changes_passage_rows: bool, whether any row of P has a masked cell. If none has,
     the layer's output at passage tokens is that of the unmasked layer, and a
     sweep computes only the few other rows.
   replaces_padding_mask: bool, whether the layer attends to [PAD], up to
-    max_seq_length. Such a zone is masked alone, never in a union.
+    max_seq_length. Such a zone is masked alone, in every head, and has no controls.
 """
 
 
@@ -84,21 +105,26 @@ def pairs(rows, columns):
 
 # In the order of the columns of results.csv and of the figure.
 ZONES = collections.OrderedDict([
-    # Every cell, those of [PAD] as well: ones [B, 1, T].
-    ("all", Zone("All", lambda t: 1 + 0 * t.is_real[:, None, :],
+    # Every cell, those of [PAD] as well; one row, [B, 1], stands for all.
+    ("all", Zone("All", rows=lambda t: 1 + 0 * t.is_real[:, 0][:, None],
+                 columns=lambda t: 1 + 0 * t.is_real,
                  changes_passage_rows=True, replaces_padding_mask=True)),
-    ("q2", Zone("Q\u00b2", lambda t: pairs(t.in_question, t.in_question),
+    ("q2", Zone("Q\u00b2", rows=lambda t: t.in_question,
+                columns=lambda t: t.in_question,
                 changes_passage_rows=False, replaces_padding_mask=False)),
-    ("q2p", Zone("Q2P", lambda t: pairs(1 - t.in_passage, t.in_passage),
+    ("q2p", Zone("Q2P", rows=lambda t: 1 - t.in_passage,
+                 columns=lambda t: t.in_passage,
                  changes_passage_rows=False, replaces_padding_mask=False)),
-    ("p2q", Zone("P2Q", lambda t: pairs(1 - t.in_question, t.in_question),
+    ("p2q", Zone("P2Q", rows=lambda t: 1 - t.in_question,
+                 columns=lambda t: t.in_question,
                  changes_passage_rows=True, replaces_padding_mask=False)),
-    ("p2", Zone("P\u00b2", lambda t: pairs(t.in_passage, t.in_passage),
+    ("p2", Zone("P\u00b2", rows=lambda t: t.in_passage,
+                columns=lambda t: t.in_passage,
                 changes_passage_rows=True, replaces_padding_mask=False)),
 ])
 
 
-def token_sets(input_mask, segment_ids):
+def token_sets(input_mask, segment_ids, ranks=None):
   """Finds Q and P by position alone, never by a token's text.
 
   The question is the first segment without its first and last token, [CLS] and
@@ -114,6 +140,7 @@ def token_sets(input_mask, segment_ids):
     input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
     segment_ids: int32 [B, S], 0 up to and including the first [SEP], then 1; 0
       again for padding.
+    ranks: dict as in Tokens, for the draws; None for none.
 
   Returns:
     Tokens.
@@ -126,28 +153,28 @@ def token_sets(input_mask, segment_ids):
   followed = lambda tokens: tf.pad(tokens[:, 1:], [[0, 0], [0, 1]])
   preceded = lambda tokens: tf.pad(tokens[:, :-1], [[0, 0], [1, 0]])
   return Tokens(is_real, in_question=preceded(first) * first * followed(first),
-                in_passage=second * followed(second))
+                in_passage=second * followed(second), ranks=ranks or {})
 
 
 class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
   """What is masked in one layer. Callers use its methods, not its attributes.
 
   Attributes:
-    zones: tuple of (zone, variant), in the order of ZONES; () masks nothing. "" is
-      the zone itself, the only variant so far.
-    heads: which heads; None is every head, the only choice so far.
+    zones: tuple of (zone, variant), in the order of ZONES; () masks nothing. The
+      variant is "" for the zone itself, "1", "2" and so on for a draw, or "flat".
+    heads: ascending tuple of the masked heads, counted from 0; None for every head.
   """
   __slots__ = ()
 
   @property
   def name(self):
-    """Its name in flags and file names, "q2+p2" for example: str."""
-    return "+".join(zone for zone, _ in self.zones)
+    """Its name in flags, "q2@1+p2" for example, without its heads: str."""
+    return "+".join(zone + _suffix(variant) for zone, variant in self.zones)
 
   @property
   def label(self):
-    """Its name in figures, "Q²+P²" for example: str."""
-    return "+".join(ZONES[zone].label for zone, _ in self.zones)
+    """Its name in figures, "Q²@1+P²" for example, without its heads: str."""
+    return "+".join(_label(zone) + _suffix(variant) for zone, variant in self.zones)
 
   @property
   def is_empty(self):
@@ -155,62 +182,127 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     return not self.zones
 
   @property
+  def is_off(self):
+    """Whether it is `off`, which is for single heads only: bool."""
+    return self.zones == ((OFF, ""),)
+
+  @property
+  def is_per_head(self):
+    """Whether it is of certain heads only: bool."""
+    return self.heads is not None
+
+  @property
+  def in_every_head(self):
+    """The Mask that does the same in every head."""
+    return self._replace(heads=None)
+
+  @property
+  def draws(self):
+    """The numbers of the draws that it needs: set of int."""
+    return {int(variant) for _, variant in self.zones if variant.isdigit()}
+
+  @property
   def reaches_padding(self):
     """Whether the layer attends to [PAD], up to max_seq_length: bool."""
-    return any(ZONES[zone].replaces_padding_mask for zone, _ in self.zones)
+    return any(zone.replaces_padding_mask for zone in self._entries)
 
   @property
   def changes_passage_rows(self):
     """Whether it changes the layer's output at passage tokens: bool."""
-    return any(ZONES[zone].changes_passage_rows for zone, _ in self.zones)
+    return self.is_off or any(zone.changes_passage_rows for zone in self._entries)
 
   @property
   def changes_cls_row(self):
-    """Whether [CLS] attends to less: bool."""
+    """Whether the weights of [CLS] change: bool."""
     cells = self._cells_of_window(question_length=1, passage_length=1)
-    return cells is None or bool(cells[0].any())
+    return cells is None or any(bool(each[0].any()) for each in cells)
 
-  def masked_share(self, question_length, passage_length):
-    """The share of a window's attention matrix, without [PAD], that is masked.
+  def masked_share(self, question_length, passage_length, num_heads=1):
+    """The share of a window's attention matrices, without [PAD], that is masked.
+
+    A draw masks as many cells as its zone. `off` counts as all cells of its heads.
 
     Args:
       question_length, passage_length: int, numbers of tokens.
+      num_heads: int, N, which counts for masks of certain heads only.
 
     Returns:
-      float, 0 to 1; None if a zone's cells work for TensorFlow's tensors only.
+      float, 0 to 1; None for flat zones, which mask nothing; if a zone's rows or
+      columns work for TensorFlow's tensors only; and for unions in which a draw has
+      rows of another zone, because the cells that both mask are chance.
     """
     cells = self._cells_of_window(question_length, passage_length)
-    return None if cells is None else float(cells.mean(dtype=np.float64))
+    if cells is None or any(variant == FLAT for _, variant in self.zones):
+      return None
+    if self.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
+      return None
+    share = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
+    return share * len(self.heads) / num_heads if self.is_per_head else share
+
+  @property
+  def _entries(self):
+    """The entries of ZONES: list of Zone."""
+    return [ZONES[zone] for zone, _ in self.zones if zone != OFF]
 
   def _cells_of_window(self, question_length, passage_length):
-    """The masked cells of a window without [PAD]: float32 [S, S], or None."""
+    """Each zone's cells in a window without [PAD].
+
+    Returns:
+      list of float32 [S, S]; None if a zone works for TensorFlow's tensors only.
+    """
     position = np.arange(question_length + passage_length + 3)[None, :]
+    shape = 2 * (position.shape[1],)
     is_in = lambda first, length: np.logical_and(
         position >= first, position < first + length).astype(np.float32)
     tokens = Tokens(
         np.ones(position.shape, np.float32), in_question=is_in(1, question_length),
         in_passage=is_in(question_length + 2, passage_length))
-    cells = [ZONES[zone].cells(tokens) for zone, _ in self.zones]
-    if not all(isinstance(each, np.ndarray) for each in cells):
+    sides = [(zone.rows(tokens), zone.columns(tokens)) for zone in self._entries]
+    if not all(isinstance(side, np.ndarray) for both in sides for side in both):
       return None
-    shape = 2 * (position.shape[1],)
-    return np.broadcast_to(
-        functools.reduce(np.maximum, cells, np.zeros((1, 1, 1)))[0], shape)
+    nothing_or_all = np.full(shape, self.is_off, np.float32)
+    return [nothing_or_all] + [
+        np.broadcast_to(pairs(*both)[0], shape) for both in sides]
 
   @property
   def edit(self):
-    """Function that edits the weights after the softmax, or None; so far None.
+    """Function that edits the weights after the softmax, or None.
 
     Its arguments are the weights, float32 [B, N, F, T], the queries, Tokens [B, F],
-    and the keys, Tokens [B, T]; it returns weights of the same shape.
+    and the keys, Tokens [B, T]; it returns weights of the same shape. Where no zone
+    has a cell the weights stay the same, bit by bit.
     """
-    return None
+    flat = [ZONES[zone] for zone, variant in self.zones if variant == FLAT]
+    return functools.partial(self._edited, flat) if flat or self.is_off else None
 
-  def additive(self, tokens):
+  def _edited(self, flat, weights, queries, keys):
+    """As `edit`; `flat` is the list of the Zones to flatten."""
+    import tensorflow.compat.v1 as tf
+    edited = tf.zeros_like(weights) if self.is_off else weights
+    for zone in flat:
+      columns = zone.columns(keys)  # [B, T]
+      cells = pairs(zone.rows(queries), columns)[:, None]  # [B, 1, F, T]
+      mass = tf.reduce_sum(
+          edited * columns[:, None, None, :], -1, keepdims=True)  # [B, N, F, 1]
+      # Without columns there are no cells.
+      size = tf.maximum(tf.reduce_sum(columns, -1), 1)[:, None, None, None]
+      edited = (1 - cells) * edited + cells * (mass / size)
+    if not self.is_per_head:
+      return edited
+    chosen = self.head_indicator(weights.shape[1].value)[:, None, None]
+    return chosen * edited + (1 - chosen) * weights
+
+  def head_indicator(self, num_heads):
+    """Which heads are masked: numpy float32 [N], 1.0 for masked ones, else 0.0."""
+    return np.array([not self.is_per_head or head in self.heads
+                     for head in range(num_heads)], np.float32)
+
+  def additive(self, tokens, num_heads=None):
     """What the layer adds to its attention logits before the softmax.
 
     Args:
       tokens: Tokens [B, T].
+      num_heads: int, N, which a mask of certain heads needs.
 
     Returns:
       float32, broadcasts to [B, N, F, T]: MASKED_LOGIT where query i may not
@@ -218,37 +310,87 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
       once.
     """
     import tensorflow.compat.v1 as tf
-    masked = functools.reduce(
-        tf.maximum, [ZONES[zone].cells(tokens) for zone, _ in self.zones],
-        1 - tokens.is_real[:, None, :])  # [B, 1, T] or [B, F, T]
+    padding = 1 - tokens.is_real[:, None, :]  # [B, 1, T]
+    cells = [pairs(ZONES[zone].rows(tokens), _columns(zone, variant, tokens))
+             for zone, variant in self.zones if zone != OFF and variant != FLAT]
+    if self.is_per_head and cells:
+      chosen = self.head_indicator(num_heads)[:, None, None]
+      padding = padding[:, None]  # [B, 1, 1, T]
+      cells = [chosen * each[:, None] for each in cells]  # [B, N, F, T]
+      return MASKED_LOGIT * functools.reduce(tf.maximum, cells, padding)
+    masked = functools.reduce(tf.maximum, cells, padding)  # [B, 1, T] or [B, F, T]
     return (MASKED_LOGIT * masked)[:, None]
 
 
 NOTHING = Mask(zones=(), heads=None)
 
 
+def _suffix(variant):
+  return variant and "@" + variant
+
+
+def _label(zone):
+  return "Off" if zone == OFF else ZONES[zone].label
+
+
+def _columns(zone, variant, tokens):
+  """The columns of a zone, or of a draw: float32 [B, T]."""
+  import tensorflow.compat.v1 as tf
+  columns = ZONES[zone].columns(tokens)
+  if not variant:
+    return columns
+  size = tf.reduce_sum(columns, 1, keepdims=True)  # [B, 1]
+  is_drawn = tf.less(tf.cast(tokens.ranks[int(variant)], tf.float32), size)
+  return (tokens.in_question + tokens.in_passage) * tf.cast(is_drawn, tf.float32)
+
+
+def with_controls():
+  """The names of the zones that have controls: list of str."""
+  return [name for name, zone in ZONES.items() if not zone.replaces_padding_mask]
+
+
 def union(names):
-  """The Mask of a union of zones.
+  """The Mask of a union of zones and controls, in every head.
 
   Args:
-    names: iterable of str, keys of ZONES, each once.
+    names: iterable of str, keys of ZONES, each once, or "off". With "@1", "@2" and
+      so on behind it, it is a draw; with "@flat", the flat zone.
 
   Returns:
     Mask.
 
   Raises:
-    ValueError: a zone is unknown, given twice, or cannot be in a union.
+    ValueError: a zone is unknown, given twice, has no such control, or cannot be in
+      a union.
   """
   names = list(names)
-  for name in names:
-    if name not in ZONES:
-      raise ValueError("%r is not a zone; zones are %s, unions are written like "
-                       "q2+p2" % (name, ", ".join(ZONES)))
-    if names.count(name) > 1:
-      raise ValueError("%s is given twice" % "+".join(names))
-    if ZONES[name].replaces_padding_mask and len(names) > 1:
+  found = [_zone_and_variant(name) for name in names]
+  order = list(ZONES) + [OFF]
+  found.sort(key=lambda item: order.index(item[0]))
+  for name, following in zip(found, found[1:]):
+    if name[0] == following[0]:
+      raise ValueError("%s is given twice in %s" % (name[0], "+".join(names)))
+  for name, _ in found:
+    if name not in with_controls() and len(found) > 1:
       raise ValueError(
           "\"%s\" cannot be combined with another zone; the union of all four is "
           "q2+q2p+p2q+p2" % name)
-  order = list(ZONES)
-  return Mask(tuple((name, "") for name in sorted(names, key=order.index)), None)
+  return Mask(tuple(found), None)
+
+
+def _zone_and_variant(text):
+  """Reads a zone or control, "p2q@1" for example: (zone, variant)."""
+  name, at, variant = text.partition("@")
+  if name not in ZONES and name != OFF:
+    raise ValueError(
+        "%r is not a zone; zones are %s, and %s with --mask_head; unions are "
+        "written like q2+p2, controls like p2q@1 and p2q@flat" % (
+            name, ", ".join(ZONES), OFF))
+  if at and name not in with_controls():
+    raise ValueError("%s: \"%s\" has no controls; zones that have some are %s" % (
+        text, name, ", ".join(with_controls())))
+  if at and variant != FLAT and not re.fullmatch("[1-9][0-9]{0,3}", variant):
+    raise ValueError(
+        "%s: %r is not a control; those of %s are the draws %s@1 to %s@9999, and "
+        "%s@flat" % ((text, variant) + 4 * (name,)))
+  return name, variant

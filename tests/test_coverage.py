@@ -17,18 +17,35 @@ import tokenization
 SHARES = {"q2": 2 * 2 / 64, "q2p": (8 - 3) * 3 / 64, "p2q": (8 - 2) * 2 / 64,
           "p2": 3 * 3 / 64, "all": 1, "q2+p2": (2 * 2 + 3 * 3) / 64,
           # No cell is in both.
-          "q2p+p2q": (5 * 3 + 6 * 2) / 64}
+          "q2p+p2q": (5 * 3 + 6 * 2) / 64,
+          # A draw has as many cells as its zone, wherever they are.
+          "p2q@1": 6 * 2 / 64, "q2@1+p2@2": (2 * 2 + 3 * 3) / 64}
 
 
 @pytest.mark.parametrize("zone", SHARES)
 def test_share_of_a_window(zone):
   mask = zones.union(zone.split("+"))
   assert mask.masked_share(2, 3) == pytest.approx(SHARES[zone], rel=1e-12)
+  assert mask._replace(heads=(0, 5)).masked_share(2, 3, 12) == pytest.approx(
+      SHARES[zone] / 6, rel=1e-12)
+
+
+def test_share_of_heads_that_are_off():
+  assert zones.union(["off"])._replace(heads=(3,)).masked_share(2, 3, 4) == 1 / 4
+
+
+@pytest.mark.parametrize("zone", [
+    "p2@flat", "q2+p2@flat",
+    # The draws share the rows of Q, and maybe some columns.
+    "q2@1+q2p@1", "q2@1+q2p"])
+def test_what_has_no_share(zone):
+  assert zones.union(zone.split("+")).masked_share(2, 3) is None
 
 
 @pytest.mark.parametrize("zone, changes", [
     ("q2", False), ("p2", False), ("q2+p2", False), ("q2p", True), ("p2q", True),
-    ("all", True), ("q2+q2p", True)])
+    ("all", True), ("q2+q2p", True), ("q2@1", False), ("p2q@1", True),
+    ("q2p@flat", True), ("off", True)])
 def test_row_of_cls(zone, changes):
   assert zones.union(zone.split("+")).changes_cls_row is changes
 

@@ -7,12 +7,13 @@ from attention_zones.decodes import BASELINE, Decode
 from attention_zones import zones
 
 
-def decode(layers, *names):
-  return Decode(layers, zones.union(names))
+def decode(layers, *names, heads=None):
+  return Decode(layers, zones.union(names)._replace(heads=heads))
 
 
-def parse(mask_layer, mask_zone, num_layers=12):
-  first, *masked = decodes.parse_decodes(mask_layer, mask_zone, num_layers)
+def parse(mask_layer, mask_zone, num_layers=12, mask_head=None):
+  first, *masked = decodes.parse_decodes(
+      mask_layer, mask_zone, num_layers, mask_head, num_heads=4)
   assert first == BASELINE
   return masked
 
@@ -44,9 +45,53 @@ def parse(mask_layer, mask_zone, num_layers=12):
         decode((0,), "q2", "p2"),
         decode((2,), "q2"),
         decode((2,), "q2", "p2")]),
+    ("3", "p2q@1", [decode((3,), "p2q@1")]),
+    ("3", "p2q@9-11,p2q@flat,p2q", [
+        decode((3,), "p2q@9"),
+        decode((3,), "p2q@10"),
+        decode((3,), "p2q@11"),
+        decode((3,), "p2q@flat"),
+        decode((3,), "p2q")]),
+    ("3", " p2@2 + q2@1, q2+p2@flat", [
+        decode((3,), "q2@1", "p2@2"),
+        decode((3,), "q2", "p2@flat")]),
 ])
 def test_grammar(mask_layer, mask_zone, expected):
   assert parse(mask_layer, mask_zone) == expected
+
+
+def test_variants_of_zones():
+  assert decode((3,), "p2@2", "q2@flat").mask == zones.Mask(
+      zones=(("q2", "flat"), ("p2", "2")), heads=None)
+
+
+@pytest.mark.parametrize("mask_head, mask_zone, expected", [
+    ("1", "q2", [decode((0,), "q2", heads=(1,))]),
+    ("0-1", "q2,off", [
+        decode((0,), "q2", heads=(0,)),
+        decode((0,), "off", heads=(0,)),
+        decode((0,), "q2", heads=(1,)),
+        decode((0,), "off", heads=(1,))]),
+    ("3+0,2", "p2@1", [
+        decode((0,), "p2@1", heads=(0, 3)),
+        decode((0,), "p2@1", heads=(2,))]),
+    ("None", "q2", [decode((0,), "q2")]),
+])
+def test_heads(mask_head, mask_zone, expected):
+  assert parse("0", mask_zone, mask_head=mask_head) == expected
+
+
+def test_heads_in_every_layer():
+  assert [some.file_name() for some in parse(None, "off", mask_head="0,1+2")] == [
+      "predictions_layer_head0_off.json", "predictions_layer_head1+2_off.json"]
+
+
+def test_layers_come_before_heads_and_heads_before_zones():
+  assert [some.file_name() for some in parse(
+      "0-1", "p2,q2@1", mask_head="2,0")][:5] == [
+          "predictions_layer0_head2_p2.json", "predictions_layer0_head2_q2@1.json",
+          "predictions_layer0_head0_p2.json", "predictions_layer0_head0_q2@1.json",
+          "predictions_layer1_head2_p2.json"]
 
 
 @pytest.mark.parametrize("mask_layer", ["None", None])
@@ -92,20 +137,64 @@ def test_the_published_sweep():
     ("0", "None", ["'None' is not a zone"]),
     ("0", "q2,p2,q2", ["--mask_zone=q2,p2,q2", "q2 is given twice"]),
     ("0", "p2+q2,q2+p2", ["q2+p2 is given twice"]),
-    ("0", "q2+q2", ["q2+q2 is given twice"]),
+    ("0", "q2+q2", ["q2 is given twice in q2+q2"]),
     ("0", "all+q2", ["--mask_zone=all+q2", "\"all\" cannot be combined",
                      "q2+q2p+p2q+p2"]),
     ("0", "p2,q2+all", ["\"all\" cannot be combined"]),
     ("0", None, ["--mask_zone is missing", "--mask_layer='0'",
                  "all, q2, q2p, p2q, p2"]),
     ("None", None, ["--mask_zone is missing"]),
+    ("0", "all@1", ["--mask_zone=all@1", "\"all\" has no controls",
+                    "q2, q2p, p2q, p2"]),
+    ("0", "all@flat", ["\"all\" has no controls"]),
+    ("0", "q3@1", ["'q3' is not a zone", "all, q2, q2p, p2q, p2"]),
+    ("0", "p2q@0", ["p2q@0", "'0' is not a control", "p2q@1 to p2q@9999",
+                    "p2q@flat"]),
+    ("0", "p2q@x", ["'x' is not a control", "p2q@flat"]),
+    ("0", "p2q@", ["'' is not a control"]),
+    ("0", "p2q@01", ["'01' is not a control"]),
+    ("0", "p2q@1@2", ["'1@2' is not a control"]),
+    ("0", "p2q@10000", ["'10000' is not a control"]),
+    ("0", "p2q@\u0663", ["'\u0663' is not a control"]),
+    ("0", "p2q@1-", ["'1-' is not a control"]),
+    ("0", "p2q@3-1", ["the range p2q@3-1 is empty", "p2q@1-3"]),
+    ("0", "p2q@0-1", ["'0' is not a control"]),
+    ("0", "all@1-2", ["\"all\" has no controls"]),
+    ("0", "p2q@1-3,p2q@2", ["p2q@2 is given twice"]),
+    ("0", "p2q@flat,p2q@flat", ["p2q@flat is given twice"]),
+    ("0", "p2q+p2q@1", ["p2q is given twice in p2q+p2q@1"]),
+    ("0", "p2q@1+p2q@2", ["p2q is given twice"]),
+    ("0", "q2@1-2+p2", ["a range of draws cannot be in a union", "q2@1+p2@1"]),
+    ("0", "off", ["--mask_zone=off", "\"off\" needs --mask_head"]),
+    ("0", "off@1", ["\"off\" has no controls"]),
+    ("0", "off+q2", ["\"off\" cannot be combined"]),
 ])
 def test_refusals(mask_layer, mask_zone, words):
+  check_refusal(words, mask_layer, mask_zone)
+
+
+def check_refusal(words, *flags, **more_flags):
   with pytest.raises(ValueError) as refusal:
-    parse(mask_layer, mask_zone)
+    parse(*flags, **more_flags)
   message = str(refusal.value)
   assert [word for word in words if word not in message] == []
   assert "\n" not in message
+
+
+@pytest.mark.parametrize("mask_head, mask_zone, words", [
+    ("4", "q2", ["--mask_head=4: there is no head 4; heads are 0 to 3"]),
+    ("0-4", "q2", ["no head 4"]),
+    ("two", "q2", ["--mask_head=two: 'two' is not a head", "0 to 3"]),
+    ("2-1", "q2", ["the range 2-1 is empty"]),
+    ("0+1,1+0", "q2", ["0+1 is given twice"]),
+    ("1\n", "q2", ["line break"]),
+    ("1", "q2,all", ["--mask_zone=q2,all: \"all\" is not for --mask_head",
+                     "q2, q2p, p2q, p2, off"]),
+    ("None", "off", ["\"off\" needs --mask_head"]),
+    ("1", None, ["--mask_zone is missing: --mask_head='1'"]),
+])
+def test_refusals_of_heads(mask_head, mask_zone, words):
+  check_refusal(words, None, mask_zone, mask_head=mask_head)
 
 
 def test_mask_at():
@@ -121,6 +210,21 @@ def test_mask_at():
     ("predictions_layer0+1_q2+p2.json", decode((0, 1), "q2", "p2")),
     ("predictions_layer_p2.json", decode(None, "p2")),
     ("predictions.json", BASELINE),
+    ("predictions_layer3_p2q@1.json", decode((3,), "p2q@1")),
+    ("predictions_layer3_q2@flat+p2@12.json", decode((3,), "q2@flat", "p2@12")),
+    ("predictions_layer3_head5_q2.json", decode((3,), "q2", heads=(5,))),
+    ("predictions_layer0+1_head0+10_off.json",
+     decode((0, 1), "off", heads=(0, 10))),
+    ("predictions_layer_head0_p2@1.json", decode(None, "p2@1", heads=(0,))),
+    ("predictions_layer3_p2q@01.json", None),
+    ("predictions_layer3_p2q@1-3.json", None),
+    ("predictions_layer3_all@1.json", None),
+    ("predictions_layer3_off.json", None),
+    ("predictions_layer3_head1_all.json", None),
+    ("predictions_layer3_head1+0_q2.json", None),
+    ("predictions_layer3_head01_q2.json", None),
+    ("predictions_layer3_head_q2.json", None),
+    ("predictions_head1_q2.json", None),
     ("predictions_layer_.json", None),
     ("predictions_layer3_q3.json", None),
     ("predictions_layer3_p2+q2.json", None),
@@ -136,7 +240,8 @@ def test_parse(name, expected):
 
 
 def test_file_names_are_read_back():
-  for some in parse("0,2+1", "q2,all,p2+q2") + parse("None", "p2q") + [BASELINE]:
+  for some in parse("0,2+1", "q2,all,p2+q2,p2@flat,q2@3+p2@1") + parse(
+      "None", "p2q") + parse("1", "off,q2@2", mask_head="0-2,1+3") + [BASELINE]:
     assert Decode.parse(some.file_name()) == some
   assert BASELINE.file_name("null_odds") == "null_odds.json"
   assert decode((3,), "q2").file_name("nbest_predictions") == (
@@ -144,8 +249,10 @@ def test_file_names_are_read_back():
 
 
 def test_column_order():
-  names = ["p2q+p2", "p2", "q2+q2p+p2q+p2", "q2+p2", "p2q", "q2p", "q2", "all"]
+  names = ["p2q+p2", "p2", "q2+q2p+p2q+p2", "p2q@flat", "q2@1+p2", "q2+p2", "off",
+           "p2q@10", "p2q@2", "p2q", "q2p", "q2", "all"]
   masks = sorted([zones.union(name.split("+")) for name in names],
                  key=decodes.column_order)
   assert [mask.name for mask in masks] == [
-      "all", "q2", "q2p", "p2q", "p2", "q2+p2", "p2q+p2", "q2+q2p+p2q+p2"]
+      "all", "q2", "q2p", "p2q", "p2q@2", "p2q@10", "p2q@flat", "p2", "off",
+      "q2+p2", "q2@1+p2", "p2q+p2", "q2+q2p+p2q+p2"]

@@ -354,11 +354,11 @@ def test_edits_after_the_softmax(loop):
 
 def test_a_new_zone_is_decoded(loop):
   """An entry in the table is all that a zone needs; see also test_zones.py."""
-  def cells(tokens):
-    first = tf.one_hot(0, tf.shape(tokens.is_real)[1])[None]
-    return zones.pairs(tokens.is_real, first + 0 * tokens.is_real)
-  zones.ZONES["cls"] = zones.Zone("Cls", cells, changes_passage_rows=True,
-                                  replaces_padding_mask=False)
+  def first(tokens):
+    return tf.one_hot(0, tf.shape(tokens.is_real)[1])[None] + 0 * tokens.is_real
+  zones.ZONES["cls"] = zones.Zone(
+      "Cls", lambda t: t.is_real, first, changes_passage_rows=True,
+      replaces_padding_mask=False)
   try:
     swept = decodes.parse_decodes("1,0+2", "cls,q2+cls", 3)
     check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)

@@ -109,6 +109,108 @@ def test_additive_mask(names):
   assert additive_mask(names, WINDOW) == [MASKS[names]]
 
 
+def controls(mask, window, ranks=None, num_heads=2):
+  """What a mask does to a window: (its additive mask, edited weights).
+
+  Args:
+    ranks: list of int, the ranks of the window's tokens in draw 1.
+
+  Returns:
+    (bool [N, S, S], True for -10000; float32 [N, S, S]). Before the edit, the
+    weights are those of `some_weights`.
+  """
+  weights = some_weights(num_heads, len(window))
+  with tf.Graph().as_default(), tf.Session() as session:
+    tokens = zones.token_sets(
+        *map(tf.constant, masks_of(window)), ranks={1: tf.constant([ranks or [0]])})
+    additive = session.run(mask.additive(tokens, num_heads))
+    if mask.edit:
+      weights, = session.run(mask.edit(tf.constant(weights[None]), tokens, tokens))
+  assert set(additive.ravel()) <= {0, -10000}
+  masked = np.broadcast_to(additive == -10000, (1,) + weights.shape)[0]
+  return masked, weights
+
+
+def some_weights(num_heads, size):
+  """Rows that sum to 1: float32 [N, S, S]."""
+  weights = np.random.RandomState(0).rand(num_heads, size, size)
+  return np.float32(weights / weights.sum(-1, keepdims=True))
+
+
+def test_a_draw_masks_as_many_columns_of_the_same_rows():
+  # Of Q and P, the second Q and the third P come first.
+  window, ranks = "CQQSPPPS__", [9, 3, 0, 9, 2, 4, 1, 9, 0, 0]
+  mask, _ = controls(zones.union(["p2q@1"]), window, ranks)
+  expected = np.zeros([10, 10], int)
+  expected[:, 8:] = 1
+  expected[np.ix_([0, 3, 4, 5, 6, 7, 8, 9], [2, 6])] = 1
+  assert mask[0].astype(int).tolist() == expected.tolist()
+  assert zones.union(["p2q@1", "q2@20"]).draws == {1, 20}
+
+
+def test_a_draw_of_more_than_there_is_takes_all(cls_zone):
+  columns = lambda t: t.is_real - t.in_passage
+  zones.ZONES[cls_zone] = zones.ZONES[cls_zone]._replace(columns=columns)
+  mask, _ = controls(zones.union(["cls@1"]), "CQSPS_", [0, 0, 0, 1, 0, 0])
+  assert mask[0].astype(int).tolist() == [[0, 1, 0, 1, 0, 1]] * 5 + [[0] * 5 + [1]]
+
+
+def test_a_flat_zone_keeps_the_mass_of_each_row():
+  before = some_weights(2, 9)
+  mask, after = controls(zones.union(["p2q@flat"]), "CQQQSPPS_")
+  assert mask[0].astype(int).tolist() == [[0] * 8 + [1]] * 9
+  rows, question = [0, 4, 5, 6, 7, 8], slice(1, 4)
+  # 3 numbers are added and divided by 3.
+  for row in rows:
+    mass = before[:, row, question].sum(-1, keepdims=True)
+    np.testing.assert_allclose(
+        after[:, row, question], np.repeat(mass / 3, 3, -1), rtol=6 * 2**-24)
+    np.testing.assert_allclose(
+        after[:, row, question].sum(-1), mass[:, 0], rtol=8 * 2**-24)
+  after[:, rows, question] = before[:, rows, question]
+  assert (after == before).all()
+
+
+@pytest.mark.parametrize("zone, window", [
+    ("q2@flat", "CSPPS_"), ("p2q@flat", "CSPPS_"), ("p2@flat", "CQQSS_")])
+def test_an_empty_flat_zone_changes_nothing(zone, window):
+  _, after = controls(zones.union([zone]), window)
+  assert (after == some_weights(2, 6)).all()
+
+
+def test_a_zone_is_masked_and_another_is_flat():
+  mask, after = controls(zones.union(["q2", "p2@flat"]), "CQQSPPS")
+  alone, before = controls(zones.union(["q2"]), "CQQSPPS")
+  assert (mask == alone).all() and mask[0, 1:3, 1:3].all() and mask.sum() == 8
+  changed = np.argwhere(after[0] != before[0]).tolist()
+  assert changed == [[4, 4], [4, 5], [5, 4], [5, 5]]
+
+
+def test_a_mask_of_one_head():
+  mask, _ = controls(zones.union(["q2"])._replace(heads=(1,)), WINDOW)
+  assert mask.astype(int).tolist() == [MASKS[()], MASKS[("q2",)]]
+  # In all heads it is that of the layer.
+  for zone in ("q2", "p2q@1"):
+    mask = zones.union([zone])
+    ranks = [0, 1, 0, 0, 0, 0]
+    both, _ = controls(mask._replace(heads=(0, 1)), WINDOW, ranks)
+    assert (both == controls(mask, WINDOW, ranks)[0]).all()
+
+
+def test_a_flat_zone_of_one_head():
+  mask = zones.union(["p2@flat"])
+  _, one = controls(mask._replace(heads=(1,)), "CQQSPPS")
+  _, every = controls(mask, "CQQSPPS")
+  assert (one[0] == some_weights(2, 7)[0]).all() and (one[1] == every[1]).all()
+  assert (one[1] != some_weights(2, 7)[1]).any()
+
+
+def test_off_takes_all_weights_of_a_head():
+  mask, after = controls(zones.union(["off"])._replace(heads=(0,)), WINDOW)
+  assert mask[0].astype(int).tolist() == MASKS[()]
+  assert not after[0].any() and (after[1] == some_weights(2, 6)[1]).all()
+
+
 @pytest.mark.parametrize("window, in_question, in_passage", [
     ("CQSPS_", [0, 1, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0]),
     ("CQQSPPS", [0, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0]),
@@ -147,7 +249,9 @@ def test_an_empty_question_leaves_nothing_to_mask(zone):
 
 @pytest.mark.parametrize("names, changes_passage_rows, reaches_padding", [
     ([], False, False), (["q2"], False, False), (["q2", "q2p"], False, False),
-    (["q2", "p2"], True, False), (["p2q"], True, False), (["all"], True, True)])
+    (["q2", "p2"], True, False), (["p2q"], True, False), (["all"], True, True),
+    (["q2@1", "q2p@flat"], False, False), (["p2@1"], True, False),
+    (["off"], True, False)])
 def test_what_a_mask_leaves_alone(names, changes_passage_rows, reaches_padding):
   mask = zones.union(names)
   assert mask.is_empty is (not names)
@@ -167,6 +271,9 @@ def test_what_leaves_passage_rows_alone_masks_none_of_them(names):
 def test_names_and_labels():
   union = zones.union(["p2", "q2"])
   assert (union.name, union.label) == ("q2+p2", "Q\u00b2+P\u00b2")
+  union = zones.union(["p2@flat", "q2@12"])
+  assert (union.name, union.label) == ("q2@12+p2@flat", "Q\u00b2@12+P\u00b2@flat")
+  assert zones.union(["off"]).label == "Off"
   assert [zone.label for zone in zones.ZONES.values()] == [
       "All", "Q\u00b2", "Q2P", "P2Q", "P\u00b2"]
 
@@ -174,11 +281,11 @@ def test_names_and_labels():
 @pytest.fixture
 def cls_zone():
   """A zone that is not in the table: the column of [CLS]."""
-  def cells(tokens):
-    first = tf.one_hot(0, tf.shape(tokens.is_real)[1])[None]
-    return zones.pairs(tokens.is_real, first + 0 * tokens.is_real)
-  zones.ZONES["cls"] = zones.Zone("Cls", cells, changes_passage_rows=True,
-                                  replaces_padding_mask=False)
+  def first(tokens):
+    return tf.one_hot(0, tf.shape(tokens.is_real)[1])[None] + 0 * tokens.is_real
+  zones.ZONES["cls"] = zones.Zone(
+      "Cls", lambda t: t.is_real, first, changes_passage_rows=True,
+      replaces_padding_mask=False)
   yield "cls"
   del zones.ZONES["cls"]
 
