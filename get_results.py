@@ -5,11 +5,11 @@
 
 The first scores every predictions_layer{layer}_{zone}.json in the folder. Beside
 results.csv it writes results.stats.csv: which differences from the baseline are
-more than chance; and results.controls.csv, if there are controls: whether a zone
-costs more than they do. Given several folders, one for each training seed, results.csv
-gets the mean and results.std.csv the sample standard deviation. The second shows
-how well two tables agree: it prints the standard deviation over layers of their
-difference.
+more than chance; and, if there are controls, results.controls.csv: whether a zone
+costs more than they do. Given several folders, one for each training seed,
+results.csv gets the mean and results.std.csv the sample standard deviation. The
+second shows how well two tables agree: it prints the standard deviation over layers
+of their difference.
 """
 
 from attention_zones import interrupts

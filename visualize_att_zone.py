@@ -3,10 +3,13 @@
 
   python visualize_att_zone.py results.csv 80.567 squad.pdf
   python visualize_att_zone.py a.csv 80.567 b.csv 80.901 both.pdf --width=174
+  python visualize_att_zone.py results.controls.csv controls.pdf
 
 Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
-Several tables, each with its baseline, are panels A, B, ... with one colour bar.
+Several tables, each with its baseline, are panels A, B, ... with one colour bar. A
+table with single heads also has a panel for each zone, in which columns are heads.
+results.controls.csv has panels of zones, of their controls, and of the contrasts.
 --stats=results.stats.csv marks the cells with p_holm < .05 by a dot.
 """
 
@@ -25,6 +28,7 @@ import sys
 import matplotlib
 
 from attention_zones import figure_marks
+from attention_zones import figure_panels
 from attention_zones import figure_text
 from attention_zones import files
 from attention_zones import heatmap
@@ -147,13 +151,15 @@ def parse_baseline(text):
 def _check_baseline(panel):
   """Raises ValueError when a Panel has no score, or another table's baseline."""
   baseline = panel.baseline
-  if not 0 <= baseline <= 100:  # also for nan
+  if baseline is not None and not 0 <= baseline <= 100:  # also for nan
     raise ValueError("baseline %g: scores are from 0 to 100, as eval_squad.py "
                      "prints them" % baseline)
   scores = [score for row in panel.table.scores for score in row
             if not math.isnan(score)]
   if not scores:
     raise ValueError("%s: no cell has a score, nothing can be drawn" % panel.name)
+  if baseline is None:
+    return
   # 0.80567 where the best score is 80.577: as a percentage it fits.
   best = max(scores)
   if baseline <= 1 and abs(100 * baseline - best) < abs(baseline - best):
@@ -181,21 +187,23 @@ def _check_colours(cmap, vmin, vmax):
             vmin, vmax))
 
 
-def missing_cells(table):
+def missing_cells(panel):
   """Names the cells that have no score.
 
   Args:
-    table: results_table.ResultsTable.
+    panel: heatmap.Panel.
 
   Returns:
-    str, "layer 3: q2, p2; layer 5: all" for example; "" when none is missing.
+    str, "layer 3: q2, p2; layer 5: all" or "layer 3: heads 1, 2 of q2" for example;
+    "" when none is missing.
   """
   holes = []
-  for layer, row in zip(table.layers, table.scores):
-    zones = [zone for zone, score in zip(table.zones, row)
-             if math.isnan(score)]
-    if zones:
-      holes.append("layer %s: %s" % (layer, ", ".join(zones)))
+  for layer, row in zip(panel.table.layers, panel.table.scores):
+    columns = ", ".join(column for column, score in zip(panel.table.zones, row)
+                        if math.isnan(score))
+    if columns:
+      holes.append("layer %s: %s" % (layer, "heads %s of %s" % (columns, panel.zone)
+                                     if panel.zone else columns))
   return "; ".join(holes)
 
 
@@ -237,13 +245,14 @@ def doubt_baseline(table, baseline):
 def parse_args(argv):
   """Reads the command line into an argparse.Namespace."""
   parser = argparse.ArgumentParser(
-      usage="%(prog)s results.csv baseline [b.csv baseline ...] figure [flags]",
+      usage="%(prog)s results.csv baseline [b.csv baseline ...] figure [flags]\n"
+      "       %(prog)s results.controls.csv figure [flags]",
       description="Draw what masking each attention zone in each layer costs.")
   parser.add_argument(
       "paths", nargs="*", metavar="results.csv baseline figure",
       help="a results.csv of get_results.py and its score with nothing masked, 0 "
-      "to 100; more such pairs for more panels; then the file to write: .pdf, .svg "
-      "or .png")
+      "to 100; more such pairs for more panels; or a results.controls.csv alone; "
+      "then the file to write: .pdf, .svg or .png")
   parser.add_argument("--title", help="a line above the figure")
   parser.add_argument("--annotate", action="store_true",
                       help="write the differences into the cells")
@@ -269,11 +278,15 @@ def parse_args(argv):
                       help="colours from minus to plus the largest difference")
   # Intermixed, so that a flag may stand between the paths.
   args = parser.parse_intermixed_args(argv)
+  is_figure = os.path.splitext((args.paths or [""])[-1])[1].lower() in SAVING
+  if len(args.paths) == 2 and is_figure:
+    return args
   if len(args.paths) < 3 or len(args.paths) % 2 == 0:
     parser.error(
         "give a table, its baseline and the figure: results.csv 80.567 squad.pdf; "
         "or several tables, each with its baseline: a.csv 80.567 b.csv 80.901 "
-        "squad.pdf; not %s" % (" ".join(args.paths) or "nothing"))
+        "squad.pdf; or results.controls.csv controls.pdf; not %s" % (
+            " ".join(args.paths) or "nothing"))
   if args.symmetric and (args.vmin is not None or args.vmax is not None):
     parser.error("--symmetric sets --vmin and --vmax; leave these out")
   return args
@@ -300,21 +313,32 @@ def check_paths(args):
 
 
 def read_panels(args):
-  """Reads the tables of the command line: list of heatmap.Panel."""
+  """Reads the tables of the command line.
+
+  Returns:
+    (list of heatmap.Panel, str beside their colour bar).
+  """
+  if len(args.paths) == 2:
+    panels, bar = figure_panels.of_controls(args.paths[0])
+    if args.stats:
+      panels[0] = panels[0]._replace(
+          marks=figure_marks.read_marks(args.stats[0], panels[0]))
+    return panels, bar
   panels = []
   for i, path in enumerate(args.paths[:-1:2]):
     baseline = parse_baseline(args.paths[2 * i + 1])
-    panel = heatmap.Panel(path, results_table.read_results(path), baseline, None)
+    table = results_table.read_results(path)
     # First: a wrong baseline is a simpler mistake than a wrong file of statistics.
-    _check_baseline(panel)
+    _check_baseline(heatmap.Panel(path, table, baseline, None))
+    of_table = figure_panels.of_results(path, table, baseline)
     if args.stats:
-      panel = panel._replace(
-          marks=figure_marks.read_marks(args.stats[i], panel))
-    panels.append(panel)
-  return panels
+      of_table = [panel._replace(marks=figure_marks.read_marks(
+          args.stats[i], panel)) for panel in of_table]
+    panels += of_table
+  return panels, heatmap.SCORE_BAR
 
 
-def make_look(args, panels):
+def make_look(args, panels, bar=heatmap.SCORE_BAR):
   """The heatmap.Look that the command line asks for."""
   vmin = VMIN if args.vmin is None else args.vmin
   vmax = VMAX if args.vmax is None else args.vmax
@@ -322,7 +346,7 @@ def make_look(args, panels):
     vmax = heatmap.largest_difference(panels)
     vmin = -vmax
   width = args.width and args.width / 25.4
-  return heatmap.Look(args.title, args.annotate, args.cmap, vmin, vmax, width)
+  return heatmap.Look(args.title, args.annotate, args.cmap, vmin, vmax, width, bar)
 
 
 def warn(message):
@@ -335,18 +359,19 @@ def main(argv=None):
   args = parse_args(argv)
   try:
     check_paths(args)
-    panels = read_panels(args)
-    save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
+    panels, bar = read_panels(args)
+    save(draw_panels(panels, make_look(args, panels, bar)), args.paths[-1])
   except BrokenPipeError:
     raise
   except (ValueError, OSError) as error:
     warn(path_checks.describe(error))
     return 1
   for panel in panels:
-    holes = missing_cells(panel.table)
+    holes = missing_cells(panel)
     if holes:
       warn("%s: missing cells, drawn hatched: %s" % (panel.name, holes))
-    doubt = doubt_baseline(panel.table, panel.baseline)
+    doubt = panel.baseline is not None and doubt_baseline(
+        panel.table, panel.baseline)
     if doubt:
       warn("warning: %s" % doubt)
   return 0

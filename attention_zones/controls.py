@@ -4,9 +4,9 @@
     3,p2q,exact,-4.1000,-0.9000,0.3000,0.0600,-3.2000,...,0.2195
     3,p2q@flat,exact,-4.1000,-2.5000,,,-1.6000,...,0.6098
 
-The row p2q compares the zone with its draws p2q@1, p2q@2 and so on, averaged; the row
-p2q@flat with its flat zone. In a union of which only some zones are drawn, these are
-written with "@k": q2+p2@k.
+The row p2q compares the zone with its draws p2q@1, p2q@2 and so on, averaged; the
+row p2q@flat with its flat zone. In a union of which only some zones are drawn,
+these are written with "@k": q2+p2@k.
 """
 
 import collections
@@ -70,8 +70,8 @@ def report_alone(folder, cells, allow_holes):
     allow_holes: bool, whether to warn on stderr instead of raising.
 
   Raises:
-    ValueError: there are such controls, and they are not allowed. The message has the
-      command that decodes the zones.
+    ValueError: there are such controls, and they are not allowed. The message has
+      the command that decodes the zones.
   """
   there = set(cells)
   alone = [pair for pair in pairs(cells) if pair.zone not in there]
@@ -118,7 +118,7 @@ def rows(measured, overlap, may_differ):
 
   Args:
     measured: effects.Effects.
-    overlap: dict from Decode to float, 0 to 1, as coverage.py computes it for draws;
+    overlap: dict from Decode to float, 0 to 1, which coverage.py computes of draws;
       cells may be missing.
     may_differ: set of the cells that masking can change at all. Where neither the
       zone nor a control can, p_holm is empty.
@@ -136,7 +136,7 @@ def rows(measured, overlap, may_differ):
     weights = np.zeros((1, len(of_cells)))
     weights[0, index[pair.zone]] = 1
     weights[0, columns] = -1 / len(columns)
-    # Times the number of draws the weights are whole, and so are sums of exact match.
+    # Times the number of draws, weights are whole, and so are sums of exact match.
     contrast = effects.estimate(measured, weights, scale=len(columns))
     found.append(_row(pair, measured.settings.metric, of_cells[index[pair.zone]],
                       of_cells[columns], contrast))

@@ -119,8 +119,8 @@ def estimate(effects, weights=None, scale=1):
 def _weigh(weights, sums):
   """Weighted sums of cells, [R, C] and [K, C, G] to [K, R, G].
 
-  What should cancel, but for rounding, is 0: otherwise a test would take the signs of
-  1e-17 for a finding.
+  What cancels, but for rounding, is 0: otherwise a test would take 1e-17 for a
+  difference.
   """
   weighted = weights.dot(sums)  # [R, K, G]
   weighted[np.abs(weighted) <= _CANCELS * np.abs(weights).dot(np.abs(sums))] = 0

@@ -103,7 +103,8 @@ def _read_rows(path, zone):
       continue
     cell = (row["layer"], row["head"] if zone else row["zone"])
     if cell in rows:
-      raise ValueError("%s: layer %s, %s comes twice" % (where, *_names(cell, zone)))
+      raise ValueError("%s: layer %s, %s comes twice" % (
+          where, *_names(cell, zone)))
     rows[cell] = {name: read_number(where, name, row[name], (0, highest))
                   for name, highest in (
                       ("baseline", 100), ("score", 100), ("p_holm", 1))}

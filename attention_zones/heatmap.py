@@ -385,7 +385,7 @@ def _add_colour_bar(figure, all_axes, panels, look):
   """Adds the colour bar, which all panels share."""
   below = any(np.nanmin(panel.differences) < look.vmin for panel in panels)
   above = any(np.nanmax(panel.differences) > look.vmax for panel in panels)
-  width, height = figure.get_sizefigure_text.inches()
+  width, height = figure.get_size_inches()
   if len(panels) == 1 and look.width is None and not panels[0].zone:
     rows = max(len(panels[0].row_labels), FEWEST_ROWS)
     fraction, aspect, pad = 0.05, 3.3 * rows, 0.03

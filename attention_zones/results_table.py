@@ -128,15 +128,18 @@ def read_results(path):
     if len(cells) != len(zones) + labels:
       raise ValueError("%s: %d cells, but the header has %d columns" % (
           where, len(cells), len(zones) + labels))
-    row = (_read_layers(where, cells[0]),
-           _read_heads(where, cells[1]) if has_heads else None)
+    if has_heads:
+      row = read_layers(where, cells[0]), _read_heads(where, cells[1])
+    else:
+      row = _read_layers(where, cells[0]), None
     if row in rows:
       raise ValueError("%s: layer %s comes twice" % (
           where, " head ".join(filter(None, cells[:labels]))))
     rows[row] = {zone.name: _read_score(
         "%s, column %s" % (where, zone.name), cell)
                  for zone, cell in zip(zones, cells[labels:])}
-  rows = _count_from_0(path, rows, has_heads)
+  if not has_heads:
+    rows = _count_from_0(path, rows)
   columns = [mask.name for mask in sorted(zones, key=decodes.column_order)]
   order = sorted(rows, key=row_order)
   return ResultsTable(
@@ -205,6 +208,27 @@ def _read_layers(where, label):
                        "layer", _VALID_LAYERS)
 
 
+def read_layers(where, label):
+  """Reads a label of layers, as of layer_label.
+
+  Args:
+    where, label: str, file and line for messages; the label.
+
+  Returns:
+    ascending tuple of the layers, counted from 0; None for every layer.
+
+  Raises:
+    ValueError: it is no such label.
+  """
+  layers = _read_layers(where, label)
+  if layers is None:
+    return None
+  if not layers[0]:
+    raise ValueError("%s, column %s: %r is not a layer; they count from 1" % (
+        where, LAYER_COLUMN, label))
+  return tuple(layer - 1 for layer in layers)
+
+
 def _read_heads(where, label):
   """Returns the heads of a label, counted from 0; None for an empty one."""
   if not label:
@@ -243,20 +267,17 @@ def _read_score(where, cell):
   return score
 
 
-def _count_from_0(path, rows, has_heads):
+def _count_from_0(path, rows):
   """Returns the dict `rows` with layers counted from 0, however the file counts.
 
-  The single layers must have no gaps. Otherwise 1, 2, 3 could be the layers of a file
-  that counts from 1, or of one that counts from 0 and lost a line. Files with heads
-  always count from 1, and may be about some layers only.
+  The single layers must have no gaps. Otherwise 1, 2, 3 could be the layers of a
+  file that counts from 1, or of one that counts from 0 and lost a line. (Files with
+  heads always count from 1, and may be about some layers only.)
   """
   counted = [layers for layers, _ in rows if layers is not None]
   first = 0 if any(0 in layers for layers in counted) else 1
   single = sorted(layers[0] for layers in counted if len(layers) == 1)
-  if has_heads and not first:
-    raise ValueError("%s, column %s: there is no layer 0 where heads have a column; "
-                     "both count from 1" % (path, LAYER_COLUMN))
-  if not has_heads and single != list(range(first, first + len(single))):
+  if single != list(range(first, first + len(single))):
     raise ValueError("%s: the layers are %s; they should be 1, 2, 3, ... (or "
                      "0, 1, 2, ...) without a gap" % (
                          path, ", ".join(map(str, single))))

@@ -97,8 +97,8 @@ def load_manifest(folder):
           "files": {name: renamed[run][0] for name, run in run_of.items()}}
 
 
-# Entries of "about" with a number for each file of predictions: how much it masks, and
-# how much of its zone a control has (coverage.py).
+# Entries of "about" with a number for each file of predictions (coverage.py): how
+# much it masks, and how much of a zone its control has.
 OF_FILES = ("masked_share", "overlap")
 
 # The "version" in "about" for files of a version that found answers differently
@@ -157,10 +157,10 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
   with _locked(folder, flock):
     content = load_manifest(folder)
     before = content["runs"].get(run_id(run), {})
-    kept = {name: dict(_of_files(before, name), **about.get(name, {}))
-            for name in OF_FILES}
-    content["runs"][run_id(run)] = dict(run, about=dict(
-        about, **{name: values for name, values in kept.items() if values}))
+    for name in OF_FILES:
+      values = dict(_of_files(before, name), **about.get(name, {}))
+      about = dict(about, **{name: values} if values else {})
+    content["runs"][run_id(run)] = dict(run, about=about)
     content["files"].update((name, run_id(run)) for name in names)
     used = set(content["files"].values())
     content["runs"] = {name: content["runs"][name]
@@ -169,16 +169,25 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
         json.dumps(content, indent=2, sort_keys=True), "\n"])
 
 
-def about_files(content, name):
-  """What a manifest says of its decodes.
+def masked_shares(content):
+  """What a manifest says of how much its decodes mask (coverage.masked_shares).
 
   Args:
     content: dict, as load_manifest returns it.
-    name: str of OF_FILES.
 
   Returns:
     dict from file name to float, 0 to 1; files may be missing.
   """
+  return _numbers_of_files(content, "masked_share")
+
+
+def overlaps(content):
+  """As `masked_shares`: how many of a zone's columns its controls have."""
+  return _numbers_of_files(content, "overlap")
+
+
+def _numbers_of_files(content, name):
+  """An entry of OF_FILES, of all runs: dict from file name to float."""
   found = {}
   for file_name, run in content["files"].items():
     value = _of_files(content["runs"][run], name).get(file_name)
@@ -188,7 +197,7 @@ def about_files(content, name):
 
 
 def _of_files(run, name):
-  """An entry of a manifest's run that is about its files: {} where there is none."""
+  """An entry of a manifest's run about its files: dict, {} where there is none."""
   about = run.get("about")
   values = about.get(name) if isinstance(about, dict) else None
   return values if isinstance(values, dict) else {}

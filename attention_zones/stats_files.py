@@ -29,7 +29,7 @@ def beside(results_path, kind):
 
 
 def left_out(results_path, why_not, cells):
-  """Says why there is no results.stats.csv, and no results.controls.csv: str, a line.
+  """Says why there is no results.stats.csv, or results.controls.csv: str, a line.
 
   Args:
     results_path, why_not: str.
@@ -37,7 +37,6 @@ def left_out(results_path, why_not, cells):
   """
   kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
   paths = [beside(results_path, kind) for kind in kinds]
-  old = list(filter(files.exists, paths))
   line = "%s %s left out: %s" % (
       " and ".join(paths), "is" if len(paths) == 1 else "are", why_not)
   if any(map(files.exists, paths)):
@@ -77,7 +76,7 @@ def check(options, names, cells, asked):
     raise ValueError("--%s: %s" % (wants[0], why_not))
   for flag in ("strata", "tex"):
     if getattr(options, flag) and not _of_zones(cells):
-      raise ValueError("--%s: is about zones in all heads, and these are controls or "
+      raise ValueError("--%s: is about zones in all heads; here are controls and "
                        "single heads only" % flag)
   for text in itertools.chain(*options.contrast):
     contrasts.parse(text, cells)
@@ -111,13 +110,13 @@ def make(options, cells, seeds, questions, asked):
   manifest = run_records.load_manifest(folders[0])
   may_differ = effects.cells_that_may_differ(
       cells, seeds, questions, _has_null(questions, manifest))
-  rows = effects.cell_rows(
-      measured, seeds, may_differ, _about_cells(manifest, "masked_share", cells))
+  rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
+      run_records.masked_shares(manifest), cells))
   texts = collections.OrderedDict(
       [(beside(results_path, "stats"), stats_tables.as_csv(rows))])
   lines = stats_tables.findings(rows, settings)
   compared = controls.rows(
-      measured, _about_cells(manifest, "overlap", cells), may_differ)
+      measured, _of_cells(run_records.overlaps(manifest), cells), may_differ)
   if compared:
     texts[beside(results_path, "controls")] = stats_tables.as_csv(compared)
     lines += controls.findings(compared)
@@ -142,11 +141,10 @@ def make(options, cells, seeds, questions, asked):
   return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
 
 
-def _about_cells(manifest, name, cells):
-  """What a manifest's entry says of the cells: dict from Decode to float."""
-  values = run_records.about_files(manifest, name)
-  return {cell: values[cell.file_name()] for cell in cells
-          if cell.file_name() in values}
+def _of_cells(of_files, cells):
+  """A dict from Decode to float, from a dict from file name to float."""
+  return {cell: of_files[cell.file_name()] for cell in cells
+          if cell.file_name() in of_files}
 
 
 def _of_zones(cells):

@@ -197,7 +197,7 @@ def _hurting(rows, name):
 
 
 def is_of_zones(row):
-  """Whether a row of results.stats.csv is of zones themselves, in all heads: bool."""
+  """Whether a row of results.stats.csv is of zones as such, in all heads: bool."""
   return not row["head"] and not is_control(row)
 
 

@@ -46,13 +46,12 @@ def find_predictions(folder):
 
 
 Row = collections.namedtuple("Row", ["layers", "heads"])
-Row.__doc__ = """A row of results.csv, and its place: `layers` of a Decode, `heads` of
-its Mask."""
+Row.__doc__ = """A row of results.csv: `layers` of a Decode, `heads` of its Mask."""
 
 
 def place(decode):
   """Where a masked Decode stands in results.csv: (Row, zones.Mask of all heads)."""
-  return Row(decode.layers, decode.mask.heads), decode.mask._replace(heads=None)
+  return Row(decode.layers, decode.mask.heads), decode.mask.in_every_head
 
 
 def decode_at(row, mask):
@@ -67,9 +66,9 @@ def plan_table(cells):
     cells: iterable of masked Decodes.
 
   Returns:
-    (rows, masks): the Rows in the order of results_table, and the zones.Mask of each
-    column. Of all heads there is every single layer from 0 to the highest found; of
-    other heads every layer (or union of layers) that any of them was masked in.
+    (rows, masks): the Rows in the order of results_table, and the zones.Mask of
+    each column. Of all heads there is every single layer from 0 to the highest
+    found; of other heads every layer (or union) that any of them was masked in.
   """
   places = [place(decode) for decode in cells]
   rows = {row for row, _ in places}
@@ -95,9 +94,9 @@ def family(decode):
   """Which cells a masked decode is tested together with.
 
   Returns:
-    ZONES for the zones of a single layer in all heads; CONTROLS for p2q@1, p2q@flat
-    and unions with these; HEADS for certain heads of a single layer. None for layers
-    masked together, which are not adjusted for others.
+    ZONES for zones of a single layer in all heads; CONTROLS for p2q@1, p2q@flat and
+    unions with these; HEADS for certain heads of a single layer. None for layers
+    masked together, whose p stays as it is.
   """
   if not is_single(decode):
     return None
@@ -167,7 +166,7 @@ def report_mixed_runs(folder, names, allow_mixed):
 def report_holes(folder, rows, masks, cells, allow_holes):
   """Reports missing files of the table rows x masks, on stderr if allowed.
 
-  A hole is a file missing in the sweep over single layers, or over single layers and
+  A hole is a file missing in the sweep over single layers, or over these and
   heads. For layers masked together, and for every layer, not all zones need be
   decoded; their rows may have empty cells.
 

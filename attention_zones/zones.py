@@ -202,6 +202,16 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     return {int(variant) for _, variant in self.zones if variant.isdigit()}
 
   @property
+  def has_controls(self):
+    """Whether a draw or a flat zone is among its zones: bool."""
+    return any(variant for _, variant in self.zones)
+
+  @property
+  def without_controls(self):
+    """The Mask that a control is compared with: the zones themselves."""
+    return self._replace(zones=tuple((zone, "") for zone, _ in self.zones))
+
+  @property
   def reaches_padding(self):
     """Whether the layer attends to [PAD], up to max_seq_length: bool."""
     return any(zone.replaces_padding_mask for zone in self._entries)
