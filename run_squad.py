@@ -28,6 +28,7 @@ from attention_zones import checkpoints
 from attention_zones import data_checks
 from attention_zones import decodes
 from attention_zones import decoding
+from attention_zones import draws
 from attention_zones import files
 from attention_zones import machine
 from attention_zones import path_checks
@@ -136,7 +137,14 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "mask_zone", None,
     "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks zones "
-    "together, as in q2+p2." % ", ".join(zones.ZONES))
+    "together, as in q2+p2. Controls: p2q@1 masks as many columns drawn by chance, "
+    "p2q@1-3 is three such draws; p2q@flat keeps each row's mass in the zone and "
+    "spreads it equally. With --mask_head also off: the head adds nothing." %
+    ", ".join(zones.ZONES))
+flags.DEFINE_string(
+    "mask_head", None,
+    "Attention heads in which to mask, counted from 0, written as --mask_layer: "
+    "0-11, 0,2 or 0+1. Without this flag, or with None, every head.")
 flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes also get an nbest_predictions "
     "file; the baseline always gets one.")
@@ -215,6 +223,15 @@ def _refuse_local(options, name):
   if path and not is_here and not path.startswith("gs://"):
     raise ValueError("--%s=%s: a TPU cannot reach local files; with "
                      "--use_tpu=True this must be a gs:// path" % (name, path))
+
+
+def _refuse_remote_draws(options):
+  """Refuses draws where the input pipeline runs on another machine."""
+  if options.use_tpu and options.tpu_name != "local":
+    raise ValueError(
+        "--mask_zone=%s: draws such as p2q@1 are made by Python in the input "
+        "pipeline, which a TPU on another machine cannot call; run on the TPU VM "
+        "with --tpu_name=local, or on a CPU or GPU" % options.mask_zone)
 
 
 def validate_sizes(options, config, vocab):
@@ -392,15 +409,16 @@ def make_estimator(options, model_fn, num_decodes=1, predict_batch_size=None):
       predict_batch_size=predict_batch_size)
 
 
-def make_reader(options, config, checkpoint):
-  """Makes the decoding.Reader of a fine-tuned model."""
+def make_reader(options, config, checkpoint, wanted):
+  """Makes the decoding.Reader of a fine-tuned model, for these decodes."""
   def predict(swept, batch_size, input_fn):
     return make_estimator(
         options, sweep_fn(options, config, swept, batch_size), len(swept),
         batch_size).predict(input_fn, checkpoint_path=checkpoint)
   return decoding.Reader(
-      checkpoint, functools.partial(
-          sweep.memory, config, length=options.max_seq_length), predict)
+      checkpoint, config.num_attention_heads, functools.partial(
+          sweep.memory, config, length=options.max_seq_length,
+          masks={decode.mask for decode in wanted}), predict)
 
 
 def make_output_dir(options, wanted):
@@ -440,7 +458,10 @@ def run(options):
   if not options.allow_case_mismatch:
     data_checks.check_casing(vocab, options.vocab_file, options.do_lower_case)
   wanted = decodes.parse_decodes(
-      options.mask_layer, options.mask_zone, config.num_hidden_layers)
+      options.mask_layer, options.mask_zone, config.num_hidden_layers,
+      options.mask_head, config.num_attention_heads)
+  if draws.needed(wanted):
+    _refuse_remote_draws(options)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
       variables, log)
@@ -473,7 +494,7 @@ def run(options):
   if options.do_predict:
     decoding.decode(
         options, predict_data, wanted, make_reader(
-            options, config, checkpoint or find_checkpoint()), log)
+            options, config, checkpoint or find_checkpoint(), wanted), log)
 
 
 def main(argv):

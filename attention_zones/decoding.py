@@ -10,6 +10,7 @@ The model is passed in as a Reader, so that nothing here builds a graph.
 """
 
 import collections
+import functools
 import os
 import platform
 import tempfile
@@ -21,6 +22,7 @@ from attention_zones import answers
 from attention_zones import checkpoints
 from attention_zones import coverage
 from attention_zones.decodes import BASELINE
+from attention_zones import draws
 from attention_zones import files
 from attention_zones import interrupts
 from attention_zones import machine
@@ -40,11 +42,13 @@ _FLAGS_OF_RUN = (
     "null_score_diff_threshold", "precision")
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
-Reader = collections.namedtuple("Reader", ["checkpoint", "memory", "predict"])
+Reader = collections.namedtuple(
+    "Reader", ["checkpoint", "num_heads", "memory", "predict"])
 Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
   checkpoint: str, the prefix of its files.
+  num_heads: int, the number of attention heads of a layer.
   memory: function (number of decodes, windows in a step) to bytes.
   predict: function (decodes, windows in a step, input_fn) to an iterable of
     dicts, one per window, with the entries of answer_head.candidates.
@@ -287,7 +291,8 @@ def _run_pass(options, data, one, run, reader, log):
       [name for d in written for name in files_of(options, d)], run,
       {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
        "python": platform.python_version(), "machine": platform.platform(),
-       "masked_share": coverage.masked_shares(data.path, written)})
+       "masked_share": coverage.masked_shares(
+           data.path, written, reader.num_heads)})
   if one.part:
     shares.remove(one.part)
   else:
@@ -352,7 +357,11 @@ def _answer(options, data, one, key, reader, log):
       one.decodes, key["--predict_batch_size"], windows.input_fn_builder(
           data.path, options.max_seq_length, is_training=False,
           bucket_width=windows.bucket_width(options),
-          finished=journal.finished, share=mine if share else None))
+          finished=journal.finished, share=mine if share else None,
+          add=functools.partial(
+              draws.add_to_features,
+              ids=[example.qas_id for example in data.examples],
+              numbers=draws.needed(one.decodes))))
   _answer_questions(options, data, one, journal, results, mine)
   return journal
 
