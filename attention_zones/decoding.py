@@ -292,7 +292,9 @@ def _run_pass(options, data, one, run, reader, log):
       {"started": start, "finished": time.strftime("%Y-%m-%d %H:%M:%S %z"),
        "python": platform.python_version(), "machine": platform.platform(),
        "masked_share": coverage.masked_shares(
-           data.path, written, reader.num_heads)})
+           data.path, written, reader.num_heads),
+       "overlap": coverage.overlaps(
+           data.path, [example.qas_id for example in data.examples], written)})
   if one.part:
     shares.remove(one.part)
   else:
