@@ -5,10 +5,11 @@
 
 The first scores every predictions_layer{layer}_{zone}.json in the folder. Beside
 results.csv it writes results.stats.csv: which differences from the baseline are
-more than chance. Given several folders, one for each training seed, results.csv
-gets the mean and results.std.csv the sample standard deviation. The second shows
-how well two tables agree: it prints the standard deviation over layers of their
-difference.
+more than chance; and, if there are controls, results.controls.csv: whether a zone
+costs more than they do. Given several folders, one for each training seed,
+results.csv gets the mean and results.std.csv the sample standard deviation. The
+second shows how well two tables agree: it prints the standard deviation over layers
+of their difference.
 """
 
 from attention_zones import interrupts
@@ -24,8 +25,8 @@ import shlex
 import statistics
 import sys
 
+from attention_zones import controls
 from attention_zones.decodes import BASELINE
-from attention_zones.decodes import Decode
 from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import question_traits
@@ -38,11 +39,13 @@ from attention_zones import sweep_scores
 
 def make_table(rows, masks, scores):
   """Returns the ResultsTable of a dict from Decode to score, NaN in its holes."""
+  heads = [results_table.head_label(row.heads) for row in rows]
   return results_table.ResultsTable(
-      layers=[results_table.layer_label(layers) for layers in rows],
+      layers=[results_table.layer_label(row.layers) for row in rows],
       zones=[mask.name for mask in masks],
-      scores=[[scores.get(Decode(layers, mask), math.nan) for mask in masks]
-              for layers in rows])
+      scores=[[scores.get(sweep_files.decode_at(row, mask), math.nan)
+               for mask in masks] for row in rows],
+      heads=heads if any(heads) else None)
 
 
 def combine(percents, statistic):
@@ -96,9 +99,10 @@ def collect(arguments):
     sweep_files.report_mixed_runs(folder, names, arguments.allow_mixed)
   found = set(sweeps[0]) - {BASELINE}
   rows, masks = sweep_files.plan_table(found)
-  sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
-  cells = [cell for cell in (Decode(layers, mask) for layers in rows
+  cells = [cell for cell in (sweep_files.decode_at(row, mask) for row in rows
                              for mask in masks) if cell in found]
+  controls.report_alone(folders[0], cells, arguments.allow_holes)
+  sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   questions = scoring.load_questions(arguments.data_file)
   asked = question_traits.load(arguments.data_file)
   total = len(questions)
@@ -113,7 +117,7 @@ def collect(arguments):
   means = combine(percents, statistics.mean)
   if why_not:
     texts, lines = {}, hurts_most(arguments.metric, means) + [
-        stats_files.left_out(results_path, why_not)]
+        stats_files.left_out(results_path, why_not, cells)]
   else:
     texts, lines = stats_files.make(arguments, cells, seeds, questions, asked)
   if len(folders) > 1:
@@ -143,11 +147,13 @@ def hurts_most(metric, scores):
   """
   masked = [decode for decode in scores if decode != BASELINE]
   # Masking several layers hurts more than one; the question is which layer.
-  single = list(filter(sweep_files.is_single, masked))
+  single = [decode for decode in masked
+            if sweep_files.family(decode) == sweep_files.ZONES]
   worst = min(single or masked, key=scores.get)
-  line = "hurts most: %s in layer %s, %s %.3f" % (
-      worst.mask.name, results_table.layer_label(worst.layers), metric,
-      scores[worst])
+  line = "hurts most: %s in %s, %s %.3f" % (
+      worst.mask.name, results_table.place(
+          results_table.layer_label(worst.layers),
+          results_table.head_label(worst.mask.heads)), metric, scores[worst])
   if BASELINE not in scores:
     return [line]
   if scores[worst] < scores[BASELINE]:
@@ -191,13 +197,14 @@ def compare(path_a, path_b):
   for path in (path_a, path_b):
     path_checks.check_input("--compare", path, "two tables like results.csv")
   a, b = map(results_table.read_results, (path_a, path_b))
-  for kind in ("layers", "zones"):
-    of_a, of_b = getattr(a, kind), getattr(b, kind)
+  for kind in ("layers", "heads", "zones"):
+    of_a, of_b = (getattr(table, kind) or [] for table in (a, b))
     if of_a != of_b:
       raise ValueError("%s has the %s %s, but %s has %s; they should be the "
                        "same" % (path_a, kind, ", ".join(of_a), path_b,
                                  ", ".join(of_b)))
-  single = [r for r, label in enumerate(a.layers) if label.isdigit()]
+  single = [r for r, label in enumerate(a.layers)
+            if label.isdigit() and not (a.heads and a.heads[r])]
   if len(single) < 2:
     raise ValueError("%s: %d single layers; a standard deviation over layers "
                      "needs at least 2" % (path_a, len(single)))

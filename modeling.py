@@ -264,6 +264,11 @@ class Encoder:
     """The number of layers: int."""
     return self._config.num_hidden_layers
 
+  @property
+  def num_heads(self):
+    """The number of attention heads of a layer: int."""
+    return self._config.num_attention_heads
+
   def embedding_table(self):
     """The word embeddings: float32 variable [vocab_size, E]."""
     with self._scope(self._scopes["embeddings"]):

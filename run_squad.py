@@ -29,6 +29,7 @@ from attention_zones import checkpoints
 from attention_zones import data_checks
 from attention_zones import decodes
 from attention_zones import decoding
+from attention_zones import draws
 from attention_zones import files
 from attention_zones import gold
 from attention_zones import machine
@@ -138,7 +139,14 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "mask_zone", None,
     "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks zones "
-    "together, as in q2+p2." % ", ".join(zones.ZONES))
+    "together, as in q2+p2. Controls: p2q@1 masks as many columns drawn by chance, "
+    "p2q@1-3 is three such draws; p2q@flat keeps each row's mass in the zone and "
+    "spreads it equally. With --mask_head also off: the head adds nothing." %
+    ", ".join(zones.ZONES))
+flags.DEFINE_string(
+    "mask_head", None,
+    "Attention heads in which to mask, counted from 0, written as --mask_layer: "
+    "0-11, 0,2 or 0+1. Without this flag, or with None, every head.")
 flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes also get an nbest_predictions "
     "file; the baseline always gets one.")
@@ -232,6 +240,15 @@ def _refuse_local(options, name):
   if path and not is_here and not path.startswith("gs://"):
     raise ValueError("--%s=%s: a TPU cannot reach local files; with "
                      "--use_tpu=True this must be a gs:// path" % (name, path))
+
+
+def _refuse_remote_draws(options):
+  """Refuses draws where the input pipeline runs on another machine."""
+  if options.use_tpu and options.tpu_name != "local":
+    raise ValueError(
+        "--mask_zone=%s: draws such as p2q@1 are made by Python in the input "
+        "pipeline, which a TPU on another machine cannot call; run on the TPU VM "
+        "with --tpu_name=local, or on a CPU or GPU" % options.mask_zone)
 
 
 def validate_sizes(options, config, vocab):
@@ -405,8 +422,8 @@ def make_estimator(options, model_fn, num_decodes=1, predict_batch_size=None):
       predict_batch_size=predict_batch_size)
 
 
-def make_reader(options, config, checkpoint):
-  """Makes the decoding.Reader of a fine-tuned model."""
+def make_reader(options, config, checkpoint, wanted):
+  """Makes the decoding.Reader of a fine-tuned model, for these decodes."""
   def read(predict, num_decodes, batch_size, input_fn):
     return make_estimator(
         options, prediction_fn(options, config, predict), num_decodes,
@@ -421,8 +438,9 @@ def make_reader(options, config, checkpoint):
     return read(candidates, len(swept), batch_size, input_fn)
 
   return decoding.Reader(
-      checkpoint,
-      functools.partial(sweep.memory, config, length=options.max_seq_length),
+      checkpoint, config.num_attention_heads, functools.partial(
+          sweep.memory, config, length=options.max_seq_length,
+          masks={decode.mask for decode in wanted}),
       predict, functools.partial(read, attention_mass.measure, 1))
 
 
@@ -465,7 +483,10 @@ def run(options):
   if not options.allow_case_mismatch:
     data_checks.check_casing(vocab, options.vocab_file, options.do_lower_case)
   wanted = decodes.parse_decodes(
-      options.mask_layer, options.mask_zone, config.num_hidden_layers)
+      options.mask_layer, options.mask_zone, config.num_hidden_layers,
+      options.mask_head, config.num_attention_heads)
+  if draws.needed(wanted):
+    _refuse_remote_draws(options)
   gold_answers = gold.read_answers(options)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
@@ -497,7 +518,7 @@ def run(options):
           options, train_data, lambda steps: make_estimator(
               options, training_fn(options, config, steps)), log)
   if options.do_predict:
-    reader = make_reader(options, config, checkpoint or find_checkpoint())
+    reader = make_reader(options, config, checkpoint or find_checkpoint(), wanted)
     decoding.decode(options, predict_data, wanted, reader, log)
     if options.attention_mass:
       attention_mass.make(options, predict_data, reader, log)

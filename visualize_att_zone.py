@@ -3,10 +3,13 @@
 
   python visualize_att_zone.py results.csv 80.567 squad.pdf
   python visualize_att_zone.py a.csv 80.567 b.csv 80.901 both.pdf --width=174
+  python visualize_att_zone.py results.controls.csv controls.pdf
 
 Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
-Several tables, each with its baseline, are panels A, B, ... with one colour bar.
+Several tables, each with its baseline, are panels A, B, ... with one colour bar. A
+table with single heads also has a panel for each zone, in which columns are heads.
+results.controls.csv has panels of zones, of their controls, and of the contrasts.
 --stats=results.stats.csv marks the cells with p_holm < .05 by a dot.
 
   python visualize_att_zone.py attention_mass.csv mass.pdf
@@ -30,6 +33,7 @@ import sys
 import matplotlib
 
 from attention_zones import figure_marks
+from attention_zones import figure_panels
 from attention_zones import figure_text
 from attention_zones import files
 from attention_zones import heatmap
@@ -100,7 +104,7 @@ def draw_panels(panels, look):
   """
   for panel in panels:
     _check_baseline(panel)
-    if panel.table.is_logp != panels[0].table.is_logp:
+    if panel.is_logp != panels[0].is_logp:
       raise ValueError("%s and %s: one has scores, the other log-probabilities; "
                        "one colour bar cannot serve both" % (
                            panels[0].name, panel.name))
@@ -157,18 +161,20 @@ def parse_baseline(text):
 def _check_baseline(panel):
   """Raises ValueError when a Panel has no score, or another table's baseline."""
   baseline = panel.baseline
-  if panel.table.is_logp:
+  if panel.is_logp:
     if not baseline <= 0:
       raise ValueError("baseline %g: %s has log-probabilities, and their baseline "
                        "is one, too, 0 at most" % (baseline, panel.name))
     return
-  if not 0 <= baseline <= 100:  # also for nan
+  if baseline is not None and not 0 <= baseline <= 100:  # also for nan
     raise ValueError("baseline %g: scores are from 0 to 100, as eval_squad.py "
                      "prints them" % baseline)
   scores = [score for row in panel.table.scores for score in row
             if not math.isnan(score)]
   if not scores:
     raise ValueError("%s: no cell has a score, nothing can be drawn" % panel.name)
+  if baseline is None:
+    return
   # 0.80567 where the best score is 80.577: as a percentage it fits.
   best = max(scores)
   if baseline <= 1 and abs(100 * baseline - best) < abs(baseline - best):
@@ -196,21 +202,23 @@ def _check_colours(cmap, vmin, vmax):
             vmin, vmax))
 
 
-def missing_cells(table):
+def missing_cells(panel):
   """Names the cells that have no score.
 
   Args:
-    table: results_table.ResultsTable.
+    panel: heatmap.Panel.
 
   Returns:
-    str, "layer 3: q2, p2; layer 5: all" for example; "" when none is missing.
+    str, "layer 3: q2, p2; layer 5: all" or "layer 3: heads 1, 2 of q2" for example;
+    "" when none is missing.
   """
   holes = []
-  for layer, row in zip(table.layers, table.scores):
-    zones = [zone for zone, score in zip(table.zones, row)
-             if math.isnan(score)]
-    if zones:
-      holes.append("layer %s: %s" % (layer, ", ".join(zones)))
+  for layer, row in zip(panel.table.layers, panel.table.scores):
+    columns = ", ".join(column for column, score in zip(panel.table.zones, row)
+                        if math.isnan(score))
+    if columns:
+      holes.append("layer %s: %s" % (layer, "heads %s of %s" % (columns, panel.zone)
+                                     if panel.zone else columns))
   return "; ".join(holes)
 
 
@@ -253,13 +261,14 @@ def doubt_baseline(table, baseline):
 def parse_args(argv):
   """Reads the command line into an argparse.Namespace."""
   parser = argparse.ArgumentParser(
-      usage="%(prog)s results.csv baseline [b.csv baseline ...] figure [flags]",
+      usage="%(prog)s results.csv baseline [b.csv baseline ...] figure [flags]\n"
+      "       %(prog)s results.controls.csv figure [flags]",
       description="Draw what masking each attention zone in each layer costs.")
   parser.add_argument(
       "paths", nargs="*", metavar="results.csv baseline figure",
       help="a results.csv of get_results.py and its score with nothing masked, 0 "
-      "to 100; more such pairs for more panels; then the file to write: .pdf, .svg "
-      "or .png")
+      "to 100; more such pairs for more panels; or a results.controls.csv alone; "
+      "then the file to write: .pdf, .svg or .png")
   parser.add_argument("--title", help="a line above the figure")
   parser.add_argument("--annotate", action="store_true",
                       help="write the differences into the cells")
@@ -296,7 +305,8 @@ def parse_args(argv):
     parser.error(
         "give a table, its baseline and the figure: results.csv 80.567 squad.pdf; "
         "or several tables, each with its baseline: a.csv 80.567 b.csv 80.901 "
-        "squad.pdf; or attention_mass.csv mass.pdf; not %s" % (
+        "squad.pdf; or attention_mass.csv mass.pdf, or results.controls.csv "
+        "controls.pdf; not %s" % (
             " ".join(args.paths) or "nothing"))
   if args.symmetric and (args.vmin is not None or args.vmax is not None):
     parser.error("--symmetric sets --vmin and --vmax; leave these out")
@@ -318,8 +328,8 @@ def check_paths(args):
                      "their order" % (len(stats), tables))
   path_checks.check_output(
       "figure", args.paths[-1], "a file to write, squad.pdf for example")
-  if len(args.paths) == 2:
-    _check_mass(args)
+  if _is_of_mass(args):
+    mass_figures.check_flags(args)
   elif args.against:
     raise ValueError("--against=%s: is for attention_mass.csv, as in "
                      "attention_mass.csv effect.pdf --against=results.stats.csv" %
@@ -329,57 +339,46 @@ def check_paths(args):
                      "column for example" % (args.width, MAX_WIDTH))
 
 
-def _check_mass(args):
-  """Refuses what does not go with attention_mass.csv, before it is read."""
-  if not mass_figures.is_mass_file(args.paths[0]):
-    raise ValueError("%s: is no attention_mass.csv; a results.csv needs its "
-                     "baseline, as in results.csv 80.567 squad.pdf" % args.paths[0])
-  if args.against:
-    path_checks.check_input(
-        "--against", args.against, "a results.stats.csv of get_results.py")
-  for flag in ("stats", "annotate", "vmin", "vmax", "symmetric"):
-    if getattr(args, flag) not in (None, False):
-      raise ValueError("--%s: is for results.csv; with attention_mass.csv, leave "
-                       "it out" % flag)
-
-
-def draw_mass(args):
-  """Draws an attention_mass.csv as the command line says: matplotlib Figure."""
-  mass = mass_figures.read_mass(args.paths[0])
-  title = args.title and figure_text.check("--title", args.title)
-  width = args.width and args.width / 25.4
-  if args.against:
-    return mass_figures.draw_against(
-        mass, mass_figures.read_effects(args.against, mass), title, width)
-  cmap = COLORBLIND_CMAP if args.cmap == CMAP else args.cmap
-  _check_colours(cmap, -1, 1)
-  return mass_figures.draw_lift(mass, title, width, cmap)
+def _is_of_mass(args):
+  """Whether the command line draws an attention_mass.csv: bool."""
+  return len(args.paths) == 2 and mass_figures.is_mass_file(args.paths[0])
 
 
 def read_panels(args):
-  """Reads the tables of the command line: list of heatmap.Panel."""
+  """Reads the tables of the command line.
+
+  Returns:
+    (list of heatmap.Panel, str beside their colour bar).
+  """
+  if len(args.paths) == 2:
+    panels, bar = figure_panels.of_controls(args.paths[0])
+    if args.stats:
+      panels[0] = panels[0]._replace(
+          marks=figure_marks.read_marks(args.stats[0], panels[0]))
+    return panels, bar
   panels = []
   for i, path in enumerate(args.paths[:-1:2]):
     baseline = parse_baseline(args.paths[2 * i + 1])
-    panel = heatmap.Panel(path, results_table.read_results(path), baseline, None)
+    table = results_table.read_results(path)
     # First: a wrong baseline is a simpler mistake than a wrong file of statistics.
-    _check_baseline(panel)
+    _check_baseline(heatmap.Panel(path, table, baseline, None))
+    of_table = figure_panels.of_results(path, table, baseline)
     if args.stats:
-      panel = panel._replace(
-          marks=figure_marks.read_marks(args.stats[i], panel))
-    panels.append(panel)
-  return panels
+      of_table = [panel._replace(marks=figure_marks.read_marks(
+          args.stats[i], panel)) for panel in of_table]
+    panels += of_table
+  return panels, heatmap.LOGP_BAR if panels[0].is_logp else heatmap.SCORE_BAR
 
 
-def make_look(args, panels):
+def make_look(args, panels, bar=heatmap.SCORE_BAR):
   """The heatmap.Look that the command line asks for."""
   vmin = VMIN if args.vmin is None else args.vmin
   vmax = VMAX if args.vmax is None else args.vmax
-  if args.symmetric or panels[0].table.is_logp and args.vmin is args.vmax is None:
+  if args.symmetric or panels[0].is_logp and args.vmin is args.vmax is None:
     vmax = heatmap.largest_difference(panels)
     vmin = -vmax
   width = args.width and args.width / 25.4
-  return heatmap.Look(args.title, args.annotate, args.cmap, vmin, vmax, width)
+  return heatmap.Look(args.title, args.annotate, args.cmap, vmin, vmax, width, bar)
 
 
 def warn(message):
@@ -392,21 +391,24 @@ def main(argv=None):
   args = parse_args(argv)
   try:
     check_paths(args)
-    if len(args.paths) == 2:
-      save(draw_mass(args), args.paths[-1])
+    if _is_of_mass(args):
+      _check_colours(args.cmap, VMIN, VMAX)
+      cmap = COLORBLIND_CMAP if args.cmap == CMAP else args.cmap
+      save(mass_figures.draw(args, cmap), args.paths[-1])
       return 0
-    panels = read_panels(args)
-    save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
+    panels, bar = read_panels(args)
+    save(draw_panels(panels, make_look(args, panels, bar)), args.paths[-1])
   except BrokenPipeError:
     raise
   except (ValueError, OSError) as error:
     warn(path_checks.describe(error))
     return 1
   for panel in panels:
-    holes = missing_cells(panel.table)
+    holes = missing_cells(panel)
     if holes:
       warn("%s: missing cells, drawn hatched: %s" % (panel.name, holes))
-    doubt = doubt_baseline(panel.table, panel.baseline)
+    doubt = panel.baseline is not None and doubt_baseline(
+        panel.table, panel.baseline)
     if doubt:
       warn("warning: %s" % doubt)
   return 0

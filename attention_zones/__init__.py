@@ -5,8 +5,9 @@ tokenizer and flags are passed in as arguments. Nothing is imported here, so tha
 scripts that need only names of zones do not wait for TensorFlow.
 
 What a zone is, and which zones are masked:
-  zones          ONE table of zones; which tokens are Q and P; additive masks
-  decodes        the grammar of --mask_layer and --mask_zone, names of files
+  zones          ONE table of zones; which tokens are Q and P; masks, controls
+  draws          which tokens a control masks
+  decodes        the grammar of the flags --mask_..., names of files
   sweep          the plan of the shared forward pass, and running it on a model
 
 From JSON to answers:

@@ -10,6 +10,7 @@ The model is passed in as a Reader, so that nothing here builds a graph.
 """
 
 import collections
+import functools
 import os
 import platform
 import tempfile
@@ -21,6 +22,7 @@ from attention_zones import answers
 from attention_zones import checkpoints
 from attention_zones import coverage
 from attention_zones.decodes import BASELINE
+from attention_zones import draws
 from attention_zones import files
 from attention_zones import gold
 from attention_zones import interrupts
@@ -42,11 +44,12 @@ _FLAGS_OF_RUN = (
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
 Reader = collections.namedtuple(
-    "Reader", ["checkpoint", "memory", "predict", "attend"])
+    "Reader", ["checkpoint", "num_heads", "memory", "predict", "attend"])
 Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
   checkpoint: str, the prefix of its files.
+  num_heads: int, the number of attention heads of a layer.
   memory: function (number of decodes, windows in a step) to bytes.
   predict: function (decodes, windows in a step, input_fn) to an iterable of
     dicts, one per window, with the entries of answer_head.candidates.
@@ -297,7 +300,9 @@ def _run_pass(options, data, one, run, reader, log):
   run_records.add_to_manifest(
       options.output_dir,
       [name for d in written for name in files_of(options, d)], run,
-      dict(about(start), masked_share=coverage.masked_shares(data.path, written)))
+      dict(about(start), masked_share=coverage.masked_shares(
+          data.path, written, reader.num_heads), overlap=coverage.overlaps(
+              data.path, _ids(data), written)))
   if one.part:
     shares.remove(one.part)
   else:
@@ -306,6 +311,11 @@ def _run_pass(options, data, one, run, reader, log):
   log("%s: wrote %s" % (options.output_dir, ", ".join(
       decode.file_name() for decode in written) or "nothing"))
   return failed
+
+
+def _ids(data):
+  """The ids of a data set's questions: list of str."""
+  return [example.qas_id for example in data.examples]
 
 
 def about(start):
@@ -369,7 +379,8 @@ def _answer(options, data, one, key, reader, log):
   input_fn = windows.input_fn_builder(
       data.path, options.max_seq_length, is_training=False,
       bucket_width=windows.bucket_width(options), finished=journal.finished,
-      share=mine if share else None)
+      share=mine if share else None, add=functools.partial(
+          draws.add_to_features, ids=_ids(data), numbers=draws.needed(one.decodes)))
   if options.gold_logp:
     input_fn = gold.add_spans(input_fn, data.gold_spans)
   results = reader.predict(one.decodes, key["--predict_batch_size"], input_fn)

@@ -20,6 +20,8 @@ from attention_zones.decodes import BASELINE
 # Of CMRC 2018, whose script lets [CLS] be an answer.
 _CMRC_ID = re.compile(r"(TRAIN|TRIAL|DEV|TEST|CHALLENGE)_[0-9]+_QUERY_[0-9]+")
 
+_CANCELS = 1e-9  # A weighted sum is 0 if it is this small a part of its terms.
+
 
 class Settings(collections.namedtuple(
     "Settings", ["metric", "cluster", "draws", "random_seed"])):
@@ -85,6 +87,14 @@ def measure(cells, seeds, cluster_of, settings):
                  settings.scale * drawn_sums / drawn_sizes)
 
 
+def of_some(effects, indices):
+  """The Effects of some of the cells, list of int; the draws stay the same."""
+  return effects._replace(
+      cells=[effects.cells[c] for c in indices],
+      differences=effects.differences[:, indices], sums=effects.sums[:, indices],
+      drawn=effects.drawn[:, indices])
+
+
 def estimate(effects, weights=None, scale=1):
   """Estimates the cells, or weighted sums of cells, contrasts for example.
 
@@ -98,7 +108,7 @@ def estimate(effects, weights=None, scale=1):
   """
   sums, drawn = effects.sums, effects.drawn
   if weights is not None:
-    sums, drawn = weights.dot(sums).swapaxes(0, 1), drawn.dot(weights.T)
+    sums, drawn = _weigh(weights, sums), drawn.dot(weights.T)
   num_seeds, total = len(sums), effects.sizes.sum()
   averaged = sums.mean(0)  # [R, G]
   # Seeds are summed first: for exact match these are whole numbers.
@@ -115,6 +125,17 @@ def estimate(effects, weights=None, scale=1):
     else:
       p = [statistics.sign_flip_real(row) for row in averaged]
   return Estimates(diff, low, high, se, np.array(p))
+
+
+def _weigh(weights, sums):
+  """Weighted sums of cells, [R, C] and [K, C, G] to [K, R, G].
+
+  What cancels, but for rounding, is 0: otherwise a test would take 1e-17 for a
+  difference.
+  """
+  weighted = weights.dot(sums)  # [R, K, G]
+  weighted[np.abs(weighted) <= _CANCELS * np.abs(weights).dot(np.abs(sums))] = 0
+  return weighted.swapaxes(0, 1)
 
 
 def cell_rows(effects, seeds, may_differ, masked_share):
@@ -140,7 +161,8 @@ def cell_rows(effects, seeds, may_differ, masked_share):
     before, after = (mean([seed.percent[decode] for seed in seeds])
                      for decode in (BASELINE, cell))
     rows.append(collections.OrderedDict([
-        ("layer", results_table.layer_label(cell.layers)), ("head", None),
+        ("layer", results_table.layer_label(cell.layers)),
+        ("head", results_table.head_label(cell.mask.heads) or None),
         ("zone", cell.mask.name), ("metric", effects.settings.metric),
         ("n", total), ("clusters", len(effects.sizes)), ("seeds", num_seeds),
         ("baseline", before), ("score", after), ("diff", diff),
@@ -151,8 +173,12 @@ def cell_rows(effects, seeds, may_differ, masked_share):
     rows[-1].update(_spread(of_seeds[:, c], diff))
     rows[-1].update(p=estimates.p[c], p_holm=None, q_bh=None,
                     masked_share=masked_share.get(cell))
-  adjust([row for row, cell in zip(rows, effects.cells)
-          if sweep_files.is_single(cell) and cell in may_differ])
+  families = collections.defaultdict(list)
+  for row, cell in zip(rows, effects.cells):
+    if cell in may_differ:
+      families[sweep_files.family(cell)].append(row)
+  for name in sweep_files.FAMILIES:
+    adjust(families[name])
   return rows
 
 

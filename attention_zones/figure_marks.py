@@ -24,6 +24,8 @@ COLUMNS = ("layer", "head", "zone", "metric", "baseline", "score", "p_holm")
 SCORE_TOLERANCE = 0.001 + 1e-9
 # The baseline of the command line may be rounded to one place.
 BASELINE_TOLERANCE = 0.05 + 1e-9
+# results.controls.csv has differences of four places, results.stats.csv two scores.
+DIFFERENCE_TOLERANCE = 0.0011
 
 
 def read_marks(path, panel):
@@ -34,14 +36,15 @@ def read_marks(path, panel):
     panel: heatmap.Panel of the table that it belongs to.
 
   Returns:
-    frozenset of (layer, zone), as the table has them.
+    frozenset of (row, column), as the panel's table has them. Only the cells of a
+    table of differences are read.
 
   Raises:
     OSError: the file cannot be read.
     ValueError: it is not such a file, or has other layers, zones, scores or
       another baseline than the table; the message names the file and the place.
   """
-  by_metric = _read_rows(path)
+  by_metric = _read_rows(path, panel.zone)
   problems = []
   for rows in by_metric.values():
     problem = _mismatch(rows, panel)
@@ -53,44 +56,82 @@ def read_marks(path, panel):
       path, problems[0], panel.name))
 
 
-def _read_rows(path):
-  """Reads the rows that are not about a single head.
+def read_rows(path, columns, kind):
+  """Yields the rows of a CSV file.
 
-  Returns:
-    dict from metric to a dict from (layer, zone) to a dict of float with the keys
-    "baseline", "score" and "p_holm", NaN where empty.
+  Args:
+    path: str.
+    columns: tuple of str, those that it must have.
+    kind: str, what the file should be, for messages.
+
+  Yields:
+    (str, the file and line for messages; dict from column to str).
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a table.
   """
   try:
     text = files.read_bytes(path).decode("utf-8-sig")
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    lacking = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    lacking = [name for name in columns if name not in (reader.fieldnames or ())]
     if lacking:
-      raise ValueError("%s, line 1: has no column %s; a results.stats.csv of "
-                       "get_results.py is needed" % (path, ", ".join(lacking)))
-    by_metric = {}
+      raise ValueError("%s, line 1: has no column %s; a %s of get_results.py is "
+                       "needed" % (path, ", ".join(lacking), kind))
     for row in reader:
-      where = "%s, line %d" % (path, reader.line_num)
-      cell = (row["layer"], row["zone"])
-      rows = by_metric.setdefault(row["metric"], {})
-      if row["head"]:
-        continue
-      if cell in rows:
-        raise ValueError("%s: layer %s, %s comes twice" % ((where,) + cell))
-      lowest = -math.inf if row["metric"] == "logp" else 0
-      rows[cell] = {name: _number(where, name, row[name], limits)
-                    for name, limits in (
-                        ("baseline", (lowest, 100)), ("score", (lowest, 100)),
-                        ("p_holm", (0, 1)))}
+      yield "%s, line %d" % (path, reader.line_num), row
   except (UnicodeDecodeError, csv.Error) as error:
-    raise ValueError("%s: not a table in UTF-8 (%s); a results.stats.csv is "
-                     "needed" % (path, error)) from error
+    raise ValueError("%s: not a table in UTF-8 (%s); a %s is needed" % (
+        path, error, kind)) from error
+
+
+def _read_rows(path, zone):
+  """Reads the rows that are not about single heads, or those of a zone's heads.
+
+  Args:
+    path: str.
+    zone: str, or None for all zones in all heads.
+
+  Returns:
+    dict from metric to a dict from (layer, zone), or (layer, head), to a dict of
+    float with the keys "baseline", "score" and "p_holm", NaN where empty.
+  """
+  by_metric = {}
+  for where, row in read_rows(path, COLUMNS, "results.stats.csv"):
+    rows = by_metric.setdefault(row["metric"], {})
+    if bool(row["head"]) != bool(zone) or zone not in (None, row["zone"]):
+      continue
+    cell = (row["layer"], row["head"] if zone else row["zone"])
+    if cell in rows:
+      raise ValueError("%s: layer %s, %s comes twice" % (
+          where, *_names(cell, zone)))
+    lowest = -math.inf if row["metric"] == "logp" else 0
+    rows[cell] = {name: read_number(where, name, row[name], limits)
+                  for name, limits in (
+                      ("baseline", (lowest, 100)), ("score", (lowest, 100)),
+                      ("p_holm", (0, 1)))}
   if not any(by_metric.values()):
-    raise ValueError("%s: has no row about all heads together" % path)
+    raise ValueError("%s: has no row about %s" % (
+        path, "heads with %s masked" % zone if zone else "all heads together"))
   return by_metric
 
 
-def _number(where, name, text, limits):
-  """Returns the float of a cell, from and to its limits; NaN for an empty one."""
+def _names(cell, zone):
+  """Names a cell of `_read_rows` for messages: (layer, the rest)."""
+  layer, column = cell
+  return layer, "head %s, %s" % (column, zone) if zone else column
+
+
+def read_number(where, name, text, limits):
+  """Returns the float of a cell; NaN for an empty one.
+
+  Args:
+    where, name, text: str: file and line, and the column, for messages; the cell.
+    limits: (lowest, highest).
+
+  Raises:
+    ValueError: it is not a number, or not within the limits.
+  """
   if text == "":
     return math.nan
   try:
@@ -106,22 +147,36 @@ def _number(where, name, text, limits):
 def _mismatch(rows, panel):
   """Says how rows, as of `_read_rows`, differ from the table; None if they do not.
   """
-  scores = {(layer, zone): score
+  scores = {(layer, column): score
             for layer, line in zip(panel.table.layers, panel.table.scores)
-            for zone, score in zip(panel.table.zones, line)
+            for column, score in zip(panel.table.zones, line)
             if not math.isnan(score)}
   tested = {cell: row for cell, row in rows.items()
             if not math.isnan(row["score"])}
-  for cell, score in scores.items():
+  for cell in scores:
     if cell not in tested:
-      return "has no score for layer %s, %s, which %s has" % (cell + (panel.name,))
+      return "has no score for layer %s, %s, which %s has" % (
+          *_names(cell, panel.zone), panel.name)
+  if panel.baseline is None:
+    return _other_difference(tested, scores, panel.name)
   for cell, row in tested.items():
+    names = _names(cell, panel.zone)
     if cell not in scores:
-      return "has layer %s, %s, which %s has not" % (cell + (panel.name,))
+      return "has layer %s, %s, which %s has not" % (*names, panel.name)
     if abs(row["score"] - scores[cell]) > SCORE_TOLERANCE:
       return "layer %s, %s has the score %.3f, but in %s it is %.3f" % (
-          cell + (row["score"], panel.name, scores[cell]))
+          *names, row["score"], panel.name, scores[cell])
     if not abs(row["baseline"] - panel.baseline) <= BASELINE_TOLERANCE:
       return "its baseline is %.3f, but %s is drawn with %g" % (
           row["baseline"], panel.name, panel.baseline)
+  return None
+
+
+def _other_difference(tested, differences, name):
+  """As `_mismatch`, for a table of differences of some of the cells."""
+  for cell, difference in differences.items():
+    found = tested[cell]["score"] - tested[cell]["baseline"]
+    if not abs(found - difference) <= DIFFERENCE_TOLERANCE:
+      return "layer %s, %s differs from the baseline by %.4f, but in %s by %.4f" % (
+          *cell, found, name, difference)
   return None

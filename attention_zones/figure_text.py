@@ -62,3 +62,10 @@ def _needs_shaping(character):
   """Whether a character is joined with, or placed by, its neighbours."""
   return (unicodedata.category(character).startswith("M")
           or any(first <= ord(character) <= last for first, last in _SHAPED))
+
+
+def inches(text, size):
+  """The width of a text of `size` points."""
+  # Imported here, because it is slow, and bad flags should be refused at once.
+  from matplotlib.textpath import TextPath
+  return TextPath((0, 0), text, size=size).get_extents().width / 72

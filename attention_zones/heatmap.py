@@ -1,7 +1,8 @@
 """Draws the layer x zone heatmaps of one or several tables in one figure.
 
-Rows are layers, the first at the bottom; columns are zones; a cell's colour is its
-score minus the baseline's. Several tables are panels A, B, ... with one colour bar.
+Rows are layers, the first at the bottom; columns are zones, or the heads of a zone;
+a cell's colour is its score minus the baseline's. Several tables are panels A, B,
+... with one colour bar.
 """
 
 import collections
@@ -13,12 +14,15 @@ import textwrap
 import matplotlib
 import numpy as np
 
+from attention_zones import figure_text
 from attention_zones import zones
 
 # The paper's figure, in inches, which holds 12 layers and 5 zones. BAR of its width
 # is the colour bar, MARGIN the layers' labels.
 WIDTH, HEIGHT, BAR, MARGIN = 3.0, 4.0, 0.65, 0.35
 CELL_WIDTH, CELL_HEIGHT = 0.4, 0.27
+# Heads have shorter names than zones, and there are more of them.
+HEAD_WIDTH = 0.25
 FEWEST_ROWS = 6
 # One line, and one character, of the labels.
 LINE, CHARACTER = 0.13, 0.085
@@ -28,6 +32,7 @@ LINE, CHARACTER = 0.13, 0.085
 LABEL_SIZES = (8, 7, 6)
 ANNOTATION_SIZE = 6
 NOTE_SIZE = 6.5
+TITLE_SIZE = 9
 # Inches: between two labels; how low and how high cells may be in such a figure.
 GAP = 0.04
 CELL_HEIGHTS = (0.17, 0.4)
@@ -45,21 +50,25 @@ STYLE = {
     "svg.hashsalt": "attention zones",
 }
 
-NOTE = "\N{BULLET} p < .05 after Holm\N{RIGHT SINGLE QUOTATION MARK}s correction"
-NOTE_NONE = ("no cell has p < .05 after Holm\N{RIGHT SINGLE QUOTATION MARK}s "
-             "correction")
+LEVEL = "p < .05 after Holm\N{RIGHT SINGLE QUOTATION MARK}s correction"
+SCORE_BAR = "score \N{MINUS SIGN} baseline"
+LOGP_BAR = "log-probability \N{MINUS SIGN} baseline"
 
 
-class Panel(collections.namedtuple(
-    "Panel", ["name", "table", "baseline", "marks"])):
+class Panel(collections.namedtuple("Panel", [
+    "name", "table", "baseline", "marks", "title", "labels", "zone"],
+                                   defaults=[None] * 3)):
   """One heatmap.
 
   Attributes:
     name: str, the table's name in messages.
-    table: results_table.ResultsTable, scores from 0 to 100, nan where missing.
-    baseline: float, the score with nothing masked.
+    table: results_table.ResultsTable without heads, nan where a score is missing.
+    baseline: float, the score with nothing masked; None for a table of differences.
     marks: set of (layer, zone), str each, of the cells with a dot; None for a
       table that was not tested.
+    title: str above the panel, or None.
+    labels: list of str, what the columns are called; None for the zones' labels.
+    zone: str, the zone whose heads are the columns; None if the columns are zones.
   """
   __slots__ = ()
 
@@ -68,12 +77,17 @@ class Panel(collections.namedtuple(
     """Score - baseline, float [rows, columns], the top row first, nan if missing.
     """
     # A table begins with layer 1, which the figure has at the bottom.
-    return np.array(self.table.scores[::-1], dtype=float) - self.baseline
+    return np.array(self.table.scores[::-1], dtype=float) - (self.baseline or 0)
 
   @property
   def places(self):
     """Decimal places of differences: int. A nat is much, a point is not."""
-    return 2 if self.table.is_logp else 1
+    return 2 if self.is_logp else 1
+
+  @property
+  def is_logp(self):
+    """Whether the table has log-probabilities, not scores: bool."""
+    return self.baseline is not None and self.table.is_logp
 
   @property
   def row_labels(self):
@@ -82,14 +96,20 @@ class Panel(collections.namedtuple(
 
   @property
   def column_labels(self):
-    """Names of the zones: list of str."""
+    """Names of the zones or heads: list of str."""
     # One zone per line, so that a union does not run into its neighbours.
-    return [zones.union(zone.split("+")).label.replace("+", "+\n")
-            for zone in self.table.zones]
+    return [label.replace("+", "+\n") for label in self.labels or [
+        zones.union(zone.split("+")).label for zone in self.table.zones]]
+
+  @property
+  def cell_width(self):
+    """Inches of a cell's width, if the figure's is not given: float."""
+    return HEAD_WIDTH if self.zone else CELL_WIDTH
 
 
 class Look(collections.namedtuple(
-    "Look", ["title", "annotate", "cmap", "vmin", "vmax", "width"])):
+    "Look", ["title", "annotate", "cmap", "vmin", "vmax", "width", "bar"],
+    defaults=[SCORE_BAR])):
   """How a figure looks.
 
   Attributes:
@@ -100,6 +120,7 @@ class Look(collections.namedtuple(
       losses, at most 0.
     vmax: float, where the colours end on the side of gains, at least 0.
     width: float, the figure's width in inches; None for cells of the paper's size.
+    bar: str beside the colour bar, what the differences are.
   """
   __slots__ = ()
 
@@ -162,7 +183,8 @@ def draw(panels, look):
       _draw_cells(axes, panel, look)
       _label_axes(axes, panel, column == 0)
       if len(panels) > 1:
-        axes.set_title(LETTERS[i], loc="left", fontsize=9, fontweight="bold")
+        axes.set_title(LETTERS[i], loc="left", fontsize=TITLE_SIZE,
+                       fontweight="bold")
       all_axes.append(axes)
     _add_colour_bar(figure, all_axes, panels, look)
     # The layout is settled here; text is measured with the style's fonts.
@@ -175,15 +197,21 @@ def _note(panels):
   tested = [panel.marks for panel in panels if panel.marks is not None]
   if not tested:
     return None
-  return NOTE if any(tested) else NOTE_NONE
+  where = ""
+  if len(tested) < len(panels):
+    where = ", ".join(letter for letter, panel in zip(LETTERS, panels)
+                      if panel.marks is not None)
+  if any(tested):
+    return "\N{BULLET} %s%s" % (where and "in %s: " % where, LEVEL)
+  return "no cell %shas %s" % (where and "of %s " % where, LEVEL)
 
 
 def _arrange(panels, look, has_note):
   """Finds the _Layout. Raises ValueError when the width does not hold a panel."""
   if look.width is None:
-    in_a_row, cell_width, font_size = PANELS_IN_A_ROW, None, LABEL_SIZES[0]
+    in_a_row, scale, font_size = PANELS_IN_A_ROW, 1, LABEL_SIZES[0]
   else:
-    in_a_row, cell_width, font_size = _fit(panels, look)
+    in_a_row, scale, font_size = _fit(panels, look)
   num_rows = math.ceil(len(panels) / in_a_row)
   in_a_row = math.ceil(len(panels) / num_rows)
   places = [divmod(i, in_a_row) for i in range(len(panels))]
@@ -194,10 +222,8 @@ def _arrange(panels, look, has_note):
     widths = [size_of(1, k, _natural_width) for k in range(in_a_row)]
     width = sum(widths) + BAR
   else:
-    cell_height = float(np.clip(
-        cell_width * CELL_HEIGHT / CELL_WIDTH, *CELL_HEIGHTS))
-    widths = [size_of(1, k, lambda panel: (
-        _margin(panel) + cell_width * len(panel.table.zones)))
+    cell_height = float(np.clip(scale * CELL_HEIGHT, *CELL_HEIGHTS))
+    widths = [size_of(1, k, lambda panel: _margin(panel) + scale * _cells(panel))
               for k in range(in_a_row)]
     width = look.width
   heights = [size_of(0, k, lambda panel: _height(
@@ -206,10 +232,14 @@ def _arrange(panels, look, has_note):
       width, sum(heights) + LINE * has_note), font_size)
 
 
+def _cells(panel):
+  """Inches of all cells of a row, if the figure's width is not given."""
+  return panel.cell_width * len(panel.table.zones)
+
+
 def _natural_width(panel):
   """Inches of a panel with cells of the paper's width."""
-  more_columns = max(0, len(panel.table.zones) - 5)
-  return WIDTH - BAR + CELL_WIDTH * more_columns + _margin(panel) - MARGIN
+  return max(WIDTH - BAR - MARGIN, _cells(panel)) + _margin(panel)
 
 
 def _margin(panel):
@@ -220,7 +250,8 @@ def _margin(panel):
 def _height(panel, cell_height, has_letter):
   """Inches of a panel with its labels."""
   rows = max(len(panel.row_labels), FEWEST_ROWS)
-  more_lines = max(label.count("\n") for label in panel.column_labels) + has_letter
+  more_lines = (max(label.count("\n") for label in panel.column_labels)
+                + bool(has_letter or panel.title) + bool(panel.zone))
   return (HEIGHT + cell_height * rows - CELL_HEIGHT * 12) + LINE * more_lines
 
 
@@ -230,36 +261,50 @@ def _fit(panels, look):
   As many as possible; then the largest labels that do not touch each other.
 
   Returns:
-    (panels in a row, width of a cell in inches, points of the labels).
+    (panels in a row, by how much cells are wider than the paper's, points of the
+    labels).
 
   Raises:
     ValueError: not even one fits.
   """
-  needed = {size: max(_widest_text(panel, look.annotate, size) for panel in panels)
-            + GAP for size in LABEL_SIZES}
-  columns = max(len(panel.table.zones) for panel in panels)
+  needed = {size: max(_least_scale(panel, look, size) for panel in panels)
+            for size in LABEL_SIZES}
+  cells = max(map(_cells, panels))
   margin = max(map(_margin, panels))
   for in_a_row in range(len(panels), 0, -1):
-    cell_width = (look.width - BAR - in_a_row * margin) / (in_a_row * columns)
+    scale = (look.width - BAR - in_a_row * margin) / (in_a_row * cells)
     for size in LABEL_SIZES:
-      if cell_width >= needed[size]:
-        return in_a_row, cell_width, size
+      if scale >= needed[size]:
+        return in_a_row, scale, size
+  columns = max(len(panel.table.zones) for panel in panels)
   raise ValueError(
-      "--width=%g: too narrow for %d zones, whose labels need %d mm at %g pt" % (
-          look.width * 25.4, columns, math.ceil(25.4 * (
-              BAR + margin + columns * needed[LABEL_SIZES[-1]])), LABEL_SIZES[-1]))
+      "--width=%g: too narrow for %d %s, whose labels need %d mm at %g pt" % (
+          look.width * 25.4, columns,
+          "heads" if any(panel.zone for panel in panels) else "zones",
+          math.ceil(25.4 * (BAR + margin + cells * needed[LABEL_SIZES[-1]])),
+          LABEL_SIZES[-1]))
+
+
+def _least_scale(panel, look, size):
+  """By how much cells must be wider than the paper's for texts to fit: float."""
+  scale = (_widest_text(panel, look.annotate, size) + GAP) / panel.cell_width
+  if panel.title:
+    # A letter stands at its left, and so that it is in the middle, as much is free
+    # at its right.
+    letter = figure_text.inches("A", TITLE_SIZE) + GAP
+    title = figure_text.inches(panel.title, TITLE_SIZE)
+    scale = max(scale, (title + 2 * letter) / _cells(panel))
+  return scale
 
 
 def _widest_text(panel, annotate, size):
   """Inches of the widest text that a cell of the panel must have room for."""
-  from matplotlib.textpath import TextPath
   texts = [(line, size) for label in panel.column_labels
            for line in label.split("\n")]
   if annotate:
     texts += [(_annotation(value, panel.places), ANNOTATION_SIZE)
               for value in panel.differences.flat if not np.isnan(value)]
-  return max(TextPath((0, 0), text, size=points).get_extents().width
-             for text, points in set(texts)) / 72
+  return max(figure_text.inches(*text) for text in set(texts))
 
 
 def _new_figure(layout, title, note):
@@ -272,7 +317,7 @@ def _new_figure(layout, title, note):
   if title:
     lines = textwrap.fill(title, int(layout.size[0] / CHARACTER))
     # In a title, "$5 or $6" is text, not mathematics.
-    figure.suptitle(lines, fontsize=9).set_parse_math(False)
+    figure.suptitle(lines, fontsize=TITLE_SIZE).set_parse_math(False)
   if note:
     figure.supxlabel(note, fontsize=NOTE_SIZE)
   return figure
@@ -337,6 +382,10 @@ def _label_axes(axes, panel, is_leftmost):
   axes.set_yticklabels(panel.row_labels, rotation=0)
   if is_leftmost:
     axes.set_ylabel("layer")
+  if panel.zone:
+    axes.set_xlabel("head")
+  if panel.title:
+    axes.set_title(panel.title, fontsize=TITLE_SIZE)
   axes.tick_params(length=0)
   for spine in axes.spines.values():
     spine.set_visible(True)
@@ -347,7 +396,7 @@ def _add_colour_bar(figure, all_axes, panels, look):
   below = any(np.nanmin(panel.differences) < look.vmin for panel in panels)
   above = any(np.nanmax(panel.differences) > look.vmax for panel in panels)
   width, height = figure.get_size_inches()
-  if len(panels) == 1 and look.width is None:
+  if len(panels) == 1 and look.width is None and not panels[0].zone:
     rows = max(len(panels[0].row_labels), FEWEST_ROWS)
     fraction, aspect, pad = 0.05, 3.3 * rows, 0.03
   else:
@@ -357,11 +406,5 @@ def _add_colour_bar(figure, all_axes, panels, look):
       all_axes[0].collections[0], ax=all_axes, aspect=aspect, fraction=fraction,
       pad=pad, extend={(False, False): "neither", (True, False): "min",
                        (False, True): "max", (True, True): "both"}[below, above],
-      extendfrac=0.02, label=_bar_label(panels))
+      extendfrac=0.02, label=look.bar)
   bar.outline.set_linewidth(0)
-
-
-def _bar_label(panels):
-  """What the differences are of: str."""
-  what = "log-probability" if panels[0].table.is_logp else "score"
-  return what + " \N{MINUS SIGN} baseline"

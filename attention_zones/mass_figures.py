@@ -11,8 +11,10 @@ import textwrap
 
 import numpy as np
 
+from attention_zones import figure_text
 from attention_zones import files
 from attention_zones import heatmap
+from attention_zones import path_checks
 from attention_zones import statistics
 from attention_zones import zones
 
@@ -23,9 +25,6 @@ _STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
 PAIRS = collections.OrderedDict([
     ("q2", ("q", "q")), ("q2p", ("not_p", "p")), ("p2q", ("not_q", "q")),
     ("p2", ("p", "p"))])
-
-# ColorBrewer's, made for colour-blind readers; in grey, both ends are dark.
-COLORBLIND_CMAP = "RdBu_r"
 
 # Okabe and Ito's colours for colour-blind readers; markers differ as well.
 _LOOKS = {"q2": ("#0072B2", "o"), "q2p": ("#E69F00", "s"), "p2q": ("#009E73", "^"),
@@ -61,6 +60,42 @@ def is_mass_file(path):
     first = f.readline(200)
   names = first.decode("utf-8-sig", "replace").strip().split(",")
   return {"from", "to", "mass"} <= {name.strip() for name in names}
+
+
+def check_flags(args):
+  """Refuses flags that do not go with attention_mass.csv, before it is read.
+
+  Args:
+    args: namespace of visualize_att_zone.py's flags.
+
+  Raises:
+    ValueError: a flag is for results.csv, or --against is not a file.
+  """
+  if args.against:
+    path_checks.check_input(
+        "--against", args.against, "a results.stats.csv of get_results.py")
+  for flag in ("stats", "annotate", "vmin", "vmax", "symmetric"):
+    if getattr(args, flag) not in (None, False):
+      raise ValueError("--%s: is for results.csv; with attention_mass.csv, leave "
+                       "it out" % flag)
+
+
+def draw(args, cmap):
+  """Draws what the command line asks for.
+
+  Args:
+    args: namespace of visualize_att_zone.py's flags.
+    cmap: str, one of matplotlib's diverging maps, for lift.
+
+  Returns:
+    matplotlib.figure.Figure, as of draw_lift or draw_against.
+  """
+  mass = read_mass(args.paths[0])
+  title = args.title and figure_text.check("--title", args.title)
+  width = args.width and args.width / 25.4
+  if args.against:
+    return draw_against(mass, read_effects(args.against, mass), title, width)
+  return draw_lift(mass, title, width, cmap)
 
 
 def read_mass(path):
@@ -161,14 +196,15 @@ def _number(where, row, column):
   return value
 
 
-def draw_lift(mass, title=None, width=None, cmap=COLORBLIND_CMAP):
+def draw_lift(mass, title=None, width=None, cmap="RdBu_r"):
   """Draws the heatmap of lift: layers from below, zones from the left.
 
   Args:
     mass: Mass.
     title: str above the figure, or None.
     width: float, inches; None for a column of a journal.
-    cmap: str, one of matplotlib's diverging maps; its middle is a lift of 1.
+    cmap: str, one of matplotlib's diverging maps; its middle is a lift of 1. This
+      one is ColorBrewer's for colour-blind readers.
 
   Returns:
     matplotlib.figure.Figure. Its first axes hold a QuadMesh of log2(lift), the top

@@ -97,6 +97,10 @@ def load_manifest(folder):
           "files": {name: renamed[run][0] for name, run in run_of.items()}}
 
 
+# Entries of "about" with a number for each file of predictions (coverage.py): how
+# much it masks, and how much of a zone its control has.
+OF_FILES = ("masked_share", "overlap")
+
 # The "version" in "about" for files of a version that found answers differently
 # where the published alignment fails: mostly in scripts without spaces.
 EARLIER = "earlier"
@@ -146,16 +150,16 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
     folder: str, a path or address.
     names: list of str, the files' names.
     run: dict, as for `run_id`.
-    about: dict, more about the run: versions, times. What "masked_share" says of
-      other files of this run is kept.
+    about: dict, more about the run: versions, times. What its entries OF_FILES say
+      of other files of this run is kept.
     flock: the function that locks; tests pass another one.
   """
   with _locked(folder, flock):
     content = load_manifest(folder)
-    shares = _masked_share(content["runs"].get(run_id(run), {}))
-    if shares:
-      about = dict(about, masked_share=dict(
-          shares, **about.get("masked_share", {})))
+    before = content["runs"].get(run_id(run), {})
+    for name in OF_FILES:
+      values = dict(_of_files(before, name), **about.get(name, {}))
+      about = dict(about, **{name: values} if values else {})
     content["runs"][run_id(run)] = dict(run, about=about)
     content["files"].update((name, run_id(run)) for name in names)
     used = set(content["files"].values())
@@ -174,19 +178,29 @@ def masked_shares(content):
   Returns:
     dict from file name to float, 0 to 1; files may be missing.
   """
+  return _numbers_of_files(content, "masked_share")
+
+
+def overlaps(content):
+  """As `masked_shares`: how many of a zone's columns its controls have."""
+  return _numbers_of_files(content, "overlap")
+
+
+def _numbers_of_files(content, name):
+  """An entry of OF_FILES, of all runs: dict from file name to float."""
   found = {}
-  for name, run in content["files"].items():
-    share = _masked_share(content["runs"][run]).get(name)
-    if isinstance(share, float):
-      found[name] = share
+  for file_name, run in content["files"].items():
+    value = _of_files(content["runs"][run], name).get(file_name)
+    if isinstance(value, float):
+      found[file_name] = value
   return found
 
 
-def _masked_share(run):
-  """The "masked_share" of a manifest's run: dict, {} where there is none."""
+def _of_files(run, name):
+  """An entry of a manifest's run about its files: dict, {} where there is none."""
   about = run.get("about")
-  share = about.get("masked_share") if isinstance(about, dict) else None
-  return share if isinstance(share, dict) else {}
+  values = about.get(name) if isinstance(about, dict) else None
+  return values if isinstance(values, dict) else {}
 
 
 @contextlib.contextmanager

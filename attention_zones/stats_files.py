@@ -9,6 +9,7 @@ import os
 import sys
 
 from attention_zones import contrasts
+from attention_zones import controls
 from attention_zones import effects
 from attention_zones import files
 from attention_zones import question_traits
@@ -18,7 +19,7 @@ from attention_zones import strata
 from attention_zones.decodes import BASELINE
 
 # Tables beside results.csv, named like results.stats.csv.
-BESIDE = ("std", "stats", "contrasts", "strata")
+BESIDE = ("std", "stats", "controls", "contrasts", "strata")
 
 
 def beside(results_path, kind):
@@ -27,11 +28,20 @@ def beside(results_path, kind):
   return "%s.%s%s" % (stem, kind, suffix)
 
 
-def left_out(results_path, why_not):
-  """Says why there is no results.stats.csv: str, a line."""
-  path = beside(results_path, "stats")
-  return "%s is left out: %s%s" % (path, why_not, files.exists(path) * (
-      "; the file of this name is of an earlier run"))
+def left_out(results_path, why_not, cells):
+  """Says why there is no results.stats.csv, or results.controls.csv: str, a line.
+
+  Args:
+    results_path, why_not: str.
+    cells: list of the masked Decodes.
+  """
+  kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
+  paths = [beside(results_path, kind) for kind in kinds]
+  line = "%s %s left out: %s" % (
+      " and ".join(paths), "is" if len(paths) == 1 else "are", why_not)
+  if any(map(files.exists, paths)):
+    line += "; the file of this name is of an earlier run"
+  return line
 
 
 def check(options, names, cells, asked):
@@ -64,6 +74,10 @@ def check(options, names, cells, asked):
       why_not += "; --cluster=none takes its questions as independent"
   if why_not and wants:
     raise ValueError("--%s: %s" % (wants[0], why_not))
+  for flag in ("strata", "tex"):
+    if getattr(options, flag) and not _of_zones(cells):
+      raise ValueError("--%s: is about zones in all heads; here are controls and "
+                       "single heads only" % flag)
   for text in itertools.chain(*options.contrast):
     contrasts.parse(text, cells)
   if options.strata or options.per_question:
@@ -94,18 +108,21 @@ def make(options, cells, seeds, questions, asked):
   cluster_of, _ = question_traits.clusters(asked, settings.cluster)
   measured = effects.measure(cells, seeds, cluster_of, settings)
   manifest = run_records.load_manifest(folders[0])
-  shares = run_records.masked_shares(manifest)
   may_differ = set(cells)
   # In a log-probability all tokens count, [CLS] and question, too.
   if settings.metric != "logp":
     may_differ = effects.cells_that_may_differ(
         cells, seeds, questions, _has_null(questions, manifest))
-  rows = effects.cell_rows(measured, seeds, may_differ, {
-      cell: shares[cell.file_name()] for cell in cells
-      if cell.file_name() in shares})
+  rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
+      run_records.masked_shares(manifest), cells))
   texts = collections.OrderedDict(
       [(beside(results_path, "stats"), stats_tables.as_csv(rows))])
   lines = stats_tables.findings(rows, settings)
+  compared = controls.rows(
+      measured, _of_cells(run_records.overlaps(manifest), cells), may_differ)
+  if compared:
+    texts[beside(results_path, "controls")] = stats_tables.as_csv(compared)
+    lines += controls.findings(compared)
   if options.contrast:
     tested = contrasts.rows(options.contrast, measured)
     texts[beside(results_path, "contrasts")] = stats_tables.as_csv(tested)
@@ -115,15 +132,28 @@ def make(options, cells, seeds, questions, asked):
   if options.strata:
     found = strata.find(traits)
     strata.remark(options.data_file, found)
-    texts[beside(results_path, "strata")] = stats_tables.as_csv(
-        strata.rows(found, measured, seeds, may_differ))
+    texts[beside(results_path, "strata")] = stats_tables.as_csv(strata.rows(
+        found, effects.of_some(measured, _of_zones(cells)), seeds, may_differ))
   if options.per_question:
     texts[options.per_question] = stats_tables.per_question_csv(
         asked, traits, question_traits.clusters(asked, "paragraph")[0], measured,
         seeds)
   if options.tex:
-    texts[options.tex] = stats_tables.as_latex(rows, settings)
+    texts[options.tex] = stats_tables.as_latex(
+        [rows[c] for c in _of_zones(cells)], settings)
   return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
+
+
+def _of_cells(of_files, cells):
+  """A dict from Decode to float, from a dict from file name to float."""
+  return {cell: of_files[cell.file_name()] for cell in cells
+          if cell.file_name() in of_files}
+
+
+def _of_zones(cells):
+  """The cells that are of zones themselves, in all heads: list of int, indices."""
+  return [c for c, cell in enumerate(cells)
+          if cell.mask.heads is None and not cell.mask.has_controls]
 
 
 def _has_null(questions, manifest):

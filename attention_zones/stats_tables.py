@@ -24,7 +24,8 @@ FEW_CLUSTERS = 20
 # How columns are written; all others as they are. Scores are as in results.csv.
 _FORMS = dict.fromkeys(
     ("diff", "ci_low", "ci_high", "se", "deff", "sd_seeds", "diff_a", "diff_b",
-     "contrast", "other_diff"), "%.4f")
+     "contrast", "other_diff", "control_diff", "control_sd", "overlap", "share"),
+    "%.4f")
 _FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
 _FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"), masked_share="%.6f")
 
@@ -74,7 +75,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
       [baseline[None], baseline + effects.differences.mean(0)])  # [1 + C, N]
   lines = [["id", "article", "paragraph"]
            + list(question_traits.Traits._fields) + ["has_answer", "baseline"]
-           + ["%s:%s" % (results_table.layer_label(cell.layers), cell.mask.name)
+           + [results_table.cell_label(cell.layers, cell.mask.heads, cell.mask.name)
               for cell in effects.cells]]
   for of, trait, paragraph, of_question in zip(
       asked, traits, paragraph_of, scores.T.tolist()):
@@ -90,7 +91,7 @@ def as_latex(rows, settings):
   """Makes a table of booktabs: differences with intervals, findings in bold.
 
   Args:
-    rows: list of dict, as effects.cell_rows returns it.
+    rows: list of dict, as effects.cell_rows returns it, those that are is_of_zones.
     settings: effects.Settings.
 
   Returns:
@@ -170,23 +171,42 @@ def findings(rows, settings):
   Returns:
     list of str, lines.
   """
-  tested = family(rows)
-  hurting = [row for row in tested if is_finding(row) and row["diff"] < 0]
-  worst = min(hurting or tested or rows, key=lambda row: row["diff"])
-  lines = ["%s of %d cells hurt significantly (Holm, p < .05)" % (
-      len(hurting) or "none", len(tested))] if tested else []
-  if worst["diff"] < 0:
-    lines.append("hurts most: %s in layer %s, %s %.3f (%+.3f, 95 %% interval %+.3f "
-                 "to %+.3f)" % tuple(worst[name] for name in (
-                     "zone", "layer", "metric", "score", "diff", "ci_low",
-                     "ci_high")))
-  else:
-    lines.append("no masked decode scores below the baseline")
+  of_zones = [row for row in rows if is_of_zones(row)]
+  lines = _hurting(of_zones or rows, "cells")
+  of_heads = [row for row in rows if row["head"] and not is_control(row)]
+  if of_heads and of_zones:
+    lines += _hurting(of_heads, "cells of single heads")
   lines.append(_scope(rows[0], settings))
   if rows[0]["clusters"] < FEW_CLUSTERS:
     lines.append("%d %s are few: intervals and p are rather too small" % (
         rows[0]["clusters"], question_traits.CLUSTER_NAMES[settings.cluster][1]))
   return lines
+
+
+def _hurting(rows, name):
+  """Says how many of the cells hurt, and which the most: list of str, lines."""
+  tested = family(rows)
+  hurting = [row for row in tested if is_finding(row) and row["diff"] < 0]
+  worst = min(hurting or tested or rows, key=lambda row: row["diff"])
+  lines = ["%s of %d %s hurt significantly (Holm, p < .05)" % (
+      len(hurting) or "none", len(tested), name)] if tested else []
+  if not worst["diff"] < 0:
+    return lines + ["no masked decode scores below the baseline"]
+  return lines + [
+      "hurts most: %s in %s, %s %.3f (%+.3f, 95 %% interval %+.3f to %+.3f)" % (
+          (worst["zone"], results_table.place(worst["layer"], worst["head"]))
+          + tuple(worst[column] for column in (
+              "metric", "score", "diff", "ci_low", "ci_high")))]
+
+
+def is_of_zones(row):
+  """Whether a row of results.stats.csv is of zones as such, in all heads: bool."""
+  return not row["head"] and not is_control(row)
+
+
+def is_control(row):
+  """Whether a row of results.stats.csv is of a control: bool."""
+  return "@" in row["zone"]
 
 
 def contrast_line(row):

@@ -31,8 +31,8 @@ Three more things are shared or left out:
   states of [PAD] are kept only while such a layer is still to come.
 
 `plan` decides from the decodes alone what is computed together. `run` carries the
-plan out on a model that has `embed`, `heads`, `layer` and `num_layers`, such as
-modeling.Encoder. Neither looks into a mask.
+plan out on a model that has `embed`, `heads`, `layer`, `num_layers` and
+`num_heads`, such as modeling.Encoder. Neither looks into a mask.
 
 Dimensions: as in modeling.py, and
   V = variants       S' = S, or max_seq_length where [PAD] is kept
@@ -42,8 +42,10 @@ import collections
 import functools
 import itertools
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
+from attention_zones import draws
 from attention_zones import zones
 
 # Variants times windows in one block: enough rows for fast matrix products, few
@@ -161,7 +163,8 @@ def _blocks_from(variants, decodes, layer, num_layers, max_forks):
 
 def _computed_alike(mask):
   """Key, equal for masks that are computed in the same way; least for no mask."""
-  return not mask.is_empty, mask.changes_passage_rows, mask.reaches_padding
+  return (not mask.is_empty, mask.changes_passage_rows, mask.reaches_padding,
+          mask.is_per_head, mask.edit is not None)
 
 
 def count_passes(planned):
@@ -173,11 +176,11 @@ def run(model, features, decodes, max_seq_length, batch_size=1):
   """Runs a sweep over one batch.
 
   Args:
-    model: modeling.Encoder, or another model with its `embed`, `heads`, `layer`
-      and `num_layers`.
+    model: modeling.Encoder, or another model with its `embed`, `heads`, `layer`,
+      `num_layers` and `num_heads`.
     features: dict of int32 [B, S] "input_ids", padded with 0; "input_mask", 1 for
       tokens, 0 for padding; "segment_ids", 0 up to and including the first [SEP],
-      then 1, and 0 for padding.
+      then 1, and 0 for padding; and what draws.add_to_features adds.
     decodes: list of decodes.Decode, each at most once.
     max_seq_length: int, the length up to which `all` attends to [PAD].
     batch_size: int, the usual B; it decides only how many variants are in a block.
@@ -225,7 +228,8 @@ class _Runner:
     self._model = model
     self._length = tf.shape(features["input_ids"])[1]
     self._tokens = zones.token_sets(
-        features["input_mask"], features["segment_ids"])
+        features["input_mask"], features["segment_ids"],
+        draws.from_features(features))
     rest = [[0, 0], [0, max_seq_length - self._length]]
     # For masks that reach [PAD]; TensorFlow computes them only if there are any.
     self._padded_tokens = tf.nest.map_structure(
@@ -320,22 +324,35 @@ class _Runner:
     """
     if hidden.shape[0].value < len(masks):
       hidden = tf.tile(hidden, [len(masks), 1, 1, 1])
-    additive = [self._mask(mask) for mask in masks]  # [B, 1 or N, 1 or F, T]
+    everywhere = [mask.in_every_head for mask in masks]
+    additive = [self._mask(mask) for mask in everywhere]  # [B, 1, 1 or F, T]
     if rows is not None:
       # A mask with one row is the same for all rows.
       additive = [a if a.shape[2].value == 1
                   else _swap(tf.gather_nd(_swap(a), rows)) for a in additive]
-    if len(set(masks)) == 1:
+    if len(set(everywhere)) == 1:
       stacked = additive[0][None]
     else:
       shape = functools.reduce(
           tf.broadcast_dynamic_shape, map(tf.shape, additive))
       stacked = tf.stack([tf.broadcast_to(a, shape) for a in additive])
+    if any(mask.is_per_head for mask in masks):
+      stacked = self._per_head(masks, stacked)
     return self._model.layer(
         layer, hidden, heads, stacked, self._edit(masks, queries))
 
+  def _per_head(self, masks, additive):
+    """Limits additive masks [V or 1, B, 1, F, T] to their heads: [V, B, N, F, T].
+
+    Made for each block anew: kept for all blocks, they would fill the memory.
+    """
+    chosen = np.stack([
+        mask.head_indicator(self._model.num_heads) for mask in masks])
+    padding = self._mask(zones.NOTHING)  # [B, 1, 1, T]
+    return padding + chosen[:, None, :, None, None] * (additive - padding)
+
   def _mask(self, mask):
-    """The additive mask: [B, 1 or N, 1 or F, T]."""
+    """The additive mask of a mask of every head: [B, 1, 1 or F, T]."""
     if mask not in self._additive:
       self._additive[mask] = mask.additive(self._keys(mask))
     return self._additive[mask]
@@ -388,7 +405,7 @@ def _rows_outside_passage(input_mask, segment_ids):
   return tf.stack([windows, positions], 2)
 
 
-def memory(config, num_decodes, batch_size, length):
+def memory(config, num_decodes, batch_size, length, masks=()):
   """Estimates the memory for the hidden states of a sweep, rather high than low.
 
   Args:
@@ -396,17 +413,22 @@ def memory(config, num_decodes, batch_size, length):
     num_decodes: int, V.
     batch_size: int, B.
     length: int, S.
+    masks: set of zones.Mask, those of the sweep.
 
   Returns:
-    int, bytes: V hidden states, and for each variant that is being computed 3
-    intermediates, 8 hidden states and 3 sets of logits.
+    int, bytes: V hidden states, the masks, and for each variant that is being
+    computed 3 intermediates, 8 hidden states and 3 sets of logits; one more if
+    masks differ among the heads, and 2 more if weights are edited.
   """
   rows = batch_size * length
   stack = num_decodes * rows * config.hidden_size
+  kept = len({mask.in_every_head for mask in masks}) * rows * length
+  logits = 3 + any(mask.is_per_head for mask in masks) + 2 * any(
+      mask.edit is not None for mask in masks)
   in_layer = rows * (3 * config.intermediate_size + 8 * config.hidden_size
-                     + 3 * config.num_attention_heads * length)
+                     + logits * config.num_attention_heads * length)
   forks, blocks = _block_sizes(batch_size)
-  return 4 * (stack + min(num_decodes, forks * blocks) * in_layer)
+  return 4 * (stack + kept + min(num_decodes, forks * blocks) * in_layer)
 
 
 def _block_sizes(batch_size):

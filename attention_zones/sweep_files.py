@@ -14,6 +14,9 @@ from attention_zones import files
 from attention_zones import results_table
 from attention_zones import run_records
 
+# So many names of files are listed; tables of heads may have hundreds of holes.
+MOST_NAMES = 60
+
 
 def find_predictions(folder):
   """Finds the prediction files of a sweep.
@@ -42,6 +45,20 @@ def find_predictions(folder):
   return names
 
 
+Row = collections.namedtuple("Row", ["layers", "heads"])
+Row.__doc__ = """A row of results.csv: `layers` of a Decode, `heads` of its Mask."""
+
+
+def place(decode):
+  """Where a masked Decode stands in results.csv: (Row, zones.Mask of all heads)."""
+  return Row(decode.layers, decode.mask.heads), decode.mask.in_every_head
+
+
+def decode_at(row, mask):
+  """The Decode of a Row and of a column's zones.Mask."""
+  return Decode(row.layers, mask._replace(heads=row.heads))
+
+
 def plan_table(cells):
   """Finds the rows and columns that hold all cells.
 
@@ -49,19 +66,43 @@ def plan_table(cells):
     cells: iterable of masked Decodes.
 
   Returns:
-    (rows, masks): the sets of layers in the order of results_table, with every
-    single layer from 0 to the highest found, and the zones.Mask of each column.
+    (rows, masks): the Rows in the order of results_table, and the zones.Mask of
+    each column. Of all heads there is every single layer from 0 to the highest
+    found; of other heads every layer (or union) that any of them was masked in.
   """
-  rows = {decode.layers for decode in cells}
-  single = [decode.layers[0] for decode in cells if is_single(decode)]
-  rows.update((layer,) for layer in range(max(single, default=-1) + 1))
-  return (sorted(rows, key=results_table.layer_order),
-          sorted({decode.mask for decode in cells}, key=decodes.column_order))
+  places = [place(decode) for decode in cells]
+  rows = {row for row, _ in places}
+  single = [row.layers[0] for row in rows
+            if row.heads is None and len(row.layers or ()) == 1]
+  rows.update(Row((layer,), None) for layer in range(max(single, default=-1) + 1))
+  of_heads = [row for row in rows if row.heads is not None]
+  rows.update(Row(a.layers, b.heads) for a in of_heads for b in of_heads)
+  return (sorted(rows, key=results_table.row_order),
+          sorted({mask for _, mask in places}, key=decodes.column_order))
 
 
 def is_single(decode):
   """Whether a decode masks one layer: bool."""
   return decode.layers is not None and len(decode.layers) == 1
+
+
+# Cells that are tested together: those of the paper's table, and two more kinds.
+FAMILIES = ZONES, CONTROLS, HEADS = ("zones", "controls", "heads")
+
+
+def family(decode):
+  """Which cells a masked decode is tested together with.
+
+  Returns:
+    ZONES for zones of a single layer in all heads; CONTROLS for p2q@1, p2q@flat and
+    unions with these; HEADS for certain heads of a single layer. None for layers
+    masked together, whose p stays as it is.
+  """
+  if not is_single(decode):
+    return None
+  if decode.mask.has_controls:
+    return CONTROLS
+  return ZONES if decode.mask.heads is None else HEADS
 
 
 def find_sweeps(folders):
@@ -125,9 +166,9 @@ def report_mixed_runs(folder, names, allow_mixed):
 def report_holes(folder, rows, masks, cells, allow_holes):
   """Reports missing files of the table rows x masks, on stderr if allowed.
 
-  A hole is a file missing in the sweep over single layers. For layers masked
-  together, and for every layer, not all zones need be decoded; their rows may have
-  empty cells.
+  A hole is a file missing in the sweep over single layers, or over these and
+  heads. For layers masked together, and for every layer, not all zones need be
+  decoded; their rows may have empty cells.
 
   Args:
     folder: str, for messages.
@@ -138,17 +179,25 @@ def report_holes(folder, rows, masks, cells, allow_holes):
   Raises:
     ValueError: there are holes, and they are not allowed.
   """
-  swept = {decode.mask for decode in cells if is_single(decode)}
-  table = [Decode(layers, mask) for layers in rows for mask in masks]
-  sweep = [d for d in table if is_single(d) and d.mask in swept]
+  # A zone that is masked in any head is to be masked in all heads of the table.
+  kind = lambda decode: (decode.mask.heads is None, place(decode)[1])
+  swept = {kind(decode) for decode in cells if is_single(decode)}
+  table = [decode_at(row, mask) for row in rows for mask in masks]
+  sweep = [d for d in table if is_single(d) and kind(d) in swept]
   holes = [d.file_name() for d in sweep if d not in cells]
   empty = [d.file_name() for d in table if d not in cells.union(sweep)]
   if holes:
     message = "%s: %d of %d files are missing: %s" % (
-        folder, len(holes), len(sweep), ", ".join(holes))
+        folder, len(holes), len(sweep), _some(holes))
     if not allow_holes:
       raise ValueError(message + "; decode them, or give --allow_holes")
     print(message, file=sys.stderr)
   if empty:
     print("%s: not decoded, so their cells stay empty: %s" % (
-        folder, ", ".join(empty)), file=sys.stderr)
+        folder, _some(empty)), file=sys.stderr)
+
+
+def _some(names):
+  """Lists names, the first ones of many: str."""
+  more = len(names) - MOST_NAMES
+  return ", ".join(names[:MOST_NAMES]) + (" and %d more" % more if more > 0 else "")

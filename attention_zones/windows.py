@@ -346,7 +346,8 @@ def _write_windows(windows, path):
 
 
 def input_fn_builder(path, max_seq_length, is_training, seed=0,
-                     bucket_width=None, finished=(), first_step=0, share=None):
+                     bucket_width=None, finished=(), first_step=0, share=None,
+                     add=None):
   """Makes an input_fn for TPUEstimator.
 
   Args:
@@ -364,6 +365,8 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
       all steps before it had been run.
     share: collection of int, indices of the only examples to predict; None: all.
       Batches are made of these alone.
+    add: function from the dict of a batch's features to one with more; None adds
+      nothing.
 
   Returns:
     function from params, with "batch_size", to a tf.data.Dataset of dicts of
@@ -377,6 +380,11 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
     table[list(some)] = True
     # The last entry, False, stands for all that are larger.
     return tf.gather(table, tf.minimum(indices, len(table) - 1))
+
+  @tf.autograph.experimental.do_not_convert
+  def features_of(batch):
+    features = _model_features(batch)
+    return add(features) if add else features
 
   @tf.autograph.experimental.do_not_convert
   def dataset(batch_size):
@@ -396,7 +404,7 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
     if finished:
       batches = batches.filter(lambda batch: tf.reduce_any(tf.logical_not(
           is_among(finished, batch["example_index"]))))
-    return batches.map(_model_features).prefetch(1)
+    return batches.map(features_of).prefetch(1)
   return lambda params: dataset(params["batch_size"])
 
 

@@ -202,6 +202,16 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     return {int(variant) for _, variant in self.zones if variant.isdigit()}
 
   @property
+  def has_controls(self):
+    """Whether a draw or a flat zone is among its zones: bool."""
+    return any(variant for _, variant in self.zones)
+
+  @property
+  def without_controls(self):
+    """The Mask that a control is compared with: the zones themselves."""
+    return self._replace(zones=tuple((zone, "") for zone, _ in self.zones))
+
+  @property
   def reaches_padding(self):
     """Whether the layer attends to [PAD], up to max_seq_length: bool."""
     return any(zone.replaces_padding_mask for zone in self._entries)
@@ -239,6 +249,31 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     share = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
     return share * len(self.heads) / num_heads if self.is_per_head else share
 
+  def overlap(self, question_length, passage_length, ranks):
+    """The share of the columns of its draws that are their zone's own columns.
+
+    Args:
+      question_length, passage_length: int, numbers of tokens of a window.
+      ranks: dict from a draw's number to int [question_length + passage_length], as
+        draws.ranks returns it.
+
+    Returns:
+      float, 0 to 1; None without drawn columns, or if a zone's columns work for
+      TensorFlow's tensors only.
+    """
+    tokens = _tokens_of_window(question_length, passage_length)
+    is_member = (tokens.in_question + tokens.in_passage)[0] > 0
+    own = drawn = 0
+    for zone, variant in self.zones:
+      if variant.isdigit():
+        columns = ZONES[zone].columns(tokens)  # [1, S]
+        if not isinstance(columns, np.ndarray):
+          return None
+        is_drawn = ranks[int(variant)] < columns.sum()
+        own += columns[0][is_member][is_drawn].sum()
+        drawn += is_drawn.sum()
+    return float(own / drawn) if drawn else None
+
   @property
   def _entries(self):
     """The entries of ZONES: list of Zone."""
@@ -250,13 +285,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     Returns:
       list of float32 [S, S]; None if a zone works for TensorFlow's tensors only.
     """
-    position = np.arange(question_length + passage_length + 3)[None, :]
-    shape = 2 * (position.shape[1],)
-    is_in = lambda first, length: np.logical_and(
-        position >= first, position < first + length).astype(np.float32)
-    tokens = Tokens(
-        np.ones(position.shape, np.float32), in_question=is_in(1, question_length),
-        in_passage=is_in(question_length + 2, passage_length))
+    tokens = _tokens_of_window(question_length, passage_length)
+    shape = 2 * (tokens.is_real.shape[1],)
     sides = [(zone.rows(tokens), zone.columns(tokens)) for zone in self._entries]
     if not all(isinstance(side, np.ndarray) for both in sides for side in both):
       return None
@@ -323,6 +353,16 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 
 
 NOTHING = Mask(zones=(), heads=None)
+
+
+def _tokens_of_window(question_length, passage_length):
+  """The Tokens of a window without [PAD], numpy float32 [1, S] each."""
+  position = np.arange(question_length + passage_length + 3)[None, :]
+  is_in = lambda first, length: np.logical_and(
+      position >= first, position < first + length).astype(np.float32)
+  return Tokens(
+      np.ones(position.shape, np.float32), in_question=is_in(1, question_length),
+      in_passage=is_in(question_length + 2, passage_length))
 
 
 def _suffix(variant):

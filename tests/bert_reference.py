@@ -6,6 +6,7 @@ Also a model of 3 layers and windows to try it on.
 """
 
 import math
+import zlib
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -13,6 +14,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones import answer_head
 from attention_zones import decodes
 from attention_zones.decodes import BASELINE
+from attention_zones import draws
 from attention_zones import sweep
 import modeling
 import tolerances
@@ -34,17 +36,23 @@ NO_QUESTION = ([], [7, 8, 9, 10])
 NO_PASSAGE = ([7, 8, 9, 10], [])
 
 
-def parse(mask_layer, mask_zone):
-  """The masked decodes of two flags, without the baseline."""
+def parse(mask_layer, mask_zone, mask_head=None):
+  """The masked decodes of some flags, without the baseline."""
   return decodes.parse_decodes(
-      mask_layer, mask_zone, TINY.num_hidden_layers)[1:]
+      mask_layer, mask_zone, TINY.num_hidden_layers, mask_head,
+      TINY.num_attention_heads)[1:]
 
 
 BASIC_DECODES = (
     parse("0-2", "q2,q2p,p2q,p2,q2+p2,q2+q2p+p2q+p2")
     + parse("0+2", "p2,q2+p2q") + parse("None", "q2,q2p,p2q,p2"))
 ALL_DECODES = parse("0-2,0+2", "all") + parse("None", "all")
-DECODES = [BASELINE] + BASIC_DECODES + ALL_DECODES
+CONTROLS = (
+    parse("0-2", "q2@1,p2q@2,p2q@flat,q2@flat+p2@1") + parse("None", "p2@flat")
+    + parse("1", "p2q,q2@1,p2@flat,off", mask_head="0,1,0+1")
+    + parse("0+2", "q2p+p2@flat,off", mask_head="1"))
+DECODES = [BASELINE] + BASIC_DECODES + CONTROLS + ALL_DECODES
+DRAWS = draws.needed(DECODES)
 
 
 def features_of(*windows, length=FULL):
@@ -56,6 +64,36 @@ def features_of(*windows, length=FULL):
     features[1, row, :len(ids)] = 1
     features[2, row, len(question) + 2:len(ids)] = 1
   return features
+
+
+def drawn(features, draw):
+  """An order of the members of Q and P of a window, by chance, for a draw.
+
+  Args:
+    features: int [3, S]. Padding does not count.
+    draw: int.
+
+  Returns:
+    list of int, positions.
+  """
+  ids, mask, segments = features
+  num_tokens, first = int(mask.sum()), int((mask - segments).sum())
+  members = [i for i in range(1, num_tokens - 1) if i != first - 1]
+  seed = zlib.crc32(ids[:num_tokens].astype("<i4").tobytes()) + draw
+  return np.random.RandomState(seed % 2**32).permutation(members).tolist()
+
+
+def with_ranks(features, numbers=tuple(DRAWS)):
+  """The features of a model, with the ranks of draws: dict of int32 [B, S]."""
+  named = dict(zip(FEATURES, features))
+  for draw in numbers:
+    # What is in no set has 0, too, the rank that is drawn first.
+    ranks = np.zeros_like(features[0])
+    for row in range(len(ranks)):
+      for rank, position in enumerate(drawn(features[:, row], draw)):
+        ranks[row, position] = rank
+    named["ranks_in_draw_%d" % draw] = ranks
+  return named
 
 
 def variables_of(config):
@@ -99,15 +137,19 @@ def build(swept, full_length=FULL, config=TINY, weights=None, batch_size=1,
     float32 [B, 2, S].
   """
   with tf.Graph().as_default() as graph:
-    inputs = [tf.placeholder(tf.int32, [None, None]) for _ in FEATURES]
+    inputs = {name: tf.placeholder(tf.int32, [None, None])
+              for name in with_ranks(features_of(SHORT))}
     hidden = sweep.run(
-        modeling.Encoder(config, **options), dict(zip(FEATURES, inputs)), swept,
-        full_length, batch_size)
+        modeling.Encoder(config, **options), inputs, swept, full_length, batch_size)
     logits = answer_head.span_logits(hidden)  # [V, B, 2, S]
     session = tf.Session(graph=graph)
     load(session, weights or WEIGHTS)
-  return lambda features: dict(zip(
-      swept, session.run(logits, dict(zip(inputs, features)))))
+
+  def logits_of(features):
+    named = with_ranks(np.asarray(features))
+    feed = {placeholder: named[name] for name, placeholder in inputs.items()}
+    return dict(zip(swept, session.run(logits, feed)))
+  return logits_of
 
 
 def furthest(a, b):
@@ -170,27 +212,60 @@ ACTIVATIONS = {
 }
 
 
-def masked_scores(scores, names, kinds, shift):
-  """Adds to attention logits [N, F, T] what zones mask, pair by pair.
+# For each zone the kinds of its rows and of its columns.
+RECTANGLES = {"q2": ("Q", "Q"), "p2": ("P", "P"), "p2q": ("CPS_", "Q"),
+              "q2p": ("CQS_", "P")}
+
+
+def cells_of(zone, variant, kinds, features):
+  """The cells of a zone, or of a draw: a list of columns for each of its rows.
 
   Args:
-    names: list of str, the zones, [] for none.
     kinds: str, for each position one of C, Q, S, P, _ ([PAD]).
+    features: int [3, S].
+
+  Returns:
+    dict from row to list of columns.
+  """
+  rows, columns = [[i for i, kind in enumerate(kinds) if kind in side]
+                   for side in RECTANGLES[zone]]
+  if variant.isdigit():
+    columns = drawn(features, int(variant))[:len(columns)]
+  return {row: columns for row in rows}
+
+
+def masked_scores(scores, mask, kinds, features, shift):
+  """Adds to attention logits [N, F, T] what a zones.Mask masks, row by row.
+
+  Args:
+    kinds, features: as for `cells_of`.
     shift: bool, whether `all` really adds -10000, in float32.
   """
-  if names == ["all"]:
+  if mask.zones == (("all", ""),):
     return (scores.astype(np.float32) + np.float32(-10000)).astype(
         np.float64) if shift else scores
-  masked = {
-      "q2": lambda i, j: i == "Q" and j == "Q",
-      "p2": lambda i, j: i == "P" and j == "P",
-      "p2q": lambda i, j: i != "Q" and j == "Q",
-      "q2p": lambda i, j: i != "P" and j == "P",
-  }
-  added = {
-      (i, j): -10000.0 * (j == "_" or any(masked[name](i, j) for name in names))
-      for i in set(kinds) for j in set(kinds)}
-  return scores + [[added[i, j] for j in kinds] for i in kinds]
+  added = np.zeros_like(scores)
+  for zone, variant in mask.zones:
+    if zone != "off" and variant != "flat":
+      for row, columns in cells_of(zone, variant, kinds, features).items():
+        for head in range(len(scores)) if mask.heads is None else mask.heads:
+          added[head, row, columns] = -10000
+  added[:, :, [kind == "_" for kind in kinds]] = -10000
+  return scores + added
+
+
+def edited(attention, mask, kinds, features):
+  """The weights [N, F, T] after `off` and flat zones, row by row."""
+  attention = attention.copy()
+  for head in range(len(attention)) if mask.heads is None else mask.heads:
+    for zone, variant in mask.zones:
+      if zone == "off":
+        attention[head] = 0
+      elif variant == "flat":
+        for row, columns in cells_of(zone, variant, kinds, features).items():
+          if columns:
+            attention[head, row, columns] = attention[head, row, columns].mean()
+  return attention
 
 
 def reference_logits(config, weights, features, decode, shift=True,
@@ -208,8 +283,8 @@ def reference_logits(config, weights, features, decode, shift=True,
     float64 [2, S].
   """
   weights = {name: w.astype(np.float64) for name, w in weights.items()}
-  ids, mask, segments = features
-  first, second = int(np.sum(mask - segments)), int(np.sum(segments))
+  ids, is_real, segments = features
+  first, second = int(np.sum(is_real - segments)), int(np.sum(segments))
   kinds = ("C" + "Q" * (first - 2) + "S" + "P" * (second - 1) + "S"
            + "_" * (len(ids) - first - second))
   size = config.hidden_size
@@ -235,12 +310,13 @@ def reference_logits(config, weights, features, decode, shift=True,
         for name in ("query", "key", "value")]
     scores = rounded(query @ key.transpose(0, 2, 1) / np.sqrt(query.shape[-1]),
                      query.shape[-1])
-    names = [zone for zone, _ in decode.mask_at(layer).zones]
-    scores = masked_scores(scores, names, kinds, shift)
+    mask = decode.mask_at(layer)
+    scores = masked_scores(scores, mask, kinds, features, shift)
     attention = np.exp(scores - scores.max(-1, keepdims=True))
     attention = rounded(attention / attention.sum(-1, keepdims=True), len(ids))
     if attentions is not None:
       attentions.append(attention)
+    attention = edited(attention, mask, kinds, features)
     context = rounded(attention @ value, len(ids))
     context = context.transpose(1, 0, 2).reshape(x.shape)
     x = normalize(x + project(context, scopes["attended"]),

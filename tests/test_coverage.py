@@ -64,7 +64,7 @@ def test_mean_over_windows(tmp_path):
   path = windows.cached_windows(
       examples, tokenizer, windows.WindowSizes(24, 8, 8), False, str(tmp_path), "")
   shares = coverage.masked_shares(
-      path, decodes.parse_decodes("0-1", "p2,q2", 2))
+      path, decodes.parse_decodes("0-1", "p2,q2", 2), num_heads=2)
   p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   assert shares == {

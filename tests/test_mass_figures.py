@@ -160,7 +160,9 @@ def test_the_command(folder, capsys, arguments):
      "no.csv: there is no such file"),
     (["attention_mass.csv", "m.pdf", "--against=attention_mass.csv"],
      "line 1: has no column zone, metric, diff; should be results.stats.csv"),
-    (["results.stats.csv", "m.pdf"], "results.stats.csv: is no attention_mass.csv"),
+    (["r.csv", "m.pdf"], "r.csv, line 1: has no column"),
+    (["results.stats.csv", "m.pdf", "--against=results.stats.csv"],
+     "--against=results.stats.csv: is for attention_mass.csv"),
     (["r.csv", "80", "m.pdf", "--against=results.stats.csv"],
      "--against=results.stats.csv: is for attention_mass.csv"),
 ])

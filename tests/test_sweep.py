@@ -18,6 +18,7 @@ from attention_zones import zones
 from bert_reference import ALL_DECODES
 from bert_reference import build
 from bert_reference import DECODES
+from bert_reference import DRAWS
 from bert_reference import features_of
 from bert_reference import FILLED
 from bert_reference import FULL
@@ -33,6 +34,7 @@ from bert_reference import SHORT
 from bert_reference import TINY
 from bert_reference import tolerance_of
 from bert_reference import WEIGHTS
+from bert_reference import with_ranks
 import bert_reference
 import modeling
 import tolerances
@@ -83,13 +85,21 @@ def test_passes(layers, names, num_layers, expected):
 
 
 def some_decodes(num_layers):
-  """A strategy: lists of distinct decodes, `all` and unions among them."""
+  """A strategy: lists of distinct decodes, with controls, unions, heads, `all`."""
   layers = st.one_of(
       st.none(), st.sets(st.integers(0, num_layers - 1), min_size=1).map(
           lambda chosen: tuple(sorted(chosen))))
-  masks = st.one_of(st.just(["all"]), st.lists(
-      st.sampled_from(["q2", "q2p", "p2q", "p2"]), min_size=1, unique=True))
-  masked = st.builds(decodes.Decode, layers, masks.map(zones.union))
+  united = st.lists(
+      st.tuples(st.sampled_from(["q2", "q2p", "p2q", "p2"]),
+                st.sampled_from(["", "", "@1", "@2", "@flat"])),
+      min_size=1, unique_by=lambda item: item[0]).map(
+          lambda items: zones.union(map("".join, items)))
+  heads = st.sampled_from([(0,), (1,), (0, 1)])
+  in_heads = st.builds(
+      lambda mask, chosen: mask._replace(heads=chosen),
+      st.one_of(st.just(zones.union(["off"])), united), heads)
+  masks = st.one_of(st.just(zones.union(["all"])), united, in_heads)
+  masked = st.builds(decodes.Decode, layers, masks)
   return st.lists(st.one_of(st.just(BASELINE), masked), min_size=1, max_size=12,
                   unique=True)
 
@@ -123,12 +133,28 @@ def test_a_block_is_computed_in_one_way(swept, max_forks):
       if is_fork:
         assert len(set(block.parents)) == 1 and len(block.masks) <= max_forks
         assert len({mask.changes_passage_rows for mask in block.masks}) == 1
+        # Masks without an edit do not wait for those with one.
+        assert len({mask.edit is None for mask in block.masks}) == 1
+        assert len({mask.is_per_head for mask in block.masks}) == 1
       if block.sibling:
         number, variant = block.sibling
         sibling = layer[number]
         assert number < index and sibling.source == block.source
         assert sibling.parents[variant] == block.parents[0]
         assert sibling.masks[variant].is_empty
+
+
+def test_controls_of_few_rows_stay_so():
+  """The zones that compute a dozen rows do so with their controls and heads."""
+  swept = [BASELINE] + parse("1", "q2@1,p2@1,q2p@flat,q2,p2@flat") + parse(
+      "1", "q2@2,p2", mask_head="0,1")
+  forks = sweep.plan(swept, 3).layers[1][1:]
+  assert {block.sibling for block in forks} == {(0, 0)}
+  assert [(block.masks[0].changes_passage_rows, [mask.name for mask in block.masks])
+          for block in forks] == [
+              (False, ["q2@1", "q2"]), (False, ["q2p@flat"]),
+              (False, ["q2@2", "q2@2"]),
+              (True, ["p2@1"]), (True, ["p2@flat"]), (True, ["p2", "p2"])]
 
 
 @pytest.mark.parametrize("max_forks", [1, 3, 5])
@@ -271,9 +297,11 @@ class Loop:
   def __init__(self):
     self._graph = tf.Graph()
     with self._graph.as_default():
-      self._inputs = [tf.placeholder(tf.int32, [None, None]) for _ in range(3)]
-      ids, mask, segments = self._inputs
-      self._tokens = zones.token_sets(mask, segments)
+      names = list(with_ranks(features_of(SHORT)))
+      self._inputs = {
+          name: tf.placeholder(tf.int32, [None, None]) for name in names}
+      ids, mask, segments, *ranks = map(self._inputs.get, names)
+      self._tokens = zones.token_sets(mask, segments, dict(zip(DRAWS, ranks)))
       self._encoder = modeling.Encoder(TINY)
       self._embedded = self._encoder.embed(ids, segments)
       self._logits = {BASELINE: self._logits_of(BASELINE)}
@@ -285,8 +313,8 @@ class Loop:
     edits = [mask.edit and functools.partial(
         mask.edit, queries=self._tokens, keys=self._tokens) for mask in masks]
     return answer_head.span_logits(self._encoder.encode(
-        self._embedded, [mask.additive(self._tokens) for mask in masks],
-        edits)[-1])
+        self._embedded, [mask.additive(self._tokens, TINY.num_attention_heads)
+                         for mask in masks], edits)[-1])
 
   def __call__(self, features, decode):
     """Logits [B, 2, S]. Padded to max_seq_length, to which `all` attends."""
@@ -294,9 +322,10 @@ class Loop:
     with self._graph.as_default():
       if decode not in self._logits:
         self._logits[decode] = self._logits_of(decode)
-    padded = np.pad(features, [(0, 0), (0, 0), (0, FULL - length)], "constant")
-    return self._session.run(
-        self._logits[decode], dict(zip(self._inputs, padded)))[..., :length]
+    padded = with_ranks(np.pad(
+        features, [(0, 0), (0, 0), (0, FULL - length)], "constant"))
+    feed = {self._inputs[name]: values for name, values in padded.items()}
+    return self._session.run(self._logits[decode], feed)[..., :length]
 
 
 @pytest.fixture(scope="module")
@@ -334,8 +363,13 @@ class Dimmed(collections.namedtuple("Dimmed", ["share"])):
   rows change, those of the question.
   """
   is_empty, reaches_padding, changes_passage_rows = False, False, False
+  is_per_head = False
 
-  def additive(self, tokens):
+  @property
+  def in_every_head(self):
+    return self
+
+  def additive(self, tokens, num_heads=None):
     return zones.NOTHING.additive(tokens)
 
   def edit(self, weights, queries, keys):
@@ -350,6 +384,66 @@ def test_edits_after_the_softmax(loop):
   check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)
   features = features_of(SHORT)
   assert furthest(loop(features, swept[1]), loop(features, BASELINE)) > 0.01
+
+
+def test_all_heads_together_are_the_layer(loop):
+  """Plain `encode` adds the same numbers, so the logits are the same bit by bit."""
+  features = features_of(SHORT, LONG)
+  for one, every in zip(parse("0,1+2", "q2p,p2@1,q2@flat", mask_head="0+1"),
+                        parse("0,1+2", "q2p,p2@1,q2@flat")):
+    assert one != every
+    assert (loop(features, one) == loop(features, every)).all()
+
+
+def test_a_layer_without_attention(loop):
+  """With all heads off, a position sees only itself, and the bias of the output."""
+  features = features_of(LONG)
+  off, = parse("None", "off", mask_head="0+1")
+  weights = {name: value.astype(np.float64) for name, value in WEIGHTS.items()}
+  ids, _, segments = features[:, 0]
+  scope = "bert/embeddings"
+  x = bert_reference.layer_norm(
+      weights[scope + "/word_embeddings"][ids]
+      + weights[scope + "/token_type_embeddings"][segments]
+      + weights[scope + "/position_embeddings"], weights, scope)
+  for layer in range(3):
+    scope = "bert/encoder/layer_%d/" % layer
+    x = bert_reference.layer_norm(
+        x + weights[scope + "attention/output/dense/bias"], weights,
+        scope + "attention/output")
+    inner = bert_reference.ACTIVATIONS["gelu"](
+        bert_reference.dense(x, weights, scope + "intermediate/dense"))
+    x = bert_reference.layer_norm(
+        x + bert_reference.dense(inner, weights, scope + "output/dense"), weights,
+        scope + "output")
+  expected = (weights["cls/squad/output_weights"] @ x.T
+              + weights["cls/squad/output_bias"][:, None])
+  for logits in loop(features, off), build([off])(features)[off]:
+    assert furthest(logits[0], expected) < tolerance_of(expected)
+  # One head alone is not enough.
+  one, = parse("None", "off", mask_head="1")
+  assert furthest(loop(features, one)[0], expected) > 0.05
+
+
+def test_flat_where_the_zone_is_empty_is_the_baseline(loop):
+  """Without a question, Q2 and P2Q are empty, and nothing is edited."""
+  features = features_of(NO_QUESTION)
+  for decode in parse("0,0+2", "q2@flat,p2q@flat,p2q@1"):
+    assert (loop(features, decode) == loop(features, BASELINE)).all()
+
+
+def test_memory_counts_heads_and_edits():
+  """4 bytes for each number of 12 x 20 x 20 logits of each of 40 variants."""
+  config = modeling.BertConfig(100, num_attention_heads=12)
+  masks = lambda text, heads=None: {
+      d.mask for d in decodes.parse_decodes("0", text, 12, heads, 12)}
+  needs = lambda *how: sweep.memory(config, 500, 1, 20, masks(*how))
+  logits = 4 * min(500, 13 * 3) * 12 * 20 * 20
+  # NOTHING and q2 are kept, whichever heads mask it.
+  assert needs("q2") - sweep.memory(config, 500, 1, 20) == 4 * 2 * 20 * 20
+  assert needs("q2", "0-11") - needs("q2") == logits
+  assert needs("q2@flat") - needs("q2") == 2 * logits
+  assert needs("off", "0") - needs("q2") == 3 * logits
 
 
 def test_a_new_zone_is_decoded(loop):
