@@ -30,14 +30,14 @@ from attention_zones import data_checks
 from attention_zones import decodes
 from attention_zones import decoding
 from attention_zones import draws
-from attention_zones import files
+from attention_zones import flag_checks
 from attention_zones import gold
 from attention_zones import machine
+from attention_zones import passes
 from attention_zones import path_checks
 from attention_zones import precision
 from attention_zones.progress import TrainingProgress
 from attention_zones import seeds
-from attention_zones import shares
 from attention_zones import sweep
 from attention_zones import training
 from attention_zones import windows
@@ -169,128 +169,11 @@ flags.DEFINE_float(
     "sweep_memory_gb", None, "Memory in GB for the hidden states of a sweep; a "
     "sweep that needs more takes several passes over the data. Without this flag: "
     "a quarter of the memory that this process may use, at most %d GB." %
-    decoding.MAX_DEFAULT_SWEEP_GB,
+    passes.MAX_DEFAULT_SWEEP_GB,
     lower_bound=0.0)
 flags.DEFINE_string(
     "shard", None, "k/n: predict share k of n of the questions only, for sweeps on "
     "several machines; the last share to finish writes all files.")
-
-
-def validate_flags(options):
-  """Refuses flags that cannot work, before anything slow starts."""
-  for name in ("bert_config_file", "vocab_file", "output_dir"):
-    if not getattr(options, name):
-      raise ValueError("--%s is missing" % name)
-  if not options.do_train and not options.do_predict:
-    raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
-                     "both")
-  for name in ["bert_config_file", "vocab_file", "output_dir", "train_file",
-               "predict_file"] + ["init_checkpoint"] * options.do_train:
-    path_checks.check_flag("--" + name, getattr(options, name))
-  wanted = ["bert_config_file", "vocab_file"]
-  for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
-    if getattr(options, task):
-      if not getattr(options, name):
-        raise ValueError("--%s=True needs --%s" % (task, name))
-      wanted.append(name)
-  for name in wanted:
-    path = getattr(options, name)
-    if not files.exists(path):
-      raise ValueError("--%s=%s: there is no such file; README.md says where to "
-                       "get data and models" % (name, path))
-    if files.is_folder(path):
-      raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
-  for name in ("gold_logp", "attention_mass"):
-    if getattr(options, name) and not options.do_predict:
-      raise ValueError("--%s=True is about --predict_file; it needs "
-                       "--do_predict=True" % name)
-  if shares.parse(options.shard) and options.attention_mass:
-    raise ValueError(
-        "--attention_mass=True averages over all questions, and --shard=%s has a "
-        "part of them; give it to a run without --shard, before or after" %
-        options.shard)
-  if shares.parse(options.shard) and options.do_train:
-    raise ValueError("--shard=%s divides predictions, not trainings; train first, "
-                     "without it" % options.shard)
-  problem = precision.problem(options.precision, options.use_tpu)
-  if problem:
-    raise ValueError("--precision=%s: %s" % (options.precision, problem))
-  if options.use_tpu:
-    _validate_tpu_flags(options)
-  if files.exists(options.output_dir) and not files.is_folder(options.output_dir):
-    raise ValueError("--output_dir=%s is a file; should be a folder" %
-                     options.output_dir)
-
-
-def _validate_tpu_flags(options):
-  if not options.tpu_name and not options.master:
-    raise ValueError("--use_tpu=True needs --tpu_name")
-  for name in ["output_dir"] + ["init_checkpoint"] * options.do_train:
-    _refuse_local(options, name)
-  for name in ("train_batch_size", "predict_batch_size"):
-    if getattr(options, name) % options.num_tpu_cores:
-      raise ValueError("--%s=%d is not a multiple of --num_tpu_cores=%d" % (
-          name, getattr(options, name), options.num_tpu_cores))
-
-
-def _refuse_local(options, name):
-  """Refuses a local path in a flag where a TPU on another machine reads it."""
-  path = getattr(options, name)
-  is_here = not options.use_tpu or options.tpu_name == "local"
-  if path and not is_here and not path.startswith("gs://"):
-    raise ValueError("--%s=%s: a TPU cannot reach local files; with "
-                     "--use_tpu=True this must be a gs:// path" % (name, path))
-
-
-def _refuse_remote_draws(options):
-  """Refuses draws where the input pipeline runs on another machine."""
-  if options.use_tpu and options.tpu_name != "local":
-    raise ValueError(
-        "--mask_zone=%s: draws such as p2q@1 are made by Python in the input "
-        "pipeline, which a TPU on another machine cannot call; run on the TPU VM "
-        "with --tpu_name=local, or on a CPU or GPU" % options.mask_zone)
-
-
-def validate_sizes(options, config, vocab):
-  """Refuses flags and files that do not fit the model.
-
-  Args:
-    options: namespace of the flags.
-    config: modeling.BertConfig.
-    vocab: dict, as tokenization.load_vocab returns it.
-
-  Returns:
-    list of str, lines for the log about what is unusual but works.
-  """
-  remarks = []
-  entries = "--vocab_file=%s has %d entries, but vocab_size is %d in %s" % (
-      options.vocab_file, len(vocab), config.vocab_size,
-      "--bert_config_file=%s" % options.bert_config_file)
-  if len(vocab) > config.vocab_size:
-    raise ValueError(entries + "; should be the vocabulary that the model was "
-                     "trained with")
-  if len(vocab) < config.vocab_size:
-    remarks.append(
-        entries + "; the other rows of the word embeddings are not used")
-  if options.max_seq_length > config.max_position_embeddings:
-    raise ValueError(
-        "--max_seq_length=%d is more than the model's max_position_embeddings, "
-        "%d" % (options.max_seq_length, config.max_position_embeddings))
-  # [CLS], two [SEP] and one token of the passage.
-  room = options.max_seq_length - options.max_query_length - 3
-  if room < 1:
-    raise ValueError(
-        "--max_seq_length=%d leaves no room for a passage after "
-        "--max_query_length=%d and 3 special tokens; at least %d is needed" % (
-            options.max_seq_length, options.max_query_length,
-            options.max_query_length + 4))
-  if options.doc_stride > room:
-    remarks.append(
-        "--doc_stride=%d: after a question of --max_query_length=%d tokens, a "
-        "window has room for only %d tokens of the passage, so windows do not "
-        "overlap" % (
-            options.doc_stride, options.max_query_length, room))
-  return remarks
 
 
 def log(line):
@@ -450,7 +333,7 @@ def make_output_dir(options, wanted):
   if options.do_predict:
     for decode in wanted:
       path_checks.refuse_folders(
-          options.output_dir, decoding.files_of(options, decode))
+          options.output_dir, passes.files_of(options, decode))
   if options.attention_mass:
     path_checks.refuse_folders(options.output_dir, [attention_mass.FILE_NAME])
 
@@ -462,7 +345,7 @@ def say_why_no_gpu(options):
     return
   if not tf.test.is_built_with_cuda():
     why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
-  elif not decoding.has_gpu():
+  elif not passes.has_gpu():
     why = "TensorFlow finds none; TF_CPP_MIN_LOG_LEVEL=0 shows its messages"
   else:
     return
@@ -472,21 +355,21 @@ def say_why_no_gpu(options):
 
 def run(options):
   """Does what the flags ask for: checks flags and files, trains, predicts."""
-  validate_flags(options)
+  flag_checks.validate_flags(options)
   precision.set_up(options.precision)
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   settle_architecture(options, config)
   variables = model_variables(config)
   vocab = tokenization.load_vocab(
       options.vocab_file, tokenization.SPECIAL_TOKENS)
-  remarks = validate_sizes(options, config, vocab)
+  remarks = flag_checks.validate_sizes(options, config, vocab)
   if not options.allow_case_mismatch:
     data_checks.check_casing(vocab, options.vocab_file, options.do_lower_case)
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
       options.mask_head, config.num_attention_heads)
   if draws.needed(wanted):
-    _refuse_remote_draws(options)
+    flag_checks.refuse_remote_draws(options)
   gold_answers = gold.read_answers(options)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
@@ -495,7 +378,7 @@ def run(options):
   if options.do_train and options.init_checkpoint:
     checkpoints.check(options.init_checkpoint, variables, head_is_wanted=False)
   elif options.init_checkpoint and checkpoint == options.init_checkpoint:
-    _refuse_local(options, "init_checkpoint")
+    flag_checks.refuse_local(options, "init_checkpoint")
   elif options.init_checkpoint:
     remarks.append(
         "--init_checkpoint=%s is not used without --do_train=True: predictions "

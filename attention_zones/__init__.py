@@ -19,6 +19,7 @@ From JSON to answers:
   gold           where gold answers are, and how likely a decode finds them
   attention_mass   attention_mass.csv: how much attention each zone gets
   decoding       one sweep: its passes, its journals, its files
+  passes         how a sweep is cut into passes, and which files there are
   shares         one sweep on several machines, a share of the questions on each
   prediction_files   BERT's JSON files, written from the journal
   run_records    journal, manifest, and what differs between two runs
@@ -62,6 +63,7 @@ Which differences are more than chance:
   sample         a command: a part of a data set, in whole paragraphs
 
 Files and the machine:
+  flag_checks    which flags of run_squad.py are refused
   files          local files and gs://, written completely or not at all; locks
   checked_json, file_kinds   reading JSON files, and what is wrong with them
   path_checks    which paths are refused, and why

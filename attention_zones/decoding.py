@@ -11,9 +11,7 @@ The model is passed in as a Reader, so that nothing here builds a graph.
 
 import collections
 import functools
-import os
 import platform
-import tempfile
 import time
 
 import tensorflow.compat.v1 as tf
@@ -21,20 +19,16 @@ import tensorflow.compat.v1 as tf
 from attention_zones import answers
 from attention_zones import checkpoints
 from attention_zones import coverage
-from attention_zones.decodes import BASELINE
 from attention_zones import draws
 from attention_zones import files
 from attention_zones import gold
 from attention_zones import interrupts
-from attention_zones import machine
+from attention_zones import passes
 from attention_zones import prediction_files
 from attention_zones.progress import Progress
 from attention_zones import run_records
 from attention_zones import shares
 from attention_zones import windows
-
-# The most memory that a sweep takes when --sweep_memory_gb is left out.
-MAX_DEFAULT_SWEEP_GB = 3
 
 # Flags that the answers depend on. Files are compared by content, not by name.
 _FLAGS_OF_RUN = (
@@ -85,18 +79,18 @@ def decode(options, data, wanted, reader, log):
   there = set(files.list_folder(options.output_dir))
   done = {name for name, of in content["files"].items()
           if of == run_records.run_id(run) and name in there}
-  limit = plan_steps(options, reader.memory, len(wanted)).limit
-  passes = cut_passes(options, wanted, limit, done, share)
-  if not passes:
+  limit = passes.plan_steps(options, reader.memory, len(wanted)).limit
+  to_make = passes.cut_passes(options, wanted, limit, done, share)
+  if not to_make:
     log("nothing to do: %s already has the predictions for these flags, data and "
         "checkpoint" % options.output_dir)
     return
-  sizes = [len(one.decodes) for one in passes]
+  sizes = [len(one.decodes) for one in to_make]
   log("decodes: %d, passes over the data: %d, %s" % (
-      sum(sizes), len(passes),
-      plan_steps(options, reader.memory, max(sizes)).words))
+      sum(sizes), len(to_make),
+      passes.plan_steps(options, reader.memory, max(sizes)).words))
   failed = collections.OrderedDict()
-  for one in passes:
+  for one in to_make:
     failed.update(_run_pass(options, data, one, run, reader, log))
   if failed:
     raise ValueError(
@@ -131,136 +125,6 @@ def _tell_of_other_runs(options, run, content, log):
                   run_records.without_about(other), run))))
 
 
-def files_of(options, decode):
-  """The names of the files of a decode: list of str, predictions first."""
-  return [decode.file_name(kind) for kind in _kinds_of(options, decode)]
-
-
-def _kinds_of(options, decode):
-  """The kinds of these files, as prediction_files.write_files takes them."""
-  kinds = ["predictions"]
-  if wants_nbest(options, decode):
-    kinds.append("nbest_predictions")
-  if options.version_2_with_negative:
-    kinds.append("null_odds")
-  if options.gold_logp:
-    kinds.append("gold_logp")
-  return kinds
-
-
-def wants_nbest(options, decode):
-  """Whether a decode gets an nbest_predictions file: bool."""
-  return options.write_nbest or decode == BASELINE
-
-
-_Steps = collections.namedtuple("_Steps", ["batch_size", "limit", "words"])
-_Steps.__doc__ = """How a sweep fits into memory.
-
-Attributes:
-  batch_size: int, the maximum number of windows in a step.
-  limit: int, the maximum number of decodes in a pass over the data.
-  words: str, describes this in the log.
-"""
-
-
-def plan_steps(options, memory, num_decodes):
-  """Fits a sweep into memory, by smaller steps and then by several passes.
-
-  Args:
-    options: namespace of run_squad.py's flags.
-    memory: function, as in Reader.
-    num_decodes: int.
-
-  Returns:
-    _Steps.
-  """
-  batch_size, memory_gb = options.predict_batch_size, options.sweep_memory_gb
-  if memory_gb is None:
-    if options.use_tpu:
-      return _Steps(batch_size, num_decodes, "windows in a step: %d" % batch_size)
-    memory_gb = min(MAX_DEFAULT_SWEEP_GB, machine.memory() / 4 / 1e9)
-  if num_decodes > 1 and not options.use_tpu and not has_gpu():
-    # One window already fills the matrix products; more only spill the caches.
-    batch_size = 1
-  needs = lambda number: memory(number, batch_size) / 1e9
-  limit = num_decodes
-  while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
-    # On a TPU the batch has to stay a multiple of its cores.
-    if batch_size > 1 and not options.use_tpu:
-      batch_size -= 1
-    elif limit > 1:
-      limit -= 1
-    else:
-      break
-  return _Steps(batch_size, limit, (
-      "windows in a step: %d, hidden states: up to %.2f GB of "
-      "--sweep_memory_gb=%g" % (batch_size, needs(limit), memory_gb)))
-
-
-def has_gpu():
-  """Whether TensorFlow finds a GPU, bool; one built with CUDA may find none."""
-  return bool(tf.config.experimental.list_physical_devices("GPU"))
-
-
-Pass = collections.namedtuple("Pass", ["decodes", "journal_path", "part"])
-Pass.__doc__ = """Decodes to make in one pass over the data.
-
-Attributes:
-  decodes: list of decodes.Decode.
-  journal_path: str, a local path.
-  part: shares.Part, the share of the pass to make; None for all questions.
-"""
-
-
-def cut_passes(options, wanted, limit, done, share=None):
-  """Splits a sweep into passes over the data, and leaves out what is done.
-
-  The whole sweep is split, including what is done, so that a pass keeps its journal
-  even if another run finishes some decodes in the meantime. Decodes that were
-  started together, as the journal or that of another share shows, are resumed
-  together.
-
-  Args:
-    options: namespace of run_squad.py's flags.
-    wanted: list of decodes.Decode.
-    limit: int, the maximum number of decodes in a pass.
-    done: set of str, the names of files that are skipped.
-    share: shares.Share, or None for all questions.
-
-  Returns:
-    list of Pass.
-  """
-  passes = []
-  for first in range(0, len(wanted), limit):
-    group = wanted[first:first + limit]
-    name, part = _name_pass(options.output_dir, group, share)
-    is_done = lambda decodes: done.issuperset(
-        name for d in decodes for name in files_of(options, d))
-    begun = run_records.begun_decodes(name) or (
-        shares.begun_decodes(part) if part else [])
-    together = [d for d in group if d.file_name() in begun]
-    rest = [d for d in group if d not in together and not is_done([d])]
-    if part and is_done(together):
-      # Whoever wrote them was stopped before the shares were removed.
-      shares.remove(part)
-      together = []
-    passes += [Pass(some, name, part) for some in (together, rest) if some]
-  return passes
-
-
-def _name_pass(folder, decodes, share):
-  """Names the files of a pass: (path of its journal, its shares.Part or None)."""
-  of = [decode.file_name("")[:-len(".json")] for decode in decodes]
-  where = folder
-  if files.is_remote(folder):
-    # Objects in a bucket cannot be appended to.
-    where, of = tempfile.gettempdir(), [files.identity(folder)] + of
-  pass_id = run_records.run_id({"of": of})
-  return os.path.join(where, "journal.%s%s.jsonl" % (
-      pass_id, share.suffix if share else "")), (
-          shares.Part(folder, pass_id, share) if share else None)
-
-
 def _run_pass(options, data, one, run, reader, log):
   """Predicts decodes in one pass over the data and writes their files.
 
@@ -268,7 +132,7 @@ def _run_pass(options, data, one, run, reader, log):
 
   Args:
     options, data, reader, log: as for `decode`.
-    one: Pass.
+    one: passes.Pass.
     run: dict, as describe_run returns it.
 
   Returns:
@@ -277,7 +141,8 @@ def _run_pass(options, data, one, run, reader, log):
   start = time.time()
   # Depends on this pass alone, not on what else is left, so that its journal can be
   # resumed.
-  batch_size = plan_steps(options, reader.memory, len(one.decodes)).batch_size
+  batch_size = passes.plan_steps(
+      options, reader.memory, len(one.decodes)).batch_size
   key = dict(run, **{
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
@@ -295,11 +160,11 @@ def _run_pass(options, data, one, run, reader, log):
       return {}
   failed = prediction_files.write_files(
       options.output_dir, data.examples, answered, one.decodes,
-      [_kinds_of(options, d) for d in one.decodes])
+      [passes.kinds_of(options, d) for d in one.decodes])
   written = [decode for decode in one.decodes if decode not in failed]
   run_records.add_to_manifest(
       options.output_dir,
-      [name for d in written for name in files_of(options, d)], run,
+      [name for d in written for name in passes.files_of(options, d)], run,
       dict(about(start), masked_share=coverage.masked_shares(
           data.path, written, reader.num_heads), overlap=coverage.overlaps(
               data.path, _ids(data), written)))
@@ -398,7 +263,7 @@ def _answer_questions(options, data, one, journal, results, mine):
     mine: set of int, the questions to answer, indices of examples.
   """
   finder = answers.AnswerFinder(data.examples, data.tokenizer, options)
-  with_nbest = [wants_nbest(options, decode) for decode in one.decodes]
+  with_nbest = [passes.wants_nbest(options, decode) for decode in one.decodes]
   progress = Progress(
       "predicting, %d decode%s%s" % (
           len(one.decodes), "s" * (len(one.decodes) != 1),
