@@ -115,6 +115,7 @@ def only_decode(gathered, number):
 def main():
   arguments = parse_arguments()
   tf.logging.set_verbosity(tf.logging.ERROR)
+  tf.disable_v2_behavior()
   print("| windows, questions/s | %.0f |" % questions_a_second(arguments))
   examples, _ = squad_data.read_examples(arguments.data_file, False)
   examples = examples[:arguments.questions]

@@ -143,6 +143,7 @@ def time_one_way(arguments):
     after, on as many threads.
   """
   tf.logging.set_verbosity(tf.logging.ERROR)
+  tf.disable_v2_behavior()
   config = read_config(arguments)
   timed = read_windows(arguments)
   swept = sweep_decodes(arguments, config)
