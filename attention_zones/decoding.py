@@ -30,7 +30,7 @@ from attention_zones import run_records
 from attention_zones import shares
 from attention_zones import windows
 
-# The most memory that a sweep takes when --sweep_memory_gb is left out.
+# The most memory that a sweep takes on a CPU when --sweep_memory_gb is left out.
 MAX_DEFAULT_SWEEP_GB = 3
 
 # Flags that the answers depend on. Files are compared by content, not by name.
@@ -40,12 +40,15 @@ _FLAGS_OF_RUN = (
     "null_score_diff_threshold", "precision")
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
-Reader = collections.namedtuple("Reader", ["checkpoint", "memory", "predict"])
+Reader = collections.namedtuple(
+    "Reader", ["checkpoint", "memory", "gpu_memory", "predict"])
 Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
   checkpoint: str, the prefix of its files.
   memory: function (number of decodes, windows in a step) to bytes.
+  gpu_memory: int, the bytes that TensorFlow may use on the GPU that predicts; None
+    without a GPU.
   predict: function (decodes, windows in a step, input_fn) to an iterable of
     dicts, one per window, with the entries of answer_head.candidates.
 """
@@ -78,7 +81,7 @@ def decode(options, data, wanted, reader, log):
   there = set(files.list_folder(options.output_dir))
   done = {name for name, of in content["files"].items()
           if of == run_records.run_id(run) and name in there}
-  limit = plan_steps(options, reader.memory, len(wanted)).limit
+  limit = plan_steps(options, reader, len(wanted)).limit
   passes = cut_passes(options, wanted, limit, done, share)
   if not passes:
     log("nothing to do: %s already has the predictions for these flags, data and "
@@ -87,7 +90,7 @@ def decode(options, data, wanted, reader, log):
   sizes = [len(one.decodes) for one in passes]
   log("decodes: %d, passes over the data: %d, %s" % (
       sum(sizes), len(passes),
-      plan_steps(options, reader.memory, max(sizes)).words))
+      plan_steps(options, reader, max(sizes)).words))
   failed = collections.OrderedDict()
   for one in passes:
     failed.update(_run_pass(options, data, one, run, reader, log))
@@ -149,12 +152,12 @@ Attributes:
 """
 
 
-def plan_steps(options, memory, num_decodes):
+def plan_steps(options, reader, num_decodes):
   """Fits a sweep into memory, by smaller steps and then by several passes.
 
   Args:
     options: namespace of run_squad.py's flags.
-    memory: function, as in Reader.
+    reader: Reader.
     num_decodes: int.
 
   Returns:
@@ -164,11 +167,11 @@ def plan_steps(options, memory, num_decodes):
   if memory_gb is None:
     if options.use_tpu:
       return _Steps(batch_size, num_decodes, "windows in a step: %d" % batch_size)
-    memory_gb = min(MAX_DEFAULT_SWEEP_GB, machine.memory() / 4 / 1e9)
-  if num_decodes > 1 and not options.use_tpu and not has_gpu():
+    memory_gb = default_memory_gb(machine.memory(), reader.gpu_memory)
+  if num_decodes > 1 and not options.use_tpu and reader.gpu_memory is None:
     # One window already fills the matrix products; more only spill the caches.
     batch_size = 1
-  needs = lambda number: memory(number, batch_size) / 1e9
+  needs = lambda number: reader.memory(number, batch_size) / 1e9
   limit = num_decodes
   while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
     # On a TPU the batch has to stay a multiple of its cores.
@@ -183,9 +186,20 @@ def plan_steps(options, memory, num_decodes):
       "--sweep_memory_gb=%g" % (batch_size, needs(limit), memory_gb)))
 
 
-def has_gpu():
-  """Whether TensorFlow finds a GPU, bool; one built with CUDA may find none."""
-  return bool(tf.config.experimental.list_physical_devices("GPU"))
+def default_memory_gb(memory, gpu_memory):
+  """The memory for hidden states when --sweep_memory_gb is left out: GB.
+
+  Half of a GPU's: weights, NVIDIA's libraries and gaps between tensors need the
+  rest. In whole GB, at least 1: what is free varies by some MB from run to run, but
+  an unfinished sweep resumes only with the same number of windows in a step.
+
+  Args:
+    memory: int, the bytes that this process may use.
+    gpu_memory: int, as in Reader.
+  """
+  if gpu_memory is None:
+    return min(MAX_DEFAULT_SWEEP_GB, memory / 4 / 1e9)
+  return max(1, int(gpu_memory / 2 / 1e9))
 
 
 Pass = collections.namedtuple("Pass", ["decodes", "journal_path", "part"])
@@ -263,7 +277,7 @@ def _run_pass(options, data, one, run, reader, log):
   start = time.strftime("%Y-%m-%d %H:%M:%S %z")
   # Depends on this pass alone, not on what else is left, so that its journal can be
   # resumed.
-  batch_size = plan_steps(options, reader.memory, len(one.decodes)).batch_size
+  batch_size = plan_steps(options, reader, len(one.decodes)).batch_size
   key = dict(run, **{
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
