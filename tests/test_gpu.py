@@ -89,7 +89,7 @@ def test_the_processors_memory_is_used_up():
 
 
 @pytest.mark.parametrize("kind, text, expected", [
-    ("ResourceExhaustedError", "OOM when allocating tensor with shape[8,12,512,512] "
+    ("ResourceExhaustedError", "OOM when allocating tensor with shape[8,12,512,64] "
      "and type float on /device:GPU:0 by allocator GPU_0_bfc", True),
     ("InternalError", "failed call to cuDevicePrimaryCtxRetain: "
      "CUDA_ERROR_OUT_OF_MEMORY: out of memory; total memory: 1", True),
@@ -113,7 +113,7 @@ def test_what_python_says():
     "disk full\n\t [[node save]]",
     "Graph execution error:\n\nDetected at node 'save' defined at (most recent "
     "call last):\n    File \"x\", line 4\nNode: 'save'\ndisk full\n\t [[save]]",
-    "Graph execution error:\n\nNode: 'save'\n2 root error(s) found.\n  disk full\n"])
+    "Graph execution error:\n\nNode: 'save'\n1 root error(s) found.\n disk full\n"])
 def test_the_cause_is_what_is_said(text):
   error = tf.errors.UnknownError(None, None, text)
   assert path_checks.describe(error) == "disk full"
