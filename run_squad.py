@@ -13,7 +13,6 @@ if __name__ == "__main__":
   interrupts.install("run_squad.py")
 
 import contextlib
-import errno
 import functools
 import os
 import sys
@@ -32,6 +31,7 @@ from attention_zones import decoding
 from attention_zones import draws
 from attention_zones import flag_checks
 from attention_zones import gold
+from attention_zones import gpu
 from attention_zones import machine
 from attention_zones import passes
 from attention_zones import path_checks
@@ -167,9 +167,9 @@ flags.DEFINE_bool(
     "but False on a TPU.")
 flags.DEFINE_float(
     "sweep_memory_gb", None, "Memory in GB for the hidden states of a sweep; a "
-    "sweep that needs more takes several passes over the data. Without this flag: "
-    "a quarter of the memory that this process may use, at most %d GB." %
-    passes.MAX_DEFAULT_SWEEP_GB,
+    "sweep that needs more takes smaller steps, or several passes over the data. "
+    "Without this flag: a quarter of the memory that this process may use, at most "
+    "%d GB; on a GPU half of its memory." % passes.MAX_DEFAULT_SWEEP_GB,
     lower_bound=0.0)
 flags.DEFINE_string(
     "shard", None, "k/n: predict share k of n of the questions only, for sweeps on "
@@ -266,17 +266,18 @@ def prediction_fn(options, config, predict):
   return model_fn
 
 
-def threads(num_decodes):
-  """Divides the cores among TensorFlow's operations: a tf.ConfigProto.
+def session_config(num_decodes):
+  """How sessions use cores and GPU: a tf.ConfigProto.
 
   A sweep has many operations that do not wait for each other. Running several at
   once, with few threads each, wastes less time than running one after the other
-  with many threads.
+  with many threads. Of a GPU's memory they take what they need, not all at once.
   """
   cores = machine.cores()
   is_sweep = num_decodes > 1
   at_once = min(4, cores) if is_sweep else cores
   return tf.ConfigProto(
+      gpu_options=tf.GPUOptions(allow_growth=True),
       inter_op_parallelism_threads=at_once,
       intra_op_parallelism_threads=cores // at_once if is_sweep else cores)
 
@@ -292,7 +293,7 @@ def make_estimator(options, model_fn, num_decodes=1, predict_batch_size=None):
       master=options.master,
       model_dir=options.output_dir,
       tf_random_seed=seeds.derive(options.random_seed, "graph"),
-      session_config=threads(num_decodes),
+      session_config=session_config(num_decodes),
       save_checkpoints_steps=options.save_checkpoints_steps,
       tpu_config=tf.estimator.tpu.TPUConfig(
           iterations_per_loop=options.iterations_per_loop,
@@ -324,6 +325,7 @@ def make_reader(options, config, checkpoint, wanted):
       checkpoint, config.num_attention_heads, functools.partial(
           sweep.memory, config, length=options.max_seq_length,
           masks={decode.mask for decode in wanted}),
+      None if options.use_tpu else gpu.memory(session_config(len(wanted))),
       predict, functools.partial(read, attention_mass.measure, 1))
 
 
@@ -345,7 +347,7 @@ def say_why_no_gpu(options):
     return
   if not tf.test.is_built_with_cuda():
     why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
-  elif not passes.has_gpu():
+  elif not gpu.is_there():
     why = "TensorFlow finds none; TF_CPP_MIN_LOG_LEVEL=0 shows its messages"
   else:
     return
@@ -418,25 +420,22 @@ def main(argv):
   tf.disable_v2_behavior()
   try:
     run(types.SimpleNamespace(**FLAGS.flag_values_dict()))
-  except tf.errors.ResourceExhaustedError as error:
-    message = path_checks.describe(error)
-    # Either the memory or the disk is full.
-    if os.strerror(errno.ENOSPC) not in message:
-      message = ("out of memory: lower --predict_batch_size=%d, --sweep_memory_gb "
-                 "or, when training, --train_batch_size=%d (%s)" % (
-                     FLAGS.predict_batch_size, FLAGS.train_batch_size, message))
-    log(message)
-    sys.exit(1)
   except tf.train.NanLossDuringTrainingError:
     log("the loss became NaN: use less than --learning_rate=%g, and start over in "
         "an empty --output_dir" % FLAGS.learning_rate)
     sys.exit(1)
   except BrokenPipeError:
     raise
-  except (ValueError, OSError, tf.errors.OpError) as error:
-    if FLAGS.verbose_logging:
+  except (MemoryError, ValueError, OSError, tf.errors.OpError) as error:
+    message = path_checks.describe(error)
+    if gpu.is_out_of_memory(error):
+      message = ("out of memory: lower --predict_batch_size=%d, --sweep_memory_gb "
+                 "or, when training, --train_batch_size=%d (%s)" % (
+                     FLAGS.predict_batch_size, FLAGS.train_batch_size,
+                     message or type(error).__name__))
+    elif FLAGS.verbose_logging:
       raise
-    log(path_checks.describe(error))
+    log(message)
     sys.exit(1)
 
 

@@ -70,4 +70,5 @@ Files and the machine:
   interrupts     Ctrl-C, SIGTERM, closed pipes
   precision      how exactly matrices are multiplied, and which machine can do it
   machine        the cores and the memory that this process may use
+  gpu            the memory of a GPU, and what running out of memory looks like
 """

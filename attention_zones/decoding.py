@@ -38,13 +38,16 @@ _FLAGS_OF_RUN = (
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
 
 Reader = collections.namedtuple(
-    "Reader", ["checkpoint", "num_heads", "memory", "predict", "attend"])
+    "Reader", [
+        "checkpoint", "num_heads", "memory", "gpu_memory", "predict", "attend"])
 Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
   checkpoint: str, the prefix of its files.
   num_heads: int, the number of attention heads of a layer.
   memory: function (number of decodes, windows in a step) to bytes.
+  gpu_memory: int, the bytes that TensorFlow may use on the GPU that predicts; None
+    without a GPU.
   predict: function (decodes, windows in a step, input_fn) to an iterable of
     dicts, one per window, with the entries of answer_head.candidates.
   attend: function (windows in a step, input_fn) to one with those of
@@ -79,7 +82,7 @@ def decode(options, data, wanted, reader, log):
   there = set(files.list_folder(options.output_dir))
   done = {name for name, of in content["files"].items()
           if of == run_records.run_id(run) and name in there}
-  limit = passes.plan_steps(options, reader.memory, len(wanted)).limit
+  limit = passes.plan_steps(options, reader, len(wanted)).limit
   to_make = passes.cut_passes(options, wanted, limit, done, share)
   if not to_make:
     log("nothing to do: %s already has the predictions for these flags, data and "
@@ -88,7 +91,7 @@ def decode(options, data, wanted, reader, log):
   sizes = [len(one.decodes) for one in to_make]
   log("decodes: %d, passes over the data: %d, %s" % (
       sum(sizes), len(to_make),
-      passes.plan_steps(options, reader.memory, max(sizes)).words))
+      passes.plan_steps(options, reader, max(sizes)).words))
   failed = collections.OrderedDict()
   for one in to_make:
     failed.update(_run_pass(options, data, one, run, reader, log))
@@ -141,8 +144,7 @@ def _run_pass(options, data, one, run, reader, log):
   start = time.time()
   # Depends on this pass alone, not on what else is left, so that its journal can be
   # resumed.
-  batch_size = passes.plan_steps(
-      options, reader.memory, len(one.decodes)).batch_size
+  batch_size = passes.plan_steps(options, reader, len(one.decodes)).batch_size
   key = dict(run, **{
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,

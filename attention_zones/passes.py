@@ -4,15 +4,13 @@ import collections
 import os
 import tempfile
 
-import tensorflow.compat.v1 as tf
-
 from attention_zones.decodes import BASELINE
 from attention_zones import files
 from attention_zones import machine
 from attention_zones import run_records
 from attention_zones import shares
 
-# The most memory that a sweep takes when --sweep_memory_gb is left out.
+# The most memory that a sweep takes on a CPU when --sweep_memory_gb is left out.
 MAX_DEFAULT_SWEEP_GB = 3
 
 
@@ -48,12 +46,12 @@ Attributes:
 """
 
 
-def plan_steps(options, memory, num_decodes):
+def plan_steps(options, reader, num_decodes):
   """Fits a sweep into memory, by smaller steps and then by several passes.
 
   Args:
     options: namespace of run_squad.py's flags.
-    memory: function, as in decoding.Reader.
+    reader: decoding.Reader.
     num_decodes: int.
 
   Returns:
@@ -63,11 +61,11 @@ def plan_steps(options, memory, num_decodes):
   if memory_gb is None:
     if options.use_tpu:
       return _Steps(batch_size, num_decodes, "windows in a step: %d" % batch_size)
-    memory_gb = min(MAX_DEFAULT_SWEEP_GB, machine.memory() / 4 / 1e9)
-  if num_decodes > 1 and not options.use_tpu and not has_gpu():
+    memory_gb = default_memory_gb(machine.memory(), reader.gpu_memory)
+  if num_decodes > 1 and not options.use_tpu and reader.gpu_memory is None:
     # One window already fills the matrix products; more only spill the caches.
     batch_size = 1
-  needs = lambda number: memory(number, batch_size) / 1e9
+  needs = lambda number: reader.memory(number, batch_size) / 1e9
   limit = num_decodes
   while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
     # On a TPU the batch has to stay a multiple of its cores.
@@ -82,9 +80,20 @@ def plan_steps(options, memory, num_decodes):
       "--sweep_memory_gb=%g" % (batch_size, needs(limit), memory_gb)))
 
 
-def has_gpu():
-  """Whether TensorFlow finds a GPU, bool; one built with CUDA may find none."""
-  return bool(tf.config.experimental.list_physical_devices("GPU"))
+def default_memory_gb(memory, gpu_memory):
+  """The memory for hidden states when --sweep_memory_gb is left out: GB.
+
+  Half of a GPU's: weights, NVIDIA's libraries and gaps between tensors need the
+  rest. In whole GB, at least 1: what is free varies by some MB from run to run, but
+  an unfinished sweep resumes only with the same number of windows in a step.
+
+  Args:
+    memory: int, the bytes that this process may use.
+    gpu_memory: int, as in decoding.Reader.
+  """
+  if gpu_memory is None:
+    return min(MAX_DEFAULT_SWEEP_GB, memory / 4 / 1e9)
+  return max(1, int(gpu_memory / 2 / 1e9))
 
 
 Pass = collections.namedtuple("Pass", ["decodes", "journal_path", "part"])

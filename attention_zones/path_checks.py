@@ -139,5 +139,12 @@ def describe(error):
   if isinstance(error, OSError) and error.strerror:
     return "%s%s" % ("%s: " % error.filename if error.filename else "",
                      error.strerror)
-  # TensorFlow's errors continue with where the operation was created.
-  return str(getattr(error, "message", error)).split("\n")[0]
+  text = str(getattr(error, "message", error))
+  # TensorFlow 2 begins with where the operation was created.
+  if text.startswith("Graph execution error:") and "\nNode: " in text:
+    text = text.partition("\nNode: ")[2].partition("\n")[2]
+  # TensorFlow 1 ends with that.
+  first, _, rest = text.partition("\n")
+  if re.fullmatch(r"[0-9]+ root error\(s\) found\.", first.strip()):
+    first = rest.partition("\n")[0]
+  return first.strip()

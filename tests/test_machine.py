@@ -104,7 +104,7 @@ def test_tensorflow_gets_these_cores(repository):
   result = subprocess.run(
       [sys.executable, "-W", "ignore", "-c", "import run_squad\n"
        "for decodes in 0, 60:\n"
-       "  config = run_squad.threads(decodes)\n"
+       "  config = run_squad.session_config(decodes)\n"
        "  print(config.inter_op_parallelism_threads, "
        "config.intra_op_parallelism_threads)"],
       cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True,

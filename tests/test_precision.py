@@ -27,9 +27,19 @@ def run(build):
     return session.run(fetches)
 
 
-def test_factors_and_results_are_rounded():
+@pytest.fixture(params=["precision", "bfloat16_answers"])
+def product(request, repository, monkeypatch):
+  """The product of bfloat16, and its emulation in tests/benchmarks."""
+  if request.param == "precision":
+    return precision.product("bfloat16")
+  monkeypatch.syspath_prepend(str(repository / "tests" / "benchmarks"))
+  import bfloat16_answers
+  return bfloat16_answers.emulated_product
+
+
+def test_factors_and_results_are_rounded(product):
   a, b = np.random.RandomState(0).randn(2, 64, 64).astype(np.float32)
-  got = run(lambda: precision.product("bfloat16")(
+  got = run(lambda: product(
       tf.constant(a), tf.get_variable("b", initializer=b), transpose_b=True))
   factors = [rounded(x).astype(np.float64) for x in (a, b)]
   exact = factors[0].dot(factors[1].T)

@@ -34,6 +34,7 @@ import tokenization  # pylint: disable=wrong-import-position
 SIZES = windows.WindowSizes(384, 128, 64)
 # With the baseline and 6 layers these are 61 decodes.
 ZONES = "q2,q2p,p2q,p2,all,q2+q2p,q2+p2q,q2+p2,q2p+p2,p2q+p2"
+NBEST = 20
 TURNS = 5
 
 
@@ -62,21 +63,33 @@ def questions_a_second(arguments):
   return np.median(rates)
 
 
-def candidates_of_sweep(arguments, examples, tokenizer):
-  """Predicts the questions: list of (index, windows) with 61 decodes each."""
+def candidates_of_sweep(arguments, examples, tokenizer, zones=ZONES,
+                        product=tf.matmul):
+  """Predicts the questions with the baseline and with each zone in each layer.
+
+  Args:
+    arguments: of the command line.
+    examples: list of squad_data.Example.
+    tokenizer: tokenization.FullTokenizer.
+    zones: str, as --mask_zone.
+    product: function that multiplies matrices, as of modeling.Encoder.
+
+  Returns:
+    list of (index, windows), as answers.gather_windows yields them.
+  """
   config = modeling.BertConfig.from_json_file(arguments.bert_config_file)
   swept = decodes.parse_decodes(
-      "0-%d" % (config.num_hidden_layers - 1), ZONES, config.num_hidden_layers)
-  with tempfile.TemporaryDirectory() as folder:
+      "0-%d" % (config.num_hidden_layers - 1), zones, config.num_hidden_layers)
+  with tempfile.TemporaryDirectory() as folder, tf.Graph().as_default():
     path = windows.cached_windows(
         examples, tokenizer, SIZES, False, folder, "")
     features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
         path, SIZES.max_seq_length, False, 0, windows.BUCKET_WIDTH)(
             {"batch_size": 1})).get_next()
-    hidden = sweep.run(
-        modeling.Encoder(config), features, swept, SIZES.max_seq_length)
+    hidden = sweep.run(modeling.Encoder(config, product=product), features, swept,
+                       SIZES.max_seq_length)
     fetches = answer_head.candidates(
-        features, answer_head.span_logits(hidden), 20)
+        features, answer_head.span_logits(hidden), NBEST)
     names = {v.op.name: v.op.name for v in tf.trainable_variables()}
     tf.train.init_from_checkpoint(arguments.checkpoint, names)
     rows = []
@@ -88,14 +101,18 @@ def candidates_of_sweep(arguments, examples, tokenizer):
   return list(answers.gather_windows(rows))
 
 
+def finder_of(examples, tokenizer):
+  """An answers.AnswerFinder with BERT's own settings."""
+  return answers.AnswerFinder(examples, tokenizer, types.SimpleNamespace(
+      n_best_size=NBEST, max_answer_length=30, version_2_with_negative=False,
+      null_score_diff_threshold=0.0))
+
+
 def seconds_a_question(examples, tokenizer, gathered, with_nbest):
   """Median time for the answers to a question, all decodes together."""
-  options = types.SimpleNamespace(
-      n_best_size=20, max_answer_length=30, version_2_with_negative=False,
-      null_score_diff_threshold=0.0)
   totals = []
   for _ in range(TURNS):
-    finder = answers.AnswerFinder(examples, tokenizer, options)
+    finder = finder_of(examples, tokenizer)
     start = time.time()
     for index, some in gathered:
       finder.answers(index, some, with_nbest)
@@ -115,6 +132,7 @@ def only_decode(gathered, number):
 def main():
   arguments = parse_arguments()
   tf.logging.set_verbosity(tf.logging.ERROR)
+  tf.disable_v2_behavior()
   print("| windows, questions/s | %.0f |" % questions_a_second(arguments))
   examples, _ = squad_data.read_examples(arguments.data_file, False)
   examples = examples[:arguments.questions]

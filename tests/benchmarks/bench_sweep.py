@@ -143,6 +143,7 @@ def time_one_way(arguments):
     after, on as many threads.
   """
   tf.logging.set_verbosity(tf.logging.ERROR)
+  tf.disable_v2_behavior()
   config = read_config(arguments)
   timed = read_windows(arguments)
   swept = sweep_decodes(arguments, config)
@@ -153,7 +154,7 @@ def time_one_way(arguments):
     shape = (arguments.single_batch_size, arguments.max_seq_length
              if arguments.way == "padded" else windows.BUCKET_WIDTH)
   way = Timed(config, swept, shape[0], shape[1], arguments)
-  threads = run_squad.threads(len(swept))
+  threads = run_squad.session_config(len(swept))
   left = tf.get_variable("left", [2048, 768])
   products = [
       tf.matmul(left, tf.get_variable("right%d" % i, [768, 3072])).op

@@ -59,6 +59,7 @@ def training_session(config, path, width, arguments):
 def main():
   arguments = parse_arguments()
   tf.logging.set_verbosity(tf.logging.ERROR)
+  tf.disable_v2_behavior()
   config = modeling.BertConfig.from_json_file(arguments.bert_config_file)
   examples, _ = squad_data.read_examples(arguments.train_file, True)
   tokenizer = tokenization.FullTokenizer(
