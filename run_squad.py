@@ -26,6 +26,7 @@ from attention_zones import answer_head
 from attention_zones import checkpoint_names
 from attention_zones import checkpoints
 from attention_zones import data_checks
+from attention_zones import data_sets
 from attention_zones import decodes
 from attention_zones import decoding
 from attention_zones import files
@@ -49,6 +50,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("bert_config_file", None, "bert_config.json of the model.")
 flags.DEFINE_string("vocab_file", None, "vocab.txt of the model.")
 flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
+flags.DEFINE_enum(
+    "dataset", "squad", list(data_sets.RULES), "Whose words, answers and training "
+    "to take; the files of all have SQuAD's format.")
 flags.DEFINE_string("train_file", None, "SQuAD JSON to train on.")
 flags.DEFINE_string("predict_file", None, "SQuAD JSON to predict.")
 flags.DEFINE_string(
@@ -190,6 +194,9 @@ def validate_flags(options):
   problem = precision.problem(options.precision, options.use_tpu)
   if problem:
     raise ValueError("--precision=%s: %s" % (options.precision, problem))
+  if options.version_2_with_negative and options.dataset != "squad":
+    raise ValueError("--version_2_with_negative=True needs --dataset=squad, not "
+                     "%s, where every question has an answer" % options.dataset)
   if options.use_tpu:
     _validate_tpu_flags(options)
   if files.exists(options.output_dir) and not files.is_folder(options.output_dir):
@@ -315,7 +322,8 @@ def training_fn(options, config, num_train_steps):
     logits = answer_head.span_logits(  # [B, 2, S]
         encoder.encode(hidden, masks)[-1], config.initializer_range,
         options.random_seed)
-    loss = answer_head.span_loss(features, logits)
+    loss = answer_head.span_loss(
+        features, logits, data_sets.RULES[options.dataset].is_cmrc)
     train_op = optimization.create_optimizer(
         loss, options.learning_rate, num_train_steps,
         int(num_train_steps * options.warmup_proportion), options.use_tpu)
@@ -349,7 +357,8 @@ def sweep_fn(options, config, swept, batch_size):
         encoder, features, swept, options.max_seq_length, batch_size)
     return tf.estimator.tpu.TPUEstimatorSpec(
         mode, predictions=answer_head.candidates(
-            features, answer_head.span_logits(hidden), options.n_best_size))
+            features, answer_head.span_logits(hidden), options.n_best_size,
+            data_sets.RULES[options.dataset].is_cmrc))
   return model_fn
 
 
@@ -458,14 +467,14 @@ def run(options):
     log(line)
   say_why_no_gpu(options)
   tokenizer = tokenization.FullTokenizer(vocab, options.do_lower_case)
-  load = lambda flag, is_training: windows.load(
-      options, flag, is_training, tokenizer, log)
+  load = lambda flag: windows.load(
+      options, flag, data_sets.RULES[options.dataset], tokenizer, log)
   with contextlib.ExitStack() as alone:
     if options.do_train:
       alone.enter_context(training.alone_in(options.output_dir))
-      train_data = load("train_file", True)
+      train_data = load("train_file")
     if options.do_predict:
-      predict_data = load("predict_file", False)
+      predict_data = load("predict_file")
     if options.do_train:
       training.train(
           options, train_data, lambda steps: make_estimator(

@@ -10,7 +10,10 @@ What a zone is, and which zones are masked:
   sweep          the plan of the shared forward pass, and running it on a model
 
 From JSON to answers:
+  data_sets      ONE table of what differs between SQuAD and CMRC 2018
   squad_data     SQuAD's JSON to examples
+  cmrc_data      CMRC 2018's words, labels and answer texts
+  cjk            which characters BERT takes for Chinese words
   data_checks    what is unusual about a data set or vocabulary that can be read
   windows        examples to windows of tokens, their file, and its input_fn
   answer_head    logits, loss and candidates, in the graph

@@ -35,7 +35,7 @@ MAX_DEFAULT_SWEEP_GB = 3
 
 # Flags that the answers depend on. Files are compared by content, not by name.
 _FLAGS_OF_RUN = (
-    "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
+    "dataset", "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
     "n_best_size", "max_answer_length", "version_2_with_negative",
     "null_score_diff_threshold", "precision")
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
@@ -278,7 +278,7 @@ def _run_pass(options, data, one, run, reader, log):
     if not answered:
       return {}
   failed = prediction_files.write_files(
-      options.output_dir, data.examples, answered, one.decodes,
+      options.output_dir, data, answered, one.decodes,
       [wants_nbest(options, d) for d in one.decodes],
       options.version_2_with_negative)
   written = [decode for decode in one.decodes if decode not in failed]
@@ -366,7 +366,9 @@ def _answer_questions(options, data, one, journal, results, mine):
     results: iterable, as Reader.predict returns it.
     mine: set of int, the questions to answer, indices of examples.
   """
-  finder = answers.AnswerFinder(data.examples, data.tokenizer, options)
+  finder = answers.AnswerFinder(
+      data.examples, data.tokenizer, options, data.rules.span_text,
+      with_positions=data.rules.is_cmrc)
   with_nbest = [wants_nbest(options, decode) for decode in one.decodes]
   progress = Progress(
       "predicting, %d decode%s%s" % (
