@@ -96,8 +96,9 @@ def candidates(features, logits, n_best_size, is_cmrc=False):
     dict: the window's own numbers, int32 [B]; "start_tokens" and "end_tokens",
     int32 [B, V, K], word pieces counted from the first of the passage, best
     first, -1 for [CLS] and where a window has fewer than K; "start_logits" and
-    "end_logits", float32 [B, V, K]; "null_logits", float32 [B, V, 2], those of [CLS];
-    "is_finite", bool [B, V], whether all logits of the window's tokens are finite.
+    "end_logits", float32 [B, V, K]; "null_logits", float32 [B, V, 2], those of
+    [CLS]; "is_finite", bool [B, V], whether all logits of the window's tokens are
+    finite.
   """
   if is_cmrc:
     logits = tf.nn.log_softmax(mask_spans(features, logits))
