@@ -26,11 +26,11 @@ import sys
 
 from attention_zones.decodes import BASELINE
 from attention_zones.decodes import Decode
+from attention_zones import evaluators
 from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import question_traits
 from attention_zones import results_table
-from attention_zones import scoring
 from attention_zones import stats_files
 from attention_zones import sweep_files
 from attention_zones import sweep_scores
@@ -94,16 +94,16 @@ def collect(arguments):
   sweeps = sweep_files.find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
     sweep_files.report_mixed_runs(folder, names, arguments.allow_mixed)
+    sweep_files.report_other_dataset(folder, names, arguments.dataset)
   found = set(sweeps[0]) - {BASELINE}
   rows, masks = sweep_files.plan_table(found)
   sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   cells = [cell for cell in (Decode(layers, mask) for layers in rows
                              for mask in masks) if cell in found]
-  questions = scoring.load_questions(arguments.data_file)
+  gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = question_traits.load(arguments.data_file)
   why_not = stats_files.check(arguments, sweeps[0], cells, asked)
-  seeds = [sweep_scores.score_folder(
-      folder, names, questions, arguments.data_file, arguments.metric)
+  seeds = [sweep_scores.score_folder(folder, names, gold, arguments.metric)
            for folder, names in zip(folders, sweeps)]
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
@@ -111,7 +111,7 @@ def collect(arguments):
     texts, lines = {}, hurts_most(arguments.metric, means) + [
         stats_files.left_out(results_path, why_not)]
   else:
-    texts, lines = stats_files.make(arguments, cells, seeds, questions, asked)
+    texts, lines = stats_files.make(arguments, cells, seeds, gold, asked)
   if len(folders) > 1:
     results_table.write_results(stats_files.beside(results_path, "std"), make_table(
         rows, masks, combine(percents, statistics.stdev)))
@@ -256,8 +256,11 @@ def parse_arguments(argv):
   parser.add_argument("paths", nargs="*", metavar="path",
                       help="folders of predictions, then the file to write: "
                       "prediction results.csv")
-  parser.add_argument("--data_file", default="squad/dev-v1.1.json",
-                      help="data set (default: %(default)s)")
+  parser.add_argument("--dataset", choices=list(evaluators.EVALUATORS),
+                      default="squad", help="whose official scores to take "
+                      "(default: %(default)s)")
+  parser.add_argument("--data_file", help="data set (default: %s)" % " or ".join(
+      evaluator.data_file for evaluator in evaluators.EVALUATORS.values()))
   parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
                       action="store_const", const="f1", default="exact",
                       help="collect F1 instead of exact match")
@@ -276,6 +279,8 @@ def parse_arguments(argv):
   if not arguments.compare and len(arguments.paths) < 2:
     parser.error("%d paths; give a folder of predictions and the file to write "
                  "as in: prediction results.csv" % len(arguments.paths))
+  if arguments.data_file is None:
+    arguments.data_file = evaluators.EVALUATORS[arguments.dataset].data_file
   return arguments
 
 

@@ -39,7 +39,9 @@ Models of Hugging Face:
   safetensors_file   reads the tensors
 
 Scores and figures:
-  scoring        EM and F1, as the official evaluator computes them
+  evaluators     ONE table of what differs between SQuAD's scores and CMRC 2018's
+  scoring        EM and F1, as the official evaluator of SQuAD computes them
+  cmrc_scoring   EM and F1, as the official evaluator of CMRC 2018 computes them
   sweep_files    which prediction files there are, and which lack
   sweep_scores   the score of each question in each file
   results_table  results.csv

@@ -71,14 +71,14 @@ def check(options, names, cells, asked):
   return why_not
 
 
-def make(options, cells, seeds, questions, asked):
+def make(options, cells, seeds, gold, asked):
   """Makes the files of statistics.
 
   Args:
     options: namespace of get_results.py's flags.
     cells: list of the masked Decodes, in the order of the tables.
     seeds: list of FolderScores.
-    questions: dict, as scoring.load_questions returns it.
+    gold: evaluators.Gold.
     asked: list of question_traits.Asked of the same questions.
 
   Returns:
@@ -96,7 +96,8 @@ def make(options, cells, seeds, questions, asked):
   manifest = run_records.load_manifest(folders[0])
   shares = run_records.masked_shares(manifest)
   may_differ = effects.cells_that_may_differ(
-      cells, seeds, questions, _has_null(questions, manifest))
+      cells, seeds, gold.questions, _has_null(gold.questions, manifest),
+      gold.evaluator.cls_takes_part)
   rows = effects.cell_rows(measured, seeds, may_differ, {
       cell: shares[cell.file_name()] for cell in cells
       if cell.file_name() in shares})
