@@ -46,6 +46,20 @@ def mask_spans(features, logits):
   return logits + zones.MASKED_LOGIT * outside[:, None, :]
 
 
+def log_probabilities(features, logits):
+  """Turns logits into what run_cmrc2018.py predicts with.
+
+  Args:
+    features: dict of int32, the input of the model.
+    logits: float32 [..., B, 2, S].
+
+  Returns:
+    float32, of the same shape: log-softmax over [CLS] and the passage of each
+    window; about MASKED_LOGIT elsewhere.
+  """
+  return tf.nn.log_softmax(mask_spans(features, logits))
+
+
 def _may_be_span(features, with_cls):
   """float32 [B, S]: 1.0 at the passage, and at [CLS] if `with_cls`; else 0.0."""
   in_passage = zones.token_sets(
@@ -101,7 +115,7 @@ def candidates(features, logits, n_best_size, is_cmrc=False):
     finite.
   """
   if is_cmrc:
-    logits = tf.nn.log_softmax(mask_spans(features, logits))
+    logits = log_probabilities(features, logits)
   logits = tf.transpose(logits, [1, 0, 2, 3])  # [B, V, 2, S]
   is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
   is_finite = tf.reduce_all(tf.logical_or(

@@ -44,6 +44,10 @@ def find_answer(paragraph, text, offset):
   _REPAIR characters to the left; the last try is kept even if that fails. White
   space and one mark of _NOT_FIRST at the start are left out.
 
+  Three things are not as published: the script goes on to the left from the end of
+  the passage; an answer that is one such mark gets the word after it; and U+2581
+  moves all that follows it. CMRC 2018 itself has none of these.
+
   Args:
     paragraph: squad_data.Paragraph of split_words.
     text: str, the answer.
