@@ -10,6 +10,7 @@
 #   sbatch --array=0-7 decode_squad.sh         a job array: an eighth of the
 #                        questions for each task; from the repository's folder
 #   SHARDS=8 sbatch --array=3 decode_squad.sh  one of these tasks again
+#   DATASET=cmrc2018 bash decode_squad.sh      the Chinese data set and its model
 #
 # Every variable below can be set in the environment; paths are relative to the
 # repository's folder. If interrupted, rerun the command: it resumes.
@@ -29,11 +30,26 @@ if ! [ -f "$here/run_squad.py" ]; then
 fi
 cd "$here"
 
+# What belongs to the data set: its files, and the settings of its paper.
+case "${DATASET:=squad}" in
+  squad)
+    model=cased_L-12_H-768_A-12 lower_case=False dev_file=squad/dev-v1.1.json
+    ;;
+  cmrc2018)
+    model=chinese_L-12_H-768_A-12 lower_case=True
+    dev_file=cmrc2018/cmrc2018_dev.json
+    ;;
+  *)
+    echo "decode_squad.sh: DATASET=$DATASET: should be squad or cmrc2018" >&2
+    exit 1
+    ;;
+esac
+
 GS_BUCKET=${GS_BUCKET:-}
 TPU_NAME=${TPU_NAME:-}
 TPU_ZONE=${TPU_ZONE:-}
-BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}cased_L-12_H-768_A-12}
-MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}squad-model}
+BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}$model}
+MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}$DATASET-model}
 SEEDS=${SEEDS:-}
 USE_TPU=${USE_TPU:-$([ -n "$TPU_NAME" ] && echo True || echo False)}
 ZONES=${ZONES:-q2 q2p p2q p2 all}
@@ -89,18 +105,19 @@ run() {
   local output_dir=$1
   shift
   exec "$python" -u run_squad.py \
+    --dataset="$DATASET" \
     --vocab_file="$BERT_DIR/vocab.txt" \
     --bert_config_file="$BERT_DIR/bert_config.json" \
     --do_train=False \
     --do_predict=True \
-    --predict_file=squad/dev-v1.1.json \
+    --predict_file="$dev_file" \
     --predict_batch_size=32 \
     --max_seq_length=512 \
     --doc_stride=128 \
     --mask_layer="$LAYERS" \
     --mask_zone="$(IFS=,; echo "${zones[*]-}")" \
     --output_dir="$output_dir" \
-    --do_lower_case=False \
+    --do_lower_case="$lower_case" \
     --use_tpu="$USE_TPU" \
     --tpu_name="$TPU_NAME" \
     --tpu_zone="$TPU_ZONE" \

@@ -27,11 +27,11 @@ import sys
 
 from attention_zones import controls
 from attention_zones.decodes import BASELINE
+from attention_zones import evaluators
 from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import question_traits
 from attention_zones import results_table
-from attention_zones import scoring
 from attention_zones import stats_files
 from attention_zones import sweep_files
 from attention_zones import sweep_scores
@@ -97,21 +97,21 @@ def collect(arguments):
   sweeps = sweep_files.find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
     sweep_files.report_mixed_runs(folder, names, arguments.allow_mixed)
+    sweep_files.report_other_dataset(folder, names, arguments.dataset)
   found = set(sweeps[0]) - {BASELINE}
   rows, masks = sweep_files.plan_table(found)
   cells = [cell for cell in (sweep_files.decode_at(row, mask) for row in rows
                              for mask in masks) if cell in found]
   controls.report_alone(folders[0], cells, arguments.allow_holes)
   sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
-  questions = scoring.load_questions(arguments.data_file)
+  gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = question_traits.load(arguments.data_file)
-  total = len(questions)
   if arguments.metric == "logp":
-    questions = sweep_scores.with_logp(folders, sweeps, questions)
-    asked = [of for of in asked if of.qas_id in questions]
-  data = sweep_scores.Data(arguments.data_file, questions, total)
+    gold = gold._replace(questions=sweep_scores.with_logp(
+        folders, sweeps, gold.questions))
+    asked = [of for of in asked if of.qas_id in gold.questions]
   why_not = stats_files.check(arguments, sweeps[0], cells, asked)
-  seeds = [sweep_scores.score_folder(folder, names, data, arguments.metric)
+  seeds = [sweep_scores.score_folder(folder, names, gold, arguments.metric)
            for folder, names in zip(folders, sweeps)]
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
@@ -119,7 +119,7 @@ def collect(arguments):
     texts, lines = {}, hurts_most(arguments.metric, means) + [
         stats_files.left_out(results_path, why_not, cells)]
   else:
-    texts, lines = stats_files.make(arguments, cells, seeds, questions, asked)
+    texts, lines = stats_files.make(arguments, cells, seeds, gold, asked)
   if len(folders) > 1:
     results_table.write_results(stats_files.beside(results_path, "std"), make_table(
         rows, masks, combine(percents, statistics.stdev)))
@@ -267,8 +267,11 @@ def parse_arguments(argv):
   parser.add_argument("paths", nargs="*", metavar="path",
                       help="folders of predictions, then the file to write: "
                       "prediction results.csv")
-  parser.add_argument("--data_file", default="squad/dev-v1.1.json",
-                      help="data set (default: %(default)s)")
+  parser.add_argument("--dataset", choices=list(evaluators.EVALUATORS),
+                      default="squad", help="whose official scores to take "
+                      "(default: %(default)s)")
+  parser.add_argument("--data_file", help="data set (default: %s)" % " or ".join(
+      evaluator.data_file for evaluator in evaluators.EVALUATORS.values()))
   parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
                       action="store_const", const="f1", default="exact",
                       help="the same as --metric=f1")
@@ -291,6 +294,8 @@ def parse_arguments(argv):
   if not arguments.compare and len(arguments.paths) < 2:
     parser.error("%d paths; give a folder of predictions and the file to write "
                  "as in: prediction results.csv" % len(arguments.paths))
+  if arguments.data_file is None:
+    arguments.data_file = evaluators.EVALUATORS[arguments.dataset].data_file
   return arguments
 
 

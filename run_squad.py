@@ -26,6 +26,7 @@ from attention_zones import attention_mass
 from attention_zones import checkpoint_names
 from attention_zones import checkpoints
 from attention_zones import data_checks
+from attention_zones import data_sets
 from attention_zones import decodes
 from attention_zones import decoding
 from attention_zones import draws
@@ -52,6 +53,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("bert_config_file", None, "bert_config.json of the model.")
 flags.DEFINE_string("vocab_file", None, "vocab.txt of the model.")
 flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
+flags.DEFINE_enum(
+    "dataset", "squad", list(data_sets.RULES), "Whose words, answers and training "
+    "to take; the files of all have SQuAD's format.")
 flags.DEFINE_string("train_file", None, "SQuAD JSON to train on.")
 flags.DEFINE_string("predict_file", None, "SQuAD JSON to predict.")
 flags.DEFINE_string(
@@ -232,7 +236,8 @@ def training_fn(options, config, num_train_steps):
     logits = answer_head.span_logits(  # [B, 2, S]
         encoder.encode(hidden, masks)[-1], config.initializer_range,
         options.random_seed)
-    loss = answer_head.span_loss(features, logits)
+    loss = answer_head.span_loss(
+        features, logits, data_sets.RULES[options.dataset].is_cmrc)
     train_op = optimization.create_optimizer(
         loss, options.learning_rate, num_train_steps,
         int(num_train_steps * options.warmup_proportion), options.use_tpu)
@@ -318,7 +323,8 @@ def make_reader(options, config, checkpoint, wanted):
       hidden = sweep.run(  # [V, B, S, H]
           encoder, features, swept, options.max_seq_length, batch_size)
       return answer_head.candidates(
-          features, answer_head.span_logits(hidden), options.n_best_size)
+          features, answer_head.span_logits(hidden), options.n_best_size,
+          data_sets.RULES[options.dataset].is_cmrc)
     return read(candidates, len(swept), batch_size, input_fn)
 
   return decoding.Reader(
@@ -372,7 +378,8 @@ def run(options):
       options.mask_head, config.num_attention_heads)
   if draws.needed(wanted):
     flag_checks.refuse_remote_draws(options)
-  gold_answers = gold.read_answers(options)
+  rules = data_sets.RULES[options.dataset]
+  gold_answers = gold.read_answers(options, rules)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
       variables, log)
@@ -390,14 +397,13 @@ def run(options):
     log(line)
   say_why_no_gpu(options)
   tokenizer = tokenization.FullTokenizer(vocab, options.do_lower_case)
-  load = lambda flag, is_training: windows.load(
-      options, flag, is_training, tokenizer, log)
+  load = lambda flag: windows.load(options, flag, rules, tokenizer, log)
   with contextlib.ExitStack() as alone:
     if options.do_train:
       alone.enter_context(training.alone_in(options.output_dir))
-      train_data = load("train_file", True)
+      train_data = load("train_file")
     if options.do_predict:
-      predict_data = gold.with_spans(load("predict_file", False), gold_answers, log)
+      predict_data = gold.with_spans(load("predict_file"), gold_answers, log)
     if options.do_train:
       training.train(
           options, train_data, lambda steps: make_estimator(

@@ -3,6 +3,8 @@
 # with Python 3.9 to 3.11 and TensorFlow 2.15.1.
 #
 #   bash setup_env.sh [extra-requirements-file ...]
+#   bash setup_env.sh requirements-models.txt     adds what other models and data
+#                                                 sets need
 #   bash setup_env.sh --which     prints which Python the scripts use; makes nothing
 #
 # TENSORFLOW=1, 2 or 2-gpu (with NVIDIA's packages) chooses. Without it: what is
@@ -180,7 +182,14 @@ if [ "${1:-}" = --which ]; then
   which=yes
   shift
 fi
-for file in "$@"; do [ -f "$file" ] || fail "$file: no such file"; done
+# A file that is not here may be beside this script.
+count=$#
+for file in "$@"; do
+  [ -f "$file" ] || file="$root/$file"
+  [ -f "$file" ] || fail "${file#"$root/"}: no such file"
+  set -- "$@" "$file"
+done
+shift "$count"
 case "${TENSORFLOW:-}" in
   1) use 1 ;;
   2) use 2 ;;

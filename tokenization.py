@@ -10,16 +10,11 @@ import unicodedata
 
 import tensorflow.compat.v1 as tf
 
+from attention_zones import cjk
 from attention_zones import file_kinds
 
 # Tokens that every vocabulary must have.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-
-# First and last code point of the blocks whose characters BERT treats as single
-# words: CJK ideographs; Hiragana, Katakana and Hangul are not among them.
-_CJK_BLOCKS = (
-    (0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
-    (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))
 
 
 def load_vocab(vocab_file, required=()):
@@ -81,7 +76,7 @@ class _CleanedCharacters(dict):
       return " "
     if code in (0, 0xFFFD) or _is_control(character):
       return ""
-    if any(first <= code <= last for first, last in _CJK_BLOCKS):
+    if any(first <= code <= last for first, last in cjk.BLOCKS):
       return " %s " % character
     return character
 

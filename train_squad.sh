@@ -8,6 +8,8 @@
 #   SEEDS="1 2 3 4 5" bash train_squad.sh                       five runs, in
 #                        $MODEL_OUTPUT_DIR/seed1 to seed5, one after the other
 #   sbatch train_squad.sh              from the repository's folder
+#   DATASET=cmrc2018 bash train_squad.sh          the Chinese data set: another
+#                        model, lower-cased, 2 epochs; into cmrc2018-model
 #
 # Every variable below can be set in the environment; paths are relative to the
 # repository's folder. If interrupted, rerun the command: it resumes from the last
@@ -28,11 +30,27 @@ if ! [ -f "$here/run_squad.py" ]; then
 fi
 cd "$here"
 
+# What belongs to the data set: its files, and the settings of its paper.
+case "${DATASET:=squad}" in
+  squad)
+    model=cased_L-12_H-768_A-12 lower_case=False epochs=3.0
+    train_file=squad/train-v1.1.json dev_file=squad/dev-v1.1.json
+    ;;
+  cmrc2018)
+    model=chinese_L-12_H-768_A-12 lower_case=True epochs=2.0
+    train_file=cmrc2018/cmrc2018_train.json dev_file=cmrc2018/cmrc2018_dev.json
+    ;;
+  *)
+    echo "train_squad.sh: DATASET=$DATASET: should be squad or cmrc2018" >&2
+    exit 1
+    ;;
+esac
+
 GS_BUCKET=${GS_BUCKET:-}
 TPU_NAME=${TPU_NAME:-}
 TPU_ZONE=${TPU_ZONE:-}
-BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}cased_L-12_H-768_A-12}
-MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}squad-model}
+BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}$model}
+MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}$DATASET-model}
 SEEDS=${SEEDS:-}
 USE_TPU=${USE_TPU:-$([ -n "$TPU_NAME" ] && echo True || echo False)}
 
@@ -60,22 +78,23 @@ run() {
   local output_dir=$1
   shift
   exec "$python" -u run_squad.py \
+    --dataset="$DATASET" \
     --vocab_file="$BERT_DIR/vocab.txt" \
     --bert_config_file="$BERT_DIR/bert_config.json" \
     --init_checkpoint="$BERT_DIR/bert_model.ckpt" \
     --do_train=True \
-    --train_file=squad/train-v1.1.json \
+    --train_file="$train_file" \
     --do_predict=True \
-    --predict_file=squad/dev-v1.1.json \
+    --predict_file="$dev_file" \
     --train_batch_size=64 \
     --predict_batch_size=32 \
-    --num_train_epochs=3.0 \
+    --num_train_epochs="$epochs" \
     --max_seq_length=512 \
     --doc_stride=128 \
     --learning_rate=3e-5 \
     --version_2_with_negative=False \
     --output_dir="$output_dir" \
-    --do_lower_case=False \
+    --do_lower_case="$lower_case" \
     --use_tpu="$USE_TPU" \
     --tpu_name="$TPU_NAME" \
     --tpu_zone="$TPU_ZONE" \

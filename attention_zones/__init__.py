@@ -11,7 +11,10 @@ What a zone is, and which zones are masked:
   sweep          the plan of the shared forward pass, and running it on a model
 
 From JSON to answers:
+  data_sets      ONE table of what differs between SQuAD and CMRC 2018
   squad_data     SQuAD's JSON to examples
+  cmrc_data      CMRC 2018's words, labels and answer texts
+  cjk            which characters BERT takes for Chinese words
   data_checks    what is unusual about a data set or vocabulary that can be read
   windows        examples to windows of tokens, their file, and its input_fn
   answer_head    logits, loss and candidates, in the graph
@@ -40,7 +43,9 @@ Models of Hugging Face:
   safetensors_file   reads the tensors
 
 Scores and figures:
-  scoring        EM and F1, as the official evaluator computes them
+  evaluators     ONE table of what differs between SQuAD's scores and CMRC 2018's
+  scoring        EM and F1, as the official evaluator of SQuAD computes them
+  cmrc_scoring   EM and F1, as the official evaluator of CMRC 2018 computes them
   sweep_files    which prediction files there are, and which lack
   sweep_scores   the score of each question in each file
   results_table  results.csv

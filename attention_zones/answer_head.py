@@ -32,17 +32,58 @@ def span_logits(hidden, initializer_range=0.02, random_seed=0):
   return tf.matrix_transpose(tf.tensordot(hidden, weights, [[-1], [1]]) + bias)
 
 
-def span_loss(features, logits):
+def mask_spans(features, logits):
+  """Leaves logits to [CLS] and the passage only, as run_cmrc2018.py does.
+
+  Args:
+    features: dict of int32, the input of the model.
+    logits: float32 [..., B, 2, S].
+
+  Returns:
+    float32, of the same shape: MASKED_LOGIT is added at the question, at both
+    [SEP] and at [PAD].
+  """
+  outside = 1 - _may_be_span(features, with_cls=True)  # [B, S]
+  return logits + zones.MASKED_LOGIT * outside[:, None, :]
+
+
+def log_probabilities(features, logits):
+  """Turns logits into what run_cmrc2018.py predicts with.
+
+  Args:
+    features: dict of int32, the input of the model.
+    logits: float32 [..., B, 2, S].
+
+  Returns:
+    float32, of the same shape: log-softmax over [CLS] and the passage of each
+    window; about MASKED_LOGIT elsewhere.
+  """
+  return tf.nn.log_softmax(mask_spans(features, logits))
+
+
+def _may_be_span(features, with_cls):
+  """float32 [B, S]: 1.0 at the passage, and at [CLS] if `with_cls`; else 0.0."""
+  in_passage = zones.token_sets(
+      features["input_mask"], features["segment_ids"]).in_passage
+  is_first = tf.one_hot(0, tf.shape(in_passage)[1])
+  return in_passage + is_first if with_cls else in_passage
+
+
+def span_loss(features, logits, is_cmrc=False):
   """The mean of the cross-entropies of the start and of the end.
 
   Args:
-    features: dict with int32 [B] "start_position" and "end_position".
+    features: dict with int32 [B] "start_position" and "end_position"; with
+      `is_cmrc` also the input of the model.
     logits: float32 [B, 2, S].
+    is_cmrc: bool, data_sets.Rules.is_cmrc.
 
   Returns:
     float32 scalar.
   """
   positions = tf.stack([features["start_position"], features["end_position"]], 1)
+  if is_cmrc:
+    logits = mask_spans(features, logits)
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
       labels=positions, logits=logits)  # [B, 2]
   return tf.reduce_mean(losses)
@@ -50,10 +91,11 @@ def span_loss(features, logits):
 
 # Entries of a window that are needed to combine its candidates with those of the
 # question's other windows.
-_WINDOW = ("example_index", "num_windows", "first_token", "passage_length")
+_WINDOW = ("example_index", "num_windows", "first_token", "passage_length",
+           "question_length")
 
 
-def candidates(features, logits, n_best_size):
+def candidates(features, logits, n_best_size, is_cmrc=False):
   """Finds the best starts and ends in the logits.
 
   Only tokens of the passage can be answers.
@@ -62,23 +104,27 @@ def candidates(features, logits, n_best_size):
     features: dict of int32, the input of the model.
     logits: float32 [V, B, 2, S].
     n_best_size: int, K.
+    is_cmrc: bool, data_sets.Rules.is_cmrc: whether logits become log-probabilities
+      over [CLS] and the passage, and [CLS] can take one of the K places.
 
   Returns:
     dict: the window's own numbers, int32 [B]; "start_tokens" and "end_tokens",
     int32 [B, V, K], word pieces counted from the first of the passage, best
-    first, -1 where a window has fewer than K; "start_logits" and "end_logits",
-    float32 [B, V, K]; "null_logits", float32 [B, V, 2], those of [CLS];
-    "is_finite", bool [B, V], whether all logits of the window's tokens are finite.
-    If the input has "gold_spans", also "gold_logp", as `gold_logp` returns it.
+    first, -1 for [CLS] and where a window has fewer than K; "start_logits" and
+    "end_logits", float32 [B, V, K]; "null_logits", float32 [B, V, 2], those of
+    [CLS]; "is_finite", bool [B, V], whether all logits of the window's tokens are
+    finite. If the input has "gold_spans", also "gold_logp", as `gold_logp` returns
+    it.
   """
+  if is_cmrc:
+    logits = log_probabilities(features, logits)
   logits = tf.transpose(logits, [1, 0, 2, 3])  # [B, V, 2, S]
   is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
   is_finite = tf.reduce_all(tf.logical_or(
       tf.is_finite(logits), is_padding), [2, 3])  # [B, V]
-  in_passage = zones.token_sets(
-      features["input_mask"], features["segment_ids"]).in_passage  # [B, S]
-  in_passage = in_passage[:, None, None, :] + tf.zeros_like(logits)
-  scores = tf.where(in_passage > 0, logits,
+  may_be_span = _may_be_span(features, with_cls=is_cmrc)  # [B, S]
+  may_be_span = may_be_span[:, None, None, :] + tf.zeros_like(logits)
+  scores = tf.where(may_be_span > 0, logits,
                     tf.fill(tf.shape(logits), logits.dtype.min))
   scores = tf.pad(scores, [[0, 0]] * 3 + [[0, n_best_size]],
                   constant_values=logits.dtype.min)

@@ -27,16 +27,18 @@ Attributes:
     logits are NaN or infinite.
   null_odds: float, by how much the score of no answer exceeds that of the best
     span; None unless version_2_with_negative.
-  nbest: list of {"text", "probability", "start_logit", "end_logit"}, best first;
-    None unless asked for.
+  nbest: list of {"text", "probability", "start_logit", "end_logit"}, in CMRC 2018
+    with "start_index" and "end_index", positions in the window; best first; None
+    unless asked for.
   gold_logp: float, the log-probability of the gold answer (gold.py); None if no
     window holds one, and unless asked for.
 """
 
-_Ranked = collections.namedtuple("_Ranked", ["text", "start_logit", "end_logit"])
+_Ranked = collections.namedtuple("_Ranked", [
+    "text", "start_logit", "end_logit", "start_index", "end_index"])
 
 # BERT's answer to a question if no span can be the answer.
-_NO_SPAN = _Ranked("empty", 0.0, 0.0)
+_NO_SPAN = _Ranked("empty", 0.0, 0.0, 0, 0)
 
 # Paragraphs whose word pieces are kept; windows arrive nearly in order.
 _REMEMBERED_PARAGRAPHS = 64
@@ -68,12 +70,17 @@ class AnswerFinder:
     tokenizer: tokenization.FullTokenizer.
     options: namespace with BERT's flags n_best_size, max_answer_length,
       version_2_with_negative and null_score_diff_threshold.
+    text_of: function from a span to its text, as span_text.
+    with_positions: bool, whether n-best lists have positions, as in CMRC 2018.
   """
 
-  def __init__(self, examples, tokenizer, options):
+  def __init__(self, examples, tokenizer, options, text_of=None,
+               with_positions=False):
     self._examples = examples
     self._tokenizer = tokenizer
     self._options = options
+    self._text_of = text_of or span_text
+    self._with_positions = with_positions
     self._passages = collections.OrderedDict()
 
   def answers(self, example_index, windows, with_nbest):
@@ -82,10 +89,11 @@ class AnswerFinder:
     Args:
       example_index: int.
       windows: list of dict, the predictions for the question's windows in
-        passage order, as answer_head.candidates gives them: int "first_token" and
-        "passage_length"; with shape [V, K] int "start_tokens", "end_tokens" and
-        float "start_logits", "end_logits"; float [V, 2] "null_logits", the start
-        and the end logit of [CLS]; bool [V] "is_finite".
+        passage order, as answer_head.candidates gives them: int "first_token",
+        "passage_length" and "question_length"; with shape [V, K] int
+        "start_tokens", "end_tokens" and float "start_logits", "end_logits"; float
+        [V, 2] "null_logits", the start and the end logit of [CLS]; bool [V]
+        "is_finite".
       with_nbest: list of V bool, which decodes want the n-best list.
 
     Returns:
@@ -112,7 +120,7 @@ class AnswerFinder:
       return None
     start, end = min((window["null_logits"][v].astype(np.float64)
                       for window in windows), key=sum)
-    return _Ranked("", float(start), float(end))
+    return _Ranked("", float(start), float(end), 0, 0)
 
   def _choose(self, ranked, null, wants_nbest):
     """Turns a ranking, best first, into an Answer."""
@@ -126,7 +134,8 @@ class AnswerFinder:
     best = next((entry for entry in nbest if entry.text), _NO_SPAN)
     if null is not None and all(entry.text for entry in nbest):
       nbest.append(null)
-    nbest = _with_probabilities(nbest or [_NO_SPAN]) if wants_nbest else None
+    nbest = _with_probabilities(
+        nbest or [_NO_SPAN], self._with_positions) if wants_nbest else None
     if null is None:
       return Answer(nbest[0]["text"], None, nbest)
     odds = (null.start_logit + null.end_logit
@@ -136,8 +145,8 @@ class AnswerFinder:
     return Answer("" if is_null else best.text, odds, nbest)
 
   def _span_text(self, example, first, last):
-    return span_text(self._passage(example.paragraph), first, last,
-                     self._tokenizer.basic_tokenizer)
+    return self._text_of(self._passage(example.paragraph), first, last,
+                         self._tokenizer.basic_tokenizer)
 
   def _passage(self, paragraph):
     passage = self._passages.get(id(paragraph))
@@ -196,22 +205,31 @@ def _rank(scores, windows, v, null, text_of):
       seen.add("")
       yield null
     window = windows[index]
-    text = text_of(int(window["start_tokens"][v, start]),
-                   int(window["end_tokens"][v, end]))
+    first = int(window["start_tokens"][v, start])
+    last = int(window["end_tokens"][v, end])
+    text = text_of(first, last)
     if text not in seen:
       seen.add(text)
+      # [CLS] question [SEP] passage
+      offset = int(window["question_length"] + 2 - window["first_token"])
       yield _Ranked(text, float(window["start_logits"][v, start]),
-                    float(window["end_logits"][v, end]))
+                    float(window["end_logits"][v, end]),
+                    first + offset, last + offset)
 
 
-def _with_probabilities(ranked):
+def _with_probabilities(ranked, with_positions):
   """Adds softmax probabilities to a ranking: the entries of an n-best list."""
   totals = [entry.start_logit + entry.end_logit for entry in ranked]
   weights = [math.exp(total - max(totals)) for total in totals]
-  return [collections.OrderedDict([
-      ("text", entry.text), ("probability", weight / sum(weights)),
-      ("start_logit", entry.start_logit), ("end_logit", entry.end_logit)])
-          for entry, weight in zip(ranked, weights)]
+  entries = []
+  for entry, weight in zip(ranked, weights):
+    entries.append(collections.OrderedDict([
+        ("text", entry.text), ("probability", weight / sum(weights)),
+        ("start_logit", entry.start_logit), ("end_logit", entry.end_logit)]))
+    if with_positions:
+      entries[-1].update(
+          [("start_index", entry.start_index), ("end_index", entry.end_index)])
+  return entries
 
 
 def span_text(passage, first, last, basic_tokenizer):

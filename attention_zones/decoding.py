@@ -32,7 +32,7 @@ from attention_zones import windows
 
 # Flags that the answers depend on. Files are compared by content, not by name.
 _FLAGS_OF_RUN = (
-    "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
+    "dataset", "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
     "n_best_size", "max_answer_length", "version_2_with_negative",
     "null_score_diff_threshold", "precision")
 _FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
@@ -161,7 +161,7 @@ def _run_pass(options, data, one, run, reader, log):
     if not answered:
       return {}
   failed = prediction_files.write_files(
-      options.output_dir, data.examples, answered, one.decodes,
+      options.output_dir, data, answered, one.decodes,
       [passes.kinds_of(options, d) for d in one.decodes])
   written = [decode for decode in one.decodes if decode not in failed]
   run_records.add_to_manifest(
@@ -264,7 +264,9 @@ def _answer_questions(options, data, one, journal, results, mine):
     results: iterable, as Reader.predict returns it.
     mine: set of int, the questions to answer, indices of examples.
   """
-  finder = answers.AnswerFinder(data.examples, data.tokenizer, options)
+  finder = answers.AnswerFinder(
+      data.examples, data.tokenizer, options, data.rules.span_text,
+      with_positions=data.rules.is_cmrc)
   with_nbest = [passes.wants_nbest(options, decode) for decode in one.decodes]
   progress = Progress(
       "predicting, %d decode%s%s" % (

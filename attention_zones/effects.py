@@ -7,7 +7,6 @@ Dimensions: as in statistics.py; C = cells, one for each masked decode.
 """
 
 import collections
-import re
 from statistics import mean  # As for results.csv, in every digit.
 
 import numpy as np
@@ -16,9 +15,6 @@ from attention_zones import results_table
 from attention_zones import statistics
 from attention_zones import sweep_files
 from attention_zones.decodes import BASELINE
-
-# Of CMRC 2018, whose script lets [CLS] be an answer.
-_CMRC_ID = re.compile(r"(TRAIN|TRIAL|DEV|TEST|CHALLENGE)_[0-9]+_QUERY_[0-9]+")
 
 _CANCELS = 1e-9  # A weighted sum is 0 if it is this small a part of its terms.
 
@@ -209,7 +205,7 @@ def adjust(family):
     row.update(p_holm=p_holm, q_bh=q_bh)
 
 
-def cells_that_may_differ(cells, seeds, questions, has_null):
+def cells_that_may_differ(cells, seeds, questions, has_null, cls_takes_part=False):
   """Finds the cells whose answers masking can change.
 
   In the last layer only the rows count from which answers are read: in SQuAD v1.1
@@ -222,18 +218,18 @@ def cells_that_may_differ(cells, seeds, questions, has_null):
     seeds: list of FolderScores.
     questions: dict, as scoring.load_questions returns it.
     has_null: bool, whether "" competes with the spans, as in SQuAD v2.0.
+    cls_takes_part: bool, evaluators.Evaluator.cls_takes_part, as in CMRC 2018.
 
   Returns:
     set of Decode.
   """
   single = [cell.layers for cell in cells if sweep_files.is_single(cell)]
   last = max(single, default=None)
-  is_cmrc = all(_CMRC_ID.fullmatch(name) for name in questions)
 
   def may_differ(cell):
     if cell.layers != last or has_null or cell.mask.changes_passage_rows:
       return True
-    return (is_cmrc and cell.mask.changes_cls_row) or any(
+    return (cls_takes_part and cell.mask.changes_cls_row) or any(
         seed.changes[cell]["same"] < len(questions) for seed in seeds)
 
   return {cell for cell in cells if may_differ(cell)}

@@ -49,6 +49,9 @@ def validate_flags(options):
   problem = precision.problem(options.precision, options.use_tpu)
   if problem:
     raise ValueError("--precision=%s: %s" % (options.precision, problem))
+  if options.version_2_with_negative and options.dataset != "squad":
+    raise ValueError("--version_2_with_negative=True needs --dataset=squad, not "
+                     "%s, where every question has an answer" % options.dataset)
   if options.use_tpu:
     _validate_tpu_flags(options)
   if files.exists(options.output_dir) and not files.is_folder(options.output_dir):

@@ -13,15 +13,15 @@ Dimensions: N = questions, A = gold answers of a question, V = decodes.
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from attention_zones import squad_data
 from attention_zones import windows
 
 
-def read_answers(options):
+def read_answers(options, rules):
   """Reads the gold answers, before anything slow.
 
   Args:
     options: namespace of run_squad.py's flags.
+    rules: data_sets.Rules.
 
   Returns:
     dict, as squad_data.read_answers returns it; None without --gold_logp.
@@ -31,7 +31,7 @@ def read_answers(options):
   """
   if not options.gold_logp:
     return None
-  answers_of = squad_data.read_answers(options.predict_file)
+  answers_of = rules.read_answers(options.predict_file)
   if not any(answers_of.values()):
     raise ValueError(
         "--gold_logp=True: --predict_file=%s has no answer that stands in its "

@@ -18,7 +18,7 @@ _COLUMN_OF = collections.OrderedDict([
     ("gold_logp", "gold_logp"), ("nbest_predictions", "nbest")])
 
 
-def write_files(folder, examples, journal, decodes, kinds):
+def write_files(folder, data, journal, decodes, kinds):
   """Writes the files of all decodes of a sweep in BERT's formats.
 
   Each file is written completely or not at all. The journal is read once, question
@@ -27,9 +27,10 @@ def write_files(folder, examples, journal, decodes, kinds):
 
   Args:
     folder: str, a path or address.
-    examples: list of squad_data.Example.
+    data: windows.DataSet.
     journal: run_records.Journal with the answers to all examples that have a
-      window; a passage without words has no window, and its answer is "".
+      window; a passage without words has no window, and its answer is "", in CMRC
+      2018 "empty".
     decodes: list of V decodes.Decode.
     kinds: list of V lists of str, the kinds of files of each decode, of
       "predictions", "null_odds", "gold_logp" and "nbest_predictions".
@@ -43,12 +44,13 @@ def write_files(folder, examples, journal, decodes, kinds):
       step fails, which renames the files.
   """
   outputs = _outputs(decodes, kinds)
+  is_cmrc = data.rules.is_cmrc
   failed = {}
   with contextlib.ExitStack() as stack:
     parts = [_FileInParts(stack, os.path.join(folder, output.name))
              for output in outputs]
     buffered = 0
-    for index, example in enumerate(examples):
+    for index, example in enumerate(data.examples):
       record = journal.read(index) if index in journal.finished else None
       if record:
         for v, text in enumerate(record["text"]):
@@ -56,7 +58,10 @@ def write_files(folder, examples, journal, decodes, kinds):
             failed.setdefault(v, example.qas_id)
       for output, part in zip(outputs, parts):
         if output.decode not in failed:
-          buffered += part.add(example.qas_id, _value(output, record))
+          # As published: n-best lists are ASCII in both data sets.
+          buffered += part.add(
+              example.qas_id, _value(output, record, is_cmrc),
+              as_ascii=not is_cmrc or output.column != "text")
       if buffered > _BUFFERED:
         for part in parts:
           part.flush()
@@ -90,10 +95,10 @@ def _outputs(decodes, kinds):
   return outputs
 
 
-def _value(output, record):
+def _value(output, record, is_cmrc):
   """A file's entry for a question; `record` is None if it has no window."""
   if record is None:
-    return {"text": "", "null_odds": 0.0, "gold_logp": None,
+    return {"text": "empty" if is_cmrc else "", "null_odds": 0.0, "gold_logp": None,
             "nbest": []}[output.column]
   return record[output.column][output.place]
 
@@ -102,14 +107,14 @@ def _value(output, record):
 _encode_nbest_entry = json.JSONEncoder(separators=(",\n" + " " * 12, ": ")).encode
 
 
-def _indented(value):
+def _indented(value, as_ascii):
   """Encodes a number, a string or an n-best list.
 
   The result is that of json.dumps(..., indent=4) for a member of an object, in half
   of the time.
   """
   if not isinstance(value, list) or not value:
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=as_ascii)
   inner, outer = "\n" + " " * 12, "\n" + " " * 8
   entries = (outer + "{" + inner + _encode_nbest_entry(entry)[1:-1] + outer + "}"
              for entry in value)
@@ -133,9 +138,17 @@ class _FileInParts:
     self._pieces = []
     self._separator = "{\n"
 
-  def add(self, key, value):
-    """Adds an entry; returns how many characters it takes."""
-    entry = "%s    %s: %s" % (self._separator, json.dumps(key), _indented(value))
+  def add(self, key, value, as_ascii):
+    """Adds an entry; returns how many characters it takes.
+
+    Args:
+      key: str.
+      value: number, str or n-best list.
+      as_ascii: bool, json.dumps's ensure_ascii.
+    """
+    entry = "%s    %s: %s" % (
+        self._separator, json.dumps(key, ensure_ascii=as_ascii),
+        _indented(value, as_ascii))
     self._pieces.append(entry)
     self._separator = ",\n"
     return len(entry)

@@ -56,7 +56,8 @@ def changes(before, now):
 
 
 # What runs had that were recorded before there was a choice.
-_BEFORE_CHOICE = {"TensorFlow": "1.15.3", "--precision": "float32"}
+_BEFORE_CHOICE = {"TensorFlow": "1.15.3", "--precision": "float32",
+                  "--dataset": "squad"}
 
 
 def with_all_entries(run):

@@ -22,7 +22,8 @@ class Question(collections.namedtuple("Question", ["has_answer", "golds"])):
   Attributes:
     has_answer: bool, whether the data set gives the question any answer.
     golds: tuple of the distinct normalized gold answers; ("",) when there is
-      none, or none that is more than articles and punctuation.
+      none, or none that is more than articles and punctuation. In CMRC 2018 they
+      are as in the file, and () when there is none.
   """
   __slots__ = ()
 
@@ -54,11 +55,17 @@ def compare_texts(baseline, masked):
       masked.split()) else "shifted"
 
 
-def load_questions(path):
+def _normalized(texts):
+  """Turns the gold answers of a question, list of str, into Question.golds."""
+  return tuple(sorted(set(filter(None, map(normalize, texts))))) or ("",)
+
+
+def load_questions(path, golds_of=_normalized):
   """Reads the questions of a SQuAD data set.
 
   Args:
     path: str, a JSON file of SQuAD v1.1 or v2.0.
+    golds_of: function from the list of a question's answers to Question.golds.
 
   Returns:
     OrderedDict from question id to Question, in the order of the data set.
@@ -76,9 +83,7 @@ def load_questions(path):
                for i, answer in enumerate(member(where, qa, "answers", list))]
       if name in questions:
         twice.append(name)
-      golds = [gold for gold in map(normalize, texts) if gold]
-      questions[name] = Question(has_answer=bool(texts),
-                                 golds=tuple(sorted(set(golds))) or ("",))
+      questions[name] = Question(bool(texts), golds_of(texts))
   checked_json.refuse(faults)
   if twice:
     raise ValueError("%s: used more than once: %s; ids must differ" % (
@@ -102,24 +107,25 @@ def _walk(path, faults):
       yield "%s.qas[%d]" % (where, q), qa
 
 
-def load_predictions(path, questions):
+def load_predictions(path, questions, allow_missing=False):
   """Reads the predictions of a data set.
 
   Args:
     path: str, a JSON file of an object from question id to answer, which is ""
       for none.
     questions: dict, as `load_questions` returns it.
+    allow_missing: bool, whether some questions, but not all, may have none.
 
   Returns:
-    dict from question id to str. It has every id of `questions`, and may have
-    more.
+    dict from question id to str. It has every id of `questions`, unless some may be
+    missing, and may have more.
 
   Raises:
     OSError: the file cannot be read.
     ValueError: it is not such an object, or lacks a question.
   """
   return _load_by_id(path, questions, "prediction", "a string",
-                     lambda value: isinstance(value, str))
+                     lambda value: isinstance(value, str), allow_missing)
 
 
 def load_na_probs(path, questions):
@@ -167,14 +173,14 @@ def _is_finite(value):
     return False
 
 
-def _load_by_id(path, questions, kind, valid, is_valid):
+def _load_by_id(path, questions, kind, valid, is_valid, allow_missing=False):
   """Reads a JSON object from question id to `kind` and refuses a faulty one."""
   by_id = checked_json.load(path)
   if not isinstance(by_id, dict):
     raise ValueError("%s: %s; should be an object from question id to %s" % (
         path, excerpt(by_id), kind))
   missing = [name for name in questions if name not in by_id]
-  if missing:
+  if missing and not (allow_missing and len(missing) < len(questions)):
     hint = "; is it of another data set?" * (len(missing) == len(questions))
     if isinstance(by_id.get("data"), list):
       hint = "; it is a data set, not an object from question id to %s" % kind
@@ -219,19 +225,20 @@ def _token_f1(gold, prediction):
   return 2 * precision * recall / (precision + recall)
 
 
-def score_answers(questions, predictions):
+def score_answers(questions, predictions, scores_of=answer_scores):
   """Scores each question, whatever its no-answer probability.
 
   Args:
     questions: dict, as `load_questions` returns it.
     predictions: dict, as `load_predictions` returns it.
+    scores_of: function, as answer_scores.
 
   Returns:
     (exact, f1): dicts from question id to 0 to 1, in the order of `questions`.
   """
   exact, f1 = {}, {}
   for name, question in questions.items():
-    exact[name], f1[name] = answer_scores(question.golds, predictions[name])
+    exact[name], f1[name] = scores_of(question.golds, predictions[name])
   return exact, f1
 
 

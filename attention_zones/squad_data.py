@@ -52,134 +52,7 @@ def split_words(context):
                    [word.start() for word in words])
 
 
-def read_examples(path, is_training, version_2_with_negative=False):
-  """Reads a file of SQuAD v1.1 or v2.0.
-
-  Args:
-    path: str, a path (or gs:// address) of SQuAD's JSON.
-    is_training: bool, whether to read the answers.
-    version_2_with_negative: bool, whether questions may have no answer.
-
-  Returns:
-    (examples, dropped): list of Example in the order of the file, and list of
-    the ids (str) of training questions that were left out, because the passage
-    does not have their first answer at answer_start.
-
-  Raises:
-    tf.errors.OpError: the file cannot be read.
-    ValueError: it is not such a file, or one of v2.0 that is read as v1.1; the
-      message names the file and the place in it.
-  """
-  with tf.gfile.GFile(path, "rb") as f:
-    content = checked_json.parse(path, f.read())
-  examples, dropped, impossible, ids = [], [], [], collections.Counter()
-  faults = []
-  for where, paragraph, qa in _questions(path, content, faults):
-    with checked_json.noting(faults):
-      example = _without_answer(where, paragraph, qa)
-      ids[example.qas_id] += 1
-      if example.is_impossible:
-        impossible.append(where)
-      elif is_training:
-        example = _with_answer(where, qa, example)
-      if example.is_impossible or not is_training or example.answer_text:
-        examples.append(example)
-      else:
-        dropped.append(example.qas_id)
-  checked_json.refuse(faults)
-  if impossible and not version_2_with_negative:
-    raise ValueError(
-        "%s is the first of %d questions with is_impossible true, as SQuAD "
-        "v2.0 has them; they need --version_2_with_negative=True" % (
-            impossible[0], len(impossible)))
-  _check_ids(path, ids)
-  return examples, dropped
-
-
-def read_answers(path):
-  """Finds the gold answers of a data set in its passages, all of each question.
-
-  Args:
-    path: str, a path (or gs:// address) of SQuAD's JSON.
-
-  Returns:
-    dict from question id to list of (start, end), int each: an answer is
-    context[start:end]. It is [] for a question without an answer, or with none that
-    the passage has at answer_start.
-
-  Raises:
-    tf.errors.OpError: the file cannot be read.
-    ValueError: it is not such a file; the message names the file and the place.
-  """
-  with tf.gfile.GFile(path, "rb") as f:
-    content = checked_json.parse(path, f.read())
-  found, faults = {}, []
-  for where, paragraph, qa in _questions(path, content, faults):
-    with checked_json.noting(faults):
-      answers = member(where, qa, "answers", list) if "answers" in qa else []
-      places = [_place(where, i, answer, paragraph)
-                for i, answer in enumerate(answers)]
-      found[question_id(where, qa)] = [place for place in places if place]
-  checked_json.refuse(faults)
-  return found
-
-
-def _place(where, index, answer, paragraph):
-  """Where the passage has an answer of the JSON, as _find_answer returns it."""
-  where += ".answers[%d]" % index
-  return _find_answer(paragraph, member(where, answer, "text", str),
-                      member(where, answer, "answer_start", int))
-
-
-def _check_ids(path, ids):
-  """Refuses a Counter of ids that is empty, or has an id more than once."""
-  twice = [qas_id for qas_id, count in ids.items() if count > 1]
-  if twice:
-    raise ValueError("%s: used more than once: %s; ids must differ" % (
-        path, checked_json.count_ids(twice)))
-  if not ids:
-    raise ValueError("%s holds no question" % path)
-
-
-def _questions(path, content, faults):
-  """Yields (JSON path for messages, Paragraph, question as the JSON has it).
-
-  Faults of articles and paragraphs are added to the list `faults`.
-  """
-  for where, item in checked_json.paragraphs(path, content, faults):
-    qas = []
-    with checked_json.noting(faults):
-      context = member(where, item, "context", str)
-      paragraph = split_words(context)
-      qas = member(where, item, "qas", list)
-    for q, qa in enumerate(qas):
-      yield "%s.qas[%d]" % (where, q), paragraph, qa
-
-
-def _without_answer(where, paragraph, qa):
-  """Makes the Example of a question as the JSON has it, without its answer."""
-  return Example(
-      question_id(where, qa), member(where, qa, "question", str),
-      paragraph, -1, -1, "",
-      "is_impossible" in qa and member(where, qa, "is_impossible", bool))
-
-
-def _with_answer(where, qa, example):
-  """Fills in the first answer, if the passage has it at answer_start."""
-  answers = member(where, qa, "answers", list)
-  if not answers:
-    raise ValueError(
-        "%s has no answer; a question to train on should have one, or be marked "
-        "is_impossible and read with --version_2_with_negative=True" % where)
-  place = _place(where, 0, answers[0], example.paragraph)
-  if place is None:
-    return example
-  return example._replace(
-      answer_start=place[0], answer_end=place[1],
-      answer_text=answers[0]["text"], num_answers=len(answers))
-
-
-def _find_answer(paragraph, text, offset):
+def find_answer(paragraph, text, offset):
   """Finds an answer in its passage.
 
   The answer must be more than white space. It is found if it is at its offset, if
@@ -215,3 +88,135 @@ def _find_answer(paragraph, text, offset):
                           paragraph.starts[last] + len(paragraph.words[last]))
   return min((match.span() for match in nearby), default=None,
              key=lambda span: abs(span[0] - offset))
+
+
+def read_examples(path, is_training, version_2_with_negative=False,
+                  split=split_words, find=find_answer):
+  """Reads a file of SQuAD v1.1 or v2.0, or of another data set in its format.
+
+  Args:
+    path: str, a path (or gs:// address) of SQuAD's JSON.
+    is_training: bool, whether to read the answers.
+    version_2_with_negative: bool, whether questions may have no answer.
+    split: function from a passage's text to its Paragraph.
+    find: function (Paragraph, answer, answer_start) to where an answer stands,
+      as find_answer.
+
+  Returns:
+    (examples, dropped): list of Example in the order of the file, and list of
+    the ids (str) of training questions that were left out, because the passage
+    does not have their first answer at answer_start.
+
+  Raises:
+    tf.errors.OpError: the file cannot be read.
+    ValueError: it is not such a file, or one of v2.0 that is read as v1.1; the
+      message names the file and the place in it.
+  """
+  with tf.gfile.GFile(path, "rb") as f:
+    content = checked_json.parse(path, f.read())
+  examples, dropped, impossible, ids = [], [], [], collections.Counter()
+  faults = []
+  for where, paragraph, qa in _questions(path, content, split, faults):
+    with checked_json.noting(faults):
+      example = _without_answer(where, paragraph, qa)
+      ids[example.qas_id] += 1
+      if example.is_impossible:
+        impossible.append(where)
+      elif is_training:
+        example = _with_answer(where, qa, example, find)
+      if example.is_impossible or not is_training or example.answer_text:
+        examples.append(example)
+      else:
+        dropped.append(example.qas_id)
+  checked_json.refuse(faults)
+  if impossible and not version_2_with_negative:
+    raise ValueError(
+        "%s is the first of %d questions with is_impossible true, as SQuAD "
+        "v2.0 has them; they need --version_2_with_negative=True" % (
+            impossible[0], len(impossible)))
+  _check_ids(path, ids)
+  return examples, dropped
+
+
+def read_answers(path, split=split_words, find=find_answer):
+  """Finds the gold answers of a data set in its passages, all of each question.
+
+  Args:
+    path: str, a path (or gs:// address) of SQuAD's JSON.
+    split, find: as for read_examples.
+
+  Returns:
+    dict from question id to list of (start, end), int each: an answer is
+    context[start:end]. It is [] for a question without an answer, or with none that
+    the passage has at answer_start.
+
+  Raises:
+    tf.errors.OpError: the file cannot be read.
+    ValueError: it is not such a file; the message names the file and the place.
+  """
+  with tf.gfile.GFile(path, "rb") as f:
+    content = checked_json.parse(path, f.read())
+  found, faults = {}, []
+  for where, paragraph, qa in _questions(path, content, split, faults):
+    with checked_json.noting(faults):
+      answers = member(where, qa, "answers", list) if "answers" in qa else []
+      places = [_place(where, i, answer, paragraph, find)
+                for i, answer in enumerate(answers)]
+      found[question_id(where, qa)] = [place for place in places if place]
+  checked_json.refuse(faults)
+  return found
+
+
+def _place(where, index, answer, paragraph, find):
+  """Where the passage has an answer of the JSON, as `find` returns it."""
+  where += ".answers[%d]" % index
+  return find(paragraph, member(where, answer, "text", str),
+              member(where, answer, "answer_start", int))
+
+
+def _check_ids(path, ids):
+  """Refuses a Counter of ids that is empty, or has an id more than once."""
+  twice = [qas_id for qas_id, count in ids.items() if count > 1]
+  if twice:
+    raise ValueError("%s: used more than once: %s; ids must differ" % (
+        path, checked_json.count_ids(twice)))
+  if not ids:
+    raise ValueError("%s holds no question" % path)
+
+
+def _questions(path, content, split, faults):
+  """Yields (JSON path for messages, Paragraph, question as the JSON has it).
+
+  Faults of articles and paragraphs are added to the list `faults`.
+  """
+  for where, item in checked_json.paragraphs(path, content, faults):
+    qas = []
+    with checked_json.noting(faults):
+      context = member(where, item, "context", str)
+      paragraph = split(context)
+      qas = member(where, item, "qas", list)
+    for q, qa in enumerate(qas):
+      yield "%s.qas[%d]" % (where, q), paragraph, qa
+
+
+def _without_answer(where, paragraph, qa):
+  """Makes the Example of a question as the JSON has it, without its answer."""
+  return Example(
+      question_id(where, qa), member(where, qa, "question", str),
+      paragraph, -1, -1, "",
+      "is_impossible" in qa and member(where, qa, "is_impossible", bool))
+
+
+def _with_answer(where, qa, example, find):
+  """Fills in the first answer, if the passage has it at answer_start."""
+  answers = member(where, qa, "answers", list)
+  if not answers:
+    raise ValueError(
+        "%s has no answer; a question to train on should have one, or be marked "
+        "is_impossible and read with --version_2_with_negative=True" % where)
+  place = _place(where, 0, answers[0], example.paragraph, find)
+  if place is None:
+    return example
+  return example._replace(
+      answer_start=place[0], answer_end=place[1],
+      answer_text=answers[0]["text"], num_answers=len(answers))

@@ -85,14 +85,14 @@ def check(options, names, cells, asked):
   return why_not
 
 
-def make(options, cells, seeds, questions, asked):
+def make(options, cells, seeds, gold, asked):
   """Makes the files of statistics.
 
   Args:
     options: namespace of get_results.py's flags.
     cells: list of the masked Decodes, in the order of the tables.
     seeds: list of FolderScores.
-    questions: dict, as scoring.load_questions returns it.
+    gold: evaluators.Gold.
     asked: list of question_traits.Asked of the same questions.
 
   Returns:
@@ -112,7 +112,8 @@ def make(options, cells, seeds, questions, asked):
   # In a log-probability all tokens count, [CLS] and question, too.
   if settings.metric != "logp":
     may_differ = effects.cells_that_may_differ(
-        cells, seeds, questions, _has_null(questions, manifest))
+        cells, seeds, gold.questions, _has_null(gold.questions, manifest),
+        gold.evaluator.cls_takes_part)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
       run_records.masked_shares(manifest), cells))
   texts = collections.OrderedDict(

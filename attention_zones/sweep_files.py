@@ -163,6 +163,22 @@ def report_mixed_runs(folder, names, allow_mixed):
   print(message, file=sys.stderr)
 
 
+def report_other_dataset(folder, names, dataset):
+  """Says on stderr if predictions were made with another --dataset.
+
+  Args:
+    folder: str.
+    names: dict from Decode to file name, as `find_predictions` returns it.
+    dataset: str, the --dataset to score them with.
+  """
+  content = run_records.load_manifest(folder)
+  others = {content["runs"][content["files"][name]]["--dataset"]
+            for name in names.values() if name in content["files"]} - {dataset}
+  if others:
+    print("%s: predicted with --dataset=%s, but scored with --dataset=%s" % (
+        folder, " and ".join(sorted(others)), dataset), file=sys.stderr)
+
+
 def report_holes(folder, rows, masks, cells, allow_holes):
   """Reports missing files of the table rows x masks, on stderr if allowed.
 

@@ -12,16 +12,6 @@ from attention_zones import scoring
 
 METRICS = ("exact", "f1", "logp")
 
-Data = collections.namedtuple("Data", ["path", "questions", "total"])
-Data.__doc__ = """What is scored.
-
-Attributes:
-  path: str, the data set, for messages.
-  questions: OrderedDict of N questions, as scoring.load_questions returns it; of
-    logp those only that have a value in all files.
-  total: int, how many questions the data set has.
-"""
-
 FolderScores = collections.namedtuple(
     "FolderScores", ["percent", "exact", "f1", "logp", "changes"])
 FolderScores.__doc__ = """The scores of one folder: five dicts from Decode.
@@ -33,18 +23,18 @@ Attributes:
   logp: float64 [N], the log-probability of the gold answer to each question, in
     nats; the dict is empty unless this metric was asked for.
   changes: collections.Counter of the answers that are "same", "shifted" and
-    "elsewhere" compared with the baseline's (scoring.compare_texts); the dict is
+    "elsewhere" compared with the baseline's (Evaluator.compare_texts); the dict is
     empty without a baseline.
 """
 
 
-def score_folder(folder, names, data, metric):
+def score_folder(folder, names, gold, metric):
   """Scores each file of a folder.
 
   Args:
     folder: str.
     names: dict from Decode to file name, as sweep_files.find_predictions makes it.
-    data: Data.
+    gold: evaluators.Gold of N questions.
     metric: str of METRICS.
 
   Returns:
@@ -54,18 +44,20 @@ def score_folder(folder, names, data, metric):
     OSError, ValueError: a file is faulty or lacks a question.
   """
   scores = FolderScores({}, {}, {}, {}, {})
-  ids, with_extra, baseline = list(data.questions), [], None
+  questions, ids = gold.questions, list(gold.questions)
+  with_extra, baseline = [], None
   # The baseline comes first, because the others are compared with it.
   for decode in sorted(names, key=lambda decode: decode != decodes.BASELINE):
     path = os.path.join(folder, names[decode])
-    predictions = scoring.load_predictions(path, data.questions)
-    if len(predictions) > data.total:
+    predictions = scoring.load_predictions(path, questions)
+    if len(predictions) > gold.total:
       with_extra.append(names[decode])
-    exact, f1 = scoring.score_answers(data.questions, predictions)
+    exact, f1 = scoring.score_answers(
+        questions, predictions, gold.evaluator.answer_scores)
     for kept, values in ((scores.exact, exact), (scores.f1, f1)):
       kept[decode] = np.fromiter(values.values(), float, len(values))
     if metric == "logp":
-      logp = _load_logp(folder, decode, data.questions)
+      logp = _load_logp(folder, decode, questions)
       scores.logp[decode] = np.array([logp[name] for name in ids])
       scores.percent[decode] = scores.logp[decode].mean()
     else:
@@ -74,11 +66,13 @@ def score_folder(folder, names, data, metric):
     if decode == decodes.BASELINE:
       baseline = predictions
     elif baseline:
-      scores.changes[decode] = _changes(ids, baseline, predictions)
+      scores.changes[decode] = _changes(
+          ids, baseline, predictions, gold.evaluator.compare_texts)
   if with_extra:
     print("%s: %d files, for example %s, have predictions for ids that are not "
           "in %s; these are not scored" % (
-              folder, len(with_extra), with_extra[0], data.path), file=sys.stderr)
+              folder, len(with_extra), with_extra[0], gold.path),
+          file=sys.stderr)
   return scores
 
 
@@ -127,11 +121,11 @@ def with_logp(folders, sweeps, questions):
   return left
 
 
-def _changes(ids, baseline, masked):
+def _changes(ids, baseline, masked, compare_texts):
   """Counts the kinds of changes between two dicts from id to answer: Counter."""
   # Most answers of a sweep equal the baseline's in every character.
   changed = [name for name in ids if masked[name] != baseline[name]]
   counts = collections.Counter(
-      scoring.compare_texts(baseline[name], masked[name]) for name in changed)
+      compare_texts(baseline[name], masked[name]) for name in changed)
   counts["same"] += len(ids) - len(changed)
   return counts

@@ -29,14 +29,18 @@ def num_train_steps(options, data):
   Raises:
     ValueError: there would be no step.
   """
-  steps = int(len(data.examples) / options.train_batch_size
-              * options.num_train_epochs)
+  count, counted = len(data.examples), "questions"
+  if data.rules.is_cmrc:
+    # As run_cmrc2018.py counts.
+    count = sum(1 for _ in tf.python_io.tf_record_iterator(data.path))
+    counted = "windows"
+  steps = int(count / options.train_batch_size * options.num_train_epochs)
   if not steps:
     raise ValueError(
         "--train_batch_size=%d and --num_train_epochs=%g give no training step "
-        "for the %d questions in --train_file=%s" % (
-            options.train_batch_size, options.num_train_epochs,
-            len(data.examples), options.train_file))
+        "for the %d %s in --train_file=%s" % (
+            options.train_batch_size, options.num_train_epochs, count, counted,
+            options.train_file))
   return steps
 
 
@@ -112,7 +116,7 @@ def _settings(options, data):
   """What the weights of a training depend on, but its number of steps: dict."""
   key = {"--" + name: getattr(options, name) for name in (
       "train_batch_size", "learning_rate", "warmup_proportion", "random_seed",
-      "precision")}
+      "precision", "dataset")}
   # The name of the file of windows has a digest of all that they depend on.
   windows_name = os.path.basename(data.path)
   key.update({

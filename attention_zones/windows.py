@@ -16,7 +16,6 @@ import tensorflow.compat.v1 as tf
 from attention_zones import data_checks
 from attention_zones import files
 from attention_zones import seeds
-from attention_zones import squad_data
 
 # Raise this when the content of the file of windows changes. 2: an answer's
 # position is where the data set says, not the first span with the same text.
@@ -66,7 +65,7 @@ WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens.
 
 
 DataSet = collections.namedtuple(
-    "DataSet", ["examples", "path", "tokenizer", "gold_spans"])
+    "DataSet", ["examples", "path", "tokenizer", "rules", "gold_spans"])
 # Only gold_spans has a default.
 DataSet.__new__.__defaults__ = (None,)
 DataSet.__doc__ = """A SQuAD file that was read.
@@ -75,6 +74,7 @@ Attributes:
   examples: list of squad_data.Example.
   path: str, the TFRecord file of their windows.
   tokenizer: tokenization.FullTokenizer that made them.
+  rules: data_sets.Rules.
   gold_spans: int32 [N, A, 2], where gold.py finds the gold answers; None without
     --gold_logp.
 """
@@ -254,13 +254,13 @@ def _positions(answer, first, length, offset):
   return answer[0] - first + offset, answer[1] - first + offset
 
 
-def load(options, flag, is_training, tokenizer, log):
-  """Reads a SQuAD file, logs what is unusual about it, and makes its windows.
+def load(options, flag, rules, tokenizer, log):
+  """Reads a data set, logs what is unusual about it, and makes its windows.
 
   Args:
     options: namespace of run_squad.py's flags.
-    flag: str, the name of the flag with the file's path.
-    is_training: bool.
+    flag: str, the flag with the file's path: "train_file" or "predict_file".
+    rules: data_sets.Rules.
     tokenizer: tokenization.FullTokenizer.
     log: function that shows the user a line, str.
 
@@ -271,23 +271,26 @@ def load(options, flag, is_training, tokenizer, log):
     ValueError: the file is not in SQuAD's format, is faulty, or too many of its
       questions are left out (data_checks.report_dropped).
   """
-  path = getattr(options, flag)
-  examples, dropped = squad_data.read_examples(
+  path, is_training = getattr(options, flag), flag == "train_file"
+  examples, dropped = rules.read_examples(
       path, is_training, options.version_2_with_negative)
   source = "--%s=%s" % (flag, path)
   if dropped:
     log(data_checks.report_dropped(source, len(examples), dropped,
                                    options.output_dir, options.allow_dropped))
-  for line in data_checks.remarks(
+  for line in rules.remarks(examples) + data_checks.remarks(
       examples, tokenizer, options.max_query_length):
     log("%s: %s" % (source, line))
   sizes = WindowSizes(
       options.max_seq_length, options.doc_stride, options.max_query_length)
   key = [files.digest(path), files.digest(options.vocab_file),
          options.do_lower_case, options.version_2_with_negative]
+  if rules.is_cmrc:
+    # Not for SQuAD, whose files keep the names they had before there was a choice.
+    key.append(rules.name)
   return DataSet(examples, cached_windows(
       examples, tokenizer, sizes, is_training, options.output_dir, repr(key)),
-                 tokenizer)
+                 tokenizer, rules)
 
 
 def bucket_width(options):

@@ -12,8 +12,8 @@ import types
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import decoding
 from attention_zones import gpu
+from attention_zones import passes
 from attention_zones import path_checks
 from attention_zones import sweep
 import modeling
@@ -45,7 +45,7 @@ def test_a_session_lists_such_devices():
     # The machine's memory does not matter then, and some MB do not, either.
     (8e9, 15.9e9, 7), (64e9, 15.7e9, 7), (8e9, 79e9, 39), (64e9, 1.5e9, 1)])
 def test_default_memory(memory, gpu_memory, expected):
-  assert decoding.default_memory_gb(memory, gpu_memory) == expected
+  assert passes.default_memory_gb(memory, gpu_memory) == expected
 
 
 @pytest.mark.parametrize("gpu_memory, asked, batch_size, limit", [
@@ -61,8 +61,8 @@ def test_windows_in_a_step_of_bert_base(gpu_memory, asked, batch_size, limit):
   memory = functools.partial(sweep.memory, modeling.BertConfig(28996), length=512)
   options = types.SimpleNamespace(
       predict_batch_size=asked, sweep_memory_gb=None, use_tpu=False)
-  steps = decoding.plan_steps(
-      options, decoding.Reader("", memory, gpu_memory, None), 61)
+  steps = passes.plan_steps(
+      options, types.SimpleNamespace(memory=memory, gpu_memory=gpu_memory), 61)
   assert (steps.batch_size, steps.limit) == (batch_size, limit)
 
 

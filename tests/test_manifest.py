@@ -11,7 +11,8 @@ import pytest
 from attention_zones import run_records
 
 RUN = {"--predict_file": "d1", "--n_best_size": 20, "TensorFlow": "2.15.1",
-       "--precision": "float32"}
+       "--precision": "float32",
+       "--dataset": "squad"}
 
 ADD_FILES = """
 from attention_zones import run_records
@@ -21,7 +22,8 @@ for i in range(40):
   run_records.add_to_manifest(
       folder, ["%s%d.json" % (writer, i)],
       {"--predict_file": writer, "TensorFlow": "2.15.1",
-       "--precision": "float32"}, {})
+       "--precision": "float32",
+       "--dataset": "squad"}, {})
 """
 
 
@@ -72,7 +74,8 @@ def test_two_processes_that_add_at_once_lose_nothing(tmp_path, repository):
     for i in range(40):
       assert content["files"]["%s%d.json" % (name, i)] == (
           run_records.run_id({"--predict_file": name, "TensorFlow": "2.15.1",
-                              "--precision": "float32"}))
+                              "--precision": "float32",
+                              "--dataset": "squad"}))
   assert len(content["runs"]) == 2
 
 
@@ -137,7 +140,8 @@ def test_a_manifest_of_an_earlier_version_is_read(tmp_path):
       "runs": {"0123456789abcdef": dict(earlier, about={"python": "3.7"})}}))
   today = {"--predict_file": "d1", "--vocab_file": "v1", "--bert_config_file": "b1",
            "checkpoint": "c1", "--n_best_size": 20, "--do_lower_case": False,
-           "TensorFlow": "1.15.3", "--precision": "float32"}
+           "TensorFlow": "1.15.3", "--precision": "float32",
+           "--dataset": "squad"}
   assert run_records.load_manifest(str(tmp_path)) == {
       "files": {"predictions.json": run_records.run_id(today)},
       "runs": {run_records.run_id(today): dict(
@@ -151,7 +155,8 @@ def test_what_a_run_lacks_is_what_there_was_without_a_choice(tmp_path):
   earlier = {"--predict_file": "d1"}
   (tmp_path / "manifest.json").write_text(json.dumps({
       "files": {"a.json": "0123"}, "runs": {"0123": dict(earlier, about={})}}))
-  now = {"--predict_file": "d1", "TensorFlow": "1.15.3", "--precision": "float32"}
+  now = {"--predict_file": "d1", "TensorFlow": "1.15.3", "--precision": "float32",
+         "--dataset": "squad"}
   assert run_records.load_manifest(str(tmp_path)) == {
       "files": {"a.json": run_records.run_id(now)},
       "runs": {run_records.run_id(now): dict(now, about={})}}

@@ -8,11 +8,13 @@ import resource
 import pytest
 
 from attention_zones.answers import Answer
+from attention_zones import data_sets
 from attention_zones.decodes import BASELINE
 from attention_zones.decodes import Decode
 from attention_zones import prediction_files
 from attention_zones.run_records import Journal
 from attention_zones import squad_data
+from attention_zones import windows
 from attention_zones import zones
 
 MASKED = Decode((0,), zones.union(["q2"]))
@@ -45,12 +47,16 @@ def kinds(with_nbest, with_null_odds=False, with_gold_logp=False):
           for has_nbest in with_nbest]
 
 
-def write(folder, journal, with_nbest=(True, False), **with_others):
+def data_set(*ids, dataset="squad"):
   paragraph = squad_data.Paragraph("", [], [])
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
-              for name in ("q9", "q1", "q5")]
+              for name in ids or ("q9", "q1", "q5")]
+  return windows.DataSet(examples, None, None, data_sets.RULES[dataset])
+
+
+def write(folder, journal, with_nbest=(True, False), **with_others):
   prediction_files.write_files(
-      str(folder), examples, journal, [BASELINE, MASKED],
+      str(folder), data_set(), journal, [BASELINE, MASKED],
       kinds(with_nbest, **with_others))
 
 
@@ -157,15 +163,13 @@ def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
     journal.append(question, [
         Answer("%d of %d" % (v, question), v / 4, NBEST)
         for v in range(len(decodes))])
-  paragraph = squad_data.Paragraph("", [], [])
-  examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
-              for name in ("q9", "q1", "q5")]
   limits = resource.getrlimit(resource.RLIMIT_NOFILE)
   resource.setrlimit(resource.RLIMIT_NOFILE, (
       len(os.listdir("/proc/self/fd")) + 20, limits[1]))
   try:
     failed = prediction_files.write_files(
-        str(folder), examples, journal, decodes, kinds([True] * len(decodes), True))
+        str(folder), data_set(), journal, decodes,
+        kinds([True] * len(decodes), True))
   finally:
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
   assert not failed and journal.reads == {0: 1, 1: 1, 2: 1}
@@ -183,13 +187,24 @@ def test_of_a_failed_decode_nothing_is_written(folder, journal):
   """Also when only the last question tells that it has failed."""
   (folder / "predictions_layer0_q2.json").write_text("old")
   journal.append(2, [Answer("Eve", 0.5, NBEST), Answer(None, None, None)])
-  paragraph = squad_data.Paragraph("", [], [])
-  examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
-              for name in ("q9", "q1", "q5")]
   assert prediction_files.write_files(
-      str(folder), examples, journal, [BASELINE, MASKED],
+      str(folder), data_set(), journal, [BASELINE, MASKED],
       kinds([True, False], True)) == {MASKED: "q5"}
   assert sorted(os.listdir(str(folder))) == [
       "nbest_predictions.json", "null_odds.json", "predictions.json",
       "predictions_layer0_q2.json"]
   assert (folder / "predictions_layer0_q2.json").read_text() == "old"
+
+
+def test_bytes_of_cmrc_2018(folder, journal):
+  """Predictions as they are, n-best lists in ASCII; "empty" without a word."""
+  journal.append(2, [Answer("\ud800\u4e2d", None, NBEST), Answer("", None, None)])
+  prediction_files.write_files(
+      str(folder), data_set("q9", "q1", "q5", "\u95ee", dataset="cmrc2018"),
+      journal, [BASELINE, MASKED], [True, False], False)
+  # Half of a surrogate pair cannot be written as it is.
+  assert (folder / "predictions.json").read_bytes() == (
+      '{\n    "q9": "Ann \\"A\\"",\n    "q1": "caf\u00e9",\n    '
+      '"q5": "\\ud800\u4e2d",\n    "\u95ee": "empty"\n}\n').encode("utf-8")
+  nbest = (folder / "nbest_predictions.json").read_bytes()
+  assert b'"text": "caf\\u00e9"' in nbest and b'"\\u95ee": []' in nbest

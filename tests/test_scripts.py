@@ -102,6 +102,47 @@ def test_seeds(project):
   assert calls(project) == ["--output_dir=m n/seed%d" % seed for seed in (1, 2)]
 
 
+ALL_FLAGS = """
+import sys
+with open("calls", "a") as f:
+  f.write("\\n".join(sys.argv[1:]))
+"""
+CMRC_FLAGS = {
+    "--dataset=cmrc2018", "--predict_file=cmrc2018/cmrc2018_dev.json",
+    "--vocab_file=chinese_L-12_H-768_A-12/vocab.txt", "--do_lower_case=True",
+    "--max_seq_length=512", "--doc_stride=128", "--output_dir=cmrc2018-model"}
+
+
+@pytest.mark.parametrize("name, dataset, expected", [
+    ("train_squad.sh", "cmrc2018", CMRC_FLAGS | {
+        "--train_file=cmrc2018/cmrc2018_train.json", "--num_train_epochs=2.0",
+        "--init_checkpoint=chinese_L-12_H-768_A-12/bert_model.ckpt",
+        "--train_batch_size=64", "--learning_rate=3e-5"}),
+    ("decode_squad.sh", "cmrc2018", CMRC_FLAGS | {"--mask_layer=0-11"}),
+    ("train_squad.sh", "", {
+        "--dataset=squad", "--train_file=squad/train-v1.1.json",
+        "--predict_file=squad/dev-v1.1.json", "--num_train_epochs=3.0",
+        "--vocab_file=cased_L-12_H-768_A-12/vocab.txt", "--do_lower_case=False",
+        "--output_dir=squad-model"}),
+    ("decode_squad.sh", "squad", {
+        "--dataset=squad", "--predict_file=squad/dev-v1.1.json",
+        "--do_lower_case=False", "--output_dir=squad-model"}),
+])
+def test_the_data_set_chooses_files_and_settings(project, name, dataset, expected):
+  (project / "run_squad.py").write_text(ALL_FLAGS)
+  result = run(project / name, variables={"DATASET": dataset})
+  assert (result.returncode, result.stderr) == (0, "")
+  assert expected - set(calls(project)) == set()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_data_set_that_is_none(project, name):
+  result = run(project / name, variables={"DATASET": "drcd"})
+  assert result.returncode == 1 and not (project / "calls").exists()
+  assert result.stderr == (
+      "%s: DATASET=drcd: should be squad or cmrc2018\n" % name)
+
+
 def array(task, first=0, last=None, count=None, **variables):
   """What Slurm sets for a task of a job array."""
   return dict(variables, SLURM_ARRAY_TASK_ID=str(task),

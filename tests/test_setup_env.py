@@ -7,6 +7,7 @@ what it was asked to do into the file `calls`.
 
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -365,6 +366,37 @@ def test_extra_requirements_are_added(machine):
         machine.repository, extra))
     # From here on it is right with them and without.
     assert machine.run(extra) == machine.run() == (0, "", "")
+
+
+@pytest.mark.parametrize("tensorflow, about, name, own", [
+    ("1", RIGHT, ".venv", "requirements.txt"),
+    ("2", RIGHT_2, ".venv-tf2", "requirements-tf2.txt")])
+def test_packages_of_other_models_are_added_from_any_folder(
+    machine, tensorflow, about, name, own):
+  """As the messages that name the command say: from the folder of the script, too.
+  """
+  machine.python("python%s" % about.split()[1].rpartition(".")[0], about)
+  assert machine.run(TENSORFLOW=tensorflow)[0] == 0
+  models = machine.require("nltk==3.8.1", "requirements-models.txt")
+  # machine.run starts it in another folder.
+  assert machine.run("requirements-models.txt", TENSORFLOW=tensorflow) == (
+      0, "Adding to %s the packages of %s.\n" % (name, models), "")
+  assert machine.calls()[-1].endswith(" -r%s/%s -r%s" % (
+      machine.repository, own, models))
+  assert machine.run("requirements-models.txt", TENSORFLOW=tensorflow) == (
+      0, "", "")
+
+
+@pytest.mark.parametrize("name", [
+    "requirements.txt", "requirements-tf2.txt", "requirements-tf2-gpu.txt",
+    "requirements-models.txt", "tests/requirements.txt"])
+def test_every_package_has_its_version(repository, name):
+  """Dependencies are not resolved, so nothing else decides on it."""
+  lines = (repository / name).read_text(encoding="utf-8").splitlines()
+  packages = [line for line in lines if line and not line.startswith("#")]
+  assert packages
+  for line in packages:
+    assert re.match(r"[A-Za-z0-9_.-]+==[0-9][0-9a-z.]*(;|$)", line), line
 
 
 def test_after_a_failed_addition_all_is_made_again(machine):

@@ -25,11 +25,13 @@ sys.path.insert(0, ROOT)
 import numpy as np
 
 from attention_zones import answers
+from attention_zones import data_sets
 from attention_zones import decodes
 from attention_zones import prediction_files
 from attention_zones import run_records
 from attention_zones import shares
 from attention_zones import squad_data
+from attention_zones import windows
 
 QUESTIONS_OF_A_PASSAGE = 5
 WANTED = decodes.parse_decodes("0-11", "q2,q2p,p2q,p2,all", 12)
@@ -95,8 +97,9 @@ def run(what, folder, examples, count):
     part = parts_of(folder, count)[0]
     answered = (shares.collect(part, KEY) if what == SHARES else
                 run_records.Journal(os.path.join(folder, "journal.jsonl"), KEY))
+    data = windows.DataSet(examples, None, None, data_sets.RULES["squad"])
     prediction_files.write_files(
-        output, examples, answered, WANTED,
+        output, data, answered, WANTED,
         [["predictions"] + ["nbest_predictions"] * wants for wants in WITH_NBEST])
   print(time.process_time() - start[0], time.time() - start[1],
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -1,0 +1,70 @@
+"""Scores predictions as the official evaluator of CMRC 2018 does.
+
+    python eval_cmrc2018.py cmrc2018/cmrc2018_dev.json predictions.json
+
+prints the average of F1 and exact match, and both, in per cent. A question without
+a prediction counts 0. Needs nltk: bash setup_env.sh requirements-models.txt.
+"""
+
+from attention_zones import interrupts
+
+if __name__ == "__main__":
+  interrupts.install("eval_cmrc2018.py")  # Before the slow imports.
+
+import argparse
+import json
+import sys
+
+from attention_zones import checked_json
+from attention_zones import cmrc_scoring
+from attention_zones import path_checks
+from attention_zones import scoring
+
+
+def evaluate(data_file, pred_file):
+  """Prints the scores of a file of predictions, and on stderr what is unusual.
+
+  Raises:
+    OSError, ValueError: a file cannot be read, or is faulty.
+  """
+  path_checks.check_input(
+      "data.json", data_file, "a data set of CMRC 2018, cmrc2018_dev.json")
+  path_checks.check_input(
+      "pred.json", pred_file, "a predictions.json of that data set")
+  questions = cmrc_scoring.load_questions(data_file)
+  predictions = scoring.load_predictions(pred_file, questions, allow_missing=True)
+  missing = [name for name in questions if name not in predictions]
+  if missing:
+    print("%s: no prediction for %s of %d questions; they count 0" % (
+        pred_file, checked_json.count_ids(missing), len(questions)),
+          file=sys.stderr)
+  extra = len(predictions) + len(missing) - len(questions)
+  if extra:
+    print("%s: %d predictions not scored, because their ids are not in %s" % (
+        pred_file, extra, data_file), file=sys.stderr)
+  results = cmrc_scoring.score(questions, predictions)
+  results["FILE"] = pred_file
+  print(json.dumps(results))
+
+
+def main(argv=None):
+  """Runs the command line; returns the exit status."""
+  parser = argparse.ArgumentParser(
+      description="Scores predictions as the official evaluator of CMRC 2018.")
+  parser.add_argument("data_file", metavar="data.json",
+                      help="data set in SQuAD's format")
+  parser.add_argument("pred_file", metavar="pred.json",
+                      help="object from question id to answer")
+  arguments = parser.parse_args(argv)
+  try:
+    evaluate(arguments.data_file, arguments.pred_file)
+  except BrokenPipeError:
+    raise
+  except (OSError, ValueError) as error:
+    print("eval_cmrc2018.py: %s" % path_checks.describe(error), file=sys.stderr)
+    return 1
+  return 0
+
+
+if __name__ == "__main__":
+  interrupts.run(main)
