@@ -34,6 +34,8 @@ from attention_zones import path_checks
 from attention_zones import precision
 from attention_zones.progress import TrainingProgress
 from attention_zones import seeds
+from attention_zones.sentencepiece_tokenizer import load as load_spm_model
+from attention_zones.sentencepiece_tokenizer import SentencePieceTokenizer
 from attention_zones import shares
 from attention_zones import sweep
 from attention_zones import training
@@ -48,6 +50,9 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("bert_config_file", None, "bert_config.json of the model.")
 flags.DEFINE_string("vocab_file", None, "vocab.txt of the model.")
+flags.DEFINE_string(
+    "spm_model_file", None, "SentencePiece model of an English ALBERT: spiece.model"
+    " or 30k-clean.model; --vocab_file is then not read.")
 flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
 flags.DEFINE_string("train_file", None, "SQuAD JSON to train on.")
 flags.DEFINE_string("predict_file", None, "SQuAD JSON to predict.")
@@ -162,16 +167,17 @@ flags.DEFINE_string(
 
 def validate_flags(options):
   """Refuses flags that cannot work, before anything slow starts."""
-  for name in ("bert_config_file", "vocab_file", "output_dir"):
+  vocabulary = "spm_model_file" if options.spm_model_file else "vocab_file"
+  for name in ("bert_config_file", vocabulary, "output_dir"):
     if not getattr(options, name):
       raise ValueError("--%s is missing" % name)
   if not options.do_train and not options.do_predict:
     raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
                      "both")
-  for name in ["bert_config_file", "vocab_file", "output_dir", "train_file",
+  for name in ["bert_config_file", vocabulary, "output_dir", "train_file",
                "predict_file"] + ["init_checkpoint"] * options.do_train:
     path_checks.check_flag("--" + name, getattr(options, name))
-  wanted = ["bert_config_file", "vocab_file"]
+  wanted = ["bert_config_file", vocabulary]
   for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
     if getattr(options, task):
       if not getattr(options, name):
@@ -217,21 +223,22 @@ def _refuse_local(options, name):
                      "--use_tpu=True this must be a gs:// path" % (name, path))
 
 
-def validate_sizes(options, config, vocab):
+def validate_sizes(options, config, tokenizer):
   """Refuses flags and files that do not fit the model.
 
   Args:
     options: namespace of the flags.
     config: modeling.BertConfig.
-    vocab: dict, as tokenization.load_vocab returns it.
+    tokenizer: as make_tokenizer returns it.
 
   Returns:
     list of str, lines for the log about what is unusual but works.
   """
   remarks = []
-  entries = "--vocab_file=%s has %d entries, but vocab_size is %d in %s" % (
-      options.vocab_file, len(vocab), config.vocab_size,
-      "--bert_config_file=%s" % options.bert_config_file)
+  vocab = tokenizer.vocab
+  entries = "--%s=%s has %d entries, but vocab_size is %d in %s" % (
+      tokenizer.FLAG, getattr(options, tokenizer.FLAG), len(vocab),
+      config.vocab_size, "--bert_config_file=%s" % options.bert_config_file)
   if len(vocab) > config.vocab_size:
     raise ValueError(entries + "; should be the vocabulary that the model was "
                      "trained with")
@@ -257,6 +264,24 @@ def validate_sizes(options, config, vocab):
         "overlap" % (
             options.doc_stride, options.max_query_length, room))
   return remarks
+
+
+def make_tokenizer(options):
+  """Makes a tokenization.FullTokenizer, or a SentencePieceTokenizer with
+  --spm_model_file, of the flags in `options`."""
+  if options.spm_model_file:
+    return SentencePieceTokenizer(
+        load_spm_model(options.spm_model_file), options.do_lower_case)
+  return tokenization.FullTokenizer(
+      tokenization.load_vocab(options.vocab_file, tokenization.SPECIAL_TOKENS),
+      options.do_lower_case)
+
+
+def check_casing(options, tokenizer):
+  """Refuses a vocabulary that does not suit --do_lower_case."""
+  if tokenizer.SEES_CASE and not options.allow_case_mismatch:
+    data_checks.check_casing(tokenizer.vocab, "--%s=%s" % (
+        tokenizer.FLAG, getattr(options, tokenizer.FLAG)), options.do_lower_case)
 
 
 def log(line):
@@ -434,11 +459,9 @@ def run(options):
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   settle_architecture(options, config)
   variables = model_variables(config)
-  vocab = tokenization.load_vocab(
-      options.vocab_file, tokenization.SPECIAL_TOKENS)
-  remarks = validate_sizes(options, config, vocab)
-  if not options.allow_case_mismatch:
-    data_checks.check_casing(vocab, options.vocab_file, options.do_lower_case)
+  tokenizer = make_tokenizer(options)
+  remarks = validate_sizes(options, config, tokenizer)
+  check_casing(options, tokenizer)
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers)
   find_checkpoint = lambda: checkpoints.to_predict_with(
@@ -457,7 +480,6 @@ def run(options):
   for line in remarks:
     log(line)
   say_why_no_gpu(options)
-  tokenizer = tokenization.FullTokenizer(vocab, options.do_lower_case)
   load = lambda flag, is_training: windows.load(
       options, flag, is_training, tokenizer, log)
   with contextlib.ExitStack() as alone:

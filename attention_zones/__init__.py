@@ -13,8 +13,11 @@ From JSON to answers:
   squad_data     SQuAD's JSON to examples
   data_checks    what is unusual about a data set or vocabulary that can be read
   windows        examples to windows of tokens, their file, and its input_fn
+  sentencepiece_tokenizer   the tokens of English ALBERT, instead of word pieces
+  character_alignment   which character of a passage is which of its tokens
   answer_head    logits, loss and candidates, in the graph
   answers        candidates to answer texts
+  answer_text    which part of a passage some word pieces stand for
   decoding       one sweep: its passes, its journals, its files
   shares         one sweep on several machines, a share of the questions on each
   prediction_files   BERT's JSON files, written from the journal

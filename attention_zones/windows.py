@@ -13,6 +13,7 @@ import socket
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from attention_zones.answer_text import align_text
 from attention_zones import data_checks
 from attention_zones import files
 from attention_zones import seeds
@@ -71,7 +72,8 @@ DataSet.__doc__ = """A SQuAD file that was read.
 Attributes:
   examples: list of squad_data.Example.
   path: str, the TFRecord file of their windows.
-  tokenizer: tokenization.FullTokenizer that made them.
+  tokenizer: tokenization.FullTokenizer or
+    sentencepiece_tokenizer.SentencePieceTokenizer that made them.
 """
 
 
@@ -129,6 +131,22 @@ class TokenizedParagraph:
     return self.paragraph.context[
         self.characters(first)[0]:self.characters(last)[1]]
 
+  def answer(self, first, last):
+    """The answer from one word piece to another.
+
+    Args:
+      first, last: int, indices into tokens.
+
+    Returns:
+      str, the text that the published alignment finds; if it finds none, the text
+      of the passage from the first piece to the last.
+    """
+    pieces = " ".join(self.tokens[first:last + 1])
+    pieces = " ".join(pieces.replace(" ##", "").replace("##", "").split())
+    words = self.paragraph.words[self.word_of[first]:self.word_of[last] + 1]
+    text = align_text(pieces, " ".join(words), self._tokenizer.basic_tokenizer)
+    return self.text(first, last) if text is None else text
+
   def tokens_at(self, start, end):
     """Finds the word pieces of a span of characters of the passage.
 
@@ -150,6 +168,20 @@ class TokenizedParagraph:
     last = self.first_token_of[last_word] + bisect.bisect_left(
         self._places(last_word)[0], end) - 1
     return (first, last) if first <= last else None
+
+
+def tokenize_passage(paragraph, tokenizer):
+  """Makes the tokens of a passage, with all that is asked of them here.
+
+  Args:
+    paragraph: squad_data.Paragraph.
+    tokenizer: as of DataSet.
+
+  Returns:
+    TokenizedParagraph; or what the tokenizer's PASSAGE says, which has the same
+    `tokens`, `characters`, `text`, `answer` and `tokens_at`.
+  """
+  return getattr(tokenizer, "PASSAGE", TokenizedParagraph)(paragraph, tokenizer)
 
 
 def window_spans(num_tokens, capacity, doc_stride):
@@ -211,7 +243,7 @@ def make_windows(examples, tokenizer, sizes, is_training):
   Args:
     examples: iterable of squad_data.Example; consecutive examples of one
       paragraph share its word pieces.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of DataSet.
     sizes: WindowSizes.
     is_training: bool, whether to find the answers' positions.
 
@@ -224,7 +256,7 @@ def make_windows(examples, tokenizer, sizes, is_training):
   for example_index, example in enumerate(examples):
     if example.paragraph is not paragraph:
       paragraph = example.paragraph
-      passage = TokenizedParagraph(paragraph, tokenizer)
+      passage = tokenize_passage(paragraph, tokenizer)
       passage_ids = tokenizer.convert_tokens_to_ids(passage.tokens)
     question = tokenizer.convert_tokens_to_ids(
         tokenizer.tokenize(example.question))[:sizes.max_query_length]
@@ -256,7 +288,7 @@ def load(options, flag, is_training, tokenizer, log):
     options: namespace of run_squad.py's flags.
     flag: str, the name of the flag with the file's path.
     is_training: bool.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of DataSet.
     log: function that shows the user a line, str.
 
   Returns:
@@ -278,7 +310,7 @@ def load(options, flag, is_training, tokenizer, log):
     log("%s: %s" % (source, line))
   sizes = WindowSizes(
       options.max_seq_length, options.doc_stride, options.max_query_length)
-  key = [files.digest(path), files.digest(options.vocab_file),
+  key = [files.digest(path), files.digest(getattr(options, tokenizer.FLAG)),
          options.do_lower_case, options.version_2_with_negative]
   return DataSet(examples, cached_windows(
       examples, tokenizer, sizes, is_training, options.output_dir, repr(key)),
@@ -299,7 +331,7 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
 
   Args:
     examples: list of squad_data.Example.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of DataSet.
     sizes: WindowSizes.
     is_training: bool.
     folder: str, a folder (or gs:// address) for the file.
