@@ -17,7 +17,6 @@ From JSON to answers:
   character_alignment   which character of a passage is which of its tokens
   answer_head    logits, loss and candidates, in the graph
   answers        candidates to answer texts
-  answer_text    which part of a passage some word pieces stand for
   decoding       one sweep: its passes, its journals, its files
   shares         one sweep on several machines, a share of the questions on each
   prediction_files   BERT's JSON files, written from the journal

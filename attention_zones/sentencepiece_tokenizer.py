@@ -1,7 +1,7 @@
 """The tokenizer of English ALBERT (Lan et al., 2020): SentencePiece, and no words.
 
-What windows.py and answers.py ask of a tokenizer and of a tokenized passage is as
-of tokenization.FullTokenizer and windows.TokenizedParagraph.
+The two classes stand in for tokenization.FullTokenizer and
+windows.TokenizedParagraph: windows.py and answers.py do not know which it is.
 """
 
 import bisect
@@ -190,10 +190,6 @@ class SentencePieceParagraph:
     return self.paragraph.context[
         self.characters(first)[0]:self.characters(last)[1]]
 
-  def answer(self, first, last):
-    """The answer from one piece to another: their text, stripped."""
-    return self.text(first, last).strip()
-
   def tokens_at(self, start, end):
     """Finds the pieces of a span of characters of the passage.
 
@@ -223,6 +219,7 @@ class SentencePieceTokenizer:
   FLAG = "spm_model_file"
   # What windows.tokenize_passage makes of a passage.
   PASSAGE = SentencePieceParagraph
+  basic_tokenizer = None
 
   def __init__(self, vocab, do_lower_case=True):
     self.vocab = vocab
@@ -244,6 +241,21 @@ class SentencePieceTokenizer:
       else:
         pieces.append(piece)
     return pieces
+
+  @staticmethod
+  def span_text(passage, first, last, basic_tokenizer=None):
+    """The text of a span of pieces: that of the passage, stripped.
+
+    Args:
+      passage: SentencePieceParagraph.
+      first, last: int, the span's pieces, indices into passage.tokens.
+      basic_tokenizer: as of answers.span_text; not used.
+
+    Returns:
+      str.
+    """
+    del basic_tokenizer
+    return passage.text(first, last).strip()
 
   def convert_tokens_to_ids(self, tokens):
     """Returns the ids of pieces, list of int; <unk>'s for what is no piece."""

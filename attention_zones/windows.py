@@ -13,7 +13,6 @@ import socket
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from attention_zones.answer_text import align_text
 from attention_zones import data_checks
 from attention_zones import files
 from attention_zones import seeds
@@ -131,22 +130,6 @@ class TokenizedParagraph:
     return self.paragraph.context[
         self.characters(first)[0]:self.characters(last)[1]]
 
-  def answer(self, first, last):
-    """The answer from one word piece to another.
-
-    Args:
-      first, last: int, indices into tokens.
-
-    Returns:
-      str, the text that the published alignment finds; if it finds none, the text
-      of the passage from the first piece to the last.
-    """
-    pieces = " ".join(self.tokens[first:last + 1])
-    pieces = " ".join(pieces.replace(" ##", "").replace("##", "").split())
-    words = self.paragraph.words[self.word_of[first]:self.word_of[last] + 1]
-    text = align_text(pieces, " ".join(words), self._tokenizer.basic_tokenizer)
-    return self.text(first, last) if text is None else text
-
   def tokens_at(self, start, end):
     """Finds the word pieces of a span of characters of the passage.
 
@@ -178,8 +161,8 @@ def tokenize_passage(paragraph, tokenizer):
     tokenizer: as of DataSet.
 
   Returns:
-    TokenizedParagraph; or what the tokenizer's PASSAGE says, which has the same
-    `tokens`, `characters`, `text`, `answer` and `tokens_at`.
+    TokenizedParagraph; or of the class that the tokenizer's PASSAGE is, with the
+    same `paragraph`, `tokens`, `characters`, `text` and `tokens_at`.
   """
   return getattr(tokenizer, "PASSAGE", TokenizedParagraph)(paragraph, tokenizer)
 

@@ -24,6 +24,7 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from attention_zones import answers  # pylint: disable=wrong-import-position
 from attention_zones import path_checks  # pylint: disable=wrong-import-position
 from attention_zones import scoring  # pylint: disable=wrong-import-position
 from attention_zones import squad_data  # pylint: disable=wrong-import-position
@@ -86,7 +87,8 @@ def score(data_file, vocab_file, do_lower_case):
       passage = windows.TokenizedParagraph(
           squad_data.split_words(context), tokenizer)
     kind, tokens = pick(passage, text, start)
-    answer = tokens and passage.answer(*tokens)
+    answer = tokens and answers.span_text(
+        passage, tokens[0], tokens[1], tokenizer.basic_tokenizer)
     scores[kind].append(
         scoring.answer_scores(questions[name].golds, answer or ""))
   return scores

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from attention_zones import answers
-from attention_zones.answer_text import align_text
 from attention_zones import squad_data
 from attention_zones import windows
 import tokenization
@@ -49,18 +48,20 @@ LOWEST = np.finfo(np.float32).min
     ("met", "\ud55c Ann\u200b\u200b met", "met"),
 ])
 def test_align_text(tokenized, original, expected):
-  assert align_text(tokenized, original, UNCASED) == expected
+  assert answers.align_text(tokenized, original, UNCASED) == expected
 
 
 def test_align_text_in_a_cased_model():
-  assert align_text("Steve", "(Steve)", CASED) == "Steve"
-  assert align_text("steve", "(Steve)", CASED) is None
+  assert answers.align_text("Steve", "(Steve)", CASED) == "Steve"
+  assert answers.align_text("steve", "(Steve)", CASED) is None
 
 
 def span(context, first, last, tokenizer):
   """The text of the word pieces `first` to `last` of a passage."""
-  return windows.TokenizedParagraph(
-      squad_data.split_words(context), tokenizer).answer(first, last)
+  passage = windows.TokenizedParagraph(
+      squad_data.split_words(context), tokenizer)
+  return answers.span_text(
+      passage, first, last, tokenizer.basic_tokenizer)
 
 
 def letters(*pieces):
