@@ -18,9 +18,10 @@ UNDERLINE = "\u2581"
 SPECIAL_PIECES = ("[CLS]", "[SEP]")
 _UNKNOWN = "<unk>"
 
-# Parts of a model's file, by their numbers in SentencePiece's ModelProto: pieces
-# stand before the other two.
-_PARTS = {1: "pieces", 2: "the trainer's settings", 3: "the normalizer"}
+# Parts of a model's file, by their numbers in SentencePiece's ModelProto: each
+# piece is one, and the others come after them.
+_PARTS = collections.OrderedDict([
+    (1, "pieces"), (2, "the trainer's settings"), (3, "the normalizer")])
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -59,12 +60,7 @@ def load(path):
         "%s needs the package sentencepiece (%s); to add it: bash setup_env.sh "
         "requirements-models.txt" % (name, error)) from error
   content = files.read_bytes(path)
-  lacking = [_PARTS[number] for number in sorted(set(_PARTS) - _parts(content))]
-  if lacking:
-    raise ValueError(
-        "%s is truncated, or is not a model of SentencePiece: it lacks %s; should "
-        "be the spiece.model or 30k-clean.model of an ALBERT" % (
-            name, ", ".join(lacking)))
+  count_pieces(name, content)
   try:
     model = sentencepiece.SentencePieceProcessor(model_proto=content)
   except RuntimeError as error:
@@ -81,13 +77,35 @@ def load(path):
   return vocab
 
 
-def _parts(content):
-  """The numbers of the parts of a serialized protocol buffer: set of int.
+def count_pieces(name, content):
+  """Counts the pieces of a model, without the package sentencepiece.
 
-  SentencePiece itself takes a file that ends after any piece. Empty if the file
-  does not end with a part.
+  SentencePiece itself takes a file that ends after any piece.
+
+  Args:
+    name: str, its flag or path, for the message.
+    content: bytes, the file.
+
+  Returns:
+    int.
+
+  Raises:
+    ValueError: it is not such a model, or truncated.
   """
-  found, place = set(), 0
+  parts = _parts(content)
+  lacking = [part for number, part in _PARTS.items() if not parts[number]]
+  if lacking:
+    raise ValueError(
+        "%s is truncated, or is not a model of SentencePiece: it lacks %s; should "
+        "be the spiece.model or 30k-clean.model of an ALBERT" % (
+            name, ", ".join(lacking)))
+  return parts[1]
+
+
+def _parts(content):
+  """Counts the parts of a serialized protocol buffer by their numbers: a Counter,
+  empty if the file does not end with a part."""
+  found, place = collections.Counter(), 0
   try:
     while place < len(content):
       key, place = _varint(content, place)
@@ -99,10 +117,10 @@ def _parts(content):
         place += length
       else:
         place += {_FIXED64: 8, _FIXED32: 4}[kind]
-      found.add(key >> 3)
+      found[key >> 3] += 1
   except (IndexError, KeyError):
-    return set()
-  return found if place == len(content) else set()
+    return collections.Counter()
+  return found if place == len(content) else collections.Counter()
 
 
 def _varint(content, place):
