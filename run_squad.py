@@ -39,6 +39,8 @@ from attention_zones import path_checks
 from attention_zones import precision
 from attention_zones.progress import TrainingProgress
 from attention_zones import seeds
+from attention_zones.sentencepiece_tokenizer import load as load_spm_model
+from attention_zones.sentencepiece_tokenizer import SentencePieceTokenizer
 from attention_zones import sweep
 from attention_zones import training
 from attention_zones import windows
@@ -52,6 +54,9 @@ FLAGS = flags.FLAGS
 
 flags.DEFINE_string("bert_config_file", None, "bert_config.json of the model.")
 flags.DEFINE_string("vocab_file", None, "vocab.txt of the model.")
+flags.DEFINE_string(
+    "spm_model_file", None, "SentencePiece model of an English ALBERT: spiece.model"
+    " or 30k-clean.model; --vocab_file is then not read.")
 flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
 flags.DEFINE_enum(
     "dataset", "squad", list(data_sets.RULES), "Whose words, answers and training "
@@ -178,6 +183,17 @@ flags.DEFINE_float(
 flags.DEFINE_string(
     "shard", None, "k/n: predict share k of n of the questions only, for sweeps on "
     "several machines; the last share to finish writes all files.")
+
+
+def make_tokenizer(options):
+  """Makes a tokenization.FullTokenizer, or a SentencePieceTokenizer with
+  --spm_model_file, of the flags in `options`."""
+  if options.spm_model_file:
+    return SentencePieceTokenizer(
+        load_spm_model(options.spm_model_file), options.do_lower_case)
+  return tokenization.FullTokenizer(
+      tokenization.load_vocab(options.vocab_file, tokenization.SPECIAL_TOKENS),
+      options.do_lower_case)
 
 
 def log(line):
@@ -368,11 +384,9 @@ def run(options):
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   settle_architecture(options, config)
   variables = model_variables(config)
-  vocab = tokenization.load_vocab(
-      options.vocab_file, tokenization.SPECIAL_TOKENS)
-  remarks = flag_checks.validate_sizes(options, config, vocab)
-  if not options.allow_case_mismatch:
-    data_checks.check_casing(vocab, options.vocab_file, options.do_lower_case)
+  tokenizer = make_tokenizer(options)
+  remarks = flag_checks.validate_sizes(options, config, tokenizer)
+  flag_checks.check_casing(options, tokenizer)
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
       options.mask_head, config.num_attention_heads)
@@ -396,7 +410,6 @@ def run(options):
   for line in remarks:
     log(line)
   say_why_no_gpu(options)
-  tokenizer = tokenization.FullTokenizer(vocab, options.do_lower_case)
   load = lambda flag: windows.load(options, flag, rules, tokenizer, log)
   with contextlib.ExitStack() as alone:
     if options.do_train:

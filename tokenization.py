@@ -274,6 +274,10 @@ class FullTokenizer:
   # Part of the key of everything cached that depends on word pieces. Raise it when
   # they change.
   VERSION = 1
+  # The flag of run_squad.py that names the vocabulary's file.
+  FLAG = "vocab_file"
+  # Whether "A" and "a" may be different word pieces when text is not lower-cased.
+  SEES_CASE = True
   # Bounds the memory for remembered words; a corpus like SQuAD has about 100,000.
   MAX_REMEMBERED_WORDS = 500000
 
@@ -281,6 +285,7 @@ class FullTokenizer:
     self.vocab = vocab_file if isinstance(vocab_file, dict) else (
         load_vocab(vocab_file))
     self.inv_vocab = {index: token for token, index in self.vocab.items()}
+    self.do_lower_case = do_lower_case
     self.basic_tokenizer = BasicTokenizer(do_lower_case)
     self.wordpiece_tokenizer = WordpieceTokenizer(self.vocab)
     self._pieces_of = {}

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from attention_zones.windows import max_context_window
-from attention_zones.windows import TokenizedParagraph
+from attention_zones.windows import tokenize_passage
 
 Answer = collections.namedtuple(
     "Answer", ["text", "null_odds", "nbest", "gold_logp"])
@@ -67,7 +67,8 @@ class AnswerFinder:
 
   Args:
     examples: list of squad_data.Example.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of windows.DataSet; its span_text, if it has one, is used in place
+      of that below.
     options: namespace with BERT's flags n_best_size, max_answer_length,
       version_2_with_negative and null_score_diff_threshold.
     text_of: function from a span to its text, as span_text.
@@ -79,7 +80,7 @@ class AnswerFinder:
     self._examples = examples
     self._tokenizer = tokenizer
     self._options = options
-    self._text_of = text_of or span_text
+    self._text_of = getattr(tokenizer, "span_text", text_of or span_text)
     self._with_positions = with_positions
     self._passages = collections.OrderedDict()
 
@@ -151,7 +152,7 @@ class AnswerFinder:
   def _passage(self, paragraph):
     passage = self._passages.get(id(paragraph))
     if passage is None:
-      passage = TokenizedParagraph(paragraph, self._tokenizer)
+      passage = tokenize_passage(paragraph, self._tokenizer)
       self._passages[id(paragraph)] = passage
       if len(self._passages) > _REMEMBERED_PARAGRAPHS:
         self._passages.popitem(last=False)

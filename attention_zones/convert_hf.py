@@ -3,8 +3,9 @@
     python -m attention_zones.convert_hf HF_FOLDER OUTPUT_FOLDER
 
 HF_FOLDER has config.json, model.safetensors (or several, and their
-model.safetensors.index.json), and vocab.txt or tokenizer.json. OUTPUT_FOLDER gets
-model.ckpt-0.*, checkpoint, bert_config.json and vocab.txt.
+model.safetensors.index.json), and vocab.txt or tokenizer.json, or spiece.model of
+an ALBERT. OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and
+vocab.txt or spiece.model.
 """
 
 from attention_zones import interrupts
@@ -204,12 +205,11 @@ def write_checkpoint(folder, values):
       'all_model_checkpoint_paths: "model.ckpt-0"\n'])
 
 
-def next_command(out, config, with_head, lower):
-  """The command that uses the converted model: str."""
+def next_command(out, config, with_head, flags):
+  """The command that uses the converted model: str; flags: list of str."""
   quoted = shlex.quote(out)
   length = config["max_position_embeddings"]
-  flags = ["--do_lower_case=%s" % lower] + [
-      "--max_seq_length=%d" % length] * (length < 512)
+  flags = flags + ["--max_seq_length=%d" % length] * (length < 512)
   if with_head:
     return "BERT_DIR=%s MODEL_OUTPUT_DIR=%s LAYERS=0-%d bash decode_squad.sh %s" % (
         quoted, quoted, config["num_hidden_layers"] - 1, " ".join(flags))
@@ -231,12 +231,13 @@ def run(arguments):
     raise ValueError("OUTPUT_FOLDER=%s is there already; should be a new or empty "
                      "folder" % out)
   config, with_head = read_config(os.path.join(source, "config.json"))
-  entries = hf_vocab.load(source)
-  if len(entries) > config["vocab_size"]:
+  vocabulary = hf_vocab.read(source, config["model_type"])
+  if vocabulary.size > config["vocab_size"]:
     raise ValueError(
         "%s: the vocabulary has %d entries, but vocab_size is %d in config.json; "
-        "is it of another model?" % (source, len(entries), config["vocab_size"]))
-  lower, why = hf_vocab.lower_case(source, entries)
+        "is it of another model?" % (
+            source, vocabulary.size, config["vocab_size"]))
+  lower, why = hf_vocab.lower_case(source, vocabulary.entries)
   tensors = match(source, config, with_head, read_tensors(source))
   target = os.path.realpath(out)
   parent = os.path.dirname(target)
@@ -250,16 +251,20 @@ def run(arguments):
     write_checkpoint(folder, dict(values, global_step=np.int64(0)))
     files.write_text(os.path.join(folder, "bert_config.json"), [
         json.dumps(config, indent=2, sort_keys=True) + "\n"])
-    files.write_text(os.path.join(folder, "vocab.txt"), [
-        entry + "\n" for entry in entries])
+    with open(os.path.join(folder, vocabulary.name), "wb") as f:
+      f.write(vocabulary.content)
     os.rename(folder, target)
   print("%s: %d variables, %s" % (out, len(tensors), (
       "with answer head: it can be decoded" if with_head
       else "without answer head: train one first")))
   print("--do_lower_case=%s (%s)" % (lower, why))
-  for line in hf_vocab.remarks(source, lower):
+  for line in hf_vocab.remarks(source, lower, vocabulary.name):
     print("remark: %s" % line)
-  print("next: %s" % next_command(out, config, with_head, lower))
+  flags = ["--do_lower_case=%s" % lower]
+  if vocabulary.name == hf_vocab.SPM_NAME:
+    flags.append("--spm_model_file=%s" % shlex.quote(
+        os.path.join(out, vocabulary.name)))
+  print("next: %s" % next_command(out, config, with_head, flags))
 
 
 def main(argv=None):

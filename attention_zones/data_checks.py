@@ -35,7 +35,7 @@ def remarks(examples, tokenizer, max_query_length):
 
   Args:
     examples: list of squad_data.Example.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of windows.DataSet.
     max_query_length: int, the maximum number of word pieces in a question.
 
   Returns:
@@ -48,8 +48,10 @@ def remarks(examples, tokenizer, max_query_length):
   def is_cut(text):
     # Tokenizing every question would take longer. There are at most as many word
     # pieces as characters, after lower-casing has decomposed these (a Hangul
-    # syllable into three).
-    return (len(unicodedata.normalize("NFD", text.lower())) > max_query_length
+    # syllable into three). SentencePiece adds a space at the beginning, and before
+    # what ends in a comma.
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    return (len(decomposed) + 1 + decomposed.count(",") > max_query_length
             and len(tokenizer.tokenize(text)) > max_query_length)
 
   kinds = (
@@ -74,14 +76,16 @@ def _remark_unknown(examples, tokenizer):
   unknown, share = _count_unknown(examples, tokenizer)
   if unknown < MIN_UNKNOWN or share <= MAX_UNKNOWN:
     return []
-  other_case = not tokenizer.basic_tokenizer.do_lower_case
+  other_case = not tokenizer.do_lower_case
   _, other_share = _count_unknown(
       examples, type(tokenizer)(tokenizer.vocab, other_case))
-  hint = "is --vocab_file of another language? With --do_lower_case=%s: %.1f %%"
+  hint = "is --%s of another language? With --do_lower_case=%s: %.1f %%" % (
+      tokenizer.FLAG, other_case, 100 * other_share)
   if other_share < share / 2:
-    hint = "give --do_lower_case=%s, which leaves %.1f %%, or another --vocab_file"
+    hint = "give --do_lower_case=%s, which leaves %.1f %%, or another --%s" % (
+        other_case, 100 * other_share, tokenizer.FLAG)
   return ["%.1f %% of the word pieces are [UNK], words that the vocabulary lacks; "
-          "%s" % (100 * share, hint % (other_case, 100 * other_share))]
+          "%s" % (100 * share, hint)]
 
 
 def _count_unknown(examples, tokenizer):
@@ -91,6 +95,7 @@ def _count_unknown(examples, tokenizer):
     (number, share): int, and float from 0 to 1.
   """
   step = -(-len(examples) // UNKNOWN_SAMPLE) or 1
+  unknown_id, = tokenizer.convert_tokens_to_ids(["[UNK]"])
   unknown = total = 0
   paragraph = None
   for example in examples[::step]:
@@ -99,7 +104,7 @@ def _count_unknown(examples, tokenizer):
       paragraph = example.paragraph
       texts.append(paragraph.context)
     for pieces in map(tokenizer.tokenize, texts):
-      unknown += pieces.count("[UNK]")
+      unknown += tokenizer.convert_tokens_to_ids(pieces).count(unknown_id)
       total += len(pieces)
   return unknown, unknown / max(total, 1)
 
@@ -180,12 +185,12 @@ def casing(vocab):
   return "lower-cased" if num_apart < num_letters else None
 
 
-def check_casing(vocab, vocab_file, do_lower_case):
+def check_casing(vocab, name, do_lower_case):
   """Refuses a cased vocabulary for lower-cased text, and the reverse.
 
   Args:
     vocab: iterable of str, as tokenization.load_vocab returns it.
-    vocab_file: str, its path, for the message.
+    name: str, its flag and path, for the message.
     do_lower_case: bool.
 
   Raises:
@@ -195,7 +200,7 @@ def check_casing(vocab, vocab_file, do_lower_case):
     return
   cased = cased_entries(vocab)
   raise ValueError(
-      "--do_lower_case=%s does not suit --vocab_file=%s, which has %d cased "
+      "--do_lower_case=%s does not suit %s, which has %d cased "
       "entries%s; give --do_lower_case=%s, or --allow_case_mismatch=True" % (
-          do_lower_case, vocab_file, len(cased),
+          do_lower_case, name, len(cased),
           ", %r for example" % cased[-1] if cased else "", not do_lower_case))

@@ -35,7 +35,7 @@ _FLAGS_OF_RUN = (
     "dataset", "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
     "n_best_size", "max_answer_length", "version_2_with_negative",
     "null_score_diff_threshold", "precision")
-_FILES_OF_RUN = ("predict_file", "vocab_file", "bert_config_file")
+_FILES_OF_RUN = ("predict_file", "bert_config_file")
 
 Reader = collections.namedtuple(
     "Reader", [
@@ -71,7 +71,7 @@ def decode(options, data, wanted, reader, log):
   """
   share = shares.parse(options.shard)
   shares.check_count(options.output_dir, share, log)
-  run = describe_run(options, reader.checkpoint)
+  run = describe_run(options, reader.checkpoint, data.tokenizer.FLAG)
   content = run_records.load_manifest(options.output_dir)
   _tell_of_other_runs(options, run, content, log)
   if any(run_records.is_of_earlier_version(r) for r in content["runs"].values()):
@@ -102,16 +102,17 @@ def decode(options, data, wanted, reader, log):
             for decode, qas_id in failed.items()))
 
 
-def describe_run(options, checkpoint):
+def describe_run(options, checkpoint, vocabulary):
   """Describes a run, all that a decode's answers depend on: a flat dict.
 
   Args:
     options: namespace of run_squad.py's flags.
     checkpoint: str, the prefix of its files.
+    vocabulary: str, the name of the flag that has the vocabulary.
   """
   run = {"--" + name: getattr(options, name) for name in _FLAGS_OF_RUN}
   run.update({"--" + name: files.digest(getattr(options, name))
-              for name in _FILES_OF_RUN})
+              for name in _FILES_OF_RUN + (vocabulary,)})
   run["checkpoint"] = checkpoints.digest(checkpoint)
   run["TensorFlow"] = tf.__version__
   return run

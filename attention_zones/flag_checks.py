@@ -4,6 +4,7 @@ Each check raises ValueError with one line that names the flag, the value and wh
 would be right. `options` is the namespace of the flags.
 """
 
+from attention_zones import data_checks
 from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import precision
@@ -12,16 +13,17 @@ from attention_zones import shares
 
 def validate_flags(options):
   """Refuses flags that cannot work, before anything slow starts."""
-  for name in ("bert_config_file", "vocab_file", "output_dir"):
+  vocabulary = "spm_model_file" if options.spm_model_file else "vocab_file"
+  for name in ("bert_config_file", vocabulary, "output_dir"):
     if not getattr(options, name):
       raise ValueError("--%s is missing" % name)
   if not options.do_train and not options.do_predict:
     raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
                      "both")
-  for name in ["bert_config_file", "vocab_file", "output_dir", "train_file",
+  for name in ["bert_config_file", vocabulary, "output_dir", "train_file",
                "predict_file"] + ["init_checkpoint"] * options.do_train:
     path_checks.check_flag("--" + name, getattr(options, name))
-  wanted = ["bert_config_file", "vocab_file"]
+  wanted = ["bert_config_file", vocabulary]
   for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
     if getattr(options, task):
       if not getattr(options, name):
@@ -52,6 +54,10 @@ def validate_flags(options):
   if options.version_2_with_negative and options.dataset != "squad":
     raise ValueError("--version_2_with_negative=True needs --dataset=squad, not "
                      "%s, where every question has an answer" % options.dataset)
+  if options.spm_model_file and options.dataset != "squad":
+    raise ValueError("--spm_model_file=%s is of an English ALBERT, and "
+                     "--dataset=%s is Chinese; give --vocab_file" % (
+                         options.spm_model_file, options.dataset))
   if options.use_tpu:
     _validate_tpu_flags(options)
   if files.exists(options.output_dir) and not files.is_folder(options.output_dir):
@@ -88,21 +94,22 @@ def refuse_remote_draws(options):
         "with --tpu_name=local, or on a CPU or GPU" % options.mask_zone)
 
 
-def validate_sizes(options, config, vocab):
+def validate_sizes(options, config, tokenizer):
   """Refuses flags and files that do not fit the model.
 
   Args:
     options: namespace of the flags.
     config: modeling.BertConfig.
-    vocab: dict, as tokenization.load_vocab returns it.
+    tokenizer: as of windows.DataSet.
 
   Returns:
     list of str, lines for the log about what is unusual but works.
   """
   remarks = []
-  entries = "--vocab_file=%s has %d entries, but vocab_size is %d in %s" % (
-      options.vocab_file, len(vocab), config.vocab_size,
-      "--bert_config_file=%s" % options.bert_config_file)
+  vocab = tokenizer.vocab
+  entries = "--%s=%s has %d entries, but vocab_size is %d in %s" % (
+      tokenizer.FLAG, getattr(options, tokenizer.FLAG), len(vocab),
+      config.vocab_size, "--bert_config_file=%s" % options.bert_config_file)
   if len(vocab) > config.vocab_size:
     raise ValueError(entries + "; should be the vocabulary that the model was "
                      "trained with")
@@ -128,3 +135,10 @@ def validate_sizes(options, config, vocab):
         "overlap" % (
             options.doc_stride, options.max_query_length, room))
   return remarks
+
+
+def check_casing(options, tokenizer):
+  """Refuses a vocabulary that does not suit --do_lower_case."""
+  if tokenizer.SEES_CASE and not options.allow_case_mismatch:
+    data_checks.check_casing(tokenizer.vocab, "--%s=%s" % (
+        tokenizer.FLAG, getattr(options, tokenizer.FLAG)), options.do_lower_case)

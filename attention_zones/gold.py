@@ -56,7 +56,7 @@ def with_spans(data, answers_of, log):
   spans, passage = [], None
   for example in data.examples:
     if passage is None or passage.paragraph is not example.paragraph:
-      passage = windows.TokenizedParagraph(example.paragraph, data.tokenizer)
+      passage = windows.tokenize_passage(example.paragraph, data.tokenizer)
     places = {passage.tokens_at(*place) for place in answers_of[example.qas_id]}
     spans.append(sorted(places - {None}))
   lacking = spans.count([])

@@ -1,13 +1,54 @@
 """The vocabulary of a Hugging Face folder, and whether its text is lower-cased."""
 
+import collections
 import os
 
 from attention_zones import checked_json
 from attention_zones import data_checks
 from attention_zones import files
+from attention_zones import sentencepiece_tokenizer
 
 # Entries that the windows are made with.
 _NEEDED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+
+
+VocabularyFile = collections.namedtuple("VocabularyFile", [
+    "name", "content", "size", "entries"])
+VocabularyFile.__doc__ = """The file of a vocabulary, as run_squad.py reads it.
+
+Attributes:
+  name: str, SPM_NAME or "vocab.txt".
+  content: bytes.
+  size: int, its number of entries.
+  entries: list of str; [] for SentencePiece, whose case is not looked at.
+"""
+
+SPM_NAME = "spiece.model"
+
+
+def read(folder, model_type):
+  """Reads a vocabulary: of an ALBERT without vocab.txt, its SentencePiece model.
+
+  Args:
+    folder: str.
+    model_type: str, "albert" for example.
+
+  Returns:
+    VocabularyFile.
+
+  Raises:
+    OSError: a file cannot be read.
+    ValueError: there is none, or it is damaged.
+  """
+  path = os.path.join(folder, SPM_NAME)
+  if model_type == "albert" and files.exists(path) and not files.exists(
+      os.path.join(folder, "vocab.txt")):
+    content = files.read_bytes(path)
+    return VocabularyFile(SPM_NAME, content, sentencepiece_tokenizer.count_pieces(
+        path, content), [])
+  entries = load(folder)
+  return VocabularyFile("vocab.txt", "".join(
+      entry + "\n" for entry in entries).encode("utf-8"), len(entries), entries)
 
 
 def load(folder):
@@ -36,9 +77,9 @@ def load(folder):
     if not files.exists(path):
       others = [name for name in files.list_folder(folder)
                 if name.endswith(".model")]
-      hint = "; %s is of SentencePiece, which is not supported"
+      hint = "; %s may be of SentencePiece, which is read for ALBERT, as %s"
       raise ValueError("%s has neither vocab.txt nor tokenizer.json%s" % (
-          folder, hint % others[0] if others else ""))
+          folder, hint % (others[0], SPM_NAME) if others else ""))
     entries = _of_tokenizer(path)
   lacking = [entry for entry in _NEEDED if entry not in entries]
   if lacking:
@@ -55,7 +96,7 @@ def _of_tokenizer(path):
   if kind != "WordPiece":
     raise ValueError("%s: its model is of type %s; should be WordPiece%s" % (
         path, checked_json.excerpt(kind),
-        " (SentencePiece is not supported)" * (kind == "Unigram")))
+        ", or %s beside it, of an ALBERT" % SPM_NAME if kind == "Unigram" else ""))
   ids = dict(checked_json.member(path + ": model", model, "vocab", dict))
   for token in content.get("added_tokens") or []:
     where = path + ": added_tokens"
@@ -75,7 +116,7 @@ def lower_case(folder, entries):
 
   Args:
     folder: str.
-    entries: list of str, as load returns them.
+    entries: list of str, as of VocabularyFile.
 
   Returns:
     (bool, str): the value of --do_lower_case, and in words where it is from.
@@ -98,12 +139,13 @@ def lower_case(folder, entries):
   return True, "a guess: the vocabulary does not show it, so the default"
 
 
-def remarks(folder, lower):
-  """Finds settings of the tokenizer that BERT's tokenizer here does not follow.
+def remarks(folder, lower, name="vocab.txt"):
+  """Finds settings of the tokenizer that the tokenizer here does not follow.
 
   Args:
     folder: str.
     lower: bool, the value of --do_lower_case.
+    name: str, as of VocabularyFile.
 
   Returns:
     list of str, a line for each.
@@ -111,8 +153,14 @@ def remarks(folder, lower):
   path = os.path.join(folder, "tokenizer_config.json")
   settings = checked_json.load(path) if files.exists(path) else None
   if not isinstance(settings, dict):
-    return []
+    settings = {}
   found = []
+  if name == SPM_NAME:
+    found.append("pieces are those of ALBERT's code; transformers' differ before a "
+                 "comma after a digit, and where two ` or ' are a quotation mark")
+    if settings.get("keep_accents") is True:
+      found.append("%s has keep_accents=true, but accents are removed here" % path)
+    return found
   if lower and settings.get("strip_accents") is False:
     found.append("%s has strip_accents=false, but accents are removed here with "
                  "--do_lower_case=True" % path)

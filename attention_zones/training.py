@@ -120,7 +120,7 @@ def _settings(options, data):
   # The name of the file of windows has a digest of all that they depend on.
   windows_name = os.path.basename(data.path)
   key.update({
-      "--train_file, --vocab_file or a flag of lengths": windows_name,
+      "--train_file, --%s or a flag of lengths" % data.tokenizer.FLAG: windows_name,
       "--bert_config_file": files.digest(options.bert_config_file),
       "--init_checkpoint": (options.init_checkpoint and
                             checkpoints.digest(options.init_checkpoint)),

@@ -73,7 +73,8 @@ DataSet.__doc__ = """A SQuAD file that was read.
 Attributes:
   examples: list of squad_data.Example.
   path: str, the TFRecord file of their windows.
-  tokenizer: tokenization.FullTokenizer that made them.
+  tokenizer: tokenization.FullTokenizer or
+    sentencepiece_tokenizer.SentencePieceTokenizer that made them.
   rules: data_sets.Rules.
   gold_spans: int32 [N, A, 2], where gold.py finds the gold answers; None without
     --gold_logp.
@@ -157,6 +158,20 @@ class TokenizedParagraph:
     return (first, last) if first <= last else None
 
 
+def tokenize_passage(paragraph, tokenizer):
+  """Makes the tokens of a passage, with all that is asked of them here.
+
+  Args:
+    paragraph: squad_data.Paragraph.
+    tokenizer: as of DataSet.
+
+  Returns:
+    TokenizedParagraph; or of the class that the tokenizer's PASSAGE is, with the
+    same `paragraph`, `tokens`, `characters`, `text` and `tokens_at`.
+  """
+  return getattr(tokenizer, "PASSAGE", TokenizedParagraph)(paragraph, tokenizer)
+
+
 def window_spans(num_tokens, capacity, doc_stride):
   """Splits a passage into overlapping spans.
 
@@ -216,7 +231,7 @@ def make_windows(examples, tokenizer, sizes, is_training):
   Args:
     examples: iterable of squad_data.Example; consecutive examples of one
       paragraph share its word pieces.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of DataSet.
     sizes: WindowSizes.
     is_training: bool, whether to find the answers' positions.
 
@@ -229,7 +244,7 @@ def make_windows(examples, tokenizer, sizes, is_training):
   for example_index, example in enumerate(examples):
     if example.paragraph is not paragraph:
       paragraph = example.paragraph
-      passage = TokenizedParagraph(paragraph, tokenizer)
+      passage = tokenize_passage(paragraph, tokenizer)
       passage_ids = tokenizer.convert_tokens_to_ids(passage.tokens)
     question = tokenizer.convert_tokens_to_ids(
         tokenizer.tokenize(example.question))[:sizes.max_query_length]
@@ -261,7 +276,7 @@ def load(options, flag, rules, tokenizer, log):
     options: namespace of run_squad.py's flags.
     flag: str, the flag with the file's path: "train_file" or "predict_file".
     rules: data_sets.Rules.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of DataSet.
     log: function that shows the user a line, str.
 
   Returns:
@@ -283,7 +298,7 @@ def load(options, flag, rules, tokenizer, log):
     log("%s: %s" % (source, line))
   sizes = WindowSizes(
       options.max_seq_length, options.doc_stride, options.max_query_length)
-  key = [files.digest(path), files.digest(options.vocab_file),
+  key = [files.digest(path), files.digest(getattr(options, tokenizer.FLAG)),
          options.do_lower_case, options.version_2_with_negative]
   if rules.is_cmrc:
     # Not for SQuAD, whose files keep the names they had before there was a choice.
@@ -307,7 +322,7 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
 
   Args:
     examples: list of squad_data.Example.
-    tokenizer: tokenization.FullTokenizer.
+    tokenizer: as of DataSet.
     sizes: WindowSizes.
     is_training: bool.
     folder: str, a folder (or gs:// address) for the file.

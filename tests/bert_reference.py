@@ -162,13 +162,13 @@ def tolerance_of(logits, config=TINY):
       np.abs(logits).max(), tolerances.model_operations(config, FULL))
 
 
-def limit_of_all(window):
+def limit_of_all(window, config=TINY, weights=None):
   """How far logits of any of ALL_DECODES may be from others, of one window."""
   features = features_of(window)[:, 0]
   real = features[1] == 1
   return max(tolerances.limits_of_all(
       lambda **how: reference_logits(
-          TINY, WEIGHTS, features, decode, **how)[:, real]).furthest
+          config, weights or WEIGHTS, features, decode, **how)[:, real]).furthest
              for decode in ALL_DECODES)
 
 

@@ -7,7 +7,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
 files=("$root/tests/test_modeling.py" "$root/tests/test_sweep.py"
   "$root/tests/test_golden_logits.py" "$root/tests/test_optimization.py"
   "$root/tests/test_tolerances.py" "$root/tests/test_golden_predictions.py"
-  "$root/tests/test_other_models.py" "$root/tests/test_run_squad.py")
+  "$root/tests/test_other_models.py" "$root/tests/test_sentencepiece.py"
+  "$root/tests/test_run_squad.py")
 
 run() {
   echo "== $*"

@@ -19,6 +19,7 @@ from golden_cells import check_cells
 from golden_cells import features_for
 import hf_folder
 import modeling
+import spm_model
 import tiny_model
 
 # How near the logits of transformers have to be; issue and README say so.
@@ -229,7 +230,7 @@ def unigram(folder, tensors):
     (edit_bytes(lambda content: content.replace(b'"F32"', b'"F99"')), "dtype F99"),
     (edit_bytes(lambda content: content.replace(b"[2]", b"[3]")), "is 12 bytes"),
     (only_bin, "only pytorch_model.bin, which is not read"),
-    (unigram, "SentencePiece is not supported"),
+    (unigram, "type \"Unigram\"; should be WordPiece, or spiece.model beside it"),
     (lambda folder, tensors: os.remove(str(folder / "vocab.txt")),
      "has neither vocab.txt nor tokenizer.json"),
     (lambda folder, tensors: (folder / "vocab.txt").write_text("<s>\n"),
@@ -311,6 +312,55 @@ def test_remarks_on_the_tokenizer(tmp_path):
   assert hf_vocab.remarks(str(tmp_path), False) == [chinese]
   path.write_text('{"strip_accents": null, "tokenize_chinese_chars": true}')
   assert hf_vocab.remarks(str(tmp_path), True) == []
+
+
+@pytest.fixture
+def with_pieces(tmp_path):
+  """The folder of an ALBERT with spiece.model, not vocab.txt."""
+  folder = tmp_path / "hf"
+  size = spm_model.write(tmp_path / "spiece.model")
+  config = hf_folder.config_of("albert", vocab_size=size)
+  hf_folder.write(folder, config, hf_folder.tensors_of(config)[1])
+  os.remove(str(folder / "vocab.txt"))
+  os.rename(str(tmp_path / "spiece.model"), str(folder / "spiece.model"))
+  (folder / "tokenizer.json").write_text(json.dumps({
+      "model": {"type": "Unigram", "vocab": []}, "normalizer": {
+          "type": "Sequence", "normalizers": [{"type": "Lowercase"}]}}))
+  return folder
+
+
+def test_an_albert_with_sentencepiece(with_pieces, tmp_path, capsys):
+  """Without the package sentencepiece, which only run_squad.py needs."""
+  (with_pieces / "tokenizer_config.json").write_text('{"keep_accents": true}')
+  out = tmp_path / "out"
+  assert convert_hf.main([str(with_pieces), str(out)]) == 0
+  model = (with_pieces / "spiece.model").read_bytes()
+  assert (out / "spiece.model").read_bytes() == model
+  assert not (out / "vocab.txt").exists()
+  lines = capsys.readouterr().out.splitlines()
+  assert [line.split(":")[0] for line in lines[2:]] == ["remark", "remark", "next"]
+  assert "keep_accents=true" in lines[3]
+  assert lines[-1] == (
+      "next: BERT_DIR={0} MODEL_OUTPUT_DIR={0} LAYERS=0-1 bash decode_squad.sh "
+      "--do_lower_case=True --spm_model_file={0}/spiece.model "
+      "--max_seq_length=32".format(out))
+
+
+@pytest.mark.parametrize("edit, words", [
+    (lambda path: path.write_bytes(path.read_bytes()[:-9]),
+     "spiece.model is truncated, or is not a model of SentencePiece"),
+    (lambda path: spm_model.write(path, spm_model.PIECES + ("x", "y")),
+     "the vocabulary has %d entries, but vocab_size is %d in config.json" % (
+         len(spm_model.SPECIAL + spm_model.PIECES) + 2,
+         len(spm_model.SPECIAL + spm_model.PIECES))),
+    (lambda path: os.remove(str(path)), "or spiece.model beside it, of an ALBERT")])
+def test_what_is_refused_of_sentencepiece(
+    edit, words, with_pieces, tmp_path, capsys):
+  edit(with_pieces / "spiece.model")
+  assert convert_hf.main([str(with_pieces), str(tmp_path / "out")]) == 1
+  error = capsys.readouterr().err
+  assert words in error and error.count("\n") == 1, error
+  assert not (tmp_path / "out").exists()
 
 
 def test_a_converted_model_is_decoded(repository, tmp_path):

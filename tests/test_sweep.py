@@ -15,6 +15,7 @@ from attention_zones import decodes
 from attention_zones.decodes import BASELINE
 from attention_zones import sweep
 from attention_zones import zones
+import architectures
 from bert_reference import ALL_DECODES
 from bert_reference import build
 from bert_reference import DECODES
@@ -294,7 +295,8 @@ def test_one_hot_embeddings_give_the_same(tiny):
 class Loop:
   """Decodes by plain `encode`, one after the other, with the weights of a test."""
 
-  def __init__(self):
+  def __init__(self, config=TINY, weights=WEIGHTS):
+    self.config, self.weights = config, weights
     self._graph = tf.Graph()
     with self._graph.as_default():
       names = list(with_ranks(features_of(SHORT)))
@@ -302,14 +304,15 @@ class Loop:
           name: tf.placeholder(tf.int32, [None, None]) for name in names}
       ids, mask, segments, *ranks = map(self._inputs.get, names)
       self._tokens = zones.token_sets(mask, segments, dict(zip(DRAWS, ranks)))
-      self._encoder = modeling.Encoder(TINY)
+      self._encoder = modeling.Encoder(config)
       self._embedded = self._encoder.embed(ids, segments)
       self._logits = {BASELINE: self._logits_of(BASELINE)}
       self._session = tf.Session()
-      bert_reference.load(self._session, WEIGHTS)
+      bert_reference.load(self._session, weights)
 
   def _logits_of(self, decode):
-    masks = [decode.mask_at(layer) for layer in range(TINY.num_hidden_layers)]
+    masks = [decode.mask_at(layer)
+             for layer in range(self.config.num_hidden_layers)]
     edits = [mask.edit and functools.partial(
         mask.edit, queries=self._tokens, keys=self._tokens) for mask in masks]
     return answer_head.span_logits(self._encoder.encode(
@@ -333,27 +336,36 @@ def loop():
   return Loop()
 
 
+@pytest.fixture(scope="module", params=architectures.NAMES)
+def each_loop(request):
+  """A Loop of each architecture."""
+  config = architectures.config_of(request.param, bert_reference.CONFIG)
+  return Loop(config, bert_reference.weights_of(config))
+
+
 def check_against_loop(loop, swept, windows, batch_size):
   features = features_of(*windows)
   features = features[..., :features[1].sum(1).max()]
-  together = build(swept, batch_size=batch_size)(features)
+  together = build(swept, config=loop.config, weights=loop.weights,
+                   batch_size=batch_size)(features)
   for decode in swept:
     alone = loop(features, decode)
     for row, window in enumerate(windows):
       real = features[1, row] == 1
       expected = alone[row][:, real]
-      limit = (limit_of_all(window) if decode.mask.reaches_padding
-               else tolerance_of(expected))
+      limit = (limit_of_all(window, loop.config, loop.weights)
+               if decode.mask.reaches_padding
+               else tolerance_of(expected, loop.config))
       assert furthest(together[decode][row][:, real], expected) < limit, decode
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(swept=some_decodes(3), batch_size=st.integers(1, 3),
        windows=st.lists(st.sampled_from([SHORT, LONG, FILLED, ONE_TOKEN]),
                         min_size=1, max_size=2))
-def test_a_sweep_equals_a_loop_of_encode(loop, swept, batch_size, windows):
+def test_a_sweep_equals_a_loop_of_encode(each_loop, swept, batch_size, windows):
   """The test at the heart: both ways share the model, and nothing else."""
-  check_against_loop(loop, swept, windows, batch_size)
+  check_against_loop(each_loop, swept, windows, batch_size)
 
 
 class Dimmed(collections.namedtuple("Dimmed", ["share"])):

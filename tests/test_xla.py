@@ -4,6 +4,8 @@ A TPU runs only what XLA compiles, and knows each shape beforehand. An operation
 that XLA cannot compile fails here. The results are those of the graph without XLA.
 """
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
@@ -12,6 +14,8 @@ from attention_zones import answer_head
 from attention_zones import decodes
 from attention_zones import sweep
 from attention_zones import zones
+import architectures
+import bert_reference
 import modeling
 import optimization
 import tiny_model
@@ -23,8 +27,11 @@ pytestmark = pytest.mark.skipif(
 
 LENGTH, BATCH, STEPS = 24, 4, 3
 
-CONFIG = modeling.BertConfig(**dict(
-    tiny_model.CONFIG, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+
+@pytest.fixture(params=architectures.NAMES)
+def config(request):
+  return architectures.config_of(request.param, dict(
+      tiny_model.CONFIG, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
 
 
 def windows():
@@ -71,44 +78,48 @@ def run(compute, is_compiled):
     return steps, {v.op.name: session.run(v) for v in tf.global_variables()}
 
 
-def train_step(features):
+def train_step(config, features):
   encoder = modeling.Encoder(
-      CONFIG, is_training=True, use_one_hot_embeddings=True, random_seed=1, step=0)
+      config, is_training=True, use_one_hot_embeddings=True, random_seed=1, step=0)
   tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
-  masks = [zones.NOTHING.additive(tokens)] * CONFIG.num_hidden_layers
+  masks = [zones.NOTHING.additive(tokens)] * config.num_hidden_layers
   hidden = encoder.embed(features["input_ids"], features["segment_ids"])
   loss = answer_head.span_loss(features, answer_head.span_logits(
-      encoder.encode(hidden, masks)[-1], CONFIG.initializer_range, 1))
+      encoder.encode(hidden, masks)[-1], config.initializer_range, 1))
   update = optimization.create_optimizer(loss, 1e-3, 10, 0, use_tpu=False)
   with tf.control_dependencies([update]):
     return [tf.identity(loss)]
 
 
-def all_decodes(features):
+def all_decodes(config, features):
   """The candidates of a sweep over the five zones of each layer."""
-  encoder = modeling.Encoder(CONFIG, use_one_hot_embeddings=True, random_seed=1)
+  encoder = modeling.Encoder(config, use_one_hot_embeddings=True, random_seed=1)
   swept = decodes.parse_decodes(
-      "0-1", "q2,q2p,p2q,p2,all", CONFIG.num_hidden_layers)
+      "0-1", "q2,q2p,p2q,p2,all", config.num_hidden_layers)
   logits = answer_head.span_logits(sweep.run(
-      encoder, features, swept, LENGTH, BATCH), CONFIG.initializer_range, 1)
+      encoder, features, swept, LENGTH, BATCH), config.initializer_range, 1)
   found = answer_head.candidates(features, logits, 3)
   return [logits] + [found[name] for name in sorted(found)]
 
 
-def test_training_step():
+def test_training_step(config):
   """The loss of each step; the second and third show what the updates did."""
-  (plain, before), (compiled, after) = run(train_step, False), run(train_step, True)
+  step = functools.partial(train_step, config)
+  (plain, before), (compiled, after) = run(step, False), run(step, True)
   assert before["global_step"] == after["global_step"] == STEPS
-  assert set(before) == set(after) and len(before) > 60
+  # Each with its two moments.
+  assert set(before) == set(after) and (
+      len(before) == 1 + 3 * len(bert_reference.variables_of(config)))
   tolerance = tolerances.float32_tolerance(
-      np.max(plain), tolerances.model_operations(CONFIG, LENGTH))
+      np.max(plain), tolerances.model_operations(config, LENGTH))
   assert np.abs(np.subtract(plain, compiled)).max() <= tolerance
   # An update does more than that.
   assert np.abs(np.diff(plain, axis=0)).min() > 10 * tolerance
 
 
-def test_sweep_with_all_zones():
-  (plain, _), (compiled, _) = run(all_decodes, False), run(all_decodes, True)
+def test_sweep_with_all_zones(config):
+  compute = functools.partial(all_decodes, config)
+  (plain, _), (compiled, _) = run(compute, False), run(compute, True)
   plain, compiled = plain[0], compiled[0]
   assert plain[0].shape == (11, BATCH, 2, LENGTH)
   size = np.abs(plain[0]).max()
@@ -116,7 +127,7 @@ def test_sweep_with_all_zones():
   # weights by this share of themselves.
   step = tolerances.STEP_AT_MASKED_LOGIT * size
   assert step > tolerances.float32_tolerance(
-      size, tolerances.model_operations(CONFIG, LENGTH))
+      size, tolerances.model_operations(config, LENGTH))
   assert plain[0].std() > 100 * step
   for one, other in zip(plain, compiled):
     if one.dtype == np.float32:

@@ -1,0 +1,281 @@
+"""The tokenizer of English ALBERT (Lan et al., 2020): SentencePiece, and no words.
+
+The two classes stand in for tokenization.FullTokenizer and
+windows.TokenizedParagraph: windows.py and answers.py do not know which it is.
+"""
+
+import bisect
+import collections
+import functools
+import unicodedata
+
+from attention_zones import character_alignment
+from attention_zones import files
+
+# SentencePiece's sign for a space before a piece.
+UNDERLINE = "\u2581"
+# Pieces that the windows are made with.
+SPECIAL_PIECES = ("[CLS]", "[SEP]")
+_UNKNOWN = "<unk>"
+
+# Parts of a model's file, by their numbers in SentencePiece's ModelProto: each
+# piece is one, and the others come after them.
+_PARTS = collections.OrderedDict([
+    (1, "pieces"), (2, "the trainer's settings"), (3, "the normalizer")])
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class Vocabulary(collections.OrderedDict):
+  """A SentencePiece model: the ids of its pieces, and how it splits a text.
+
+  Args:
+    ids: iterable of (piece, id).
+    split: function from str to list of str, the pieces of a text.
+  """
+
+  def __init__(self, ids, split):
+    super().__init__(ids)
+    self.split = split
+
+
+def load(path):
+  """Reads a SentencePiece model.
+
+  Args:
+    path: str, a path (or gs:// address).
+
+  Returns:
+    Vocabulary.
+
+  Raises:
+    OSError: it cannot be read.
+    ValueError: it is not such a model, truncated, or lacks SPECIAL_PIECES; or the
+      package sentencepiece is missing.
+  """
+  name = "--spm_model_file=%s" % path
+  try:
+    import sentencepiece
+  except ImportError as error:
+    raise ValueError(
+        "%s needs the package sentencepiece (%s); to add it: bash setup_env.sh "
+        "requirements-models.txt" % (name, error)) from error
+  content = files.read_bytes(path)
+  count_pieces(name, content)
+  try:
+    model = sentencepiece.SentencePieceProcessor(model_proto=content)
+  except RuntimeError as error:
+    raise ValueError(
+        "%s is truncated, or is not a model of SentencePiece (%s)" % (
+            name, error)) from error
+  vocab = Vocabulary(
+      [(model.id_to_piece(i), i) for i in range(model.get_piece_size())],
+      functools.partial(model.encode, out_type=str))
+  lacking = [p for p in SPECIAL_PIECES + (_UNKNOWN,) if p not in vocab]
+  if lacking:
+    raise ValueError("%s has no piece %s; should be the model of an ALBERT, of "
+                     "which they are pieces" % (name, ", ".join(lacking)))
+  return vocab
+
+
+def count_pieces(name, content):
+  """Counts the pieces of a model, without the package sentencepiece.
+
+  SentencePiece itself takes a file that ends after any piece.
+
+  Args:
+    name: str, its flag or path, for the message.
+    content: bytes, the file.
+
+  Returns:
+    int.
+
+  Raises:
+    ValueError: it is not such a model, or truncated.
+  """
+  parts = _parts(content)
+  lacking = [part for number, part in _PARTS.items() if not parts[number]]
+  if lacking:
+    raise ValueError(
+        "%s is truncated, or is not a model of SentencePiece: it lacks %s; should "
+        "be the spiece.model or 30k-clean.model of an ALBERT" % (
+            name, ", ".join(lacking)))
+  return parts[1]
+
+
+def _parts(content):
+  """Counts the parts of a serialized protocol buffer by their numbers: a Counter,
+  empty if the file does not end with a part."""
+  found, place = collections.Counter(), 0
+  try:
+    while place < len(content):
+      key, place = _varint(content, place)
+      kind = key & 7
+      if kind == _VARINT:
+        _, place = _varint(content, place)
+      elif kind == _BYTES:
+        length, place = _varint(content, place)
+        place += length
+      else:
+        place += {_FIXED64: 8, _FIXED32: 4}[kind]
+      found[key >> 3] += 1
+  except (IndexError, KeyError):
+    return collections.Counter()
+  return found if place == len(content) else collections.Counter()
+
+
+def _varint(content, place):
+  """Reads an integer of 7 bits a byte, lowest first: (int, the place after it)."""
+  value = shift = 0
+  while True:
+    byte = content[place]
+    value |= (byte & 127) << shift
+    place, shift = place + 1, shift + 7
+    if byte < 128:
+      return value, place
+
+
+def without_accents(text, do_lower_case):
+  """Decomposes a text (NFKD), drops combining marks, maybe lower-cases it: str."""
+  text = "".join(character for character in unicodedata.normalize("NFKD", text)
+                 if not unicodedata.combining(character))
+  return text.lower() if do_lower_case else text
+
+
+def preprocess(text, do_lower_case):
+  """Changes a text as ALBERT does before splitting: white space, accents, case."""
+  return without_accents(" ".join(text.split()), do_lower_case)
+
+
+class SentencePieceParagraph:
+  """The pieces of a passage, shared by all questions about it.
+
+  There are no words: pieces stand for characters by an alignment.
+
+  Args:
+    paragraph: squad_data.Paragraph.
+    tokenizer: SentencePieceTokenizer.
+
+  Attributes:
+    paragraph: squad_data.Paragraph.
+    tokens: list of str, the pieces.
+  """
+
+  def __init__(self, paragraph, tokenizer):
+    self.paragraph = paragraph
+    self.tokens = tokenizer.tokenize(paragraph.context)
+    # Where each piece starts in the joined pieces, and where the last one ends.
+    self._starts = [0]
+    for token in self.tokens:
+      self._starts.append(self._starts[-1] + len(token))
+    self._do_lower_case = tokenizer.do_lower_case
+    # Filled on demand, because most passages are only cut into windows.
+    self._aligned = None
+
+  def _align(self):
+    """Aligns the passage with the joined pieces.
+
+    Returns:
+      two of character_alignment.fill: the passage's characters by those of the
+      joined pieces, and the reverse.
+    """
+    if self._aligned is None:
+      context = self.paragraph.context
+      of_text, of_joined = character_alignment.align(
+          [without_accents(character, self._do_lower_case)
+           for character in context],
+          "".join(self.tokens).replace(UNDERLINE, " "))
+      # As in ALBERT's code, what is past the last partner stands for no character
+      # of the passage.
+      self._aligned = (character_alignment.fill(of_joined, len(context)),
+                       character_alignment.fill(of_text, max(of_text) + 1))
+    return self._aligned
+
+  def characters(self, token):
+    """The characters of the passage that a piece stands for.
+
+    Args:
+      token: int, index into tokens.
+
+    Returns:
+      (start, end), int each: the characters are paragraph.context[start:end]; none
+      if end <= start.
+    """
+    (firsts, lasts), _ = self._align()
+    return firsts[self._starts[token]], lasts[self._starts[token + 1] - 1] + 1
+
+  def text(self, first, last):
+    """The text of the passage from one piece to another, str."""
+    return self.paragraph.context[
+        self.characters(first)[0]:self.characters(last)[1]]
+
+  def tokens_at(self, start, end):
+    """Finds the pieces of a span of characters of the passage.
+
+    Args:
+      start, end: int, the span is paragraph.context[start:end].
+
+    Returns:
+      (first, last), int each: the first and the last piece that stands for any of
+      these characters; None if no piece does.
+    """
+    _, (firsts, lasts) = self._align()
+    first, last = (bisect.bisect_right(self._starts, place) - 1
+                   for place in (firsts[start], lasts[end - 1]))
+    return (first, last) if 0 <= first <= last else None
+
+
+class SentencePieceTokenizer:
+  """ALBERT's tokenizer from text to pieces and their ids.
+
+  Args:
+    vocab: Vocabulary.
+    do_lower_case: bool, whether to lower-case; accents are dropped anyway.
+  """
+
+  # As of tokenization.FullTokenizer.
+  VERSION = "sentencepiece 1"
+  FLAG = "spm_model_file"
+  # What windows.tokenize_passage makes of a passage.
+  PASSAGE = SentencePieceParagraph
+  basic_tokenizer = None
+
+  def __init__(self, vocab, do_lower_case=True):
+    self.vocab = vocab
+    self.do_lower_case = do_lower_case
+    # Some models lower-case by themselves.
+    self.SEES_CASE = vocab.split("A") != vocab.split("a")
+
+  def tokenize(self, text):
+    """Returns the pieces of a text, list of str.
+
+    A piece that ends in digit and comma, "▁1990,", is split anew, without its
+    comma. The first of the new pieces then begins with "▁", even if the piece did
+    not: ALBERT's code means to take that away, but compares str with bytes.
+    """
+    pieces = []
+    for piece in self.vocab.split(preprocess(text, self.do_lower_case)):
+      if len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit():
+        pieces += self.vocab.split(piece[:-1].replace(UNDERLINE, "")) + [","]
+      else:
+        pieces.append(piece)
+    return pieces
+
+  @staticmethod
+  def span_text(passage, first, last, basic_tokenizer=None):
+    """The text of a span of pieces: that of the passage, stripped.
+
+    Args:
+      passage: SentencePieceParagraph.
+      first, last: int, the span's pieces, indices into passage.tokens.
+      basic_tokenizer: as of answers.span_text; not used.
+
+    Returns:
+      str.
+    """
+    del basic_tokenizer
+    return passage.text(first, last).strip()
+
+  def convert_tokens_to_ids(self, tokens):
+    """Returns the ids of pieces, list of int; <unk>'s for what is no piece."""
+    unknown = self.vocab[_UNKNOWN]
+    return [self.vocab.get(token, unknown) for token in tokens]
