@@ -12,6 +12,8 @@ import collections
 import math
 import re
 
+import numpy as np
+
 from attention_zones import decodes
 from attention_zones import figure_marks
 from attention_zones import heatmap
@@ -55,8 +57,8 @@ def of_results(path, table, baseline):
         layers, heads, [[of_cell.get((layer, head), math.nan) for head in heads]
                         for layer in layers]), baseline, None,
                                 title=_label(zone), labels=heads, zone=zone))
-  return [panel for panel in map(_without_empty_columns, panels)
-          if panel.table.zones]
+  panels[0] = panels[0]._replace(table=_without_empty_columns(panels[0].table))
+  return [panel for panel in panels if not np.isnan(panel.differences).all()]
 
 
 def _distinct(values):
@@ -69,15 +71,13 @@ def _label(zone):
   return zones.union(zone.split("+")).label
 
 
-def _without_empty_columns(panel):
-  """Leaves out columns without any score, of zones that were masked elsewhere."""
-  table = panel.table
+def _without_empty_columns(table):
+  """The ResultsTable without zones that were masked in single heads only."""
   kept = [c for c in range(len(table.zones))
           if not all(math.isnan(scores[c]) for scores in table.scores)]
-  columns = [table.zones[c] for c in kept]
-  scores = [[scores[c] for c in kept] for scores in table.scores]
-  return panel._replace(table=table._replace(zones=columns, scores=scores),
-                        labels=columns if panel.zone else None)
+  return table._replace(
+      zones=[table.zones[c] for c in kept],
+      scores=[[scores[c] for c in kept] for scores in table.scores])
 
 
 # Columns that are drawn, with their least and greatest values.
@@ -192,9 +192,8 @@ def _control_name(mask):
 
 
 def _control_label(mask):
-  """What a control is called in the figure: the zone, and the kind in a line below.
-  """
+  """What a control is called in the figure: "P2Q@k" or "P2Q@flat"."""
   kinds = {part.partition("@")[2] for part in _control_name(mask).split("+")}
   if len(kinds) == 1:
-    return "%s\n@%s" % (mask.without_controls.label, kinds.pop())
+    return "%s@%s" % (mask.without_controls.label, kinds.pop())
   return mask.label.replace("@1", "@k")
