@@ -1,6 +1,7 @@
 """Fixtures that several test files use."""
 
 import collections
+import fcntl
 import os
 import pathlib
 import shutil
@@ -47,15 +48,41 @@ def shared():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def make_once(tmp_path_factory):
+  """A function from a name and a function that fills a folder, to the folder.
+
+  Of the processes that share the tests, the first that asks for a name fills the
+  folder, and the others wait for it. It is not to be changed.
+  """
+  base = tmp_path_factory.getbasetemp()
+  if "PYTEST_XDIST_WORKER" in os.environ:
+    base = base.parent
+
+  def make(name, fill):
+    folder, done = base / name, base / (name + ".done")
+    with open(str(base / (name + ".lock")), "w") as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)
+      if not done.exists():
+        # One that failed has left it half filled.
+        shutil.rmtree(str(folder), ignore_errors=True)
+        folder.mkdir()
+        fill(folder)
+        done.touch()
+    return folder
+  return make
+
+
+@pytest.fixture(scope="session")
+def trained(make_once):
   """A folder with tiny_model's files and a training of 6 steps, with checkpoints
   of steps 0, 3 and 6; not to be changed."""
   import tiny_model
-  folder = tmp_path_factory.mktemp("trained")
-  tiny_model.write_files(folder)
-  result = tiny_model.train(folder, "--save_checkpoints_steps=3")
-  assert result.returncode == 0, result.stderr
-  return folder
+
+  def fill(folder):
+    tiny_model.write_files(folder)
+    result = tiny_model.train(folder, "--save_checkpoints_steps=3")
+    assert result.returncode == 0, result.stderr
+  return make_once("trained", fill)
 
 
 @pytest.fixture

@@ -156,3 +156,19 @@ def script(name, *arguments, **options):
     subprocess.CompletedProcess with text in stdout and stderr.
   """
   return complete(Run(name, arguments, **options))
+
+
+def code(text, folder, **options):
+  """Runs Python code as `script` does; it can import what lies in the folder.
+
+  Args:
+    text: str.
+    folder: pathlib.Path, where it is written to a file and run.
+    **options: as for Run.
+
+  Returns:
+    subprocess.CompletedProcess.
+  """
+  path = folder / "code_of_a_test.py"
+  path.write_text(text)
+  return script(path, cwd=folder, **options)

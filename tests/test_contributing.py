@@ -3,13 +3,12 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from attention_zones import squad_data
+import launcher
 
 FILE = re.compile(r"--- a/(.+)\n\+\+\+ b/\1\n")
 HUNK = re.compile(r"@@ -[0-9]+,([0-9]+) \+[0-9]+,([0-9]+) @@.*\n")
@@ -69,9 +68,7 @@ def diff_of(repository, name):
 
 def run_python(folder, code):
   """Runs Python code on the scripts of a folder and returns what it prints."""
-  done = subprocess.run(
-      [sys.executable, "-W", "ignore", "-c", code], cwd=str(folder),
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+  done = launcher.code(code, folder)
   assert done.returncode == 0, done.stderr
   return done.stdout
 

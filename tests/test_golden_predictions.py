@@ -6,11 +6,10 @@ each other.
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
+import launcher
 import tolerances
 from tolerances import TIE
 
@@ -52,7 +51,7 @@ EACH = pytest.mark.parametrize("golden, name", settings_of(), indirect=["golden"
 
 
 @pytest.fixture(scope="module")
-def predict(repository, tmp_path_factory):
+def predict(tmp_path_factory):
   """A function that gives the folder of a model's predictions."""
   folders = {}
 
@@ -62,7 +61,7 @@ def predict(repository, tmp_path_factory):
       folder = tmp_path_factory.mktemp(name)
       lay_checkpoint(golden.models / model, folder)
       for sweep in SETTINGS[golden.part, name][0]:
-        run_squad(repository, golden, model, sizes, folder, sweep)
+        run_squad(golden, model, sizes, folder, sweep)
       folders[golden, name] = folder
     return folders[golden, name]
   return run
@@ -76,19 +75,17 @@ def lay_checkpoint(model, folder):
   (folder / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-1"\n')
 
 
-def run_squad(repository, golden, model, sizes, folder, sweep):
-  done = subprocess.run(
-      [sys.executable, str(repository / "run_squad.py"),
-       "--vocab_file=%s" % (golden.models / "vocab" / "uncased.txt"),
-       "--bert_config_file=%s" % (golden.models / model / "bert_config.json"),
-       "--predict_file=%s" % (golden.data / "xquad.en.120.json"),
-       "--output_dir=%s" % folder, "--do_predict=True",
-       "--max_seq_length=%d" % sizes[0], "--doc_stride=%d" % sizes[1],
-       "--max_query_length=%d" % sizes[2],
-       "--write_nbest=True",
-       "--mask_layer=%s" % sweep[0], "--mask_zone=%s" % sweep[1]],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-  assert done.returncode == 0, done.stderr.decode("utf-8")
+def run_squad(golden, model, sizes, folder, sweep):
+  done = launcher.script(
+      "run_squad.py",
+      "--vocab_file=%s" % (golden.models / "vocab" / "uncased.txt"),
+      "--bert_config_file=%s" % (golden.models / model / "bert_config.json"),
+      "--predict_file=%s" % (golden.data / "xquad.en.120.json"),
+      "--output_dir=%s" % folder, "--do_predict=True",
+      "--max_seq_length=%d" % sizes[0], "--doc_stride=%d" % sizes[1],
+      "--max_query_length=%d" % sizes[2], "--write_nbest=True",
+      "--mask_layer=%s" % sweep[0], "--mask_zone=%s" % sweep[1])
+  assert done.returncode == 0, done.stderr
 
 
 def load(path):

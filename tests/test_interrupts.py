@@ -22,7 +22,7 @@ CHECKPOINT_FILES = ("model.ckpt-*.tmp*", "model.ckpt-*temp*", "checkpoint.tmp*",
 @pytest.fixture
 def run_python(tmp_path):
   """Function from lines and options to a Run of them, which has printed "ready"."""
-  def start(text, **options):
+  def start(text, fresh=True, **options):
     path = tmp_path / "script.py"
     path.write_text(
         "import os, sys, time\n"
@@ -30,10 +30,10 @@ def run_python(tmp_path):
         "from attention_zones import interrupts\n"
         "interrupts.install('script')\n"
         "def main():\n"
-        "  print('ready')\n  %s\n"
+        "  print('ready', flush=True)\n  %s\n"
         "interrupts.run(main)" % (
             launcher.REPOSITORY, "\n  ".join(text.splitlines())))
-    run = Run(path, (), fresh=True, python=["-u"], **options)
+    run = Run(path, (), fresh=fresh, python=["-u"], **options)
     run.wait_until(lambda: "ready\n" in run.log())
     return run
   return start
@@ -91,8 +91,8 @@ def test_a_signal_does_not_wait_for_a_step_of_tensorflow(run_python):
       "tf.disable_v2_behavior()\n"
       "queue = tf.FIFOQueue(1, tf.int32)\n"
       "config = tf.ConfigProto(operation_timeout_in_ms=100000)\n"
-      "print('step')\n"
-      "tf.Session(config=config).run(queue.dequeue())")
+      "print('step', flush=True)\n"
+      "tf.Session(config=config).run(queue.dequeue())", fresh=False)
   run.wait_until(lambda: "step" in run.log())
   time.sleep(0.5)
   check_line(*run.signal(signal.SIGINT), signal.SIGINT, "script")

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from attention_zones import machine
+import launcher
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
@@ -99,14 +100,15 @@ def test_memory(tmp_path, files, size):
   assert machine.memory(write(tmp_path, files)) == size
 
 
-def test_tensorflow_gets_these_cores(repository):
+def test_tensorflow_gets_these_cores(repository, tmp_path):
   """And an equal share for each operation of a sweep."""
-  result = subprocess.run(
-      [sys.executable, "-W", "ignore", "-c", "import run_squad\n"
-       "for decodes in 0, 60:\n"
-       "  config = run_squad.session_config(decodes)\n"
-       "  print(config.inter_op_parallelism_threads, "
-       "config.intra_op_parallelism_threads)"],
-      cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True,
-      env=dict(os.environ, SLURM_CPUS_PER_TASK="1"))
-  assert result.stdout == "1 1\n1 1\n"
+  result = launcher.code(
+      "import sys\n"
+      "sys.path.insert(0, %r)\n"
+      "import run_squad\n"
+      "for decodes in 0, 60:\n"
+      "  config = run_squad.session_config(decodes)\n"
+      "  print(config.inter_op_parallelism_threads, "
+      "config.intra_op_parallelism_threads)" % str(repository), tmp_path,
+      environment={"SLURM_CPUS_PER_TASK": "1"})
+  assert result.stdout == "1 1\n1 1\n", result.stderr

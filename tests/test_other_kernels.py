@@ -12,6 +12,8 @@ import sys
 
 import pytest
 
+import launcher
+
 OTHER_KERNELS = {"TENSORFLOW_USE_CUSTOM_CONTRACTION_KERNEL": "false"}
 
 MATRIX_PRODUCT = """
@@ -26,27 +28,24 @@ print(hashlib.sha256(product.tobytes()).hexdigest())
 """
 
 
-def run(*arguments, **variables):
-  done = subprocess.run(
-      [sys.executable] + list(arguments), universal_newlines=True,
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-      env=dict(os.environ, PYTHONWARNINGS="ignore", TF_CPP_MIN_LOG_LEVEL="3",
-               **variables))
-  return done.returncode, done.stdout, done.stderr
+def product(folder, **variables):
+  done = launcher.code(MATRIX_PRODUCT, folder, environment=variables)
+  assert done.returncode == 0, done.stderr
+  return done.stdout
 
 
-def test_small_models_with_other_kernels(repository):
+def test_small_models_with_other_kernels(repository, tmp_path):
   environment = {name: value for name, value in OTHER_KERNELS.items()
                  if os.environ.get(name) != value}
   if not environment:
     pytest.skip("this is a run with the other kernels")
-  product = run("-c", MATRIX_PRODUCT)
-  assert product[0] == 0, product
-  if run("-c", MATRIX_PRODUCT, **environment)[1] == product[1]:
+  if product(tmp_path, **environment) == product(tmp_path):
     pytest.skip("this TensorFlow has no other kernels for this processor")
   tests = repository / "tests"
-  status, out, _ = run(
-      "-m", "pytest", "-c", str(repository / "setup.cfg"), "-p", "no:cacheprovider",
-      str(tests / "test_sweep.py"), "-k", "(formulas or empty_zone) and window1",
-      **environment)
-  assert status == 0, out
+  done = subprocess.run(
+      [sys.executable, "-m", "pytest", "-c", str(repository / "setup.cfg"), "-p",
+       "no:cacheprovider", str(tests / "test_sweep.py"), "-k",
+       "(formulas or empty_zone) and window1"],
+      universal_newlines=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+      env=dict(os.environ, **launcher.QUIET, **environment))
+  assert done.returncode == 0, done.stdout

@@ -1,11 +1,10 @@
 """perfect_model.py: nothing is lost between word pieces and text."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+import launcher
 import perfect_model
 import tokenization
 
@@ -66,11 +65,10 @@ def test_prints_what_is_right_and_what_is_left_out(tmp_path):
   (tmp_path / "vocab.txt").write_text("\n".join(
       tokenization.SPECIAL_TOKENS + (
           "ann", "(", ")", "born", "1895", "met", "the", "smiths", ".")))
-  done = subprocess.run(
-      [sys.executable, perfect_model.__file__,
-       "--data_file=%s" % (tmp_path / "data.json"),
-       "--vocab_file=%s" % (tmp_path / "vocab.txt"), "--do_lower_case"],
-      stdout=subprocess.PIPE, universal_newlines=True, check=True)
+  done = launcher.script(
+      perfect_model.__file__, "--data_file=%s" % (tmp_path / "data.json"),
+      "--vocab_file=%s" % (tmp_path / "vocab.txt"), "--do_lower_case")
+  assert done.returncode == 0, done.stderr
   # At 17 stand "et " and the word pieces of "met the".
   assert done.stdout.splitlines() == [
       "EM 100.00 F1 100.00 n 2",
@@ -80,10 +78,9 @@ def test_prints_what_is_right_and_what_is_left_out(tmp_path):
 
 def test_names_a_file_that_is_no_data_set(tmp_path):
   (tmp_path / "data.json").write_text("[]")
-  done = subprocess.run(
-      [sys.executable, perfect_model.__file__,
-       "--data_file=%s" % (tmp_path / "data.json"), "--vocab_file=vocab.txt"],
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+  done = launcher.script(
+      perfect_model.__file__, "--data_file=%s" % (tmp_path / "data.json"),
+      "--vocab_file=vocab.txt")
   assert done.returncode == 1
   assert done.stderr == (
       "perfect_model.py: %s is an array; should be an object with 'data'\n"

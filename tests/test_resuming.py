@@ -40,11 +40,12 @@ def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
   assert said in result.stderr and used in result.stderr
   assert "training resumes from %s" % (model / "model.ckpt-3") in result.stderr
   assert (model / DATA).read_bytes() == whole
-  assert "incomplete" not in run_squad(
-      project, "--do_predict=True").stderr
+  again = train(project)
+  assert "nothing to train" in again.stderr and "incomplete" not in again.stderr
 
 
 def test_a_training_is_not_continued_with_something_else(project):
+  """Nor with another TensorFlow, unless a flag allows it."""
   state = project / "model" / "checkpoint"
   before = state.read_bytes()
   refused(train(project, "--num_train_epochs=6", "--learning_rate=0.02"),
@@ -59,31 +60,28 @@ def test_a_training_is_not_continued_with_something_else(project):
   kept = record.read_text()
   record.write_text("[1]")
   refused(train(project, "--num_train_epochs=6"), str(record), "JSON object")
-  record.write_text(kept)
-  result = train(project, "--num_train_epochs=6")
-  assert result.returncode == 0, result.stderr
-  assert (project / "model" / "model.ckpt-12.index").exists()
 
-
-def test_a_training_is_not_continued_with_another_tensorflow(project):
-  record = project / "model" / "training.json"
-  content = json.loads(record.read_text())
+  content = json.loads(kept)
   assert content["TensorFlow"] == tf.__version__
   record.write_text(json.dumps(dict(content, TensorFlow="1.15.2")))
   said = "%s was trained with TensorFlow 1.15.2, and this is TensorFlow %s" % (
       project / "model" / "model.ckpt-6", tf.__version__)
-  refused(train(project, "--num_train_epochs=4"), said,
+  refused(train(project, "--num_train_epochs=6"), said,
           "--allow_other_tensorflow=True")
+  assert state.read_bytes() == before
   result = train(
-      project, "--num_train_epochs=4", "--allow_other_tensorflow=True")
+      project, "--num_train_epochs=6", "--allow_other_tensorflow=True")
   assert result.returncode == 0 and said in result.stderr, result.stderr
+  assert (project / "model" / "model.ckpt-12.index").exists()
   # From now on it is this one's.
   assert json.loads(record.read_text()) == content
-  # What has no entry was trained when 1.15.3 was the only one.
+  # What has no entry was trained when 1.15.3 was the only one: nothing but the
+  # rate keeps that one from going on.
   del content["TensorFlow"]
   record.write_text(json.dumps(content))
-  result = train(project, "--num_train_epochs=5")
-  assert (result.returncode == 0) == (tf.__version__ == "1.15.3"), result.stderr
+  refused(train(project, "--num_train_epochs=7", "--learning_rate=0.02"),
+          "with a different --learning_rate (0.01 before, 0.02 now);"
+          if tf.__version__ == "1.15.3" else "was trained with TensorFlow 1.15.3")
 
 
 def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
@@ -98,13 +96,13 @@ def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   start, end = (tf.train.load_variable(str(path), name) for path in (
       project / "before" / "model.ckpt-3", other / "model.ckpt-6"))
   assert (start == end).all()
-  # Moved elsewhere.
+  # Moved elsewhere it is the same: nothing but the rate is refused.
   (project / "before").rename(project / "moved")
   moved = project / "moved" / "model.ckpt-3"
-  result = run(moved, "--num_train_epochs=4")
-  assert result.returncode == 0, result.stderr
-  refused(run(project / "moved" / "model.ckpt-6", "--num_train_epochs=6"),
-          "different --init_checkpoint (")
+  refused(run(moved, "--num_train_epochs=5", "--learning_rate=0.02"),
+          "with a different --learning_rate (0.0 before, 0.02 now);")
+  refused(run(project / "moved" / "model.ckpt-6", "--num_train_epochs=5"),
+          "with a different --init_checkpoint (")
   # Earlier versions wrote the path, and drew other random numbers.
   path = other / "training.json"
   content = json.loads(path.read_text())
@@ -113,23 +111,28 @@ def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   path.write_text(json.dumps(content))
   result = run(moved, "--num_train_epochs=5")
   assert result.returncode == 0, result.stderr
-  assert "model.ckpt-8 is of an earlier version of this program" in result.stderr
+  assert "model.ckpt-6 is of an earlier version of this program" in result.stderr
 
 
 def test_a_manifest_that_lacks_parts(project):
   """Its runs are others than this one."""
-  assert run_squad(project, "--do_predict=True").returncode == 0
+  sweep = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2")
+  assert run_squad(project, *sweep).returncode == 0
   path = project / "model" / "manifest.json"
   content = json.loads(path.read_text())
   run, = content["runs"]
-  for cut in ({}, {"flags": 3}, {"data": "d"}):
-    content["runs"] = {"other": cut}
-    content["files"] = {"predictions.json": "other"}
-    path.write_text(json.dumps(content))
-    result = run_squad(project, "--do_predict=True")
-    assert result.returncode == 0, result.stderr
-    assert "1 files with a different" in result.stderr
-    assert list(json.loads(path.read_text())["runs"]) == [run]
+  content["runs"] = {"a": {}, "b": {"flags": 3}, "c": {"data": "d"}}
+  content["files"] = {
+      "predictions.json": "a", "predictions_layer0_p2.json": "b",
+      "predictions_layer1_p2.json": "c"}
+  path.write_text(json.dumps(content))
+  result = run_squad(project, *sweep)
+  assert result.returncode == 0, result.stderr
+  assert "decodes: 3, " in result.stderr
+  # The first two differ by nothing that is known.
+  assert result.stderr.count("2 files with a different") == 1
+  assert result.stderr.count("1 files with a different") == 1
+  assert list(json.loads(path.read_text())["runs"]) == [run]
 
 
 def test_no_checkpoint_is_whole(project):
@@ -276,8 +279,12 @@ def test_a_decode_with_nan_fails_and_the_others_finish(project):
   assert not list(model.glob("journal.*"))
 
 
-def test_a_training_whose_loss_is_nan(project):
-  result = train(project, "--learning_rate=1e30",
+def test_a_training_whose_loss_is_nan_and_another_seed(project):
+  result = train(project, "--learning_rate=1e30", "--random_seed=2",
                  "--output_dir=%s" % (project / "wild"))
   assert result.returncode == 1 and "Traceback" not in result.stderr
   assert "NaN" in result.stderr and "--learning_rate=1e+30" in result.stderr
+  name = "bert/encoder/layer_1/attention/self/query/kernel"
+  one, other = (tf.train.load_variable(str(project / folder / "model.ckpt-0"), name)
+                for folder in ("model", "wild"))
+  assert (one != other).all()

@@ -1,5 +1,6 @@
 """What is random follows from the seed and a name, and from nothing else."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -19,22 +20,25 @@ FIRST = ["0.103588", "0.376625", "0.756418"]
 LAST = ["0.787876", "0.161719", "0.162483"]
 
 
-def numbers_of(seed, step=0, before=lambda: None):
+@functools.lru_cache(maxsize=None)
+def numbers_of(seed, before=lambda: None):
   """The initial weights and what each dropout draws, in a training's graph.
 
   Args:
-    seed, step: int.
+    seed: int.
     before: function that is called in the graph before the model is built.
 
   Returns:
-    (weights, dropouts): dict from a variable's name to its value; list of arrays,
-    one for each dropout in the order of the layers.
+    (weights, dropouts): dict from a variable's name to its value; for each of
+    the steps 0, 1 and 2 a list of arrays, one for each dropout in the order of
+    the layers.
   """
   config = modeling.BertConfig(**tiny_model.CONFIG)
   with tf.Graph().as_default() as graph, tf.Session() as session:
     tf.set_random_seed(seed)
     before()
     old = set(graph.get_operations())
+    step = tf.placeholder(tf.int32, [])
     ids = tf.ones([4, LENGTH], tf.int32)
     encoder = modeling.Encoder(
         config, is_training=True, random_seed=seed, step=step)
@@ -43,8 +47,8 @@ def numbers_of(seed, step=0, before=lambda: None):
     drawn = [op.outputs[0] for op in graph.get_operations()
              if op.type.startswith("StatelessRandomUniform") and op not in old]
     session.run(tf.global_variables_initializer())
-    weights = {v.op.name: v for v in tf.trainable_variables()}
-    return session.run((weights, drawn))
+    weights = session.run({v.op.name: v for v in tf.trainable_variables()})
+    return weights, [session.run(drawn, {step: number}) for number in range(3)]
 
 
 def test_numbers_of_derive():
@@ -59,8 +63,8 @@ def test_dropouts_of_five_seeds_and_two_steps_have_nothing_in_common():
   """70 streams. Of independent ones the correlation over n numbers has the
   deviation 1 / sqrt(n); 6 of these are passed once in 5e8 pairs. Streams that
   are shared have 1."""
-  streams = [stream.ravel() for seed in range(1, 6) for step in (0, 1)
-             for stream in numbers_of(seed, step)[1]]
+  streams = [stream.ravel() for seed in range(1, 6)
+             for dropouts in numbers_of(seed)[1][:2] for stream in dropouts]
   # The embeddings, and three in each of two layers.
   assert len(streams) == 5 * 2 * 7
   count = min(stream.size for stream in streams)
@@ -95,16 +99,17 @@ def test_the_same_numbers_whatever_else_the_graph_has():
       "other_%d" % size for size in range(1, 20)}
   for name in weights:
     np.testing.assert_array_equal(weights[name], more_weights[name], name)
-  assert len(dropouts) == len(more_dropouts) == 7
-  for one, other in zip(dropouts, more_dropouts):
-    np.testing.assert_array_equal(one, other)
+  for step in range(3):
+    assert len(dropouts[step]) == len(more_dropouts[step]) == 7
+    for one, other in zip(dropouts[step], more_dropouts[step]):
+      np.testing.assert_array_equal(one, other)
 
 
 def test_numbers_stay_from_version_to_version():
   """Another figure here means that seeds.VERSION has to be raised."""
-  weights, dropouts = numbers_of(1, step=2)
+  weights, dropouts = numbers_of(1)
   shown = lambda array: ["%.6f" % x for x in array.ravel()[:3]]
   assert shown(weights["bert/embeddings/word_embeddings"]) == WORDS
   assert shown(weights["cls/squad/output_weights"]) == HEAD
-  assert shown(dropouts[0]) == FIRST
-  assert shown(dropouts[-1]) == LAST
+  assert shown(dropouts[2][0]) == FIRST
+  assert shown(dropouts[2][-1]) == LAST
