@@ -201,7 +201,7 @@ def test_bytes_of_cmrc_2018(folder, journal):
   journal.append(2, [Answer("\ud800\u4e2d", None, NBEST), Answer("", None, None)])
   prediction_files.write_files(
       str(folder), data_set("q9", "q1", "q5", "\u95ee", dataset="cmrc2018"),
-      journal, [BASELINE, MASKED], [True, False], False)
+      journal, [BASELINE, MASKED], kinds([True, False]))
   # Half of a surrogate pair cannot be written as it is.
   assert (folder / "predictions.json").read_bytes() == (
       '{\n    "q9": "Ann \\"A\\"",\n    "q1": "caf\u00e9",\n    '
