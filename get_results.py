@@ -132,7 +132,7 @@ def collect(arguments):
     lines.insert(0, "mean of %d folders; the sample standard deviation is in %s" % (
         len(folders), stats_files.beside(results_path, "std")))
   print("\n" + "\n".join(lines))
-  print_next_step(results_path, arguments.metric, means, not why_not)
+  print_next_step(results_path, arguments.metric, means, texts)
 
 
 def hurts_most(metric, scores):
@@ -161,23 +161,28 @@ def hurts_most(metric, scores):
   return ["no masked decode scores below the baseline"]
 
 
-def print_next_step(results_path, metric, scores, has_statistics):
-  """Prints the baseline and the command that draws the table.
+def print_next_step(results_path, metric, scores, written):
+  """Prints the baseline and the commands that draw the tables.
 
   Args:
     results_path: str.
     metric: str, what the scores are.
     scores: dict from Decode to score, BASELINE among them when predictions.json
       is there.
-    has_statistics: bool, whether there is a file of statistics to draw from.
+    written: collection of str, the paths of the files of statistics.
   """
-  if BASELINE in scores:
-    print("baseline (%s): %s %.3f; next:\n"
-          "  python visualize_att_zone.py %s %.3f squad.pdf%s" % (
-              BASELINE.file_name(), metric, scores[BASELINE],
-              shlex.quote(results_path), scores[BASELINE],
-              has_statistics * (" --stats=%s" % shlex.quote(
-                  stats_files.beside(results_path, "stats")))))
+  if BASELINE not in scores:
+    return
+  stats, compared = (stats_files.beside(results_path, kind)
+                     for kind in ("stats", "controls"))
+  flag = " --stats=%s" % shlex.quote(stats) if stats in written else ""
+  print("baseline (%s): %s %.3f; next:\n"
+        "  python visualize_att_zone.py %s %.3f squad.pdf%s" % (
+            BASELINE.file_name(), metric, scores[BASELINE],
+            shlex.quote(results_path), scores[BASELINE], flag))
+  if compared in written:
+    print("  python visualize_att_zone.py %s controls.pdf%s" % (
+        shlex.quote(compared), flag))
 
 
 def compare(path_a, path_b):

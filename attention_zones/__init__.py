@@ -45,6 +45,7 @@ Scores and figures:
   sweep_scores   the score of each question in each file
   results_table  results.csv
   eval_pictures  the evaluator's curves
+  figure_panels  which panels a table becomes: its heads, its controls
   heatmap        draws tables, one panel each
   mass_figures   draws attention_mass.csv, and mass against effect
   figure_marks   which cells of a figure get a dot, from results.stats.csv
@@ -57,6 +58,7 @@ Which differences are more than chance:
   question_traits, question_types   passages, lengths, wh-words
   effects        scores of questions to the rows of results.stats.csv
   contrasts      cells against cells
+  controls       zones against their controls, results.controls.csv
   strata         by question type, lengths, place and words of the answer
   stats_tables   CSV, LaTeX, and the last lines of get_results.py
   stats_files    which files of statistics are written, what they need

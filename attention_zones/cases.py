@@ -45,7 +45,9 @@ def find_decodes(folder):
     folder: str, a path or address.
 
   Returns:
-    list of Decode: the baseline, then by layers and zones as in results.csv.
+    list of Decode: the baseline, then by layers and zones as in results.csv. Those
+    of single heads are left out, and a line on stderr says so: hundreds of columns
+    would be no page to read.
 
   Raises:
     OSError: the folder cannot be read.
@@ -58,7 +60,11 @@ def find_decodes(folder):
     raise ValueError("%s: has no %s, the answers with nothing masked, to compare "
                      "with; decode them into this folder" % (
                          folder, BASELINE.file_name()))
-  return [BASELINE] + masked
+  of_all_heads = [decode for decode in masked if not decode.mask.is_per_head]
+  if len(of_all_heads) < len(masked):
+    print("%s: %d decodes of single heads are not on the page" % (
+        folder, len(masked) - len(of_all_heads)), file=sys.stderr)
+  return [BASELINE] + of_all_heads
 
 
 def read_texts(path):

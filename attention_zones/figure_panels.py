@@ -192,9 +192,8 @@ def _control_name(mask):
 
 
 def _control_label(mask):
-  """What a control is called in the figure: the zone, and the kind in a line below.
-  """
+  """What a control is called in the figure: "P2Q@k" or "P2Q@flat"."""
   kinds = {part.partition("@")[2] for part in _control_name(mask).split("+")}
   if len(kinds) == 1:
-    return "%s\n@%s" % (mask.without_controls.label, kinds.pop())
+    return "%s@%s" % (mask.without_controls.label, kinds.pop())
   return mask.label.replace("@1", "@k")

@@ -97,9 +97,11 @@ class Panel(collections.namedtuple("Panel", [
   @property
   def column_labels(self):
     """Names of the zones or heads: list of str."""
-    # One zone per line, so that a union does not run into its neighbours.
-    return [label.replace("+", "+\n") for label in self.labels or [
-        zones.union(zone.split("+")).label for zone in self.table.zones]]
+    # One zone per line, so that a union does not run into its neighbours; in the
+    # next line, which control of it.
+    labels = self.labels or [
+        zones.union(zone.split("+")).label for zone in self.table.zones]
+    return [label.replace("+", "+\n").replace("@", "\n@") for label in labels]
 
   @property
   def cell_width(self):

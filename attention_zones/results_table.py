@@ -35,7 +35,8 @@ HEAD_COLUMN = "head"
 _VALID_LAYERS = "a number, layers masked together like 1+2, or %s" % EVERY_LAYER
 _VALID_HEADS = ("a number from 1, heads masked together like 1+2, or an empty cell "
                 "for all heads")
-_VALID_ZONES = "%s, or a union like q2+p2" % ", ".join(ZONES)
+_VALID_ZONES = ("%s, controls like p2q@1 and p2q@flat, or unions like q2+p2" %
+                ", ".join(ZONES))
 
 
 class ResultsTable(collections.namedtuple(

@@ -179,13 +179,16 @@ def report_holes(folder, rows, masks, cells, allow_holes):
   Raises:
     ValueError: there are holes, and they are not allowed.
   """
-  # A zone that is masked in any head is to be masked in all heads of the table.
+  # A zone that is masked in any single head is to be masked in all of them, but not
+  # in all heads together.
   kind = lambda decode: (decode.mask.heads is None, place(decode)[1])
   swept = {kind(decode) for decode in cells if is_single(decode)}
   table = [decode_at(row, mask) for row in rows for mask in masks]
   sweep = [d for d in table if is_single(d) and kind(d) in swept]
   holes = [d.file_name() for d in sweep if d not in cells]
-  empty = [d.file_name() for d in table if d not in cells.union(sweep)]
+  kinds, known = set(map(kind, cells)), cells.union(sweep)
+  empty = [d.file_name() for d in table
+           if kind(d) in kinds and d not in known]
   if holes:
     message = "%s: %d of %d files are missing: %s" % (
         folder, len(holes), len(sweep), _some(holes))
