@@ -10,6 +10,9 @@ costs more than they do. Given several folders, one for each training seed,
 results.csv gets the mean and results.std.csv the sample standard deviation. The
 second shows how well two tables agree: it prints the standard deviation over layers
 of their difference.
+
+--metric=f1 collects F1 instead of exact match, --metric=logp the log-probability of
+the gold answer, from the files of run_squad.py --gold_logp=True.
 """
 
 from attention_zones import interrupts

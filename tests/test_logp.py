@@ -177,11 +177,10 @@ LOGP_TABLE = "layer,q2,p2\n1,-1.5,-4.25\n2,-1.25,-2\n"
 def test_the_heatmap_of_log_probabilities(tmp_path, capsys):
   path = tmp_path / "r.csv"
   path.write_text(LOGP_TABLE)
-  table = results_table.read_results(str(path))
-  panel = heatmap.Panel("r.csv", table, -1.25, None)
-  args = visualize_att_zone.parse_args(["r.csv", "-1.25", "a.pdf", "--annotate"])
+  args = visualize_att_zone.parse_args([str(path), "-1.25", "a.pdf", "--annotate"])
+  panels, label = visualize_att_zone.read_panels(args)
   figure = visualize_att_zone.draw_panels(
-      [panel], visualize_att_zone.make_look(args, [panel]))
+      panels, visualize_att_zone.make_look(args, panels, label))
   axes, bar = figure.axes
   assert axes.collections[0].get_array().reshape(2, 2).tolist() == [
       [0, -0.75], [-0.25, -3]]
@@ -191,7 +190,7 @@ def test_the_heatmap_of_log_probabilities(tmp_path, capsys):
       "0.00", "\u22120.75", "\u22120.25", "\u22123.00"]
   assert bar.get_ylabel() == "log-probability \u2212 baseline"
   # Layer 2 has q2 at the baseline and need not; nothing is said about it.
-  assert visualize_att_zone.doubt_baseline(table, -9) == ""
+  assert visualize_att_zone.doubt_baseline(panels[0].table, -9) == ""
   assert visualize_att_zone.main(
       [str(path), "-1.250", str(tmp_path / "a.pdf")]) == 0
   assert (tmp_path / "a.pdf").exists() and capsys.readouterr().err == ""
