@@ -58,7 +58,7 @@ def windows(number):
     list of Window.
   """
   share = (np.arange(number) + 0.5) / number
-  lengths = np.interp(share, np.arange(0.05, 1, 0.1), _LENGTHS).astype(int)
+  lengths = np.rint(np.interp(share, np.arange(0.05, 1, 0.1), _LENGTHS)).astype(int)
   random = np.random.RandomState(number)
   return [Window(random.randint(1000, VOCABULARY, length).astype(np.int32),
                  _QUESTION) for length in lengths]
