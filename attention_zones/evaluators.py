@@ -60,3 +60,18 @@ def load(dataset, path):
   """
   evaluator = EVALUATORS[dataset]
   return Gold(path, evaluator.load_questions(path), evaluator)
+
+
+def add_flags(parser):
+  """Adds --dataset and --data_file to an argparse.ArgumentParser."""
+  parser.add_argument("--dataset", choices=list(EVALUATORS), default="squad",
+                      help="whose official scores to take (default: %(default)s)")
+  parser.add_argument("--data_file", help="data set (default: %s)" % " or ".join(
+      evaluator.data_file for evaluator in EVALUATORS.values()))
+
+
+def with_data_file(arguments):
+  """Fills in the --data_file of the --dataset where none is given: Namespace."""
+  if arguments.data_file is None:
+    arguments.data_file = EVALUATORS[arguments.dataset].data_file
+  return arguments
