@@ -275,11 +275,7 @@ def parse_arguments(argv):
   parser.add_argument("paths", nargs="*", metavar="path",
                       help="folders of predictions, then the file to write: "
                       "prediction results.csv")
-  parser.add_argument("--dataset", choices=list(evaluators.EVALUATORS),
-                      default="squad", help="whose official scores to take "
-                      "(default: %(default)s)")
-  parser.add_argument("--data_file", help="data set (default: %s)" % " or ".join(
-      evaluator.data_file for evaluator in evaluators.EVALUATORS.values()))
+  evaluators.add_flags(parser)
   parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
                       action="store_const", const="f1", default="exact",
                       help="the same as --metric=f1")
@@ -302,9 +298,7 @@ def parse_arguments(argv):
   if not arguments.compare and len(arguments.paths) < 2:
     parser.error("%d paths; give a folder of predictions and the file to write "
                  "as in: prediction results.csv" % len(arguments.paths))
-  if arguments.data_file is None:
-    arguments.data_file = evaluators.EVALUATORS[arguments.dataset].data_file
-  return arguments
+  return evaluators.with_data_file(arguments)
 
 
 def main(argv=None):

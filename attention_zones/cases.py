@@ -24,6 +24,7 @@ import sys
 from attention_zones import cases_page
 from attention_zones import checked_json
 from attention_zones import decodes
+from attention_zones import evaluators
 from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import results_table
@@ -95,12 +96,13 @@ def read_texts(path):
   return texts
 
 
-def outcome(golds, baseline, masked):
+def outcome(golds, baseline, masked, evaluator=evaluators.EVALUATORS["squad"]):
   """Says what a masked decode does to the answer.
 
   Args:
     golds: tuple of str, Question.golds.
     baseline, masked: str, the two answers, not normalized.
+    evaluator: evaluators.Evaluator.
 
   Returns:
     LOST or GAINED if exact match goes from 1 to 0 or from 0 to 1; OTHER if both are
@@ -108,20 +110,21 @@ def outcome(golds, baseline, masked):
   """
   if masked == baseline:
     return KEPT
-  was_right, is_right = (scoring.normalize(answer) in golds
+  was_right, is_right = (evaluator.answer_scores(golds, answer)[0]
                          for answer in (baseline, masked))
   if was_right != is_right:
     return LOST if was_right else GAINED
-  if is_right or scoring.compare_texts(baseline, masked) == "same":
+  if is_right or evaluator.compare_texts(baseline, masked) == "same":
     return KEPT
   return OTHER
 
 
-def read_cases(folder, data_file):
+def read_cases(folder, data_file, dataset):
   """Compares all masked predictions with the baseline's.
 
   Args:
     folder, data_file: str, paths or addresses.
+    dataset: str, a key of evaluators.EVALUATORS.
 
   Returns:
     (list of the masked Decodes, list of cases_page.Case, one for each question, by
@@ -131,7 +134,7 @@ def read_cases(folder, data_file):
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
   baseline, *masked = find_decodes(folder)
-  questions = scoring.load_questions(data_file)
+  _, questions, evaluator = evaluators.load(dataset, data_file)
   texts = read_texts(data_file)
   load = lambda decode: scoring.load_predictions(
       os.path.join(folder, decode.file_name()), questions)
@@ -143,11 +146,12 @@ def read_cases(folder, data_file):
     for name, question in questions.items():
       answers[name].append(predictions[name])
       outcomes[name].append(
-          outcome(question.golds, first[name], predictions[name]))
+          outcome(question.golds, first[name], predictions[name], evaluator))
   cases = [cases_page.Case(
       name, texts[name], first[name],
-      scoring.normalize(first[name]) in question.golds, answers[name],
-      outcomes[name]) for name, question in questions.items()]
+      bool(evaluator.answer_scores(question.golds, first[name])[0]),
+      answers[name], outcomes[name], evaluator.compare_texts)
+           for name, question in questions.items()]
   return masked, sorted(cases, key=lambda case: -case.flipped)
 
 
@@ -209,7 +213,8 @@ def check_arguments(arguments):
 def write(arguments):
   """Writes the page and the table, and says where they are."""
   csv_path = check_arguments(arguments)
-  masked, cases = read_cases(arguments.folder, arguments.data_file)
+  masked, cases = read_cases(
+      arguments.folder, arguments.data_file, arguments.dataset)
   flipped = sum(case.flipped > 0 for case in cases)
   shown = cases[:min(arguments.top, flipped)]
   facts = cases_page.Facts(arguments.folder, arguments.data_file,
@@ -230,12 +235,11 @@ def parse_arguments(argv):
   parser.add_argument("folder", help="folder of a sweep's predictions")
   parser.add_argument("page", help="file to write, cases.html for example; a "
                       "table, cases.csv, is written beside it")
-  parser.add_argument("--data_file", default="squad/dev-v1.1.json",
-                      help="data set (default: %(default)s)")
+  evaluators.add_flags(parser)
   parser.add_argument("--top", type=int, default=50,
                       help="how many questions the page shows (default: "
                       "%(default)d)")
-  return parser.parse_args(argv)
+  return evaluators.with_data_file(parser.parse_args(argv))
 
 
 def main(argv=None):

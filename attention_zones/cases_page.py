@@ -12,7 +12,6 @@ import collections
 from attention_zones import decodes
 from attention_zones import marked_passage
 from attention_zones import results_table
-from attention_zones import scoring
 from attention_zones.marked_passage import escape
 
 KEPT, LOST, GAINED, OTHER = "kept", "lost", "gained", "other wrong"
@@ -109,7 +108,8 @@ class Text(collections.namedtuple("Text", ["context", "question", "golds"])):
 
 
 class Case(collections.namedtuple("Case", [
-    "name", "text", "baseline", "is_right", "answers", "outcomes"])):
+    "name", "text", "baseline", "is_right", "answers", "outcomes",
+    "compare_texts"])):
   """A question, and what masking does to its answer.
 
   Attributes:
@@ -119,6 +119,7 @@ class Case(collections.namedtuple("Case", [
     is_right: bool, its exact match.
     answers: list of str, the answer of each masked decode.
     outcomes: list of KEPT, LOST, GAINED or OTHER, of each masked decode.
+    compare_texts: function, evaluators.Evaluator.compare_texts.
   """
   __slots__ = ()
 
@@ -303,7 +304,7 @@ def _answers(case, masked):
           '<td class="where">%s</td>' % (
               _foreign(answer), _OUTCOMES[what][0],
               '<span aria-hidden="true">%s</span>' % _OUTCOMES[what][1], what,
-              scoring.compare_texts(case.baseline, answer),
+              case.compare_texts(case.baseline, answer),
               "; ".join("%s %s" % (escape(label), ", ".join(layers))
                         for label, layers in zones.items()))
           for (answer, what), zones in where.items()]

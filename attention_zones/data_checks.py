@@ -55,7 +55,7 @@ def remarks(examples, tokenizer, max_query_length):
             and len(tokenizer.tokenize(text)) > max_query_length)
 
   kinds = (
-      ("have an empty passage, which makes no window; their answer is \"\"",
+      ("have an empty passage, which makes no window; they get no answer",
        lambda example: not has_word(example.paragraph.context)),
       ("are empty", lambda example: not has_word(example.question)),
       ("have more than --max_query_length=%d tokens and are cut" %

@@ -63,3 +63,18 @@ def load(dataset, path):
   evaluator = EVALUATORS[dataset]
   questions = evaluator.load_questions(path)
   return Gold(path, questions, evaluator, len(questions))
+
+
+def add_flags(parser):
+  """Adds --dataset and --data_file to an argparse.ArgumentParser."""
+  parser.add_argument("--dataset", choices=list(EVALUATORS), default="squad",
+                      help="whose official scores to take (default: %(default)s)")
+  parser.add_argument("--data_file", help="data set (default: %s)" % " or ".join(
+      evaluator.data_file for evaluator in EVALUATORS.values()))
+
+
+def with_data_file(arguments):
+  """Fills in the --data_file of the --dataset where none is given: Namespace."""
+  if arguments.data_file is None:
+    arguments.data_file = EVALUATORS[arguments.dataset].data_file
+  return arguments

@@ -15,6 +15,7 @@ import pytest
 
 from attention_zones import cases
 from attention_zones.cases_page import GAINED, KEPT, LOST, OTHER
+from attention_zones import evaluators
 
 PASSAGE = "In 2016 the Denver Broncos won. Anna lives in Oslo, not in Bergen."
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>&lt;\0\x85\u202e"
@@ -133,6 +134,15 @@ def grids(page):
 ])
 def test_outcome(golds, baseline, masked, expected):
   assert cases.outcome(golds, baseline, masked) == expected
+
+
+@pytest.mark.parametrize("dataset, expected", [
+    ("squad", GAINED), ("cmrc2018", KEPT)])
+def test_the_data_set_decides_what_is_right(dataset, expected):
+  if dataset == "cmrc2018":
+    pytest.importorskip("nltk", reason="its scores need nltk")
+  assert cases.outcome(("北京",), "《北京》", "北京",
+                       evaluators.EVALUATORS[dataset]) == expected
 
 
 def test_the_table_has_all_questions_by_flips(sweep):

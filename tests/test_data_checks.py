@@ -36,8 +36,8 @@ def test_what_makes_no_token_is_empty():
   # "?" and [UNK] are tokens, a mark that lower-casing strips is none.
   assert remarks([("", "a"), ("\u2603", "?"), ("\u0301", "\u200b"),
                   ("a", "")], 9) == [
-      "2 of 4 questions have an empty passage, which makes no window; their "
-      "answer is \"\"; 'q0' is the first",
+      "2 of 4 questions have an empty passage, which makes no window; they "
+      "get no answer; 'q0' is the first",
       "2 of 4 questions are empty; 'q2' is the first"]
   assert remarks([("\u0301", "a")], 9, do_lower_case=False) == []
 

@@ -183,7 +183,7 @@ def test_odd_questions_and_passages_are_said(prediction):
   folder, log = prediction
   source = "run_squad.py: --predict_file=%s: " % (folder / "data.json")
   assert (source + "4 of 26 questions have an empty passage, which makes no "
-          "window; their answer is \"\"; 'q22' is the first\n") in log
+          "window; they get no answer; 'q22' is the first\n") in log
   assert source + "4 of 26 questions are empty; 'q18' is the first\n" in log
   # The first is "zerowidth", of which each letter is a word piece.
   assert (source + "5 of 26 questions have more than --max_query_length=8 "

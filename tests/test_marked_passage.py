@@ -26,7 +26,7 @@ def brackets(context, spans):
 
 def case(context, golds, baseline, masked):
   return cases_page.Case("q", cases_page.Text(context, "?", golds), baseline, True,
-                         [masked], [cases_page.LOST])
+                         [masked], [cases_page.LOST], None)
 
 
 @pytest.mark.parametrize("context, golds, baseline, masked, expected", [
