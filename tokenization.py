@@ -16,6 +16,9 @@ from attention_zones import file_kinds
 # Tokens that every vocabulary must have.
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
+# For files that belong to SentencePiece.
+_SPM_HINT = "; an ALBERT with SentencePiece has its model in --spm_model_file"
+
 
 def load_vocab(vocab_file, required=()):
   """Reads a vocabulary with one token per line.
@@ -43,7 +46,8 @@ def load_vocab(vocab_file, required=()):
   except UnicodeDecodeError as error:
     raise ValueError(
         "--vocab_file=%s is not text in UTF-8 (%s); should be a vocab.txt of "
-        "BERT, one token a line" % (vocab_file, error.reason)) from error
+        "BERT, one token a line%s" % (vocab_file, error.reason, (
+            _SPM_HINT if b"<pad>" in content[:99] else ""))) from error
   if not lines[-1]:
     lines.pop()
   tokens = [line.strip() for line in lines]
@@ -52,7 +56,8 @@ def load_vocab(vocab_file, required=()):
     if token not in tokens:
       raise ValueError(
           "--vocab_file=%s has no %s; should be a vocab.txt of BERT, one token "
-          "a line, among them %s" % (vocab_file, token, ", ".join(required)))
+          "a line, among them %s%s" % (vocab_file, token, ", ".join(required), (
+              _SPM_HINT if tokens[:1] and "<pad>" in tokens[0] else "")))
   vocab = collections.OrderedDict()
   for index, token in enumerate(tokens):
     if token in vocab:

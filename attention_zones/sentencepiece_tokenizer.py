@@ -20,8 +20,7 @@ _UNKNOWN = "<unk>"
 
 # Parts of a model's file, by their numbers in SentencePiece's ModelProto: each
 # piece is one, and the others come after them.
-_PARTS = collections.OrderedDict([
-    (1, "pieces"), (2, "the trainer's settings"), (3, "the normalizer")])
+_PIECE, _TRAINER, _NORMALIZER = 1, 2, 3
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -93,13 +92,11 @@ def count_pieces(name, content):
     ValueError: it is not such a model, or truncated.
   """
   parts = _parts(content)
-  lacking = [part for number, part in _PARTS.items() if not parts[number]]
-  if lacking:
+  if not all(parts[number] for number in (_PIECE, _TRAINER, _NORMALIZER)):
     raise ValueError(
-        "%s is truncated, or is not a model of SentencePiece: it lacks %s; should "
-        "be the spiece.model or 30k-clean.model of an ALBERT" % (
-            name, ", ".join(lacking)))
-  return parts[1]
+        "%s is truncated, or is not a model of SentencePiece; should be the "
+        "spiece.model or 30k-clean.model of an ALBERT" % name)
+  return parts[_PIECE]
 
 
 def _parts(content):

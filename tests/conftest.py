@@ -73,23 +73,32 @@ def make_once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained(make_once):
-  """A folder with tiny_model's files and a training of 6 steps, with checkpoints
-  of steps 0, 3 and 6; not to be changed."""
+def trained_as(make_once):
+  """A function from an architecture's name to a folder like `trained`."""
   import tiny_model
 
-  def fill(folder):
-    tiny_model.write_files(folder)
-    result = tiny_model.train(folder, "--save_checkpoints_steps=3")
-    assert result.returncode == 0, result.stderr
-  return make_once("trained", fill)
+  def folder_of(name):
+    def fill(folder):
+      tiny_model.write_files(folder, architecture=name)
+      result = tiny_model.train(folder, "--save_checkpoints_steps=3")
+      assert result.returncode == 0, result.stderr
+    return make_once("trained-" + name, fill)
+  return folder_of
+
+
+@pytest.fixture(scope="session")
+def trained(trained_as):
+  """A folder with tiny_model's files and a training of 6 steps, with checkpoints
+  of steps 0, 3 and 6; not to be changed."""
+  return trained_as("bert")
 
 
 @pytest.fixture
-def project(trained, tmp_path):
-  """A copy of `trained`, to be changed."""
+def project(request, trained_as, tmp_path):
+  """A copy of `trained`, to be changed; of another architecture if the test has
+  `project` as an indirect parameter."""
   folder = tmp_path / "project"
-  shutil.copytree(str(trained), str(folder))
+  shutil.copytree(str(trained_as(getattr(request, "param", "bert"))), str(folder))
   return folder
 
 

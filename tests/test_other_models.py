@@ -215,22 +215,3 @@ def test_other_heads_are_refused(kind, variable, head, tmp_path):
       "run_squad.py: checkpoint %s has no answer head (cls/squad/output_bias), but "
       "%s, which is not decoded here; train one first, with --do_train=True\n" % (
           tmp_path / "model" / "model.ckpt-1", head))
-
-
-@pytest.mark.parametrize("name", ["electra", "albert"])
-def test_training_resumes_with_the_same_bytes(name, tmp_path):
-  """After a checkpoint of step 6 is lost, that of step 3 leads to it again."""
-  tiny_model.write_files(tmp_path)
-  write_config(tmp_path, dict(
-      tiny_model.CONFIG, model_type=name, embedding_size=6))
-  digests = []
-  for _ in range(2):
-    result = tiny_model.train(tmp_path, "--save_checkpoints_steps=3")
-    assert result.returncode == 0, result.stderr
-    digests.append(tiny_model.digests(tmp_path, "model.ckpt-6.data*"))
-    for path in (tmp_path / "model").glob("model.ckpt-6.*"):
-      path.unlink()
-    (tmp_path / "model" / "checkpoint").write_text(
-        'model_checkpoint_path: "model.ckpt-3"\n')
-  assert "resumes from" in result.stderr
-  assert digests[0] == digests[1] and digests[0]

@@ -5,10 +5,12 @@ import re
 import shutil
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones import decodes
 from attention_zones import sweep
+import architectures
 import modeling
 from tiny_model import run_squad
 from tiny_model import train
@@ -20,12 +22,16 @@ PREDICTIONS = "*predictions*.json"
 DATA = "model.ckpt-6.data-00000-of-00001"
 
 
+EACH = pytest.mark.parametrize("project", architectures.NAMES, indirect=True)
+
+
 def refused(result, *words):
   assert result.returncode == 1 and "Traceback" not in result.stderr
   for word in words:
     assert word in result.stderr.splitlines()[-1]
 
 
+@EACH
 def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
   """Goes on from step 3: the same batches, the same dropout."""
   model = project / "model"
@@ -141,6 +147,32 @@ def test_no_checkpoint_is_whole(project):
     path.unlink()
   refused(run_squad(project, "--do_predict=True"), "--output_dir=",
           "model.ckpt-0", "no complete checkpoint")
+
+
+@EACH
+def test_a_journal_that_was_cut_ends_with_the_same_answers(project):
+  """Those that the uncut journal has, of a run that cannot write its files."""
+  model = project / "model"
+  lock = model / ".manifest.json.lock"
+  lock.mkdir()
+  refused(run_squad(project, *SWEEP), str(lock))
+  journal, = model.glob("journal.*")
+  lines = journal.read_bytes().splitlines(True)
+  header, records = json.loads(lines[0].decode("ascii")), sorted(
+      (json.loads(line.decode("ascii")) for line in lines[1:]),
+      key=lambda record: record["question"])
+  assert len(records) == 10
+  for path in model.glob("*predictions*"):
+    path.unlink()
+  journal.write_bytes(b"".join(lines[:5]))
+  lock.rmdir()
+  result = run_squad(project, *SWEEP)
+  assert result.returncode == 0, result.stderr
+  assert "4 of 10 questions are done: resuming %s" % journal in result.stderr
+  for number, name in enumerate(header["decodes"]):
+    found = list(json.loads((model / name).read_text()).values())
+    assert found == [record["texts"][record["text_of"][number]]
+                     for record in records], name
 
 
 def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):

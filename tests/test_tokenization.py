@@ -190,6 +190,9 @@ def test_load_vocab_counts_line_feeds_only(vocab_file):
     # JSON has many a line twice, which is not what is wrong with it.
     (b'{"[PAD]": [\n0\n],\n"[UNK]": [\n1\n],\n', "has no [PAD]"),
     (SPECIAL + b"caf\xe9\n", "is not text in UTF-8"),
+    # Of an ALBERT with SentencePiece: 30k-clean.model, 30k-clean.vocab.
+    (b"\n\x0e\n\x05<pad>\x15\0\0\x80\xbf\x18\x03", "in --spm_model_file"),
+    (b"<pad>\t0\n<unk>\t0\n", "in --spm_model_file"),
     (b"\x1f\x8b\x08\0", "is packed with gzip; unpack it with gunzip"),
     (SPECIAL.decode("ascii").encode("utf-16"), "is UTF-16 text"),
     (b"<!DOCTYPE html>\n<html>\n", "is a web page"),

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+import architectures
 import bert_reference
 import launcher
 import modeling
@@ -57,15 +58,17 @@ def large_data_set(copies):
   return data
 
 
-def write_files(folder, copies=None):
+def write_files(folder, copies=None, architecture="bert"):
   """Writes vocab.txt, bert_config.json and data.json.
 
   Args:
     folder: pathlib.Path.
     copies: int, of the ten questions; None: themselves.
+    architecture: str, one of architectures.NAMES.
   """
   (folder / "vocab.txt").write_text("\n".join(VOCAB) + "\n")
-  (folder / "bert_config.json").write_text(json.dumps(CONFIG))
+  (folder / "bert_config.json").write_text(json.dumps(
+      dict(CONFIG, **architectures.ALL[architecture])))
   (folder / "data.json").write_text(json.dumps(
       data_set() if copies is None else large_data_set(copies)))
 
