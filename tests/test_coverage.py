@@ -92,7 +92,8 @@ def test_overlap_of_a_window(zone, first, passage, overlap):
 
 
 def test_no_question_has_no_overlap():
-  assert zones.union(["p2q@1"]).overlap(0, 5, {1: draws.ranks(ID, 1, 0, 0, 5)}) is None
+  ranks = {1: draws.ranks(ID, 1, 0, 0, 5)}
+  assert zones.union(["p2q@1"]).overlap(0, 5, ranks) is None
 
 
 def write_windows(tmp_path, qas_id):
@@ -137,12 +138,14 @@ def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
   assert run_records.masked_shares(content) == {"a.json": .5, "b.json": .25}
   assert content["runs"][run_records.run_id(run)]["about"]["machine"] == "b.json"
   assert run_records.overlaps(content) == {}
-  run_records.add_to_manifest(folder, ["c.json"], run, {"overlap": {"c.json": .125}})
+  run_records.add_to_manifest(
+      folder, ["c.json"], run, {"overlap": {"c.json": .125}})
   content = run_records.load_manifest(folder)
   assert run_records.masked_shares(content) == {"a.json": .5, "b.json": .25}
   assert run_records.overlaps(content) == {"c.json": .125}
   # Another run of the same name forgets them.
-  run_records.add_to_manifest(folder, ["a.json", "b.json", "c.json"], {"checkpoint": "d"}, {})
+  run_records.add_to_manifest(
+      folder, ["a.json", "b.json", "c.json"], {"checkpoint": "d"}, {})
   content = run_records.load_manifest(folder)
   assert run_records.masked_shares(content) == run_records.overlaps(content) == {}
 
