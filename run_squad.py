@@ -225,7 +225,7 @@ def _refuse_local(options, name):
                      "--use_tpu=True this must be a gs:// path" % (name, path))
 
 
-def _refuse_remote_draws(options):
+def refuse_remote_draws(options):
   """Refuses draws where the input pipeline runs on another machine."""
   if options.use_tpu and options.tpu_name != "local":
     raise ValueError(
@@ -461,7 +461,7 @@ def run(options):
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
       options.mask_head, config.num_attention_heads)
   if draws.needed(wanted):
-    _refuse_remote_draws(options)
+    refuse_remote_draws(options)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
       variables, log)

@@ -103,15 +103,25 @@ def add_to_features(features, ids, numbers):
   import tensorflow.compat.v1 as tf
   input_ids = features["input_ids"]
   found = tf.numpy_function(
-      lambda length, *windows: _of_batch(ids, numbers, length, zip(*windows)),
+      lambda length, *windows: of_batch(ids, numbers, length, zip(*windows)),
       [tf.shape(input_ids)[1]] + [features[name] for name in _WINDOW], tf.int32)
   found.set_shape([len(numbers)] + input_ids.shape.as_list())
   return dict(features, **{
       _FEATURE + str(number): found[k] for k, number in enumerate(numbers)})
 
 
-def _of_batch(ids, numbers, length, windows):
-  """The ranks of draws in some windows: int32 [K, B, S]."""
+def of_batch(ids, numbers, length, windows):
+  """The ranks of draws in some windows.
+
+  Args:
+    ids, numbers: as for `add_to_features`.
+    length: int, S.
+    windows: iterable of (index in ids, question_length, first_token,
+      passage_length).
+
+  Returns:
+    int32 [K, B, S].
+  """
   rows = []
   for index, question_length, first_token, passage_length in windows:
     row = np.zeros([len(numbers), length], np.int32)

@@ -15,8 +15,8 @@ import tiny_model
 
 Example = collections.namedtuple("Example", ["paragraph"])
 
-SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
-         "--write_nbest=True")
+SWEEP = ("--do_predict=True", "--mask_layer=0-1",
+         "--mask_zone=p2,all,p2@1,p2q@flat", "--write_nbest=True")
 # Ten questions about six passages.
 COPIES = 3
 RESULTS = "*predictions*.json"

@@ -42,7 +42,9 @@ def windows():
       "question_length": question, "passage_length": length[:, 0] - 7,
       "example_index": np.arange(BATCH), "num_windows": np.ones(BATCH),
       "first_token": np.zeros(BATCH),
-      "start_position": np.full(BATCH, 6), "end_position": np.full(BATCH, 7)}
+      "start_position": np.full(BATCH, 6), "end_position": np.full(BATCH, 7),
+      # Not the order of a draw, but one.
+      "ranks_in_draw_1": np.tile(7 * np.arange(LENGTH) % LENGTH, [BATCH, 1])}
   return {name: value.astype(np.int32) for name, value in numbers.items()}
 
 
@@ -85,10 +87,12 @@ def train_step(features):
 
 
 def all_decodes(features):
-  """The candidates of a sweep over the five zones of each layer."""
+  """The candidates of a sweep: the five zones of each layer, controls, a head."""
   encoder = modeling.Encoder(CONFIG, use_one_hot_embeddings=True, random_seed=1)
   swept = decodes.parse_decodes(
-      "0-1", "q2,q2p,p2q,p2,all", CONFIG.num_hidden_layers)
+      "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat", CONFIG.num_hidden_layers)
+  swept += decodes.parse_decodes(
+      "1", "p2,off", CONFIG.num_hidden_layers, "1", CONFIG.num_attention_heads)[1:]
   logits = answer_head.span_logits(sweep.run(
       encoder, features, swept, LENGTH, BATCH), CONFIG.initializer_range, 1)
   found = answer_head.candidates(features, logits, 3)
@@ -107,10 +111,10 @@ def test_training_step():
   assert np.abs(np.diff(plain, axis=0)).min() > 10 * tolerance
 
 
-def test_sweep_with_all_zones():
+def test_sweep_with_all_zones_and_controls():
   (plain, _), (compiled, _) = run(all_decodes, False), run(all_decodes, True)
   plain, compiled = plain[0], compiled[0]
-  assert plain[0].shape == (11, BATCH, 2, LENGTH)
+  assert plain[0].shape == (1 + 2 * 8 + 2, BATCH, 2, LENGTH)
   size = np.abs(plain[0]).max()
   # A logit of attention that is rounded to the other side, beside -10000, moves the
   # weights by this share of themselves.

@@ -70,12 +70,13 @@ def write_files(folder, copies=None):
       data_set() if copies is None else large_data_set(copies)))
 
 
-def write_checkpoint(folder, config=None):
+def write_checkpoint(folder, config=None, spread=CONFIG["initializer_range"]):
   """Writes model.ckpt-1, of random weights, as a training leaves it.
 
   Args:
     folder: pathlib.Path, the output_dir; it is made.
     config: dict as in bert_config.json; None: CONFIG.
+    spread: float, the standard deviation of all weights.
   """
   folder.mkdir()
   generator = np.random.RandomState(1)
@@ -83,7 +84,7 @@ def write_checkpoint(folder, config=None):
     for name, shape in bert_reference.variables_of(
         modeling.BertConfig(**(config or CONFIG))).items():
       tf.get_variable(name, initializer=generator.normal(
-          0, CONFIG["initializer_range"], shape).astype(np.float32))
+          0, spread, shape).astype(np.float32))
     tf.get_variable("global_step", initializer=np.int64(1))
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, str(folder / "model.ckpt"), 1,

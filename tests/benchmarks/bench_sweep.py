@@ -33,20 +33,26 @@ import run_squad  # pylint: disable=wrong-import-position
 import tokenization  # pylint: disable=wrong-import-position
 
 
-def parse_arguments():
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def make_parser(description):
+  """The flags that bench_controls.py has, too."""
+  parser = argparse.ArgumentParser(description=description)
   parser.add_argument("--data_file", required=True, help="SQuAD JSON")
   parser.add_argument("--vocab_file", required=True)
   parser.add_argument("--bert_config_file", help="left out: BERT-base")
-  parser.add_argument("--mask_zone", default="q2,q2p,p2q,p2,all")
   parser.add_argument("--max_seq_length", type=int, default=512)
+  parser.add_argument("--windows", type=int, default=16,
+                      help="spread evenly over the data's")
+  parser.add_argument("--turns", type=int, default=3)
+  return parser
+
+
+def parse_arguments():
+  parser = make_parser(__doc__.splitlines()[0])
+  parser.add_argument("--mask_zone", default="q2,q2p,p2q,p2,all")
   parser.add_argument("--batch_size", type=int, default=1,
                       help="windows in a step of the sweep")
   parser.add_argument("--single_batch_size", type=int, default=8,
                       help="windows in a step of a single decode")
-  parser.add_argument("--windows", type=int, default=16,
-                      help="spread evenly over the data's")
-  parser.add_argument("--turns", type=int, default=3)
   parser.add_argument("--way", choices=("sweep", "padded", "buckets"),
                       help="time this one only, and print JSON")
   return parser.parse_args()

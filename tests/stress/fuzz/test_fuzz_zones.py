@@ -1,4 +1,4 @@
-"""decodes.py: the grammar of the two flags, and the names of files."""
+"""decodes.py: the grammar of the flags, and the names of files."""
 
 import itertools
 
@@ -10,16 +10,19 @@ from attention_zones import zones
 
 # Published names, in the order of the columns of results.csv.
 BASIC = ["q2", "q2p", "p2q", "p2"]
-ZONE_SETS = [["all"]] + [
+CONTROLS = ["@1", "@2", "@10", "@flat"]
+ZONE_SETS = [["all"], ["q2@1", "p2"], ["q2@flat", "p2q@12"]] + [
     list(united) for size in (1, 2, 3, 4)
-    for united in itertools.combinations(BASIC, size)]
+    for united in itertools.combinations(BASIC, size)] + [
+        [zone + control] for zone in BASIC for control in CONTROLS]
 
 SPACES = st.sampled_from(["", "", " ", "  "])
 NUM_LAYERS = st.integers(1, 24)
 # What the grammar is made of, whole words of it, and everything else.
 TEXT = st.lists(st.one_of(
     st.sampled_from(list("0123456789,,-++ \n\t") + BASIC
-                    + ["all", "None", "q2+p2", "0-1", "ALL", "\u0663"]),
+                    + ["all", "None", "q2+p2", "0-1", "ALL", "\u0663", "off",
+                       "@", "@1-3", "p2q@"] + CONTROLS),
     st.characters())).map("".join)
 
 
@@ -97,7 +100,12 @@ def refusal(mask_layer, mask_zone, num_layers):
     layers = range(num_layers) if decode.layers is None else decode.layers
     assert tuple(layers) == tuple(sorted(set(layers)))
     assert set(layers) <= set(range(num_layers))
-    assert [zone for zone, _ in decode.mask.zones] in ZONE_SETS
+    plain = [zone for zone, _ in decode.mask.zones]
+    assert plain in ZONE_SETS
+    assert all(variant in ("", "flat") or 1 <= int(variant) <= 9999
+               for _, variant in decode.mask.zones)
+    assert "all" not in plain or decode.mask.name == "all"
+    assert decodes.Decode.parse(decode.file_name()) == decode
   assert len({decode.file_name() for decode in swept}) == len(swept)
   return None
 
@@ -111,6 +119,20 @@ def test_any_text_as_layers(text, num_layers):
   if message is not None:
     assert message.startswith("--mask_layer")
     assert len(message.splitlines()) == 1
+
+
+@given(TEXT, st.sampled_from(["q2", "q2,all", "off,p2@1"]))
+def test_any_text_as_heads(text, mask_zone):
+  try:
+    swept = decodes.parse_decodes("0", mask_zone, 1, text, 4)
+  except ValueError as error:
+    assert str(error).startswith("--mask_")
+    assert len(str(error).splitlines()) == 1
+    return
+  for decode in swept[1:]:
+    heads = decode.mask.heads
+    assert heads is None or heads == tuple(sorted(set(heads) & set(range(4))))
+    assert decodes.Decode.parse(decode.file_name()) == decode
 
 
 @given(TEXT)
