@@ -158,14 +158,23 @@ def test_a_manifest_without_shares(about):
 
 
 def test_a_sweep_writes_them(project):
-  for zone in ("q2", "p2"):
+  for zone in ("q2", "p2,p2@1"):
     result = tiny_model.run_squad(
         project, "--do_predict=True", "--mask_layer=0-1", "--mask_zone=" + zone)
     assert result.returncode == 0, result.stderr
-  shares = run_records.masked_shares(
-      run_records.load_manifest(str(project / "model")))
+  manifest = run_records.load_manifest(str(project / "model"))
+  name = "predictions_layer%d_%s.json"
   # Questions of 5 tokens, passages of 15 in one window: 23 tokens.
-  assert shares == {
-      "predictions_layer%d_%s.json" % (layer, zone): pytest.approx(share, rel=1e-12)
+  q2, p2 = 5 ** 2 / 23 ** 2, 15 ** 2 / 23 ** 2
+  assert run_records.masked_shares(manifest) == {
+      name % (layer, zone): pytest.approx(share, rel=1e-12)
       for layer in range(2)
-      for zone, share in (("q2", 5 ** 2 / 23 ** 2), ("p2", 15 ** 2 / 23 ** 2))}
+      for zone, share in (("q2", q2), ("p2", p2), ("p2@1", p2))}
+  # Of 20 tokens 15 are drawn: those of the passage are P2's own.
+  taken = [draws.ranks(qa["id"], 1, 5, 0, 15)[5:] < 15
+           for article in json.loads((project / "data.json").read_text())["data"]
+           for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
+  overlap = sum(each.sum() for each in taken) / (15 * len(taken))
+  assert run_records.overlaps(manifest) == {
+      name % (layer, "p2@1"): pytest.approx(overlap, rel=1e-12)
+      for layer in range(2)}
