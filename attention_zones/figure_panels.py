@@ -80,6 +80,8 @@ def _without_empty_columns(table):
       scores=[[scores[c] for c in kept] for scores in table.scores])
 
 
+_KIND = "results.controls.csv (or a results.csv with its baseline)"
+
 # Columns that are drawn, with their least and greatest values.
 _LIMITS = collections.OrderedDict([
     ("diff", (-100, 100)), ("control_diff", (-100, 100)), ("contrast", (-200, 200)),
@@ -102,7 +104,7 @@ def of_controls(path):
     ValueError: it is not such a table; the message names the file and the place.
   """
   cells, metric = {}, None
-  for where, row in figure_marks.read_rows(path, COLUMNS, "results.controls.csv"):
+  for where, row in figure_marks.read_rows(path, COLUMNS, _KIND):
     if row.get("head"):
       continue
     metric = metric or row["metric"]
