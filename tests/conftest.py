@@ -48,28 +48,28 @@ def shared():
 
 
 @pytest.fixture(scope="session")
-def make_once(tmp_path_factory):
-  """A function from a name and a function that fills a folder, to the folder.
+def make_once(request, tmp_path_factory):
+  """A function from a name and a function that makes a folder, to the folder.
 
-  Of the processes that share the tests, the first that asks for a name fills the
+  Of the processes that share the tests, the first that asks for a name makes the
   folder, and the others wait for it. It is not to be changed.
   """
   base = tmp_path_factory.getbasetemp()
-  if "PYTEST_XDIST_WORKER" in os.environ:
+  if hasattr(request.config, "workerinput"):
+    # One of several processes, each of which has a folder in the run's.
     base = base.parent
 
-  def make(name, fill):
+  def once(name, make):
     folder, done = base / name, base / (name + ".done")
     with open(str(base / (name + ".lock")), "w") as lock:
       fcntl.flock(lock, fcntl.LOCK_EX)
       if not done.exists():
-        # One that failed has left it half filled.
+        # One that failed has left a part of it.
         shutil.rmtree(str(folder), ignore_errors=True)
-        folder.mkdir()
-        fill(folder)
+        make(folder)
         done.touch()
     return folder
-  return make
+  return once
 
 
 @pytest.fixture(scope="session")
@@ -78,11 +78,12 @@ def trained_as(make_once):
   import tiny_model
 
   def folder_of(name):
-    def fill(folder):
+    def make(folder):
+      folder.mkdir()
       tiny_model.write_files(folder, architecture=name)
       result = tiny_model.train(folder, "--save_checkpoints_steps=3")
       assert result.returncode == 0, result.stderr
-    return make_once("trained-" + name, fill)
+    return make_once("trained-" + name, make)
   return folder_of
 
 
@@ -91,6 +92,27 @@ def trained(trained_as):
   """A folder with tiny_model's files and a training of 6 steps, with checkpoints
   of steps 0, 3 and 6; not to be changed."""
   return trained_as("bert")
+
+
+@pytest.fixture(scope="session")
+def predicted(trained, make_once):
+  """A copy of `trained` after a sweep of each zone in each layer; not to be
+  changed."""
+  import tiny_model
+
+  def make(folder):
+    shutil.copytree(str(trained), str(folder))
+    result = tiny_model.run_squad(folder, *tiny_model.PROTOCOL)
+    assert result.returncode == 0, result.stderr
+  return make_once("predicted", make)
+
+
+@pytest.fixture
+def swept(predicted, tmp_path):
+  """A copy of `predicted`, to be changed."""
+  folder = tmp_path / "swept"
+  shutil.copytree(str(predicted), str(folder))
+  return folder
 
 
 @pytest.fixture

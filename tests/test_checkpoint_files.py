@@ -130,7 +130,7 @@ def test_another_name_needs_the_file_checkpoint(folder):
           folder=model))
 
 
-def test_a_moved_model_predicts_and_trains_on(project):
+def test_a_moved_model_is_found_again(project):
   model = project / "model"
   (model / "checkpoint").write_bytes(state_of("/old/model.ckpt-6"))
   said = ("run_squad.py: %s/checkpoint names /old/model.ckpt-6, which does "

@@ -121,11 +121,9 @@ def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   assert "model.ckpt-6 is of an earlier version of this program" in result.stderr
 
 
-def test_a_manifest_that_lacks_parts(project):
+def test_a_manifest_that_lacks_parts(swept):
   """Its runs are others than this one."""
-  sweep = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2")
-  assert run_squad(project, *sweep).returncode == 0
-  path = project / "model" / "manifest.json"
+  path = swept / "model" / "manifest.json"
   content = json.loads(path.read_text())
   run, = content["runs"]
   content["runs"] = {"a": {}, "b": {"flags": 3}, "c": {"data": "d"}}
@@ -133,7 +131,8 @@ def test_a_manifest_that_lacks_parts(project):
       "predictions.json": "a", "predictions_layer0_p2.json": "b",
       "predictions_layer1_p2.json": "c"}
   path.write_text(json.dumps(content))
-  result = run_squad(project, *sweep)
+  result = run_squad(swept, "--do_predict=True", "--mask_layer=0-1",
+                     "--mask_zone=p2")
   assert result.returncode == 0, result.stderr
   assert "decodes: 3, " in result.stderr
   # The first two differ by nothing that is known.
@@ -261,13 +260,13 @@ def test_a_sweep_in_several_passes_resumes(project):
       path.name: path.read_text() for path in model.glob("predictions*")}
 
 
-def test_files_of_another_run_are_told(project):
-  assert run_squad(project, "--do_predict=True").returncode == 0
-  result = run_squad(project, "--do_predict=True", "--max_query_length=7",
+def test_files_of_another_run_are_told(swept):
+  result = run_squad(swept, "--do_predict=True", "--max_query_length=7",
                      "--mask_zone=p2")
   assert result.returncode == 0, result.stderr
-  model = project / "model"
-  assert ("--output_dir=%s has 2 files with a different --max_query_length "
+  model = swept / "model"
+  # The predictions of 11 decodes, and the n-best list of one.
+  assert ("--output_dir=%s has 12 files with a different --max_query_length "
           "(8 before, 7 now);" % model) in result.stderr
   assert result.stderr.splitlines()[-1] == (
       "run_squad.py: %s: wrote predictions.json, predictions_layer_p2.json" %

@@ -31,26 +31,6 @@ def total(entry):
   return entry["start_logit"] + entry["end_logit"]
 
 
-SWEEP = ("--do_predict=True", "-mask_layer=0-1", "-mask_zone=q2,q2p,p2q,p2,all")
-
-
-@pytest.fixture(scope="module")
-def predicted(trained, tmp_path_factory):
-  """A copy of `trained` after SWEEP; not to be changed."""
-  folder = tmp_path_factory.mktemp("predicted") / "project"
-  shutil.copytree(str(trained), str(folder))
-  result = run_squad(folder, *SWEEP)
-  assert result.returncode == 0, result.stderr
-  return folder
-
-
-@pytest.fixture
-def swept(predicted, tmp_path):
-  """A copy of `predicted`, to be changed."""
-  shutil.copytree(str(predicted), str(tmp_path / "swept"))
-  return tmp_path / "swept"
-
-
 def test_protocol_from_json_to_figure(swept):
   project = swept
   files = {"predictions.json"} | {
@@ -129,10 +109,10 @@ def test_a_zone_alone_masks_every_layer(project):
 def test_what_is_finished_is_not_made_again(swept):
   before = {p.name: p.stat().st_mtime_ns
             for p in (swept / "model").glob("predictions*")}
-  again = run_squad(swept, *SWEEP)
+  again = run_squad(swept, *tiny_model.PROTOCOL)
   assert again.returncode == 0 and "nothing to do" in again.stderr
   (swept / "model" / "predictions_layer1_p2.json").unlink()
-  result = run_squad(swept, *SWEEP)
+  result = run_squad(swept, *tiny_model.PROTOCOL)
   assert "decodes: 1," in result.stderr
   after = {p.name: p.stat().st_mtime_ns
            for p in (swept / "model").glob("predictions*")}

@@ -244,9 +244,14 @@ def test_an_empty_zone_changes_nothing(tiny, window, names):
                     logits[BASELINE][..., :length]) < tolerance_of(logits[BASELINE])
 
 
-@pytest.mark.parametrize("decode", [BASELINE] + parse(
-    "0-2", "q2,q2p,p2q,p2,all") + parse("1", "q2+p2") + parse("0+2", "p2,all")
-                         + parse("None", "p2,all"),
+# Each zone and each layer once; the other pairs are for tests/numeric.sh.
+ALONE = ([BASELINE] + parse("0", "q2,p2") + parse("1", "q2p,all,q2+p2")
+         + parse("2", "p2q") + parse("0+2", "p2,all") + parse("None", "p2,all"))
+
+
+@pytest.mark.parametrize("decode", ALONE + [
+    pytest.param(decode, marks=pytest.mark.thorough)
+    for decode in parse("0-2", "q2,q2p,p2q,p2,all") if decode not in ALONE],
                          ids=lambda d: d.file_name())
 def test_a_decode_of_a_sweep_equals_it_alone(tiny, decode):
   windows = SHORT, LONG, FILLED

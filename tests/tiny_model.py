@@ -27,6 +27,8 @@ CONFIG = {
 SIZES = ("--max_seq_length=24", "--doc_stride=8", "--max_query_length=8")
 TRAINING = ("--do_train=True", "--train_batch_size=5", "--num_train_epochs=3",
             "--learning_rate=0.01")
+PROTOCOL = ("--do_predict=True", "-mask_layer=0-1",
+            "-mask_zone=q2,q2p,p2q,p2,all")
 
 
 def data_set():
