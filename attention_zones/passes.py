@@ -13,6 +13,10 @@ from attention_zones import shares
 # The most memory that a sweep takes on a CPU when --sweep_memory_gb is left out.
 MAX_DEFAULT_SWEEP_GB = 3
 
+# The most decodes in a pass. More would share little more: the graph of a pass takes
+# longer and longer to build, and what they share, the baseline, is one decode.
+MAX_DECODES = 100
+
 
 def files_of(options, decode):
   """The names of the files of a decode: list of str, predictions first."""
@@ -60,13 +64,13 @@ def plan_steps(options, reader, num_decodes):
   batch_size, memory_gb = options.predict_batch_size, options.sweep_memory_gb
   if memory_gb is None:
     if options.use_tpu:
-      return _Steps(batch_size, num_decodes, "windows in a step: %d" % batch_size)
+      return _Steps(batch_size, min(num_decodes, MAX_DECODES), "windows in a step: %d" % batch_size)
     memory_gb = default_memory_gb(machine.memory(), reader.gpu_memory)
   if num_decodes > 1 and not options.use_tpu and reader.gpu_memory is None:
     # One window already fills the matrix products; more only spill the caches.
     batch_size = 1
   needs = lambda number: reader.memory(number, batch_size) / 1e9
-  limit = num_decodes
+  limit = min(num_decodes, MAX_DECODES)
   while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
     # On a TPU the batch has to stay a multiple of its cores.
     if batch_size > 1 and not options.use_tpu:

@@ -317,7 +317,7 @@ def test_null_score_diff_threshold(threshold, text):
   assert totals(answer) == [("", 1.5), ("e f", 1.0), ("j", 0.75)]
   # The same without the list.
   assert find(LETTERS, windows, v2=True, threshold=threshold,
-              with_nbest=[False]) == [(text, 0.5, None)]
+              with_nbest=[False]) == [(text, 0.5, None, None)]
 
 
 @pytest.mark.parametrize("null, expected", [
