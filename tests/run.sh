@@ -3,7 +3,8 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
-bash "$root/setup_env.sh" "$root/tests/requirements.txt"
+bash "$root/setup_env.sh" \
+  "$root/tests/requirements.txt" "$root/requirements-models.txt"
 
 # Without a file or folder among the arguments, all tests, shared among the cores.
 where=("$root/tests" -n auto --dist worksteal)
