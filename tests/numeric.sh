@@ -35,3 +35,6 @@ run "2 cores" ${two[@]+"${two[@]}"} "${tests[@]}"
 run "Eigen's matrix products" "${other[@]}" "${tests[@]}"
 run "Eigen's matrix products, 1 core" \
   ${one[@]+"${one[@]}"} "${other[@]}" "${tests[@]}"
+
+run "resuming an ELECTRA" bash "$root/tests/run.sh" -m thorough \
+  "$root/tests/test_resuming.py"

@@ -17,7 +17,7 @@ import tiny_model
 
 pytest.importorskip("sentencepiece", reason=(
     "the package sentencepiece is missing: bash setup_env.sh "
-    "tests/requirements.txt"))
+    "requirements-models.txt"))
 
 
 @pytest.fixture
