@@ -62,8 +62,8 @@ SAVING = collections.OrderedDict([
 MAX_WIDTH = 420
 
 # Masking q2 or q2p in the last layer cannot change a passage token's logits, so
-# both must score like the baseline. If they differ by more than this, the baseline
-# does not belong to the table.
+# both must score like the baseline (in CMRC 2018 only q2). If all there differ by
+# more than this, the baseline does not belong to the table.
 LAST_LAYER_ZONES = ("q2", "q2p")
 LAST_LAYER_TOLERANCE = 0.5
 
@@ -226,7 +226,7 @@ def doubt_baseline(table, baseline):
   """Compares the baseline with the last layer, where q2 and q2p change no answer.
 
   A warning, not an error: the table may lack the model's last layers, and answers
-  of SQuAD v2.0 also depend on [CLS], which q2p does change.
+  of SQuAD v2.0 and CMRC 2018 also depend on [CLS], which q2p does change.
 
   Args:
     table: results_table.ResultsTable.

@@ -65,8 +65,10 @@ def _may_be_span(features, with_cls):
   """float32 [B, S]: 1.0 at the passage, and at [CLS] if `with_cls`; else 0.0."""
   in_passage = zones.token_sets(
       features["input_mask"], features["segment_ids"]).in_passage
-  is_first = tf.one_hot(0, tf.shape(in_passage)[1])
-  return in_passage + is_first if with_cls else in_passage
+  if not with_cls:
+    return in_passage
+  return in_passage + tf.cast(
+      tf.equal(tf.range(tf.shape(in_passage)[1]), 0), tf.float32)
 
 
 def span_loss(features, logits, is_cmrc=False):

@@ -62,15 +62,15 @@ def plan_steps(options, reader, num_decodes):
     _Steps.
   """
   batch_size, memory_gb = options.predict_batch_size, options.sweep_memory_gb
+  limit = min(num_decodes, MAX_DECODES)
   if memory_gb is None:
     if options.use_tpu:
-      return _Steps(batch_size, min(num_decodes, MAX_DECODES), "windows in a step: %d" % batch_size)
+      return _Steps(batch_size, limit, "windows in a step: %d" % batch_size)
     memory_gb = default_memory_gb(machine.memory(), reader.gpu_memory)
   if num_decodes > 1 and not options.use_tpu and reader.gpu_memory is None:
     # One window already fills the matrix products; more only spill the caches.
     batch_size = 1
   needs = lambda number: reader.memory(number, batch_size) / 1e9
-  limit = min(num_decodes, MAX_DECODES)
   while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
     # On a TPU the batch has to stay a multiple of its cores.
     if batch_size > 1 and not options.use_tpu:
