@@ -46,12 +46,13 @@ def find_decodes(folder):
 
   Returns:
     list of Decode: the baseline, then by layers and zones as in results.csv. Those
-    of single heads are left out, and a line on stderr says so: hundreds of columns
-    would be no page to read.
+    of single heads are left out, and a line on stderr says so: a grid of hundreds
+    of columns cannot be read.
 
   Raises:
     OSError: the folder cannot be read.
-    ValueError: it has no predictions.json, or no masked predictions.
+    ValueError: it has no predictions.json, or no predictions with a zone masked in
+      all heads.
   """
   found = sweep_files.find_predictions(folder)
   masked = sorted(set(found) - {BASELINE}, key=lambda decode: (
@@ -61,6 +62,9 @@ def find_decodes(folder):
                      "with; decode them into this folder" % (
                          folder, BASELINE.file_name()))
   of_all_heads = [decode for decode in masked if not decode.mask.is_per_head]
+  if not of_all_heads:
+    raise ValueError("%s: has decodes of single heads only; the page is about "
+                     "zones in all heads" % folder)
   if len(of_all_heads) < len(masked):
     print("%s: %d decodes of single heads are not on the page" % (
         folder, len(masked) - len(of_all_heads)), file=sys.stderr)

@@ -24,8 +24,8 @@ COLUMNS = ("layer", "head", "zone", "metric", "baseline", "score", "p_holm")
 SCORE_TOLERANCE = 0.001 + 1e-9
 # The baseline of the command line may be rounded to one place.
 BASELINE_TOLERANCE = 0.05 + 1e-9
-# results.controls.csv has differences of four places, results.stats.csv two scores.
-DIFFERENCE_TOLERANCE = 0.0011
+# A difference has four places, the two scores that it is compared with have three.
+DIFFERENCE_TOLERANCE = 2 * 0.0005 + 0.00005 + 1e-9
 
 
 def read_marks(path, panel):
@@ -36,21 +36,24 @@ def read_marks(path, panel):
     panel: heatmap.Panel of the table that it belongs to.
 
   Returns:
-    frozenset of (row, column), as the panel's table has them. Only the cells of a
-    table of differences are read.
+    frozenset of (row, column), as the panel's table has them.
 
   Raises:
     OSError: the file cannot be read.
     ValueError: it is not such a file, or has other layers, zones, scores or
-      another baseline than the table; the message names the file and the place.
+      another baseline than the table; the message names the file and the place. (Of
+      a table of differences, the file may have more cells.)
   """
-  by_metric = _read_rows(path, panel.zone)
+  scores = {(layer, column): score
+            for layer, line in zip(panel.table.layers, panel.table.scores)
+            for column, score in zip(panel.table.zones, line)
+            if not math.isnan(score)}
   problems = []
-  for rows in by_metric.values():
-    problem = _mismatch(rows, panel)
+  for rows in _read_rows(path, panel.zone).values():
+    problem = _mismatch(rows, scores, panel)
     if problem is None:
-      return frozenset(cell for cell, row in rows.items()
-                       if not math.isnan(row["p_holm"]) and row["p_holm"] < ALPHA)
+      return frozenset(cell for cell, row in rows.items() if cell in scores
+                       and not math.isnan(row["p_holm"]) and row["p_holm"] < ALPHA)
     problems.append(problem)
   raise ValueError("%s: %s; give the stats file that was written with %s" % (
       path, problems[0], panel.name))
@@ -144,13 +147,14 @@ def read_number(where, name, text, limits):
   return value
 
 
-def _mismatch(rows, panel):
-  """Says how rows, as of `_read_rows`, differ from the table; None if they do not.
+def _mismatch(rows, scores, panel):
+  """Says how rows, as of `_read_rows`, differ from the panel; None if they do not.
+
+  Args:
+    rows: dict from cell to a dict of float.
+    scores: dict from cell to float, those of the panel that are there.
+    panel: heatmap.Panel.
   """
-  scores = {(layer, column): score
-            for layer, line in zip(panel.table.layers, panel.table.scores)
-            for column, score in zip(panel.table.zones, line)
-            if not math.isnan(score)}
   tested = {cell: row for cell, row in rows.items()
             if not math.isnan(row["score"])}
   for cell in scores:

@@ -12,6 +12,8 @@ import collections
 import math
 import re
 
+import numpy as np
+
 from attention_zones import decodes
 from attention_zones import figure_marks
 from attention_zones import heatmap
@@ -55,8 +57,8 @@ def of_results(path, table, baseline):
         layers, heads, [[of_cell.get((layer, head), math.nan) for head in heads]
                         for layer in layers]), baseline, None,
                                 title=_label(zone), labels=heads, zone=zone))
-  return [panel for panel in map(_without_empty_columns, panels)
-          if panel.table.zones]
+  panels[0] = panels[0]._replace(table=_without_empty_columns(panels[0].table))
+  return [panel for panel in panels if not np.isnan(panel.differences).all()]
 
 
 def _distinct(values):
@@ -69,16 +71,16 @@ def _label(zone):
   return zones.union(zone.split("+")).label
 
 
-def _without_empty_columns(panel):
-  """Leaves out columns without any score, of zones that were masked elsewhere."""
-  table = panel.table
+def _without_empty_columns(table):
+  """The ResultsTable without zones that were masked in single heads only."""
   kept = [c for c in range(len(table.zones))
           if not all(math.isnan(scores[c]) for scores in table.scores)]
-  columns = [table.zones[c] for c in kept]
-  scores = [[scores[c] for c in kept] for scores in table.scores]
-  return panel._replace(table=table._replace(zones=columns, scores=scores),
-                        labels=columns if panel.zone else None)
+  return table._replace(
+      zones=[table.zones[c] for c in kept],
+      scores=[[scores[c] for c in kept] for scores in table.scores])
 
+
+_KIND = "results.controls.csv (or a results.csv with its baseline)"
 
 # Columns that are drawn, with their least and greatest values.
 _LIMITS = collections.OrderedDict([
@@ -102,7 +104,7 @@ def of_controls(path):
     ValueError: it is not such a table; the message names the file and the place.
   """
   cells, metric = {}, None
-  for where, row in figure_marks.read_rows(path, COLUMNS, "results.controls.csv"):
+  for where, row in figure_marks.read_rows(path, COLUMNS, _KIND):
     if row.get("head"):
       continue
     metric = metric or row["metric"]

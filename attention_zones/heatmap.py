@@ -21,8 +21,7 @@ from attention_zones import zones
 # is the colour bar, MARGIN the layers' labels.
 WIDTH, HEIGHT, BAR, MARGIN = 3.0, 4.0, 0.65, 0.35
 CELL_WIDTH, CELL_HEIGHT = 0.4, 0.27
-# Heads have shorter names than zones, and there are more of them.
-HEAD_WIDTH = 0.25
+HEAD_WIDTH = 0.25  # of a head's cell, whose label is shorter than a zone's
 FEWEST_ROWS = 6
 # One line, and one character, of the labels.
 LINE, CHARACTER = 0.13, 0.085
@@ -97,8 +96,7 @@ class Panel(collections.namedtuple("Panel", [
   @property
   def column_labels(self):
     """Names of the zones or heads: list of str."""
-    # One zone per line, so that a union does not run into its neighbours; in the
-    # next line, which control of it.
+    # One line per zone, and per control, so that they do not run into each other.
     labels = self.labels or [
         zones.union(zone.split("+")).label for zone in self.table.zones]
     return [label.replace("+", "+\n").replace("@", "\n@") for label in labels]
@@ -291,8 +289,7 @@ def _least_scale(panel, look, size):
   """By how much cells must be wider than the paper's for texts to fit: float."""
   scale = (_widest_text(panel, look.annotate, size) + GAP) / panel.cell_width
   if panel.title:
-    # A letter stands at its left, and so that it is in the middle, as much is free
-    # at its right.
+    # In the middle, with a letter's room at either side.
     letter = figure_text.inches("A", TITLE_SIZE) + GAP
     title = figure_text.inches(panel.title, TITLE_SIZE)
     scale = max(scale, (title + 2 * letter) / _cells(panel))

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -158,6 +159,27 @@ def test_the_grid_has_symbols_with_words(sweep):
   assert where[1] == ["1", "+gained", "~other wrong"]
   assert none[1:3] == [["1", "\u00b7kept", "\u2212lost"],
                        ["2", "not decoded", "\u00b7kept"]]
+
+
+def test_controls_are_columns_and_heads_are_left_out(sweep, capsys):
+  for name in ("_layer0_p2@1", "_layer0_p2@flat", "_layer0_head1_p2",
+               "_layer1_head0_off"):
+    shutil.copy("sweep/predictions_layer0_p2.json",
+                "sweep/predictions%s.json" % name)
+  assert run_here() == 0
+  printed = capsys.readouterr()
+  assert printed.err == "sweep: 2 decodes of single heads are not on the page\n"
+  assert grids(read_page())[0][0] == [
+      "layer", "Q\u00b2", "P\u00b2", "P\u00b2@1", "P\u00b2@flat"]
+  assert "1:p2 1:p2@1 1:p2@flat" in table()[0]["flipped_cells"]
+
+
+def test_heads_alone_are_refused(sweep, capsys):
+  for path in (sweep / "sweep").glob("predictions_*"):
+    path.rename(str(path).replace("layer0+1", "layer5").replace("_p2", "_head1_p2")
+                .replace("_q2", "_head0_q2"))
+  assert run_here() == 1
+  assert "sweep: has decodes of single heads only" in capsys.readouterr().err
 
 
 def test_answers_are_listed_with_their_cells(sweep):

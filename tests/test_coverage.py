@@ -6,6 +6,7 @@ import pytest
 
 from attention_zones import coverage
 from attention_zones import decodes
+from attention_zones import draws
 from attention_zones import run_records
 from attention_zones import squad_data
 from attention_zones import windows
@@ -72,6 +73,61 @@ def test_mean_over_windows(tmp_path):
       for layer in range(2) for zone, share in (("p2", p2), ("q2", q2))}
 
 
+ID = "56be4db0acb8001400a502ec"
+
+
+@pytest.mark.parametrize("zone, first, passage, overlap", [
+    # Three question tokens at 1 to 3, nine of the passage at 5 to 13: a draw of
+    # three is 8 12 13, one of nine 2 3 5 6 8 10 11 12 13.
+    ("p2q@1", 0, 9, 0), ("q2@1", 0, 9, 0), ("p2@1", 0, 9, 7 / 9),
+    ("q2p@1", 0, 9, 7 / 9), ("p2q+p2@1", 0, 9, 7 / 9),
+    ("p2q@1+p2@1", 0, 9, (0 + 7) / (3 + 9)),
+    # In the window of the passage's tokens 4 to 8 it is 3 8 9.
+    ("p2q@1", 4, 5, 1 / 3), ("p2q@flat", 0, 9, None), ("p2q", 0, 9, None),
+    ("p2q@1", 0, 0, 1),
+])
+def test_overlap_of_a_window(zone, first, passage, overlap):
+  ranks = {1: draws.ranks(ID, 1, 3, first, passage)}
+  assert zones.union(zone.split("+")).overlap(3, passage, ranks) == overlap
+
+
+def test_no_question_has_no_overlap():
+  ranks = {1: draws.ranks(ID, 1, 0, 0, 5)}
+  assert zones.union(["p2q@1"]).overlap(0, 5, ranks) is None
+
+
+def write_windows(tmp_path, qas_id):
+  """A question of three word pieces about two windows, of 9 and of 5."""
+  (tmp_path / "data.json").write_text(json.dumps({"data": [{"paragraphs": [{
+      "context": "anna lives in oslo . omar . oslo in", "qas": [
+          {"id": qas_id, "question": "who lives ?", "answers": []}]}]}]}))
+  (tmp_path / "vocab.txt").write_text("\n".join(tiny_model.VOCAB) + "\n")
+  examples, _ = squad_data.read_examples(str(tmp_path / "data.json"), False)
+  tokenizer = tokenization.FullTokenizer(
+      tokenization.load_vocab(str(tmp_path / "vocab.txt")))
+  return windows.cached_windows(examples, tokenizer, windows.WindowSizes(
+      11, 4, 8), False, str(tmp_path), "")
+
+
+def test_overlap_is_the_mean_over_windows(tmp_path):
+  path = write_windows(tmp_path, ID)
+  of = lambda layer, name: "predictions_layer%d_%s.json" % (layer, name)
+  cells = [decodes.Decode.parse(of(*cell)) for cell in (
+      (0, "p2q"), (0, "p2q@1"), (1, "p2q@1"), (0, "p2@1"), (0, "p2q@flat"))]
+  cells.append(decodes.Decode.parse("predictions_layer0_head1_p2q@1.json"))
+  spans = windows.window_spans(9, 11 - 3 - 3, 4)
+  assert spans == [(0, 5), (4, 5)]
+  # The second is the window above: 1/3. Of the first, by the draw of its tokens.
+  taken = [i for i, rank in enumerate(draws.ranks(ID, 1, 3, 0, 5)) if rank < 3]
+  mean = (sum(i < 3 for i in taken) / 3 + 1 / 3) / 2
+  found = coverage.overlaps(path, [ID], cells)
+  assert set(found) == {cell.file_name() for cell in cells if cell.mask.draws}
+  assert (found[of(0, "p2q@1")] == found[of(1, "p2q@1")]
+          == found["predictions_layer0_head1_p2q@1.json"]
+          == pytest.approx(mean, rel=1e-12))
+  assert coverage.overlaps(path, [ID], cells[:1]) == {}
+
+
 def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
   folder = str(tmp_path)
   run = run_records.with_all_entries({"checkpoint": "c"})
@@ -81,9 +137,17 @@ def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
   content = run_records.load_manifest(folder)
   assert run_records.masked_shares(content) == {"a.json": .5, "b.json": .25}
   assert content["runs"][run_records.run_id(run)]["about"]["machine"] == "b.json"
+  assert run_records.overlaps(content) == {}
+  run_records.add_to_manifest(
+      folder, ["c.json"], run, {"overlap": {"c.json": .125}})
+  content = run_records.load_manifest(folder)
+  assert run_records.masked_shares(content) == {"a.json": .5, "b.json": .25}
+  assert run_records.overlaps(content) == {"c.json": .125}
   # Another run of the same name forgets them.
-  run_records.add_to_manifest(folder, ["a.json", "b.json"], {"checkpoint": "d"}, {})
-  assert run_records.masked_shares(run_records.load_manifest(folder)) == {}
+  run_records.add_to_manifest(
+      folder, ["a.json", "b.json", "c.json"], {"checkpoint": "d"}, {})
+  content = run_records.load_manifest(folder)
+  assert run_records.masked_shares(content) == run_records.overlaps(content) == {}
 
 
 @pytest.mark.parametrize("about", [
@@ -94,14 +158,23 @@ def test_a_manifest_without_shares(about):
 
 
 def test_a_sweep_writes_them(project):
-  for zone in ("q2", "p2"):
+  for zone in ("q2", "p2,p2@1"):
     result = tiny_model.run_squad(
         project, "--do_predict=True", "--mask_layer=0-1", "--mask_zone=" + zone)
     assert result.returncode == 0, result.stderr
-  shares = run_records.masked_shares(
-      run_records.load_manifest(str(project / "model")))
+  manifest = run_records.load_manifest(str(project / "model"))
+  name = "predictions_layer%d_%s.json"
   # Questions of 5 tokens, passages of 15 in one window: 23 tokens.
-  assert shares == {
-      "predictions_layer%d_%s.json" % (layer, zone): pytest.approx(share, rel=1e-12)
+  q2, p2 = 5 ** 2 / 23 ** 2, 15 ** 2 / 23 ** 2
+  assert run_records.masked_shares(manifest) == {
+      name % (layer, zone): pytest.approx(share, rel=1e-12)
       for layer in range(2)
-      for zone, share in (("q2", 5 ** 2 / 23 ** 2), ("p2", 15 ** 2 / 23 ** 2))}
+      for zone, share in (("q2", q2), ("p2", p2), ("p2@1", p2))}
+  # Of 20 tokens 15 are drawn: those of the passage are P2's own.
+  taken = [draws.ranks(qa["id"], 1, 5, 0, 15)[5:] < 15
+           for article in json.loads((project / "data.json").read_text())["data"]
+           for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
+  overlap = sum(each.sum() for each in taken) / (15 * len(taken))
+  assert run_records.overlaps(manifest) == {
+      name % (layer, "p2@1"): pytest.approx(overlap, rel=1e-12)
+      for layer in range(2)}

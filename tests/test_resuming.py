@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from attention_zones import decodes
 from attention_zones import sweep
 import modeling
 from tiny_model import run_squad
@@ -186,7 +187,8 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
 def test_a_sweep_in_several_passes_resumes(project):
   """Passes stay as they were cut, whatever another run has made in between."""
   config = modeling.BertConfig.from_json_file(str(project / "bert_config.json"))
-  two = sweep.memory(config, 2, 1, 24) / 1e9
+  masks = {decode.mask for decode in decodes.parse_decodes("0-1", "p2,all", 2)}
+  two = sweep.memory(config, 2, 1, 24, masks) / 1e9
   several = SWEEP + ("--sweep_memory_gb=%.12f" % two,)
   model = project / "model"
   # A folder in its place makes the first pass fail after all is predicted.

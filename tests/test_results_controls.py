@@ -1,0 +1,218 @@
+"""results.controls.csv: zones against their controls."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from attention_zones import controls
+from attention_zones import decodes
+import get_results
+from passages import read_rows, write_data, write_sweep
+
+SIZES = [3, 2, 1, 4, 2]
+BASELINE = "000001000000"
+# masked - baseline, summed in the passages: 2 0 -1 2 1.
+ZONE = "101000110001"
+CELLS = {"": BASELINE, "_layer0_p2q": ZONE,
+         # 0 0 0 0 0, 1 0 0 0 0 and 0 0 0 2 0.
+         "_layer0_p2q@1": BASELINE, "_layer0_p2q@2": "100001000000",
+         "_layer0_p2q@3": "000001110000",
+         # 2 0 0 2 1.
+         "_layer0_p2q@flat": "101001110001"}
+
+
+def run(tmp_path, cells, *flags, sizes=SIZES, overlap=None):
+  """Runs get_results.py on a sweep of `cells`: (status, rows)."""
+  path = tmp_path / "dev.json"
+  ids = write_data(path, sizes)
+  seeds = cells if isinstance(cells, list) else [cells]
+  folders = [write_sweep(tmp_path / ("sweep%d" % k), ids, answers)
+             for k, answers in enumerate(seeds)]
+  if overlap:
+    names = ["predictions%s.json" % name for name in seeds[0]]
+    (tmp_path / "sweep0" / "manifest.json").write_text(json.dumps({
+        "files": {name: "r" for name in names},
+        "runs": {"r": {"checkpoint": "c", "about": {"overlap": overlap}}}}))
+  status = get_results.main(folders + [
+      str(tmp_path / "results.csv"), "--data_file", str(path)] + list(flags))
+  written = tmp_path / "results.controls.csv"
+  return status, read_rows(written) if written.exists() else None
+
+
+def interval(sums):
+  """The percentile interval of a contrast from its sums in the five passages."""
+  drawn = np.random.RandomState(12345).randint(0, 5, (10000, 5))
+  means = 100 * np.array(sums)[drawn].sum(1) / np.array(SIZES)[drawn].sum(1)
+  return ["%.4f" % value for value in np.percentile(means, [2.5, 97.5])]
+
+
+def test_every_digit(tmp_path, capsys):
+  status, rows = run(tmp_path, CELLS)
+  assert status == 0
+  assert list(rows[0]) == (
+      "layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,ci_low,"
+      "ci_high,p,p_holm,share").split(",")
+  # Three times the contrast of the draws is 6-1 0 -3 6-2 3. Of the 16 sums of
+  # +-5 +-3 +-4 +-3, three are 9 or more, and three -9 or less.
+  assert list(rows[0].values()) == [
+      "1", "p2q", "exact", "33.3333", "8.3333", "8.3333", "", "25.0000"] + interval(
+          np.array([5, 0, -3, 4, 3]) / 3) + ["0.375", "0.75", "0.2500"]
+  # 0 0 -1 0 0: either sign is as far from 0.
+  assert list(rows[1].values()) == [
+      "1", "p2q@flat", "exact", "33.3333", "41.6667", "", "", "-8.3333"] + interval(
+          [0, 0, -1, 0, 0]) + ["1", "1", "1.2500"]
+  printed = capsys.readouterr().out.splitlines()
+  assert ("p2q costs more than p2q@k in 0 of 1 cells, less in 0 (Holm, p < .05)"
+          in printed)
+  assert printed[-1] == (
+      "  python visualize_att_zone.py %s controls.pdf --stats=%s" % (
+          tmp_path / "results.controls.csv", tmp_path / "results.stats.csv"))
+  assert (tmp_path / "results.csv").read_text() == (
+      "layer,p2q,p2q@1,p2q@2,p2q@3,p2q@flat\n"
+      "1,41.667,8.333,16.667,25.000,50.000\n")
+
+
+def test_controls_are_a_family_of_their_own(tmp_path):
+  run(tmp_path, CELLS)
+  # p of S = 2 0 -1 2 1 is 6/16, of the draws 1 1 1, of flat's 2 2 1 2/8; of these
+  # four the smallest becomes 4 * 2/8.
+  assert [(row["zone"], row["p"], row["p_holm"])
+          for row in read_rows(tmp_path / "results.stats.csv")] == [
+              ("p2q", "0.375", "0.375"), ("p2q@1", "1", "1"), ("p2q@2", "1", "1"),
+              ("p2q@3", "1", "1"), ("p2q@flat", "0.25", "1")]
+
+
+def test_a_large_overlap_leaves_share_empty(tmp_path, capsys):
+  cells = dict(CELLS, **{"_layer1" + name[7:]: answers
+                         for name, answers in CELLS.items() if name})
+  names = "predictions_layer%d_p2q@%d.json"
+  rows = run(tmp_path, cells, overlap={
+      names % (0, 1): 0.5, names % (0, 2): 0.25, names % (0, 3): 0.75,
+      names % (1, 1): 0.625, names % (1, 2): 0.625})[1]
+  # The mean 0.5 is not above 0.5.
+  assert [(row["zone"], row["overlap"], row["share"]) for row in rows] == [
+      ("p2q", "0.5000", "0.2500"), ("p2q@flat", "", "1.2500"),
+      ("p2q", "0.6250", ""), ("p2q@flat", "", "1.2500")]
+  assert "keeps" not in capsys.readouterr().out
+
+
+def test_a_control_that_is_nearly_the_zone_is_said(tmp_path, capsys):
+  run(tmp_path, CELLS, overlap={"predictions_layer0_p2q@1.json": 0.93})
+  assert ("; p2q@k keeps 93 % of the zone's columns, so ask p2q@flat"
+          in capsys.readouterr().out)
+
+
+def test_one_draw_has_no_deviation(tmp_path):
+  cells = {name: CELLS[name] for name in ("", "_layer0_p2q", "_layer0_p2q@3")}
+  row, = run(tmp_path, cells)[1]
+  # 2 0 -1 0 1: of the sums of +-2 +-1 +-1, six of eight are as far from 0 as 2.
+  assert (row["control_diff"], row["control_sd"], row["contrast"], row["p"]) == (
+      "16.6667", "", "16.6667", "0.75")
+
+
+def test_what_cancels_is_no_difference(tmp_path):
+  """Thirds, of which 1 - 1/3 - 1/3 - 1/3 of a sum is not always 0."""
+  wrong = "s1s" "s1" "1" "ss1s" "s1"  # "right there" has F1 2/3.
+  names = ["_layer0_p2q"] + ["_layer0_p2q@%d" % k for k in range(1, 8)]
+  cells = dict({name: wrong for name in names}, **{"": "1" * 12})
+  row, = run(tmp_path, cells, "-use-f1")[1]
+  assert (row["metric"], row["contrast"], row["p"], row["share"]) == (
+      "f1", "0.0000", "1", "1.0000")
+
+
+def test_seeds(tmp_path):
+  """The contrast's deviation over draws of seeds and passages; mean of seeds."""
+  seeds = [{"": BASELINE, "_layer0_p2q": zone, "_layer0_p2q@1": control,
+            "_layer0_p2q@2": BASELINE}
+           for zone, control in ((ZONE, BASELINE), (ZONE, "100001000000"),
+                                 (BASELINE, "000001110000"))]
+  row, = run(tmp_path, seeds)[1]
+  # The seeds' contrasts.
+  sums = np.array([[2, 0, -1, 2, 1], [1.5, 0, -1, 2, 1], [0, 0, 0, -1, 0]])
+  assert row["contrast"] == "%.4f" % (100 * sums.mean(0).sum() / 12)
+  # The control's: 0, 1 and 2 of 12, each beside a draw of 0.
+  assert (row["control_diff"], row["control_sd"]) == (
+      "4.1667", "%.4f" % (100 / 12 / math.sqrt(2)))
+  sums = sums.mean(0) + math.sqrt(3 / 2) * (sums - sums.mean(0))
+  rs = np.random.RandomState(12345)
+  of_seeds, drawn = rs.randint(0, 3, (10000, 3)), rs.randint(0, 5, (10000, 5))
+  means = [100 * sums[of_seeds[d]].mean(0)[drawn[d]].sum()
+           / np.array(SIZES)[drawn[d]].sum() for d in range(10000)]
+  assert [row["ci_low"], row["ci_high"]] == [
+      "%.4f" % value for value in np.percentile(means, [2.5, 97.5])]
+  assert float(row["p"]) == pytest.approx(math.erfc(
+      float(row["contrast"]) / np.std(means, ddof=1) / math.sqrt(2)), rel=1e-3)
+
+
+def test_what_cannot_differ_is_not_in_the_family(tmp_path):
+  """Q2 of the last layer; the other contrasts are adjusted for each other alone."""
+  cells = dict({"_layer%d_q2%s" % (layer, control): BASELINE
+                for layer in range(2) for control in ("", "@1")},
+               **{"": BASELINE, "_layer0_q2": "101001110001"})
+  _, rows = run(tmp_path, cells)
+  # 2 0 0 2 1: two of eight.
+  assert [(row["layer"], row["p"], row["p_holm"], row["share"])
+          for row in rows] == [("1", "0.25", "0.25", "0.0000"), ("2", "1", "", "")]
+
+
+def test_kinds_of_controls_in_unions():
+  names = ["q2", "q2@1+p2@1", "q2@2+p2@2", "q2+p2@1", "q2+p2@2", "q2+p2@flat",
+           "q2@flat+p2@flat", "p2q@2", "p2q@flat"]
+  cells = [decodes.Decode.parse("predictions_layer0_%s.json" % name)
+           for name in names]
+  assert [(pair.zone.mask.name, pair.label, len(pair.controls))
+          for pair in controls.pairs(cells)] == [
+              ("q2+p2", "q2+p2", 2), ("q2+p2", "q2+p2@k", 2),
+              ("q2+p2", "q2+p2@flat", 1), ("q2+p2", "q2@flat+p2@flat", 1),
+              ("p2q", "p2q", 1), ("p2q", "p2q@flat", 1)]
+
+
+@pytest.mark.parametrize("cells, without, command", [
+    (["_layer0_p2q@1", "_layer1_p2q@1"], "_layer0_p2q",
+     "LAYERS=0-1 ZONES=p2q bash decode_squad.sh"),
+    (["_layer0_p2q", "_layer0_p2q@1", "_layer_p2q@1"], "_layer_p2q",
+     "LAYERS=None ZONES=p2q bash decode_squad.sh"),
+    (["_layer0_q2@1+p2@1", "_layer0_q2", "_layer0_p2"], "_layer0_q2+p2",
+     "LAYERS=0 ZONES=q2+p2 bash decode_squad.sh"),
+    (["_layer0_head3_q2", "_layer0_head1_q2@flat", "_layer0_q2"],
+     "_layer0_head1_q2",
+     "LAYERS=0 ZONES=q2 bash decode_squad.sh --mask_head=1"),
+])
+def test_a_control_without_its_zone_is_refused(
+    tmp_path, capsys, cells, without, command):
+  cells = dict({name: BASELINE for name in cells}, **{"": BASELINE})
+  assert run(tmp_path, cells) == (1, None)
+  error = capsys.readouterr().err
+  assert error.count("\n") == 1 and error.startswith("get_results.py: ")
+  assert "but not predictions%s.json, its zone; decode it, " % without in error
+  assert error.endswith("MODEL_OUTPUT_DIR=%s %s\n" % (tmp_path / "sweep0", command))
+  assert not list(tmp_path.glob("results*"))
+
+
+def test_with_holes_there_is_no_such_contrast(tmp_path, capsys):
+  status, rows = run(tmp_path, {"": BASELINE, "_layer0_p2q@1": BASELINE},
+                     "--allow_holes")
+  assert (status, rows) == (0, None)
+  assert "there is no contrast of such controls" in capsys.readouterr().err
+  assert (tmp_path / "results.stats.csv").exists()
+
+
+def test_a_head_has_a_column(tmp_path):
+  _, rows = run(tmp_path, dict(CELLS, **{
+      "_layer0_head2_p2q": ZONE, "_layer0_head2_p2q@1": BASELINE}))
+  assert [(row["layer"], row["head"], row["zone"], row["contrast"])
+          for row in rows] == [
+              ("1", "", "p2q", "25.0000"), ("1", "", "p2q@flat", "-8.3333"),
+              ("1", "3", "p2q", "33.3333")]
+  # .375, 1 and .375 are one family.
+  assert [row["p_holm"] for row in rows] == ["1", "1", "1"]
+
+
+def test_left_out_together(tmp_path, capsys):
+  cells = {name: answers for name, answers in CELLS.items() if name}
+  assert run(tmp_path, cells) == (0, None)
+  assert ("%s and %s are left out: no predictions.json" % (
+      tmp_path / "results.stats.csv", tmp_path / "results.controls.csv")
+          in capsys.readouterr().out)
