@@ -106,7 +106,8 @@ def make(options, data, reader, log):
     ValueError: attention is NaN or infinite; nothing is written.
   """
   path = os.path.join(options.output_dir, FILE_NAME)
-  run = decoding.describe_run(options, reader.checkpoint)
+  run = decoding.describe_run(
+      options, reader.checkpoint, data.tokenizer.FLAG)
   recorded = run_records.load_manifest(options.output_dir)["files"].get(FILE_NAME)
   if recorded == run_records.run_id(run) and files.exists(path):
     log("%s is there already, for these flags, data and checkpoint" % path)

@@ -138,7 +138,8 @@ def read_cases(folder, data_file, dataset):
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
   baseline, *masked = find_decodes(folder)
-  _, questions, evaluator = evaluators.load(dataset, data_file)
+  gold = evaluators.load(dataset, data_file)
+  questions, evaluator = gold.questions, gold.evaluator
   texts = read_texts(data_file)
   load = lambda decode: scoring.load_predictions(
       os.path.join(folder, decode.file_name()), questions)

@@ -281,7 +281,7 @@ def test_no_span_at_all():
       {"text": "empty", "probability": 1.0, "start_logit": 0.0,
        "end_logit": 0.0}]
   assert find(ANN, [window(5, [], [])], with_nbest=[False])[0] == (
-      "empty", None, None)
+      "empty", None, None, None)
 
 
 def stack(*decodes):
