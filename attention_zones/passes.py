@@ -13,8 +13,8 @@ from attention_zones import shares
 # The most memory that a sweep takes on a CPU when --sweep_memory_gb is left out.
 MAX_DEFAULT_SWEEP_GB = 3
 
-# The most decodes in a pass. More would share little more, since all that they share
-# is the baseline, and the graph of 500 takes minutes to build.
+# The most decodes in a pass. More share little more, since all that they share is
+# the baseline, and a graph of several hundred takes minutes to build.
 MAX_DECODES = 100
 
 

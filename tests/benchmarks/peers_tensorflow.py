@@ -153,7 +153,8 @@ class Benchmark:
     tf.train.get_or_create_global_step()
     options = types.SimpleNamespace(
         use_tpu=False, random_seed=1, precision=self._settings["precision"],
-        learning_rate=1e-5, warmup_proportion=0.1, init_checkpoint=None)
+        learning_rate=1e-5, warmup_proportion=0.1, init_checkpoint=None,
+        dataset="squad")
     self._inputs.update({name: tf.placeholder(tf.int32, [None])
                          for name in ("start_position", "end_position")})
     return run_squad.training_fn(options, self._config, 1000)(
