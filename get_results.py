@@ -105,7 +105,8 @@ def collect(arguments):
   rows, masks = sweep_files.plan_table(found)
   cells = [cell for cell in (sweep_files.decode_at(row, mask) for row in rows
                              for mask in masks) if cell in found]
-  controls.report_alone(folders[0], cells, arguments.allow_holes)
+  controls.report_alone(
+      folders[0], cells, arguments.allow_holes, arguments.dataset)
   sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = question_traits.load(arguments.data_file)

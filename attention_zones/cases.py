@@ -138,6 +138,8 @@ def read_cases(folder, data_file, dataset):
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
   baseline, *masked = find_decodes(folder)
+  sweep_files.report_other_dataset(
+      folder, {d: d.file_name() for d in [baseline] + masked}, dataset)
   gold = evaluators.load(dataset, data_file)
   questions, evaluator = gold.questions, gold.evaluator
   texts = read_texts(data_file)

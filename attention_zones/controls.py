@@ -61,13 +61,14 @@ def _label(mask):
   return re.sub("@[0-9]+", "@k", mask.name)
 
 
-def report_alone(folder, cells, allow_holes):
+def report_alone(folder, cells, allow_holes, dataset="squad"):
   """Reports controls without the zone that they are compared with.
 
   Args:
     folder: str, for the message.
     cells: list of masked Decodes.
     allow_holes: bool, whether to warn on stderr instead of raising.
+    dataset: str, the --dataset of the scores, for the command in the message.
 
   Raises:
     ValueError: there are such controls, and they are not allowed. The message has
@@ -86,9 +87,10 @@ def report_alone(folder, cells, allow_holes):
     print(message + "; there is no contrast of such controls", file=sys.stderr)
     return
   raise ValueError(
-      "%s; decode it, with the flags of the control: MODEL_OUTPUT_DIR=%s LAYERS=%s "
-      "ZONES=%s bash decode_squad.sh%s" % (
-          message, shlex.quote(folder), _as_flag({zone.layers for zone in zones}),
+      "%s; decode it, with the flags of the control: %sMODEL_OUTPUT_DIR=%s "
+      "LAYERS=%s ZONES=%s bash decode_squad.sh%s" % (
+          message, "" if dataset == "squad" else "DATASET=%s " % dataset,
+          shlex.quote(folder), _as_flag({zone.layers for zone in zones}),
           ",".join(names), " --mask_head=" + _as_flag(heads) if heads else ""))
 
 

@@ -188,6 +188,7 @@ def write_checkpoint(folder, values):
   Raises:
     ValueError: it cannot be written.
   """
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   import tensorflow.compat.v1 as tf
   names = sorted(values)
   with tf.Graph().as_default(), tf.Session() as session:

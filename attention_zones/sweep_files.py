@@ -183,8 +183,8 @@ def report_holes(folder, rows, masks, cells, allow_holes):
   """Reports missing files of the table rows x masks, on stderr if allowed.
 
   A hole is a file missing in the sweep over single layers, or over these and
-  heads. For layers masked together, and for every layer, not all zones need be
-  decoded; their rows may have empty cells.
+  single heads. For layers or heads masked together, and for every layer, not all
+  zones need be decoded; their rows may have empty cells.
 
   Args:
     folder: str, for messages.
@@ -198,9 +198,11 @@ def report_holes(folder, rows, masks, cells, allow_holes):
   # A zone that is masked in any single head is to be masked in all of them, but not
   # in all heads together.
   kind = lambda decode: (decode.mask.heads is None, place(decode)[1])
-  swept = {kind(decode) for decode in cells if is_single(decode)}
+  together = lambda decode: len(decode.mask.heads or ()) > 1
+  swept = {kind(d) for d in cells if is_single(d) and not together(d)}
   table = [decode_at(row, mask) for row in rows for mask in masks]
-  sweep = [d for d in table if is_single(d) and kind(d) in swept]
+  sweep = [d for d in table
+           if is_single(d) and not together(d) and kind(d) in swept]
   holes = [d.file_name() for d in sweep if d not in cells]
   kinds, known = set(map(kind, cells)), cells.union(sweep)
   empty = [d.file_name() for d in table

@@ -87,13 +87,20 @@ def test_heads_alone_and_without_a_baseline(tmp_path, capsys):
 def test_holes_are_those_of_the_heads(tmp_path, capsys):
   cells = {name: CELLS[name] for name in CELLS if name != "_layer0_head1_off"}
   assert run(tmp_path, cells) == 1
-  assert ("1 of 8 files are missing: predictions_layer0_head1_off.json;"
+  assert ("1 of 6 files are missing: predictions_layer0_head1_off.json;"
           in capsys.readouterr().err)
   # Every layer with a head has all heads; layers without any need none.
   (tmp_path / "b").mkdir()
   assert run(tmp_path / "b", dict(CELLS, _layer1_head0_p2=BASELINE)) == 1
-  assert ("5 of 14 files are missing: predictions_layer1_head0_off.json, "
+  assert ("3 of 10 files are missing: predictions_layer1_head0_off.json, "
           "predictions_layer1_head1_p2.json," in capsys.readouterr().err)
+  # Heads masked together need not have every zone, as layers masked together.
+  (tmp_path / "c").mkdir()
+  cells = {name: CELLS[name] for name in CELLS if name != "_layer0_head0+1_off"}
+  assert run(tmp_path / "c", cells) == 0
+  assert capsys.readouterr().err.endswith(
+      ": not decoded, so their cells stay empty: "
+      "predictions_layer0_head0+1_off.json\n")
 
 
 def test_strata_latex_and_questions(tmp_path, capsys):
