@@ -24,6 +24,7 @@ import argparse
 import collections
 import csv
 import math
+import os
 import shlex
 import statistics
 import sys
@@ -180,13 +181,16 @@ def print_next_step(results_path, metric, scores, written):
   stats, compared = (stats_files.beside(results_path, kind)
                      for kind in ("stats", "controls"))
   flag = " --stats=%s" % shlex.quote(stats) if stats in written else ""
+  # A figure has its table's name, so that none replaces another's.
+  figure = lambda path: shlex.quote(os.path.splitext(path)[0] + ".pdf")
   print("baseline (%s): %s %.3f; next:\n"
-        "  python visualize_att_zone.py %s %.3f squad.pdf%s" % (
+        "  python visualize_att_zone.py %s %.3f %s%s" % (
             BASELINE.file_name(), metric, scores[BASELINE],
-            shlex.quote(results_path), scores[BASELINE], flag))
+            shlex.quote(results_path), scores[BASELINE], figure(results_path),
+            flag))
   if compared in written:
-    print("  python visualize_att_zone.py %s controls.pdf%s" % (
-        shlex.quote(compared), flag))
+    print("  python visualize_att_zone.py %s %s%s" % (
+        shlex.quote(compared), figure(compared), flag))
 
 
 def compare(path_a, path_b):

@@ -117,7 +117,8 @@ def _advice(folder):
     return ("it has %s; if that is fine-tuned, write the line "
             "model_checkpoint_path: \"%s\" into %s" % (
                 others[-1], others[-1], os.path.join(folder, "checkpoint")))
-  return "train one there first, with --do_train=True"
+  return ("train one there first, with --do_train=True, or give a fine-tuned one "
+          "as --init_checkpoint")
 
 
 def newest_whole(folder):

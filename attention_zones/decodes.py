@@ -151,8 +151,8 @@ def _parse_numbers(kind, value, count):
   if value is None or value == "None":
     return [None]
   flag = "--mask_%s=%s" % (kind, value)
-  valid = "%ss are 0 to %d, as in 0-%d or 0,2 or 0+1, None is every %s" % (
-      kind, count - 1, count - 1, kind)
+  valid = "%ss are 0 to %d, as in 0-%d or 0,%d or 0+%d, None is every %s" % (
+      (kind,) + (count - 1,) * 4 + (kind,))
   _refuse_line_breaks("--mask_" + kind, value)
   sets = []
   for item in value.split(","):

@@ -78,8 +78,9 @@ def load(folder):
       others = [name for name in files.list_folder(folder)
                 if name.endswith(".model")]
       hint = "; %s may be of SentencePiece, which is read for ALBERT, as %s"
-      raise ValueError("%s has neither vocab.txt nor tokenizer.json%s" % (
-          folder, hint % (others[0], SPM_NAME) if others else ""))
+      raise ValueError(
+          "%s has neither vocab.txt nor tokenizer.json, nor an ALBERT's %s%s" % (
+              folder, SPM_NAME, hint % (others[0], SPM_NAME) if others else ""))
     entries = _of_tokenizer(path)
   lacking = [entry for entry in _NEEDED if entry not in entries]
   if lacking:

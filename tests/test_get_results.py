@@ -53,8 +53,8 @@ def test_collects_and_names_the_next_command(tmp_path, data_file, capsys):
   assert results.read_text() == expected
   printed = capsys.readouterr().out
   assert printed.startswith(expected)
-  assert ("python visualize_att_zone.py %s 100.000 squad.pdf" % results
-          in printed)
+  assert ("python visualize_att_zone.py %s 100.000 %s" % (
+      results, tmp_path / "results.pdf") in printed)
 
 
 def test_numeric_ids(tmp_path):

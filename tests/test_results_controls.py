@@ -67,8 +67,9 @@ def test_every_digit(tmp_path, capsys):
   assert ("p2q costs more than p2q@k in 0 of 1 cells, less in 0 (Holm, p < .05)"
           in printed)
   assert printed[-1] == (
-      "  python visualize_att_zone.py %s controls.pdf --stats=%s" % (
-          tmp_path / "results.controls.csv", tmp_path / "results.stats.csv"))
+      "  python visualize_att_zone.py %s %s --stats=%s" % tuple(
+          tmp_path / name for name in (
+              "results.controls.csv", "results.controls.pdf", "results.stats.csv")))
   assert (tmp_path / "results.csv").read_text() == (
       "layer,p2q,p2q@1,p2q@2,p2q@3,p2q@flat\n"
       "1,41.667,8.333,16.667,25.000,50.000\n")

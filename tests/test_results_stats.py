@@ -200,8 +200,9 @@ def test_the_last_lines(tmp_path, capsys):
       "written: %s, %s" % (
           tmp_path / "results.csv", tmp_path / "results.stats.csv"),
       "baseline (predictions.json): exact 100.000; next:",
-      "  python visualize_att_zone.py %s 100.000 squad.pdf --stats=%s" % (
-          tmp_path / "results.csv", tmp_path / "results.stats.csv")]
+      "  python visualize_att_zone.py %s 100.000 %s --stats=%s" % tuple(
+          tmp_path / name for name in (
+              "results.csv", "results.pdf", "results.stats.csv"))]
   assert printed.err == ""
   assert run([folder], tmp_path, str(path), "--cluster=none") == 0
   assert ("for questions that are independent of each other, as those about one "
