@@ -38,7 +38,7 @@ say "1/6 a small data set: $sample"
 
 say "2/6 training a small BERT from random weights: $model"
 run_squad --do_train=True --train_file="$sample/train.json" \
-  --train_batch_size=32 --num_train_epochs="$EPOCHS" --learning_rate=1e-3 \
+  --train_batch_size=48 --num_train_epochs="$EPOCHS" --learning_rate=1.5e-3 \
   --warmup_proportion=0.05 --save_checkpoints_steps=2000
 
 say "3/6 decoding with each zone of each layer masked"

@@ -52,6 +52,7 @@ def folder(tmp_path_factory):
   return path
 
 
+@pytest.mark.slow
 def test_answers_are_what_stands_in_the_passage(folder):
   done = tiny_model.run_squad(
       folder, "--do_train=True", "--do_predict=True", "--do_lower_case=True",

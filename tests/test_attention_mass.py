@@ -167,6 +167,7 @@ def project(measured, tmp_path):
   return tmp_path / "project"
 
 
+@pytest.mark.slow
 def test_it_is_made_once_for_a_run(project):
   path = project / "model" / "attention_mass.csv"
   before = path.read_bytes()

@@ -75,6 +75,7 @@ def log_probabilities(logits, may_be_span):
   return np.where(may_be_span, found, 0)
 
 
+@pytest.mark.slow
 def test_published_logits(golden):
   config = modeling.BertConfig.from_json_file(
       str(golden / "model" / "bert_config.json"))
@@ -205,6 +206,7 @@ def run(folder, *flags):
        "--max_query_length=4", "--learning_rate=0.01") + flags))
 
 
+@pytest.mark.slow
 def test_from_training_to_predictions(folder):
   done = run(folder, "--do_train=True", "--do_predict=True",
              "--train_batch_size=2", "--num_train_epochs=60")

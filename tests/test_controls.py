@@ -65,6 +65,7 @@ def differ(scores, limit):
              for other in values[:i]) > limit
 
 
+@pytest.mark.slow
 def test_controls_and_heads_from_flags_to_files(project):
   flags = ("--mask_layer=0-1", "--mask_head=0,0+1",
            "--mask_zone=p2q,p2q@1,p2q@flat,off")

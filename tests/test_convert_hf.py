@@ -44,6 +44,7 @@ def check_weights(folder, expected):
     np.testing.assert_array_equal(weights[name], values, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bert", "electra", "albert"])
 def test_logits_of_transformers(kind, shared, tmp_path):
   published = np.load(str(shared / "golden/hf" / ("logits.%s.npz" % kind)))

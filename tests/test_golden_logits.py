@@ -94,6 +94,7 @@ def check_published(golden, name, logits, features, swept):
       assert errors.max() < tolerances.PUBLISHED_LOGITS, decode
 
 
+@pytest.mark.slow
 @WHOLE
 @pytest.mark.parametrize("num_windows", [2, pytest.param(6, marks=THOROUGH)])
 def test_published_logits_of_a_larger_model(golden, num_windows):

@@ -205,6 +205,7 @@ def left_over(folder):
           for path in (folder / "model").glob(pattern)]
 
 
+@pytest.mark.slow
 def test_a_run_at_every_stage(empty):
   """Making windows, writing a checkpoint, sweeping; then to the end."""
   model = empty / "model"

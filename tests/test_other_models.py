@@ -58,6 +58,7 @@ def model(request, shared):
   return config, weights, features_for(shared, published), published
 
 
+@pytest.mark.slow
 def test_published_logits(model):
   config, weights, features, published = model
   cells = dict(cells_of(published))

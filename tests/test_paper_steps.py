@@ -220,6 +220,7 @@ def check_table(folder, metric):
   return table
 
 
+@pytest.mark.slow
 def test_steps_4_to_9(folder):
   type_in(folder, TRAIN)
   model = folder / "temp-bucket" / "squad-model"

@@ -36,6 +36,7 @@ FILES = [
 ELSEWHERE = {"cmrc2018_dev": 3, "cmrc2018_trial": 5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocab, do_lower_case, name, count, inside", FILES)
 def test_real_text(shared, vocab, do_lower_case, name, count, inside):
   scores = perfect_model.score(

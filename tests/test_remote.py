@@ -136,6 +136,7 @@ def test_from_predictions_to_figure(bucket):
   assert not [name for name in names(bucket.folder) if name[0] == "."]
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_resumes(tmp_path, monkeypatch):
   """Its journal is on this machine, and ends with the sweep."""
   journals = tmp_path / "tmp"

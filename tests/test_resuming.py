@@ -22,7 +22,8 @@ DATA = "model.ckpt-6.data-00000-of-00001"
 
 
 # Each takes a training and some runs: `bash tests/numeric.sh` has ELECTRA's.
-OTHERS = [pytest.param("electra", marks=pytest.mark.thorough), "albert"]
+OTHERS = [pytest.param("electra", marks=pytest.mark.thorough),
+          pytest.param("albert", marks=pytest.mark.slow)]
 
 
 def refused(result, *words):
@@ -51,6 +52,7 @@ def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
   assert "nothing to train" in again.stderr and "incomplete" not in again.stderr
 
 
+@pytest.mark.slow
 def test_a_training_is_not_continued_with_something_else(project):
   """Nor with another TensorFlow, unless a flag allows it."""
   state = project / "model" / "checkpoint"
@@ -91,6 +93,7 @@ def test_a_training_is_not_continued_with_something_else(project):
           if tf.__version__ == "1.15.3" else "was trained with TensorFlow 1.15.3")
 
 
+@pytest.mark.slow
 def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   other = project / "other"
   shutil.copytree(str(project / "model"), str(project / "before"))
@@ -218,6 +221,7 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
   assert not journal.exists()
 
 
+@pytest.mark.slow
 def test_a_sweep_in_several_passes_resumes(project):
   """Passes stay as they were cut, whatever another run has made in between."""
   config = modeling.BertConfig.from_json_file(str(project / "bert_config.json"))
@@ -312,6 +316,7 @@ def test_a_decode_with_nan_fails_and_the_others_finish(project):
   assert not list(model.glob("journal.*"))
 
 
+@pytest.mark.slow
 def test_a_training_whose_loss_is_nan_and_another_seed(project):
   result = train(project, "--learning_rate=1e30", "--random_seed=2",
                  "--output_dir=%s" % (project / "wild"))

@@ -142,6 +142,7 @@ def test_a_remote_folder_gets_one_object_for_each_share(
   check_whole(project, alone)
 
 
+@pytest.mark.slow
 def test_another_count_is_refused(project):
   run(project, "--shard=1/3")
   line = refused(project, "--shard=2/4")
@@ -149,6 +150,7 @@ def test_another_count_is_refused(project):
   assert "has unfinished shares of 3" in run(project)
 
 
+@pytest.mark.slow
 def test_a_share_of_something_else_is_refused(project):
   run(project, "--shard=1/2", "--n_best_size=3")
   result = tiny_model.run_squad(project, *(SWEEP + ("--shard=2/2",)))
@@ -188,6 +190,7 @@ def test_a_training_is_not_divided(project):
   assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_more_shares_than_passages(tmp_path):
   """The third of the two passages is empty."""
   alone, project = tmp_path / "alone", tmp_path / "project"

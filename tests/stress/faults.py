@@ -84,42 +84,31 @@ def run(folder, flags, is_time=lambda seconds: False):
   return status, log, time.time() - begin
 
 
-def leave_alone(name, flags, begin, pattern, folder):
-  """Makes a run in `folder`, a copy of `begin`, and returns its Case."""
-  shutil.copytree(str(begin), str(folder))
-  status, log, seconds = run(folder, flags)
-  if status:
-    raise RuntimeError("the %s left alone failed: %s" % (name, log))
-  return Case(name, flags, begin, pattern, tiny_model.digests(folder, pattern),
-              set(os.listdir(str(folder / "model"))), seconds)
-
-
-def prepare(folder, copies):
-  """Makes the runs that are left alone.
+def prepare(name, folder, copies):
+  """Makes the run that is left alone.
 
   Args:
+    name: str, "training", or "sweep", of a model with random weights.
     folder: pathlib.Path, an empty folder.
     copies: int, of tiny_model's ten questions, which make two training steps.
 
   Returns:
-    dict from "training" and "sweep" to Case.
+    Case.
   """
-  empty, trained = folder / "empty", folder / "trained"
-  empty.mkdir()
-  tiny_model.write_files(empty, copies)
-  checkpoint = "model.ckpt-%d." % (2 * copies)
-  training = leave_alone(
-      "training", TRAINING, empty, checkpoint + "[di]*", trained)
-  # Without the features, so that a sweep is also killed while it makes them.
-  begin = folder / "checkpoint"
-  shutil.copytree(str(empty), str(begin))
-  (begin / "model").mkdir()
-  for path in [trained / "model" / "checkpoint"] + list(
-      (trained / "model").glob(checkpoint + "*")):
-    shutil.copy(str(path), str(begin / "model"))
-  sweep = leave_alone(
-      "sweep", SWEEP, begin, "*predictions*.json", folder / "swept")
-  return {"training": training, "sweep": sweep}
+  begin, alone = folder / "begin", folder / "alone"
+  begin.mkdir()
+  tiny_model.write_files(begin, copies)
+  flags, pattern = TRAINING, "model.ckpt-%d.[di]*" % (2 * copies)
+  if name == "sweep":
+    # Without the features, so that it is also killed while it makes them.
+    tiny_model.write_checkpoint(begin / "model")
+    flags, pattern = SWEEP, "*predictions*.json"
+  shutil.copytree(str(begin), str(alone))
+  status, log, seconds = run(alone, flags)
+  if status:
+    raise RuntimeError("the %s left alone failed: %s" % (name, log))
+  return Case(name, flags, begin, pattern, tiny_model.digests(alone, pattern),
+              set(os.listdir(str(alone / "model"))), seconds)
 
 
 def progress_on_disk(case, folder):
@@ -210,12 +199,11 @@ def main():
   arguments = parser.parse_args()
   generator = random.Random(arguments.seed)
   bad = 0
-  with tempfile.TemporaryDirectory() as temporary:
-    cases = prepare(pathlib.Path(temporary), arguments.copies)
-    for case in cases.values():
-      if arguments.kind in (None, case.name):
-        bad += _kill_often(case, arguments.moments, generator,
-                           pathlib.Path(temporary))
+  for name in [arguments.kind] if arguments.kind else ["training", "sweep"]:
+    with tempfile.TemporaryDirectory() as temporary:
+      folder = pathlib.Path(temporary)
+      case = prepare(name, folder, arguments.copies)
+      bad += _kill_often(case, arguments.moments, generator, folder)
   return int(bad > 0)
 
 

@@ -14,20 +14,12 @@ import faults
 COPIES = 20
 
 
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory):
-  """A training and a sweep that were left alone."""
-  return faults.prepare(tmp_path_factory.mktemp("alone"), COPIES)
-
-
-@pytest.fixture(params=["training", "sweep"])
-def case(request, cases):
-  return cases[request.param]
-
-
-def test_killed_in_the_middle_resumes_there(case, tmp_path):
+@pytest.mark.parametrize(
+    "name", [pytest.param("training", marks=pytest.mark.slow), "sweep"])
+def test_killed_in_the_middle_resumes_there(name, tmp_path):
   """Of the training a checkpoint is there, of the sweep a part of the journal:
   the second run begins with what comes next, and ends with the same bytes."""
+  case = faults.prepare(name, tmp_path, COPIES)
   folder = tmp_path / "killed"
   some = random.randint(1, COPIES)
   outcome = faults.kill_and_repeat(

@@ -337,6 +337,7 @@ def is_temporary(name):
   return ".tmp" in name or "_temp_" in name or ".tempstate" in name
 
 
+@pytest.mark.slow
 def test_a_training(disk, model, trained):
   """Full at the list of dropped questions, features, graph and checkpoint."""
   made = trained / "model"

@@ -120,6 +120,7 @@ def windows(folder):
           for record in tf.python_io.tf_record_iterator(str(path))]
 
 
+@pytest.mark.slow
 def test_different_decodes_finish_side_by_side(project, alone, begin):
   for run in [begin(project, flags) for flags in (P2, Q2)]:
     status, log = run.end()
@@ -148,6 +149,7 @@ def test_the_same_decodes_are_refused_meanwhile(project, alone, begin):
   check_whole(project, alone[P2])
 
 
+@pytest.mark.slow
 def test_both_make_the_features(project, alone, begin):
   """The first is stopped in the middle of the file; the second makes its own,
   which the first then replaces."""
@@ -163,6 +165,7 @@ def test_both_make_the_features(project, alone, begin):
   check_whole(project, alone[P2], alone[Q2])
 
 
+@pytest.mark.slow
 def test_a_second_training_in_a_folder_is_refused(project, begin):
   """The first goes on, with the checkpoint that it was writing."""
   flags = ("--do_train=True", "--train_batch_size=10", "--num_train_epochs=2",
