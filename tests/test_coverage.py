@@ -157,6 +157,7 @@ def test_a_manifest_without_shares(about):
       {"files": {"a.json": "r"}, "runs": {"r": {"about": about}}}) == {}
 
 
+@pytest.mark.slow
 def test_a_sweep_writes_them(project):
   for zone in ("q2", "p2,p2@1"):
     result = tiny_model.run_squad(

@@ -224,6 +224,7 @@ def test_one_shape_for_all_windows_gives_the_same(project, swept):
     check_near(gold_logp(project, decode), *computed_by_numpy(swept, decode))
 
 
+@pytest.mark.slow
 def test_a_sweep_without_it_is_decoded_again_for_it(project, swept):
   """As for --write_nbest: only decodes that lack a file, and all of their files."""
   model = project / "model"
@@ -243,6 +244,7 @@ def test_a_sweep_without_it_is_decoded_again_for_it(project, swept):
     check_near(gold_logp(project, decode), *computed_by_numpy(swept, decode))
 
 
+@pytest.mark.slow
 def test_an_unfinished_sweep_resumes_with_it_only(project):
   model = project / "model"
   before = tiny_model.digests(project, "*p*.json")

@@ -441,6 +441,7 @@ def decode(folder, *flags, **environment):
       env=environment)
 
 
+@pytest.mark.slow
 def test_zones_of_decode_squad_may_have_spaces(project):
   result = decode(project, ZONES="q2, p2  p2+q2 ", LAYERS="0")
   assert result.returncode == 0, result.stderr

@@ -123,7 +123,8 @@ def test_an_edit_acts_between_softmax_and_values():
   assert (edited == no_values).all()
 
 
-@pytest.mark.parametrize("hidden, attention", [(0.3, 0.0), (0.0, 0.3)])
+@pytest.mark.parametrize("hidden, attention", [
+    (0.3, 0.0), pytest.param(0.0, 0.3, marks=pytest.mark.slow)])
 def test_dropout_is_for_training(hidden, attention):
   config = modeling.BertConfig(hidden_dropout_prob=hidden,
                                attention_probs_dropout_prob=attention, **CONFIG)

@@ -114,6 +114,7 @@ def test_what_this_machine_cannot_do_is_refused_at_once(tmp_path):
   assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_precisions_are_not_mixed(swept):
   """The baseline's file is overwritten with a remark."""
   path = swept / "model" / "manifest.json"

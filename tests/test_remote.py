@@ -68,10 +68,19 @@ def bucket(tmp_path_factory):
   return bucket
 
 
+@pytest.fixture(scope="module")
+def new_bucket(tmp_path_factory):
+  """A Bucket with an empty squad-model/."""
+  bucket = Bucket(tmp_path_factory.mktemp("remote") / "bucket")
+  (bucket.folder / "squad-model").mkdir()
+  return bucket
+
+
 def names(folder):
   return set(os.listdir(str(folder)))
 
 
+@pytest.mark.slow
 def test_the_scripts_write_whole_files_and_leave_nothing(bucket):
   model = bucket.folder / "squad-model"
   written = names(model)
@@ -86,6 +95,7 @@ def test_the_scripts_write_whole_files_and_leave_nothing(bucket):
       "predictions.json", "nbest_predictions.json"} | DECODES
 
 
+@pytest.mark.slow
 def test_what_is_done_is_not_made_again(bucket):
   """With a slash at the end it is the same folder."""
   result = bucket.run("decode_squad.sh",
@@ -97,6 +107,7 @@ def test_what_is_done_is_not_made_again(bucket):
   assert result.returncode == 0 and "nothing to train" in result.stderr
 
 
+@pytest.mark.slow
 def test_from_predictions_to_figure(bucket):
   data = bucket.url + "/data.json"
   model = bucket.url + "/squad-model"
@@ -196,12 +207,13 @@ def test_a_killed_sweep_resumes(tmp_path, monkeypatch):
        "--%s=foo://x/y" % flag], "--%s=foo://x/y: TensorFlow " % flag)
      for flag in ("vocab_file", "bert_config_file", "output_dir", "train_file",
                   "predict_file", "init_checkpoint")])
-def test_refused_with_one_line(bucket, tmp_path, command, words):
-  result = script(*[word.format(url=bucket.url) for word in command],
+def test_refused_with_one_line(new_bucket, tmp_path, command, words):
+  url = new_bucket.url
+  result = script(*[word.format(url=url) for word in command],
                   cwd=str(tmp_path))
   assert result.returncode == 1
   assert result.stderr.startswith(command[0] + ": ")
-  assert words.format(url=bucket.url) in result.stderr
+  assert words.format(url=url) in result.stderr
   assert len(result.stderr.splitlines()) == 1, result.stderr
   assert names(tmp_path) == set()
 

@@ -70,6 +70,7 @@ def test_protocol_from_json_to_figure(swept):
   assert (project / "figure.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_sweep_equals_single_decodes_in_every_grouping(project):
   zones = "--mask_zone=q2+p2,all,p2"
   assert run_squad(project, "--do_predict=True", "--mask_layer=0,0+1",
@@ -120,6 +121,7 @@ def test_what_is_finished_is_not_made_again(swept):
       "predictions_layer1_p2.json"}
 
 
+@pytest.mark.slow
 def test_the_baseline_alone_and_of_another_data_set_or_checkpoint(project):
   assert run_squad(project, "--do_predict=True").returncode == 0
   assert {p.name for p in (project / "model").glob("*predictions*.json")} == {

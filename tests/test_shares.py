@@ -174,6 +174,7 @@ def test_a_share_that_was_cut_is_refused(project):
   assert "%s is incomplete" % path in result.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_shares_that_were_left_when_all_was_written_are_removed(project, alone):
   run(project, "--shard=1/2")
   kept, = (project / "model").glob("share.*")

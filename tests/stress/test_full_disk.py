@@ -289,6 +289,7 @@ def rehearse(trained, folder):
   return folder / "model"
 
 
+@pytest.mark.slow
 def test_a_sweep(disk, model, trained, tmp_path):
   """Full at the features, the journal, the predictions and the manifest."""
   alone = rehearse(trained, tmp_path / "alone")
