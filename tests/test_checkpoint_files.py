@@ -162,6 +162,7 @@ def test_what_is_not_used_refuses_nothing_on_a_tpu(tmp_path):
     assert len(result.stderr.splitlines()) == 1 and word in result.stderr
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_init_checkpoint_is_decoded(project):
   """The same bytes as from --output_dir, and a log line that says whence."""
   files = ("predictions.json", "predictions_layer1_p2.json")

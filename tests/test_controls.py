@@ -92,6 +92,7 @@ def test_controls_and_heads_from_flags_to_files(project):
     assert np.abs(cut[name] - values).max() < limit, name
 
 
+@pytest.mark.slow
 def test_a_draw_is_the_same_in_any_batch(project):
   """Alone, in windows of another padding, and among other decodes."""
   zones = "--mask_zone=p2@2,p2@1+q2@3"

@@ -128,6 +128,7 @@ def prediction(training, tmp_path_factory):
   return folder, result.stderr
 
 
+@pytest.mark.slow
 def test_dropped_answers_are_said_and_written(training):
   folder, log = training
   path = folder / "model" / "train_dropped_ids.txt"
@@ -159,6 +160,7 @@ def test_many_dropped_answers_are_refused(project, tmp_path):
   assert "nothing to train" in result.stderr
 
 
+@pytest.mark.slow
 def test_odd_text_is_answered_from_the_passage(prediction):
   folder, _ = prediction
   data = json.loads((folder / "data.json").read_text())["data"][0]
@@ -285,6 +287,7 @@ def test_a_mismatch_of_casing_can_be_allowed(project):
   assert "nothing to do" in again.stderr and said in again.stderr
 
 
+@pytest.mark.slow
 def test_a_path_that_is_not_ascii(project, tmp_path):
   """In a locale of ASCII the scripts without TensorFlow work all the same."""
   folder = tmp_path / "caf\u00e9"

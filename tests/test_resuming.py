@@ -288,6 +288,7 @@ def write_checkpoint(folder, change):
     tf.train.Saver().save(session, str(folder / "model.ckpt"), 7)
 
 
+@pytest.mark.slow
 def test_a_decode_with_nan_fails_and_the_others_finish(project):
   """Only `all` looks at the positions behind a window."""
   def spoil(name, value):

@@ -165,6 +165,7 @@ def test_a_share_of_something_else_is_refused(project):
   assert share_files(project) == []
 
 
+@pytest.mark.slow
 def test_a_share_that_was_cut_is_refused(project):
   run(project, "--shard=1/2")
   path, = (project / "model").glob("share.*")
