@@ -6,7 +6,7 @@ Each file must be read, or be refused by a ValueError or an OSError whose
 message is one line that names the file: by squad_data.read_examples (to train
 on and not, v1.1 and v2.0), by windows.make_windows for what was read,
 and by scoring.load_questions. No call may take more than a second of the
-processor's time, nor the process more than a gigabyte of memory. Ends with
+processor's time, nor all of them more than a gigabyte of memory. Ends with
 status 1 at the first file that breaks this, keeps it and prints its path.
 """
 
@@ -199,7 +199,10 @@ def give_up(*_):
 
 
 def peak_bytes():
-  """The most memory that this process has had so far."""
+  """The most memory that this process has had so far.
+
+  Linux counts what the process that started it had, too.
+  """
   peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   return peak if sys.platform == "darwin" else peak * 1024
 
@@ -283,13 +286,15 @@ def main():
   stats = {"read": 0, "refused": 0, "slowest": 0.0}
   folder = tempfile.mkdtemp(prefix="mutate_squad")
   path = os.path.join(folder, "squad.json")
+  at_first = peak_bytes()
   for number in range(arguments.files):
     with open(path, "wb") as f:
       f.write(damaged_file(arguments.seed, number))
     try:
       feed(path, stats, arguments.max_seconds)
-      if peak_bytes() > MAX_BYTES:
-        raise Broken("memory reached %d MB" % (peak_bytes() / 1e6))
+      if peak_bytes() > at_first + MAX_BYTES:
+        raise Broken("memory grew from %d to %d MB" % (
+            at_first / 1e6, peak_bytes() / 1e6))
     except Broken as error:
       print("file %d of seed %d, kept as %s: %s" % (
           number, arguments.seed, path, error))
