@@ -185,16 +185,17 @@ def _silence(stream):
 def _watch(pipe):
   """Ends the process if the main thread cannot, or does not in time."""
   first = _next_signal(pipe, None)
-  began = free_since = time.monotonic()
+  began = time.monotonic()
+  waited = 0
   while True:
     again = _next_signal(pipe, _TICK)
-    now = time.monotonic()
-    if again and now - began > _ONE_SIGNAL:
+    if again and time.monotonic() - began > _ONE_SIGNAL:
       os._exit(128 + again)
-    if _state.is_held:
-      free_since = now
+    # Not by the clock: while the whole process stood still, the main thread could
+    # not notice.
+    waited = 0 if _state.is_held else waited + _TICK
     limit = _LEAVE if _state.told.locked() else _NOTICE
-    if now - free_since > limit:
+    if waited > limit:
       _tell(first)
       os._exit(128 + first)
 
