@@ -130,7 +130,7 @@ def test_f1_and_heads(folder):
 
 
 @pytest.mark.parametrize("mm", [85, 114, 174])
-@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("count", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_legible_at_any_width(folder, mm, count):
   panels, bar = figure_panels.of_controls("c.csv")
   (folder / "c.csv").write_text(HEADER + "\n".join(ROWS[:count]) + "\n")

@@ -241,6 +241,7 @@ def project(tmp_path):
   return tmp_path
 
 
+@pytest.mark.slow
 def test_predicts_and_records_the_model(project):
   (project / "vocab.txt").unlink()
   result = run_squad(project, "--mask_layer=1", "--mask_zone=p2")

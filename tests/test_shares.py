@@ -129,6 +129,7 @@ def test_three_shares_give_the_bytes_of_one_run(project, alone):
   assert "nothing to do" in run(project, "--shard=1/3")
 
 
+@pytest.mark.slow
 def test_a_remote_folder_gets_one_object_for_each_share(
     project, alone, tmp_path, monkeypatch):
   journals = tmp_path / "tmp"

@@ -403,6 +403,7 @@ def test_edits_after_the_softmax(loop):
   assert furthest(loop(features, swept[1]), loop(features, BASELINE)) > 0.01
 
 
+@pytest.mark.slow
 def test_all_heads_together_are_the_layer(loop):
   """Plain `encode` adds the same numbers, so the logits are the same bit by bit."""
   features = features_of(SHORT, LONG)

@@ -243,6 +243,7 @@ def test_png_has_300_dots_an_inch(table1_csv, tmp_path):
   assert int.from_bytes(png[20:24], "big") == 1200
 
 
+@pytest.mark.slow
 def test_same_bytes_in_another_process(repository, table1_csv, tmp_path):
   names = ["f.pdf", "f.svg", "f.png"]
   for name in names:

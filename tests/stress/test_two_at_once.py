@@ -139,6 +139,7 @@ def test_the_same_decodes_started_at_once(project, alone, begin):
   check_whole(project, alone[P2])
 
 
+@pytest.mark.slow
 def test_the_same_decodes_are_refused_meanwhile(project, alone, begin):
   first = stop_when(begin, project, P2, lambda: [
       path for path in (project / "model").glob("journal.*")
