@@ -8,6 +8,8 @@ import pytest
 
 from attention_zones import machine
 import launcher
+import modeling
+import run_squad
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
@@ -101,14 +103,24 @@ def test_memory(tmp_path, files, size):
 
 
 def test_tensorflow_gets_these_cores(repository, tmp_path):
-  """And an equal share for each operation of a sweep."""
   result = launcher.code(
       "import sys\n"
       "sys.path.insert(0, %r)\n"
-      "import run_squad\n"
-      "for decodes in 0, 60:\n"
-      "  config = run_squad.session_config(decodes)\n"
-      "  print(config.inter_op_parallelism_threads, "
+      "import modeling, run_squad\n"
+      "config = run_squad.session_config(modeling.BertConfig(10), 60)\n"
+      "print(config.inter_op_parallelism_threads, "
       "config.intra_op_parallelism_threads)" % str(repository), tmp_path,
       environment={"SLURM_CPUS_PER_TASK": "1"})
-  assert result.stdout == "1 1\n1 1\n", result.stderr
+  assert result.stdout == "1 1\n", result.stderr
+
+
+@pytest.mark.parametrize("width, decodes, at_once, threads", [
+    (768, 1, 8, 8), (768, 60, 4, 2), (64, 1, 8, 1), (64, 60, 4, 1)])
+def test_how_operations_share_eight_cores(
+    monkeypatch, width, decodes, at_once, threads):
+  """Several of a sweep run at once; those of a narrow model are not shared."""
+  monkeypatch.setattr(machine, "cores", lambda: 8)
+  config = run_squad.session_config(
+      modeling.BertConfig(10, hidden_size=width), decodes)
+  assert config.inter_op_parallelism_threads == at_once
+  assert config.intra_op_parallelism_threads == threads

@@ -160,7 +160,7 @@ def time_one_way(arguments):
     shape = (arguments.single_batch_size, arguments.max_seq_length
              if arguments.way == "padded" else windows.BUCKET_WIDTH)
   way = Timed(config, swept, shape[0], shape[1], arguments)
-  threads = run_squad.session_config(len(swept))
+  threads = run_squad.session_config(config, len(swept))
   left = tf.get_variable("left", [2048, 768])
   products = [
       tf.matmul(left, tf.get_variable("right%d" % i, [768, 3072])).op

@@ -80,7 +80,7 @@ class Benchmark:
     actions = {}
     for name, swept in fetches.items():
       fetches[name] = swept, self.logits(swept)
-    threads = run_squad.session_config(len(fetches["sweep"][0]))
+    threads = run_squad.session_config(self._config, len(fetches["sweep"][0]))
     with tf.variable_scope("matmul"):
       products, matrices = self._matrix_products(threads)
     self.start(threads, matrices)
@@ -134,7 +134,7 @@ class Benchmark:
     """One decode, padded to the full length."""
     some = self._timed[:peers_inputs.BATCH_SIZE]
     fetch = self.logits(self.swept(self._settings["zones"])[:1], len(some))
-    self.start(run_squad.session_config(1))
+    self.start(run_squad.session_config(self._config, 1))
     work = lambda _: self.run(fetch, some, peers_inputs.POSITIONS)
     work(None)
     return {"padded": lambda: peers_inputs.seconds(work, [None]) / len(some)}
@@ -142,7 +142,7 @@ class Benchmark:
   def train_actions(self):
     """A training step."""
     train_op = self._train_op()
-    self.start(run_squad.session_config(1))
+    self.start(run_squad.session_config(self._config, 1))
     batches = peers_inputs.training_batches(self._settings["training_batches"])
     step = lambda some: self._train(train_op, some)
     step(batches[0])
