@@ -40,6 +40,8 @@ _NOTICE = 1
 # Seconds for the main thread to remove its temporary files and end.
 _LEAVE = 10
 _TICK = 0.05
+# What wakes the main thread; nothing else sends it, and alone it does nothing.
+_WAKE = signal.SIGURG
 
 _nothing_kept = lambda: "no file is left half-written; run the same command again"
 
@@ -74,6 +76,7 @@ def install(script):
     # nohup ignores SIGHUP, and a shell's background job ignores SIGINT: keep that.
     if signal.getsignal(number) != signal.SIG_IGN:
       signal.signal(number, _on_signal)
+  signal.signal(_WAKE, lambda number, frame: None)
   # Python's own handlers wait for the main thread; this pipe does not.
   signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
   threading.Thread(target=_watch, args=(reader,), daemon=True).start()
@@ -194,6 +197,10 @@ def _watch(pipe):
     # Not by the clock: while the whole process stood still, the main thread could
     # not notice.
     waited = 0 if _state.is_held else waited + _TICK
+    if not _state.is_held and not _state.told.locked():
+      # The signal came to another thread, or just before the main thread began to
+      # wait for something else: that wait ends now, and Python's handler runs.
+      signal.pthread_kill(threading.main_thread().ident, _WAKE)
     limit = _LEAVE if _state.told.locked() else _NOTICE
     if waited > limit:
       _tell(first)

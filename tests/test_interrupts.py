@@ -76,6 +76,19 @@ def test_temporary_files_are_removed_on_the_way_out(run_python, tmp_path):
   assert os.listdir(str(tmp_path)) == ["script.py"]
 
 
+def test_the_main_thread_is_woken(run_python, tmp_path):
+  """A signal to another thread does not end what the main thread waits for."""
+  run = run_python(
+      "import signal, threading\n"
+      "from attention_zones import files\n"
+      "with files.replacing(%r) as temporary:\n"
+      "  threading.Timer(0.2, lambda: signal.pthread_kill(\n"
+      "      threading.get_ident(), signal.SIGTERM)).start()\n"
+      "  time.sleep(600)" % str(tmp_path / "x.json"))
+  check_line(*run.end(), signal.SIGTERM, "script")
+  assert os.listdir(str(tmp_path)) == ["script.py"]
+
+
 def test_what_others_say_of_the_end_is_not_shown(run_python):
   run = run_python("try:\n  time.sleep(600)\n"
                    "finally:\n  os.write(2, b'a hundred lines')")
