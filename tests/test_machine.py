@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from attention_zones import machine
-import launcher
 import modeling
 import run_squad
 
@@ -102,23 +101,12 @@ def test_memory(tmp_path, files, size):
   assert machine.memory(write(tmp_path, files)) == size
 
 
-def test_tensorflow_gets_these_cores(repository, tmp_path):
-  result = launcher.code(
-      "import sys\n"
-      "sys.path.insert(0, %r)\n"
-      "import modeling, run_squad\n"
-      "config = run_squad.session_config(modeling.BertConfig(10), 60)\n"
-      "print(config.inter_op_parallelism_threads, "
-      "config.intra_op_parallelism_threads)" % str(repository), tmp_path,
-      environment={"SLURM_CPUS_PER_TASK": "1"})
-  assert result.stdout == "1 1\n", result.stderr
-
-
 @pytest.mark.parametrize("width, decodes, at_once, threads", [
     (768, 1, 8, 8), (768, 60, 4, 2), (64, 1, 8, 1), (64, 60, 4, 1)])
 def test_how_operations_share_eight_cores(
     monkeypatch, width, decodes, at_once, threads):
-  """Several of a sweep run at once; those of a narrow model are not shared."""
+  """TensorFlow gets all, and shares them as fits: several operations of a sweep run
+  at once; those of a narrow model are not shared."""
   monkeypatch.setattr(machine, "cores", lambda: 8)
   config = run_squad.session_config(
       modeling.BertConfig(10, hidden_size=width), decodes)

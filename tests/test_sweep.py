@@ -245,13 +245,16 @@ def test_an_empty_zone_changes_nothing(tiny, window, names):
 
 
 # Each zone and each layer once; the other pairs are for tests/numeric.sh.
-ALONE = ([BASELINE] + parse("0", "q2,p2") + parse("1", "q2p,all,q2+p2")
-         + parse("2", "p2q") + parse("0+2", "p2,all") + parse("None", "p2,all"))
+ALONE = [BASELINE] + parse("0", "q2") + parse("1", "all") + parse("0+2", "p2")
+ALONE_SLOW = (parse("0", "p2") + parse("1", "q2p,q2+p2") + parse("2", "p2q")
+              + parse("0+2", "all") + parse("None", "p2,all"))
 
 
 @pytest.mark.parametrize("decode", ALONE + [
+    pytest.param(decode, marks=pytest.mark.slow) for decode in ALONE_SLOW] + [
     pytest.param(decode, marks=pytest.mark.thorough)
-    for decode in parse("0-2", "q2,q2p,p2q,p2,all") if decode not in ALONE],
+    for decode in parse("0-2", "q2,q2p,p2q,p2,all")
+    if decode not in ALONE + ALONE_SLOW],
                          ids=lambda d: d.file_name())
 def test_a_decode_of_a_sweep_equals_it_alone(tiny, decode):
   windows = SHORT, LONG, FILLED
@@ -341,7 +344,9 @@ def loop():
   return Loop()
 
 
-@pytest.fixture(scope="module", params=architectures.NAMES)
+@pytest.fixture(scope="module", params=[
+    name if name == "bert" else pytest.param(name, marks=pytest.mark.slow)
+    for name in architectures.NAMES])
 def each_loop(request):
   """A Loop of each architecture."""
   config = architectures.config_of(request.param, bert_reference.CONFIG)
@@ -396,8 +401,9 @@ class Dimmed(collections.namedtuple("Dimmed", ["share"])):
 
 def test_edits_after_the_softmax(loop):
   swept = [BASELINE] + [
-      decodes.Decode(layers, mask) for layers in ((0,), (1, 2), None)
-      for mask in (Dimmed(0.25), Dimmed(0.5), zones.union(["p2"]))]
+      decodes.Decode(layers, mask) for layers, mask in (
+          ((0,), Dimmed(0.25)), ((1, 2), Dimmed(0.25)), ((1, 2), Dimmed(0.5)),
+          ((1, 2), zones.union(["p2"])), (None, Dimmed(0.5)))]
   check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)
   features = features_of(SHORT)
   assert furthest(loop(features, swept[1]), loop(features, BASELINE)) > 0.01

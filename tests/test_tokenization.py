@@ -134,7 +134,8 @@ def test_basic_tokens_as_they_are():
 
 
 @pytest.mark.parametrize("golden, num_cases, sizes", [
-    ("slice", 99, (635, 257, 266)), ("whole", 381, (30522, 119547, 21128))],
+    ("slice", 99, (635, 257, 266)),
+    pytest.param("whole", 381, (30522, 119547, 21128), marks=pytest.mark.slow)],
                          indirect=["golden"])
 def test_agrees_with_the_published_tokenizer(golden, num_cases, sizes):
   cases = json.loads(

@@ -30,7 +30,7 @@ atexit.register(shutil.rmtree, _TABLES, ignore_errors=True)
 
 def _load_profile():
   hypothesis.settings.register_profile(
-      "short", max_examples=75, derandomize=True, **_COMMON)
+      "short", max_examples=40, derandomize=True, **_COMMON)
   asked = os.environ.get("FUZZ_EXAMPLES")
   if asked is None:
     hypothesis.settings.load_profile("short")

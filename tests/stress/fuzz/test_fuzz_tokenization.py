@@ -117,8 +117,8 @@ def test_word_pieces(vocab, text, do_lower_case):
       vocab[piece] for piece in expected]
 
 
-@pytest.mark.parametrize(
-    "do_lower_case", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("do_lower_case", [False, True])
 def test_every_character(do_lower_case):
   tokenizer = tokenization.BasicTokenizer(do_lower_case)
   known, unknown = [], []
