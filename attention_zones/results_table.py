@@ -190,6 +190,12 @@ def _read_header(path, number, cells):
   if cells[0] != LAYER_COLUMN:
     raise ValueError("%s: the first column is %r; it should be %r" % (
         where, cells[0], LAYER_COLUMN))
+  for column in ("zone", "mass"):
+    if column in cells:
+      raise ValueError(
+          "%s: with a column %r this is no results.csv; results.controls.csv and "
+          "attention_mass.csv are drawn alone, without a baseline, and "
+          "results.stats.csv is for --stats" % (where, column))
   has_heads = cells[1:2] == [HEAD_COLUMN]
   zones = []
   for name in cells[2 if has_heads else 1:]:

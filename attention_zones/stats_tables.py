@@ -175,7 +175,7 @@ def findings(rows, settings):
   lines = _hurting(of_zones or rows, "cells")
   of_heads = [row for row in rows if row["head"] and not is_control(row)]
   if of_heads and of_zones:
-    lines += _hurting(of_heads, "cells of single heads")
+    lines += _hurting(of_heads, "cells of heads")
   lines.append(_scope(rows[0], settings))
   if rows[0]["clusters"] < FEW_CLUSTERS:
     lines.append("%d %s are few: intervals and p are rather too small" % (

@@ -290,6 +290,8 @@ def test_layers_from_0_are_shifted_and_said(tmp_path, capsys):
     ("zone,q2\n1,2\n", "line 1: the first column is 'zone'"),
     ("layer,q2,q3\n1,2,3\n",
      "line 1: the column 'q3' is not a zone; zones are all, q2, q2p, p2q, p2"),
+    ("layer,zone,metric\n1,q2,exact\n", "with a column 'zone' this is no results"),
+    ("layer,from,to,mass\n1,q,q,1\n", "attention_mass.csv are drawn alone"),
     ("layer,q2+p2,p2+q2\n1,2,3\n", "line 1: the column p2+q2 comes twice"),
     ("layer\n1\n", "line 1: no zone"),
     ("layer,q2\n1,2\n1,3\n", "line 3: layer 1 comes twice"),
