@@ -1,7 +1,8 @@
 """Times this project against PyTorch: sweeps, single decodes, training steps.
 
     .venv/bin/python tests/benchmarks/bench_peers.py
-    .venv/bin/python tests/benchmarks/bench_peers.py --size=base --windows=2 --turns=2
+    .venv/bin/python tests/benchmarks/bench_peers.py --size=base --windows=2 \\
+        --turns=2
 
 Prints one table. What it compares: the sweep with TensorFlow 1.15.3 and 2.15.1 (an
 environment that is missing is left out), in bfloat16, too, where the CPU has it;
