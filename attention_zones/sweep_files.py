@@ -37,8 +37,8 @@ def find_predictions(folder):
     if decode:
       names[decode] = name
     elif name.startswith("predictions_"):
-      print("%s: not read, its name is not like predictions_layer0_q2.json" %
-            os.path.join(folder, name), file=sys.stderr)
+      print("%s: not read, its name is not like predictions_layer0_q2.json, with a "
+            "zone of zones.py" % os.path.join(folder, name), file=sys.stderr)
   if not set(names) - {BASELINE}:
     raise ValueError("%s: has no file like predictions_layer0_q2.json; give "
                      "the folder that a sweep was written to" % folder)

@@ -189,7 +189,7 @@ def check_refusal(words, *flags, **more_flags):
     ("0+1,1+0", "q2", ["0+1 is given twice"]),
     ("1\n", "q2", ["line break"]),
     ("1", "q2,all", ["--mask_zone=q2,all: \"all\" is not for --mask_head",
-                     "q2, q2p, p2q, p2, off"]),
+                     "q2, q2p, p2q, p2", ", off"]),
     ("None", "off", ["\"off\" needs --mask_head"]),
     ("1", None, ["--mask_zone is missing: --mask_head='1'"]),
 ])
