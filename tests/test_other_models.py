@@ -131,7 +131,7 @@ def test_variables_of_albert():
 
 
 @pytest.mark.parametrize("hidden_act, same_as", [
-    ("gelu", "gelu_erf"), ("gelu_new", None)])
+    ("gelu", "gelu_erf"), pytest.param("gelu_new", None, marks=pytest.mark.slow)])
 def test_gelu_of_electra_is_the_erf_form(hidden_act, same_as):
   weights = weights_of(config_of("electra"))
   logits = {}
@@ -163,7 +163,8 @@ def test_layers_that_share_variables_do_not_share_dropout():
     assert (ours == theirs).all()
 
 
-@pytest.fixture(params=["electra", "albert"])
+@pytest.fixture(params=[
+    "electra", pytest.param("albert", marks=pytest.mark.slow)])
 def tiny(request, tmp_path):
   """A folder with a tiny model, whose config has no model_type; and its name."""
   tiny_model.write_files(tmp_path)
