@@ -8,6 +8,11 @@ import shutil
 import sys
 
 import pytest
+import tensorflow.compat.v1 as tf
+
+# As run_squad.py does, but without the warning that this is deprecated.
+tf.logging.set_verbosity(tf.logging.ERROR)
+tf.disable_v2_behavior()
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
@@ -26,16 +31,6 @@ Attributes:
   models: pathlib.Path, the folder of the models and vocabularies.
   data: pathlib.Path, the folder of the questions, in SQuAD's JSON.
 """
-
-
-def pytest_collectstart(collector):
-  """Before the first test file is imported. Not at the top of this file, since the
-  process that only hands out the tests needs no TensorFlow."""
-  if isinstance(collector, pytest.Session):
-    import tensorflow.compat.v1 as tf
-    # As run_squad.py does, but without the warning that this is deprecated.
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    tf.disable_v2_behavior()
 
 
 @pytest.fixture(scope="session")
