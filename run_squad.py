@@ -7,10 +7,12 @@ See train_squad.sh and decode_squad.sh for whole commands.
 """
 
 from attention_zones import interrupts
+from attention_zones import machine
 
 if __name__ == "__main__":
   # Before the imports, which take seconds.
   interrupts.install("run_squad.py")
+  machine.use_onednn()
 
 import contextlib
 import functools
@@ -33,7 +35,6 @@ from attention_zones import draws
 from attention_zones import flag_checks
 from attention_zones import gold
 from attention_zones import gpu
-from attention_zones import machine
 from attention_zones import passes
 from attention_zones import path_checks
 from attention_zones import precision

@@ -1,4 +1,4 @@
-"""The cores and the memory that this process may use.
+"""The cores and the memory that this process may use, and what its CPU can do.
 
 A cluster job or a container has only a share of its machine. A process that uses
 the whole machine takes cores from others, or is killed for its memory.
@@ -6,6 +6,7 @@ the whole machine takes cores from others, or is killed for its memory.
 
 import math
 import os
+import platform
 
 
 def cores(root="/", environ=None):
@@ -47,6 +48,22 @@ def memory(root="/"):
                                      ("memory", "memory.limit_in_bytes"))
             for folder in _groups(root, controller)]
   return int(min([machine] + [limit for limit in limits if limit]))
+
+
+def use_onednn(environ=None, kind=None):
+  """Lets TensorFlow 2.15.1 use oneDNN's operations; before it is imported.
+
+  TensorFlow by itself uses them only on x86 CPUs with AVX512-VNNI or newer (release
+  notes of 2.9), but they are faster on others, too. TF_ENABLE_ONEDNN_OPTS, if it is
+  set, decides. On ARM they are experimental (2.10). 1.15.3 has none.
+
+  Args:
+    environ: mapping, the environment; os.environ when left out.
+    kind: str, of CPU, as platform.machine() names it; this machine's when left out.
+  """
+  environ = os.environ if environ is None else environ
+  if (kind or platform.machine()) in ("x86_64", "AMD64"):
+    environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def has_bfloat16(root="/"):

@@ -8,14 +8,17 @@ import shutil
 import sys
 
 import pytest
-import tensorflow.compat.v1 as tf
-
-# As run_squad.py does, but without the warning that this is deprecated.
-tf.logging.set_verbosity(tf.logging.ERROR)
-tf.disable_v2_behavior()
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
+
+from attention_zones import machine
+
+# As run_squad.py does, but without the warning that the last is deprecated.
+machine.use_onednn()
+import tensorflow.compat.v1 as tf
+tf.logging.set_verbosity(tf.logging.ERROR)
+tf.disable_v2_behavior()
 
 # All golden numbers and real text lie beside the project where it is developed; a
 # user does not have them. Everyone has the slices in tests/golden.

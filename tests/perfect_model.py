@@ -24,12 +24,12 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from attention_zones import answers  # pylint: disable=wrong-import-position
-from attention_zones import path_checks  # pylint: disable=wrong-import-position
-from attention_zones import scoring  # pylint: disable=wrong-import-position
-from attention_zones import squad_data  # pylint: disable=wrong-import-position
-from attention_zones import windows  # pylint: disable=wrong-import-position
-import tokenization  # pylint: disable=wrong-import-position
+from attention_zones import answers
+from attention_zones import path_checks
+from attention_zones import scoring
+from attention_zones import squad_data
+from attention_zones import windows
+import tokenization
 
 EXACT, INSIDE, ELSEWHERE = "exact", "inside", "elsewhere"
 

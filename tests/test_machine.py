@@ -1,10 +1,12 @@
 """The cores and the memory that a process may use, not those of the machine."""
 
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
+import tensorflow.compat.v1 as tf
 
 from attention_zones import machine
 import modeling
@@ -112,3 +114,29 @@ def test_how_operations_share_eight_cores(
       modeling.BertConfig(10, hidden_size=width), decodes)
   assert config.inter_op_parallelism_threads == at_once
   assert config.intra_op_parallelism_threads == threads
+
+
+@pytest.mark.parametrize("environ, kind, expected", [
+    ({}, "x86_64", "1"),
+    ({"TF_ENABLE_ONEDNN_OPTS": "0"}, "x86_64", "0"),
+    ({}, "aarch64", None),
+])
+def test_onednn_is_used_unless_the_user_or_the_cpu_is_against_it(
+    environ, kind, expected):
+  machine.use_onednn(environ, kind)
+  assert environ.get("TF_ENABLE_ONEDNN_OPTS") == expected
+
+
+@pytest.mark.skipif(
+    tf.__version__.startswith("1.") or platform.machine() != "x86_64",
+    reason="TensorFlow 1.15 has no oneDNN, and on ARM it stays as it is")
+@pytest.mark.parametrize("asked", [None, "0"])
+def test_run_squad_sets_onednn_before_tensorflow_reads_it(repository, asked):
+  environ = dict(os.environ, TF_CPP_MIN_LOG_LEVEL="0")
+  del environ["TF_ENABLE_ONEDNN_OPTS"]  # Of this process; see conftest.py.
+  if asked:
+    environ["TF_ENABLE_ONEDNN_OPTS"] = asked
+  result = subprocess.run(
+      [sys.executable, "run_squad.py", "--help"], cwd=str(repository), env=environ,
+      stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, universal_newlines=True)
+  assert ("oneDNN custom operations are on" in result.stderr) == (asked is None)

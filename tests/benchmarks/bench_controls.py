@@ -9,13 +9,12 @@ process, so that a slow moment of the machine meets all of them; the medians of 
 turns are printed. The ranks of draws are computed within that time.
 """
 
-import os
 import time
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-import bench_sweep
+import bench_sweep  # Before TensorFlow, which it sets up.
+import tensorflow.compat.v1 as tf
 
 from attention_zones import answer_head
 from attention_zones import decodes
@@ -76,9 +75,6 @@ class Timed:
 
 
 def main():
-  # As train_squad.sh and decode_squad.sh set them.
-  os.environ.update(MALLOC_MMAP_THRESHOLD_="1000000000",
-                    MALLOC_TRIM_THRESHOLD_="4000000000")
   arguments = parse_arguments()
   tf.logging.set_verbosity(tf.logging.ERROR)
   tf.disable_v2_behavior()
@@ -88,7 +84,7 @@ def main():
   ways = [Timed(config, decodes_of(name, config), arguments.max_seq_length)
           for name in names]
   turns = []
-  with tf.Session(config=run_squad.threads(2)) as session:
+  with tf.Session(config=run_squad.session_config(config, 2)) as session:
     session.run(tf.global_variables_initializer())
     for way in ways:
       way.seconds(session, timed[:1])

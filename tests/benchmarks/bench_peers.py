@@ -168,6 +168,7 @@ def start_engines(arguments, folder, stack):
   os.environ.update(MALLOC_MMAP_THRESHOLD_="1000000000",
                     MALLOC_TRIM_THRESHOLD_="4000000000",
                     TF_CPP_MIN_LOG_LEVEL="2", PYTHONWARNINGS="ignore")
+  machine.use_onednn()
   precisions = ["float32"] + ["bfloat16"] * machine.has_bfloat16()
   common = {"size": arguments.size, "windows": arguments.windows, "zones": ZONES,
             "precision": "float32", "precisions": precisions,

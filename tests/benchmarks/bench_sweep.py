@@ -18,19 +18,23 @@ import sys
 import time
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import answer_head  # pylint: disable=wrong-import-position
-from attention_zones import decodes  # pylint: disable=wrong-import-position
-from attention_zones import squad_data  # pylint: disable=wrong-import-position
-from attention_zones import sweep  # pylint: disable=wrong-import-position
-from attention_zones import windows  # pylint: disable=wrong-import-position
-import modeling  # pylint: disable=wrong-import-position
-import run_squad  # pylint: disable=wrong-import-position
-import tokenization  # pylint: disable=wrong-import-position
+from attention_zones import machine
+machine.use_onednn()
+
+import tensorflow.compat.v1 as tf
+
+from attention_zones import answer_head
+from attention_zones import decodes
+from attention_zones import squad_data
+from attention_zones import sweep
+from attention_zones import windows
+import modeling
+import run_squad
+import tokenization
 
 
 def make_parser(description):

@@ -13,17 +13,21 @@ import tempfile
 import time
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import answer_head  # pylint: disable=wrong-import-position
-from attention_zones import squad_data  # pylint: disable=wrong-import-position
-from attention_zones import windows  # pylint: disable=wrong-import-position
-import modeling  # pylint: disable=wrong-import-position
-import optimization  # pylint: disable=wrong-import-position
-import tokenization  # pylint: disable=wrong-import-position
+from attention_zones import machine
+machine.use_onednn()
+
+import tensorflow.compat.v1 as tf
+
+from attention_zones import answer_head
+from attention_zones import squad_data
+from attention_zones import windows
+import modeling
+import optimization
+import tokenization
 
 
 def parse_arguments():

@@ -18,10 +18,14 @@ import os
 import sys
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
+
+from attention_zones import machine
+machine.use_onednn()
+
+import tensorflow.compat.v1 as tf
 
 from attention_zones import precision
 from attention_zones import scoring

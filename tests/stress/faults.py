@@ -23,7 +23,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import tiny_model  # pylint: disable=wrong-import-position
+import tiny_model
 
 TRAINING = ("--do_train=True", "--train_batch_size=5", "--num_train_epochs=1",
             "--save_checkpoints_steps=5", "--learning_rate=0.01")

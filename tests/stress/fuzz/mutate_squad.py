@@ -27,10 +27,10 @@ import time
 sys.path.insert(0, os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 
-from attention_zones import scoring  # pylint: disable=wrong-import-position
-from attention_zones import squad_data  # pylint: disable=wrong-import-position
-from attention_zones import windows  # pylint: disable=wrong-import-position
-import tokenization  # pylint: disable=wrong-import-position
+from attention_zones import scoring
+from attention_zones import squad_data
+from attention_zones import windows
+import tokenization
 
 MAX_SECONDS = 1.0
 MAX_BYTES = 10 ** 9
