@@ -36,6 +36,12 @@ def check(path, variables, head_is_wanted):
     ValueError: it cannot be read completely, lacks a variable, or has one of
       another shape.
   """
+  if tf.gfile.IsDirectory(path) and not _files(path):
+    # TensorFlow accepts a folder in some places, and not in others.
+    held = _prefixes(path)
+    raise ValueError("%s is a folder%s" % (
+        path, "; should be a checkpoint in it: %s" % os.path.join(path, held[-1])
+        if held else " without a checkpoint"))
   if not tf.train.checkpoint_exists(path):
     raise ValueError(
         "there is no checkpoint %s; a checkpoint is named without .index and "
@@ -110,15 +116,24 @@ def to_predict_with(folder, init_checkpoint, variables, log):
 
 def _advice(folder):
   """What to do about a folder without a file `checkpoint` and model.ckpt-N."""
-  names = tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
-  others = sorted(name[:-len(".index")] for name in names
-                  if name.endswith(".index"))
+  others = _prefixes(folder)
   if others:
     return ("it has %s; if that is fine-tuned, write the line "
             "model_checkpoint_path: \"%s\" into %s" % (
                 others[-1], others[-1], os.path.join(folder, "checkpoint")))
   return ("train one there first, with --do_train=True, or give a fine-tuned one "
           "as --init_checkpoint")
+
+
+def _prefixes(folder):
+  """The checkpoints in a folder, whatever they are called: sorted list of str.
+
+  model.ckpt-N come last, in the order of N.
+  """
+  names = tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
+  numbered = list(map(os.path.basename, _present(folder)))
+  return sorted({name[:-len(".index")] for name in names
+                 if name.endswith(".index")} - set(numbered)) + numbered
 
 
 def newest_whole(folder):

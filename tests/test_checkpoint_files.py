@@ -185,7 +185,9 @@ def test_an_init_checkpoint_without_a_head_is_not_decoded(project):
   for init, words in (
       (path, "checkpoint %s has no answer head (cls/squad/output_bias); train one "
        "first, with --do_train=True" % path),
-      ("nothing", "there is no checkpoint nothing")):
+      ("nothing", "there is no checkpoint nothing"),
+      (project / "model", "{0} is a folder; should be a checkpoint in it: {0}/"
+       "model.ckpt-6\n".format(project / "model"))):
     result = run_squad(
         project, "--do_predict=True", "--output_dir=%s" % (project / "empty"),
         "--init_checkpoint=%s" % init)
@@ -195,6 +197,24 @@ def test_an_init_checkpoint_without_a_head_is_not_decoded(project):
         "--init_checkpoint cannot be decoded: %s" % (project / "empty", words))
     assert len(result.stderr.splitlines()) == 1
     assert not (project / "empty").exists()
+
+
+@pytest.mark.parametrize("names, expected", [
+    ((), "%s is a folder without a checkpoint"),
+    (("bert_model.ckpt.index", "bert_model.ckpt.data-00000-of-00001"),
+     "%s is a folder; should be a checkpoint in it: %s/bert_model.ckpt"),
+    # In the order of their steps, and the training's own last.
+    (("model.ckpt-9.index", "model.ckpt-10.index", "z.ckpt.index"),
+     "%s is a folder; should be a checkpoint in it: %s/model.ckpt-10"),
+])
+@pytest.mark.parametrize("head_is_wanted", [False, True])
+def test_a_folder_is_no_checkpoint(tmp_path, names, expected, head_is_wanted):
+  """TensorFlow reads the folder of a training; its digest would be of nothing."""
+  for name in names + ("checkpoint",):
+    (tmp_path / name).write_text('model_checkpoint_path: "model.ckpt-10"')
+  with pytest.raises(ValueError) as error:
+    checkpoints.check(str(tmp_path), {}, head_is_wanted)
+  assert str(error.value) == expected.replace("%s", str(tmp_path))
 
 
 def plain_encoder(source, folder):
