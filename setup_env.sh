@@ -212,7 +212,8 @@ if [ "$which" ]; then
   elif [ -z "${TENSORFLOW:-}" ]; then
     echo python
   else
-    fail "TENSORFLOW=$TENSORFLOW: there is no ${venv##*/}; bash setup_env.sh makes it"
+    fail "TENSORFLOW=$TENSORFLOW: there is no ${venv##*/};" \
+      "TENSORFLOW=$TENSORFLOW bash setup_env.sh makes it"
   fi
   exit
 fi

@@ -184,7 +184,8 @@ def _check_tensorflow(options, begun, newest, log):
       newest, begun["TensorFlow"], tf.__version__)
   if not options.allow_other_tensorflow:
     raise ValueError(
-        other + "; resume with that one (TENSORFLOW=1 or 2 chooses), train in "
-        "another --output_dir, or give --allow_other_tensorflow=True")
+        other + "; resume with %s (TENSORFLOW=%s for the scripts), train in "
+        "another --output_dir, or give --allow_other_tensorflow=True" % (
+            begun["TensorFlow"], begun["TensorFlow"].partition(".")[0]))
   # The two shuffle with the same seeds, but not alike.
   log(other + ": from here on, batches are not those of that version")

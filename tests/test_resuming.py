@@ -76,6 +76,7 @@ def test_a_training_is_not_continued_with_something_else(project):
   said = "%s was trained with TensorFlow 1.15.2, and this is TensorFlow %s" % (
       project / "model" / "model.ckpt-6", tf.__version__)
   refused(train(project, "--num_train_epochs=6"), said,
+          "resume with 1.15.2 (TENSORFLOW=1 for the scripts)",
           "--allow_other_tensorflow=True")
   assert state.read_bytes() == before
   result = train(

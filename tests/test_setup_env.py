@@ -278,7 +278,8 @@ def test_a_given_python_chooses_the_tensorflow(machine):
 @pytest.mark.parametrize("variables, arguments, message", [
     ({"TENSORFLOW": "3"}, [], "TENSORFLOW=3: should be 1, 2 or 2-gpu"),
     ({"TENSORFLOW": "2"}, ["--which"],
-     "TENSORFLOW=2: there is no .venv-tf2; bash setup_env.sh makes it"),
+     "TENSORFLOW=2: there is no .venv-tf2; TENSORFLOW=2 bash setup_env.sh makes "
+     "it"),
     ({"TENSORFLOW": "2", "PYTHON": "python3.7"}, [],
      "PYTHON=python3.7: CPython 3.7.16, Linux-x86_64, 64bit, glibc; TensorFlow "
      "2.15.1 needs CPython 3.9 to 3.11, 64bit, for Linux or macOS")])
