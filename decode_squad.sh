@@ -32,6 +32,7 @@ if ! [ -f "$here/run_squad.py" ]; then
 fi
 cd "$here"
 
+dataset_given=${DATASET:-}
 # What belongs to the data set: its files, and the settings of its paper.
 case "${DATASET:=squad}" in
   squad)
@@ -104,25 +105,29 @@ python=$(bash setup_env.sh --which)
 
 # Replaces the calling shell by run_squad.py: run OUTPUT_DIR [flag ...]
 run() {
-  local output_dir=$1
+  local output_dir=$1 settings=()
   shift
+  # run_squad.py takes from there what is not given here.
+  [ -f "$output_dir/manifest.json" ] || settings=(--predict_file="$dev_file")
+  if ! grep -qs '"--max_seq_length"' "$output_dir"/{manifest,training}.json; then
+    settings+=(--dataset="$DATASET" --do_lower_case="$lower_case"
+      --max_seq_length=512 --doc_stride=128)
+  elif [ -n "$dataset_given" ]; then
+    settings+=(--dataset="$DATASET")
+  fi
   exec "$python" -u run_squad.py \
-    --dataset="$DATASET" \
     --vocab_file="$BERT_DIR/vocab.txt" \
     --bert_config_file="$BERT_DIR/bert_config.json" \
     --do_train=False \
     --do_predict=True \
-    --predict_file="$dev_file" \
     --predict_batch_size=32 \
-    --max_seq_length=512 \
-    --doc_stride=128 \
     --mask_layer="$LAYERS" \
     --mask_zone="$(IFS=,; echo "${zones[*]-}")" \
     --output_dir="$output_dir" \
-    --do_lower_case="$lower_case" \
     --use_tpu="$USE_TPU" \
     --tpu_name="$TPU_NAME" \
     --tpu_zone="$TPU_ZONE" \
+    ${settings[@]+"${settings[@]}"} \
     ${shard[@]+"${shard[@]}"} \
     "$@"
 }

@@ -39,6 +39,8 @@ from attention_zones import passes
 from attention_zones import path_checks
 from attention_zones import precision
 from attention_zones.progress import TrainingProgress
+from attention_zones import recorded
+from attention_zones import runs
 from attention_zones import seeds
 from attention_zones.sentencepiece_tokenizer import load as load_spm_model
 from attention_zones.sentencepiece_tokenizer import SentencePieceTokenizer
@@ -83,6 +85,9 @@ flags.DEFINE_bool(
     "allow_dropped", False, "Whether to train even if more than %g %% of the "
     "questions are left out, because the passage does not have their answer at "
     "answer_start." % (100 * data_checks.MAX_DROPPED))
+flags.DEFINE_bool(
+    "overwrite", False, "Whether to replace files in --output_dir that were made "
+    "with other flags, files, code or by another checkpoint.")
 flags.DEFINE_bool(
     "allow_other_tensorflow", False, "Whether to continue a training that was "
     "started with another version of TensorFlow.")
@@ -387,9 +392,15 @@ def say_why_no_gpu(options):
       offered, why))
 
 
-def run(options):
-  """Does what the flags ask for: checks flags and files, trains, predicts."""
+def run(options, given):
+  """Does what the flags ask for: checks flags and files, trains, predicts.
+
+  Args:
+    options: namespace of the flags.
+    given: set of str, the names of those on the command line.
+  """
   flag_checks.validate_flags(options)
+  recorded.supply(options, given, log)
   precision.set_up(options.precision)
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   settle_architecture(options, config)
@@ -406,7 +417,7 @@ def run(options):
   gold_answers = gold.read_answers(options, rules)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
-      variables, log)
+      variables, log, os.path.dirname(options.bert_config_file))
   checkpoint = None if options.do_train else find_checkpoint()
   if options.do_train and options.init_checkpoint:
     checkpoints.check(options.init_checkpoint, variables, head_is_wanted=False)
@@ -416,6 +427,12 @@ def run(options):
     remarks.append(
         "--init_checkpoint=%s is not used without --do_train=True: predictions "
         "are made with %s" % (options.init_checkpoint, checkpoint))
+  if options.do_train:
+    training.check_record(options, tokenizer, log)
+  if options.do_predict:
+    recorded.refuse_others(options)
+    runs.refuse_overwriting(options, wanted, runs.describe(
+        options, checkpoint or training.finished(options), tokenizer))
   make_output_dir(options, wanted)
   for line in remarks:
     log(line)
@@ -448,7 +465,8 @@ def main(argv):
   # TensorFlow 2 then makes graphs and sessions, as TensorFlow 1 does.
   tf.disable_v2_behavior()
   try:
-    run(types.SimpleNamespace(**FLAGS.flag_values_dict()))
+    run(types.SimpleNamespace(**FLAGS.flag_values_dict()), {
+        name for name in FLAGS if not FLAGS[name].using_default_value})
   except tf.train.NanLossDuringTrainingError:
     log("the loss became NaN: use less than --learning_rate=%g, and start over in "
         "an empty --output_dir" % FLAGS.learning_rate)

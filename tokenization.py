@@ -276,9 +276,6 @@ class FullTokenizer:
     do_lower_case: bool, whether to lower-case and strip accents.
   """
 
-  # Part of the key of everything cached that depends on word pieces. Raise it when
-  # they change.
-  VERSION = 1
   # The flag of run_squad.py that names the vocabulary's file.
   FLAG = "vocab_file"
   # Whether "A" and "a" may be different word pieces when text is not lower-cased.

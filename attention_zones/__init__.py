@@ -24,6 +24,10 @@ From JSON to answers:
   gold           where gold answers are, and how likely a decode finds them
   attention_mass   attention_mass.csv: how much attention each zone gets
   decoding       one sweep: its passes, its journals, its files
+  runs           what a run is made of, and which files are of it
+  definitions    what each zone does, as a digest
+  version        the version of what is computed, the revision of the code
+  recorded       what --output_dir says of flags that were not given
   passes         how a sweep is cut into passes, and which files there are
   shares         one sweep on several machines, a share of the questions on each
   prediction_files   BERT's JSON files, written from the journal

@@ -26,15 +26,15 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones import answers
-from attention_zones import decoding
 from attention_zones import files
 from attention_zones import interrupts
 from attention_zones.progress import Progress
 from attention_zones import run_records
+from attention_zones import runs
 from attention_zones import windows
 from attention_zones import zones
 
-FILE_NAME = "attention_mass.csv"
+FILE_NAME = run_records.ATTENTION_MASS_NAME
 
 # Sets of rows and of columns. Rows are of real tokens only.
 FROM = ("q", "p", "special", "not_q", "not_p")
@@ -106,10 +106,10 @@ def make(options, data, reader, log):
     ValueError: attention is NaN or infinite; nothing is written.
   """
   path = os.path.join(options.output_dir, FILE_NAME)
-  run = decoding.describe_run(
-      options, reader.checkpoint, data.tokenizer.FLAG)
-  recorded = run_records.load_manifest(options.output_dir)["files"].get(FILE_NAME)
-  if recorded == run_records.run_id(run) and files.exists(path):
+  run = runs.describe(options, reader.checkpoint, data.tokenizer)
+  recorded = run_records.run_of_file(
+      run_records.load_manifest(options.output_dir), FILE_NAME)
+  if recorded == run and files.exists(path):
     log("%s is there already, for these flags, data and checkpoint" % path)
     return
   start = time.time()
@@ -120,7 +120,7 @@ def make(options, data, reader, log):
   mass, uniform, number = _average(results, data.examples)
   files.write_text(path, _lines(mass, uniform, number))
   run_records.add_to_manifest(
-      options.output_dir, [FILE_NAME], run, decoding.about(start))
+      options.output_dir, [FILE_NAME], run, runs.about(options, start))
   interrupts.keep()
   log("%s: wrote %s" % (options.output_dir, FILE_NAME))
 

@@ -80,7 +80,7 @@ def check(path, variables, head_is_wanted):
     raise ValueError("checkpoint %s is incomplete (%s)" % (path, problem))
 
 
-def to_predict_with(folder, init_checkpoint, variables, log):
+def to_predict_with(folder, init_checkpoint, variables, log, beside=None):
   """Finds the checkpoint to predict with: a training's newest, or another one.
 
   Args:
@@ -89,6 +89,8 @@ def to_predict_with(folder, init_checkpoint, variables, log):
       folder without checkpoints; None if there is none.
     variables: dict from the name of each variable of the model to its shape.
     log: function that shows the user a line, str.
+    beside: str, the folder of the model's configuration, to be looked through for
+      a fine-tuned checkpoint if there is none; None: nowhere.
 
   Returns:
     str, the prefix of its files.
@@ -103,7 +105,8 @@ def to_predict_with(folder, init_checkpoint, variables, log):
     return path
   nothing = "--output_dir=%s has no checkpoint to predict with" % folder
   if not init_checkpoint:
-    raise ValueError("%s; %s" % (nothing, _advice(folder)))
+    raise ValueError("%s; %s" % (
+        nothing, _advice_beside(beside) or _advice(folder)))
   try:
     check(init_checkpoint, variables, head_is_wanted=True)
   except ValueError as error:
@@ -112,6 +115,16 @@ def to_predict_with(folder, init_checkpoint, variables, log):
   log("%s; predictions are made with --init_checkpoint=%s, which has an answer "
       "head" % (nothing, init_checkpoint))
   return init_checkpoint
+
+
+def _advice_beside(folder):
+  """Names a checkpoint with an answer head in a model's folder: str, or None."""
+  path = os.path.join(folder, "bert_model.ckpt") if folder is not None else None
+  if path and tf.train.checkpoint_exists(path) and "cls/squad/output_weights" in (
+      name for name, _ in tf.train.list_variables(path)):
+    return "%s has an answer head; to use it, give --init_checkpoint=%s" % (
+        path, path)
+  return None
 
 
 def _advice(folder):

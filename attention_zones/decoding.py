@@ -11,31 +11,21 @@ The model is passed in as a Reader, so that nothing here builds a graph.
 
 import collections
 import functools
-import platform
 import time
 
-import tensorflow.compat.v1 as tf
-
 from attention_zones import answers
-from attention_zones import checkpoints
 from attention_zones import coverage
+from attention_zones import definitions
 from attention_zones import draws
-from attention_zones import files
 from attention_zones import gold
 from attention_zones import interrupts
 from attention_zones import passes
 from attention_zones import prediction_files
 from attention_zones.progress import Progress
 from attention_zones import run_records
+from attention_zones import runs
 from attention_zones import shares
 from attention_zones import windows
-
-# Flags that the answers depend on. Files are compared by content, not by name.
-_FLAGS_OF_RUN = (
-    "dataset", "do_lower_case", "max_seq_length", "doc_stride", "max_query_length",
-    "n_best_size", "max_answer_length", "version_2_with_negative",
-    "null_score_diff_threshold", "precision")
-_FILES_OF_RUN = ("predict_file", "bert_config_file")
 
 Reader = collections.namedtuple(
     "Reader", [
@@ -71,17 +61,12 @@ def decode(options, data, wanted, reader, log):
   """
   share = shares.parse(options.shard)
   shares.check_count(options.output_dir, share, log)
-  run = describe_run(options, reader.checkpoint, data.tokenizer.FLAG)
+  run = runs.describe(options, reader.checkpoint, data.tokenizer)
+  zones_of = definitions.of_decodes(wanted)
+  runs.refuse_overwriting(options, wanted, run)
   content = run_records.load_manifest(options.output_dir)
-  _tell_of_other_runs(options, run, content, log)
-  if any(run_records.is_of_earlier_version(r) for r in content["runs"].values()):
-    log("%s has files of an earlier version of this program, which are skipped; "
-        "their answers differ only in scripts without spaces or with combining "
-        "marks (Chinese, Thai, Hindi): there, delete the files to decode again" %
-        options.output_dir)
-  there = set(files.list_folder(options.output_dir))
-  done = {name for name, of in content["files"].items()
-          if of == run_records.run_id(run) and name in there}
+  runs.tell_of_others(options, run, content, log)
+  done = set(runs.finished_files(options, wanted, run, zones_of, content))
   limit = passes.plan_steps(options, reader, len(wanted)).limit
   to_make = passes.cut_passes(options, wanted, limit, done, share)
   if not to_make:
@@ -94,7 +79,7 @@ def decode(options, data, wanted, reader, log):
       passes.plan_steps(options, reader, max(sizes)).words))
   failed = collections.OrderedDict()
   for one in to_make:
-    failed.update(_run_pass(options, data, one, run, reader, log))
+    failed.update(_run_pass(options, data, one, run, zones_of, reader, log))
   if failed:
     raise ValueError(
         "NaN or infinite logits, so these files were not written: %s" % ", ".join(
@@ -102,34 +87,7 @@ def decode(options, data, wanted, reader, log):
             for decode, qas_id in failed.items()))
 
 
-def describe_run(options, checkpoint, vocabulary):
-  """Describes a run, all that a decode's answers depend on: a flat dict.
-
-  Args:
-    options: namespace of run_squad.py's flags.
-    checkpoint: str, the prefix of its files.
-    vocabulary: str, the name of the flag that has the vocabulary.
-  """
-  run = {"--" + name: getattr(options, name) for name in _FLAGS_OF_RUN}
-  run.update({"--" + name: files.digest(getattr(options, name))
-              for name in _FILES_OF_RUN + (vocabulary,)})
-  run["checkpoint"] = checkpoints.digest(checkpoint)
-  run["TensorFlow"] = tf.__version__
-  return run
-
-
-def _tell_of_other_runs(options, run, content, log):
-  """Logs a line for each other run that has files in the folder's manifest."""
-  for name, other in content["runs"].items():
-    if name != run_records.run_id(run):
-      log("--output_dir=%s has %d files with a different %s; files of the same "
-          "name are overwritten" % (
-              options.output_dir, list(content["files"].values()).count(name),
-              ", ".join(run_records.changes(
-                  run_records.without_about(other), run))))
-
-
-def _run_pass(options, data, one, run, reader, log):
+def _run_pass(options, data, one, run, zones_of, reader, log):
   """Predicts decodes in one pass over the data and writes their files.
 
   Of a share, the files are written only when it is the last to finish.
@@ -137,7 +95,8 @@ def _run_pass(options, data, one, run, reader, log):
   Args:
     options, data, reader, log: as for `decode`.
     one: passes.Pass.
-    run: dict, as describe_run returns it.
+    run: dict, as runs.describe returns it.
+    zones_of: dict, as definitions.of_decodes returns it.
 
   Returns:
     dict of the decodes that failed, as prediction_files.write_files returns it.
@@ -150,6 +109,8 @@ def _run_pass(options, data, one, run, reader, log):
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
       "--bucket_by_length": windows.bucket_width(options) is not None})
+  for decode in one.decodes:
+    key.update(zones_of[decode])
   if options.gold_logp:
     key["--gold_logp"] = True
   if one.part:
@@ -165,12 +126,14 @@ def _run_pass(options, data, one, run, reader, log):
       options.output_dir, data, answered, one.decodes,
       [passes.kinds_of(options, d) for d in one.decodes])
   written = [decode for decode in one.decodes if decode not in failed]
+  of_written = {name: zones_of[decode] for decode in written
+                for name in passes.files_of(options, decode)}
   run_records.add_to_manifest(
-      options.output_dir,
-      [name for d in written for name in passes.files_of(options, d)], run,
-      dict(about(start), masked_share=coverage.masked_shares(
+      options.output_dir, list(of_written), run,
+      dict(runs.about(options, start), masked_share=coverage.masked_shares(
           data.path, written, reader.num_heads), overlap=coverage.overlaps(
-              data.path, _ids(data), written)))
+              data.path, _ids(data), written)),
+      {name: zones for name, zones in of_written.items() if zones})
   if one.part:
     shares.remove(one.part)
   else:
@@ -184,14 +147,6 @@ def _run_pass(options, data, one, run, reader, log):
 def _ids(data):
   """The ids of a data set's questions: list of str."""
   return [example.qas_id for example in data.examples]
-
-
-def about(start):
-  """What a manifest says about a run that started at time.time() `start`: dict."""
-  at = lambda seconds: time.strftime(
-      "%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
-  return {"started": at(start), "finished": at(time.time()),
-          "python": platform.python_version(), "machine": platform.platform()}
 
 
 def _join_shares(part, journal, key, log):
@@ -270,10 +225,10 @@ def _answer_questions(options, data, one, journal, results, mine):
       with_positions=data.rules.is_cmrc)
   with_nbest = [passes.wants_nbest(options, decode) for decode in one.decodes]
   progress = Progress(
-      "predicting, %d decode%s%s" % (
+      "predicting, %d decode%s%s%s" % (
           len(one.decodes), "s" * (len(one.decodes) != 1),
-          ", share %s" % (one.part.share,) if one.part else ""),
-      len(mine), "questions", len(data.examples))
+          ", share %s" % (one.part.share,) if one.part else "", one.turn),
+      len(mine), "questions", len(data.examples), one.later)
   for index, of_question in answers.gather_windows(results):
     if index not in journal.finished:
       found = finder.answers(index, of_question, with_nbest)

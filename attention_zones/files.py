@@ -9,6 +9,7 @@ import errno
 import fcntl
 import functools
 import hashlib
+import json
 import os
 import shutil
 import re
@@ -216,6 +217,15 @@ def digest(path):
     for block in iter(lambda: f.read(1 << 22), b""):
       total.update(block)
   return total.hexdigest()
+
+
+def short_digest(content):
+  """A short name of what JSON can represent: str of 16 hexadecimal digits.
+
+  The order in which a dict has its entries does not count.
+  """
+  text = json.dumps(content, sort_keys=True)
+  return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
 def remove(path):

@@ -25,10 +25,11 @@ def validate_flags(options):
     path_checks.check_flag("--" + name, getattr(options, name))
   wanted = ["bert_config_file", vocabulary]
   for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
-    if getattr(options, task):
-      if not getattr(options, name):
-        raise ValueError("--%s=True needs --%s" % (task, name))
+    # recorded.supply may find --predict_file.
+    if getattr(options, task) and getattr(options, name):
       wanted.append(name)
+    elif getattr(options, task) and name == "train_file":
+      raise ValueError("--do_train=True needs --train_file")
   for name in wanted:
     path = getattr(options, name)
     if not files.exists(path):

@@ -5,6 +5,7 @@ import os
 import tempfile
 
 from attention_zones.decodes import BASELINE
+from attention_zones.decodes import Decode
 from attention_zones import files
 from attention_zones import machine
 from attention_zones import run_records
@@ -33,6 +34,23 @@ def kinds_of(options, decode):
   if options.gold_logp:
     kinds.append("gold_logp")
   return kinds
+
+
+def begun_files(options):
+  """The files that unfinished runs in --output_dir are about to write: set of str.
+
+  A run that is killed after it wrote them, and before it says so in the manifest,
+  leaves its journal, or shares.
+  """
+  folders = [options.output_dir]
+  if files.is_remote(options.output_dir):
+    folders.append(tempfile.gettempdir())
+  begun = set()
+  for folder in folders:
+    for name in filter(shares.is_unfinished, files.list_folder(folder)):
+      for decode in run_records.begun_decodes(os.path.join(folder, name)):
+        begun.update(files_of(options, Decode.parse(decode)))
+  return begun
 
 
 def wants_nbest(options, decode):
@@ -100,13 +118,17 @@ def default_memory_gb(memory, gpu_memory):
   return max(1, int(gpu_memory / 2 / 1e9))
 
 
-Pass = collections.namedtuple("Pass", ["decodes", "journal_path", "part"])
+Pass = collections.namedtuple(
+    "Pass", ["decodes", "journal_path", "part", "turn", "later"])
+Pass.__new__.__defaults__ = ("", 0)
 Pass.__doc__ = """Decodes to make in one pass over the data.
 
 Attributes:
   decodes: list of decodes.Decode.
   journal_path: str, a local path.
   part: shares.Part, the share of the pass to make; None for all questions.
+  turn: str, ", pass 1 of 2" for example; "" for the only one.
+  later: float, how many decodes later passes make, for each of its own.
 """
 
 
@@ -143,7 +165,12 @@ def cut_passes(options, wanted, limit, done, share=None):
       shares.remove(part)
       together = []
     passes += [Pass(some, name, part) for some in (together, rest) if some]
-  return passes
+  if len(passes) < 2:
+    return passes
+  sizes = [len(one.decodes) for one in passes]
+  return [one._replace(turn=", pass %d of %d" % (number, len(passes)),
+                       later=sum(sizes[number:]) / len(one.decodes))
+          for number, one in enumerate(passes, 1)]
 
 
 def _name_pass(folder, decodes, share):

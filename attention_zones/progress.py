@@ -19,11 +19,13 @@ class Progress:
     unit: str, what is counted: "questions".
     whole: int, how much there is with what other runs do. If it is more than
       total, the line also shows how long all of it would take here.
+    later: float, what is to come after this, in times of the total. If it is not
+      0, the line also shows the time left with it.
   """
 
-  def __init__(self, what, total, unit, whole=None):
+  def __init__(self, what, total, unit, whole=None, later=0):
     self._what, self._total, self._unit = what, total, unit
-    self._whole = whole
+    self._whole, self._later = whole, later
     # Speed is counted from the first update on: building a graph, restoring a
     # checkpoint and the work of an earlier run do not belong to it.
     self._first = None
@@ -57,12 +59,17 @@ class Progress:
     seconds, count = now - self._first[0], done - self._first[1]
     if not count or not seconds:
       return ""
-    line = ", %.1f %s/s, %s left" % (
-        count / seconds, self._unit,
-        _duration((self._total - done) * seconds / count))
+    each = seconds / count
+    line = ", %s, %s left" % (
+        "%.1f %s/s" % (1 / each, self._unit) if each < 1
+        else "%.1f s/%s" % (each, self._unit[:-1]),
+        _duration((self._total - done) * each))
+    if self._later:
+      line += " (%s with all passes)" % _duration(
+          (self._total * (1 + self._later) - done) * each)
     if (self._whole or 0) > self._total:
       line += " (all %d here: %s)" % (
-          self._whole, _duration(self._whole * seconds / count))
+          self._whole, _duration(self._whole * each))
     return line
 
 

@@ -14,7 +14,6 @@ user knows: {"--max_seq_length": 512, "--predict_file": "<digest>", "checkpoint"
 import collections
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 
@@ -22,22 +21,12 @@ from attention_zones import checked_json
 from attention_zones import files
 
 MANIFEST_NAME = "manifest.json"
-
-# Part of a journal's key. Raise it when answers, or the format of lines, change.
-JOURNAL_FORMAT = 2
+ATTENTION_MASS_NAME = "attention_mass.csv"
 
 
 def run_id(run):
-  """A short name of a run: the same for the same inputs and flags.
-
-  Args:
-    run: dict that JSON can represent.
-
-  Returns:
-    str of 16 hexadecimal digits.
-  """
-  text = json.dumps(run, sort_keys=True)
-  return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+  """A short name of a run, a dict: the same for the same inputs and flags."""
+  return files.short_digest(run)
 
 
 def changes(before, now):
@@ -55,17 +44,6 @@ def changes(before, now):
           if before.get(name) != now.get(name)]
 
 
-# What runs had that were recorded before there was a choice.
-_BEFORE_CHOICE = {"TensorFlow": "1.15.3", "--precision": "float32",
-                  "--dataset": "squad"}
-
-
-def with_all_entries(run):
-  """Adds to a record of any version the entries that were not written then: dict.
-  """
-  return dict(_BEFORE_CHOICE, **run)
-
-
 def load_manifest(folder):
   """Reads a folder's manifest.
 
@@ -73,8 +51,9 @@ def load_manifest(folder):
     folder: str, a path or address.
 
   Returns:
-    {"runs": {run id: run}, "files": {file name: run id}}, empty when there is no
-    manifest. A run also has an entry "about", which its answers do not depend on.
+    {"runs": {run id: run}, "files": {file name: run id}, "zones": {file name:
+    definitions.digests of what it masks}}, each empty when there is no manifest.
+    A run also has an entry "about", which its answers do not depend on.
 
   Raises:
     OSError: the folder cannot be read.
@@ -82,55 +61,52 @@ def load_manifest(folder):
   """
   path = os.path.join(folder, MANIFEST_NAME)
   if not files.exists(path):
-    return {"runs": {}, "files": {}}
+    return {"runs": {}, "files": {}, "zones": {}}
   try:
     content = checked_json.load(path)
     run_of = checked_json.member(path, content, "files", dict)
     runs = checked_json.member(path, content, "runs", dict)
+    # A folder without masked decodes needs none.
+    zones_of = {}
+    if "zones" in content:
+      zones_of = checked_json.member(path, content, "zones", dict)
+    for name in zones_of:
+      checked_json.member("%s: \"zones\"" % path, zones_of, name, dict)
     for name in run_of:
       run = checked_json.member("%s: \"files\"" % path, run_of, name, str)
       checked_json.member("%s: \"runs\"" % path, runs, run, dict)
   except ValueError as error:
-    raise ValueError("%s is not a manifest (%s); if you delete it, the sweep is "
-                     "computed again" % (path, error))
-  renamed = {name: _as_of_now(run) for name, run in runs.items()}
-  return {"runs": dict(renamed.values()),
-          "files": {name: renamed[run][0] for name, run in run_of.items()}}
+    raise ValueError("%s is not a manifest (%s); to compute the sweep again, "
+                     "delete it and give --overwrite=True" % (path, error))
+  return {"runs": runs, "files": run_of, "zones": zones_of}
 
 
 # Entries of "about" with a number for each file of predictions (coverage.py): how
 # much it masks, and how much of a zone its control has.
 OF_FILES = ("masked_share", "overlap")
 
-# The "version" in "about" for files of a version that found answers differently
-# where the published alignment fails: mostly in scripts without spaces.
-EARLIER = "earlier"
 
-# Names of entries now and in that version, which had its flags in a dict "flags".
-_EARLIER_NAMES = (
-    ("--predict_file", "data"), ("--vocab_file", "vocabulary"),
-    ("--bert_config_file", "config"), ("checkpoint", "checkpoint"))
+def run_of_file(content, name):
+  """What a file was made from, according to a manifest.
+
+  Args:
+    content: dict, as load_manifest returns it.
+    name: str, the file's name.
+
+  Returns:
+    dict, its run and its zones' definitions; None if the manifest lacks it.
+  """
+  if name not in content["files"]:
+    return None
+  return dict(without_about(content["runs"][content["files"][name]]),
+              **content["zones"].get(name, {}))
 
 
-def _as_of_now(run):
-  """Returns (run id, run) of a manifest's entry, written by any version."""
-  if any(earlier in run for earlier in ("data", "vocabulary", "flags")):
-    run = _as_flat(run)
-  run = with_all_entries(run)
-  return run_id(without_about(run)), run
-
-
-def _as_flat(run):
-  """Returns the run of a manifest's entry that has its flags in a dict."""
-  values = run.get("flags")
-  flat = {"--" + flag: value for flag, value in (
-      values.items() if isinstance(values, dict) else ())}
-  # Parts may be missing if somebody edited the manifest.
-  flat.update({flag: run[earlier] for flag, earlier in _EARLIER_NAMES
-               if earlier in run})
-  about = run.get("about")
-  return dict(flat, about=dict(
-      about if isinstance(about, dict) else {}, version=EARLIER))
+def path_of_data(content, name):
+  """Where the data set of a file was, according to a manifest: str, or None."""
+  about = content["runs"][content["files"][name]].get("about")
+  path = about.get("--predict_file") if isinstance(about, dict) else None
+  return path if isinstance(path, str) else None
 
 
 def without_about(run):
@@ -138,13 +114,8 @@ def without_about(run):
   return {name: value for name, value in run.items() if name != "about"}
 
 
-def is_of_earlier_version(run):
-  """Whether a manifest's run is of the version that found answers differently."""
-  about = run.get("about")
-  return isinstance(about, dict) and about.get("version") == EARLIER
-
-
-def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
+def add_to_manifest(
+    folder, names, run, about, zones_of=(), flock=fcntl.flock):
   """Adds the files that a run has finished.
 
   Args:
@@ -153,6 +124,8 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
     run: dict, as for `run_id`.
     about: dict, more about the run: versions, times. What its entries OF_FILES say
       of other files of this run is kept.
+    zones_of: dict from the name of each file of a masked decode to what
+      definitions.digests says of its zones.
     flock: the function that locks; tests pass another one.
   """
   with _locked(folder, flock):
@@ -162,7 +135,10 @@ def add_to_manifest(folder, names, run, about, flock=fcntl.flock):
       values = dict(_of_files(before, name), **about.get(name, {}))
       about = dict(about, **{name: values} if values else {})
     content["runs"][run_id(run)] = dict(run, about=about)
-    content["files"].update((name, run_id(run)) for name in names)
+    for name in names:
+      content["files"][name] = run_id(run)
+      content["zones"].pop(name, None)
+    content["zones"].update(zones_of)
     used = set(content["files"].values())
     content["runs"] = {name: content["runs"][name]
                        for name in sorted(used) if name in content["runs"]}
@@ -247,7 +223,7 @@ class Journal:
     if is_in_use:
       raise ValueError("%s is being written by another run of the same decodes; "
                        "wait for it, or stop it" % path)
-    self._begin(dict(key, format=JOURNAL_FORMAT))
+    self._begin(key)
 
   def _begin(self, key):
     """Reads the journal's key and its questions, or writes the key."""
@@ -258,11 +234,9 @@ class Journal:
       self._write(_line(key))
       return
     begun = checked_json.parse(self.path, line)
-    if not isinstance(begun, dict) or begun.get("format") != JOURNAL_FORMAT:
-      raise ValueError(
-          "%s was started by another version of this program, which finds answers "
-          "differently; delete it to start over" % self.path)
-    differing = changes(with_all_entries(begun), with_all_entries(as_read(key)))
+    if not isinstance(begun, dict):
+      raise ValueError("%s is not a journal; delete it to start over" % self.path)
+    differing = changes(begun, as_read(key))
     if differing:
       raise ValueError(
           "%s was started with a different %s; restore it to resume, or delete "
@@ -340,7 +314,7 @@ class FinishedJournal:
 
   Raises:
     OSError: the file cannot be read.
-    ValueError: it is not a whole journal of this version.
+    ValueError: it is not a whole journal.
   """
 
   def __init__(self, path):
@@ -350,11 +324,9 @@ class FinishedJournal:
     self.finished, end = _find_questions(self._file)
     self._file.seek(end)
     is_whole = self._file.readline() == _line({"finished": len(self.finished)})
-    if not is_whole or not isinstance(self.key, dict) or (
-        self.key.get("format") != JOURNAL_FORMAT):
+    if not is_whole or not isinstance(self.key, dict):
       raise ValueError(
-          "%s is incomplete, or of another version of this program; delete it, and "
-          "run its share again" % path)
+          "%s is incomplete; delete it, and run its share again" % path)
 
   def read(self, question):
     """Returns the record of a finished question, as Journal.read does."""
@@ -382,7 +354,7 @@ class JoinedJournals:
 
 def as_read(key):
   """A key as it is read back from a journal: JSON turns tuples into lists."""
-  return json.loads(_line(dict(key, format=JOURNAL_FORMAT)).decode("ascii"))
+  return json.loads(_line(key).decode("ascii"))
 
 
 def _find_questions(file):

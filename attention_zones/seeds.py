@@ -11,9 +11,6 @@ import hashlib
 
 import tensorflow.compat.v1 as tf
 
-# Raise this when the same seed gives other numbers.
-VERSION = 1
-
 
 def derive(seed, name):
   """Makes the seed of one use of random numbers.

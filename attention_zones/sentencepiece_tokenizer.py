@@ -230,7 +230,6 @@ class SentencePieceTokenizer:
   """
 
   # As of tokenization.FullTokenizer.
-  VERSION = "sentencepiece 1"
   FLAG = "spm_model_file"
   # What windows.tokenize_passage makes of a passage.
   PASSAGE = SentencePieceParagraph

@@ -1,9 +1,9 @@
 """Shares of the questions: one sweep on several machines, each with --shard=k/n.
 
-Share k of n has the questions about the paragraphs p, counted from 0, with
-p mod n = k - 1, and makes all decodes of these, so that the trunk of the sweep is
-computed once for each question. A share at work has a journal, as a whole sweep
-has. When it ends, the journal becomes a file of the output folder:
+A share has whole passages, and about as many questions as the others. It makes all
+decodes of these, so that the trunk of the sweep is computed once for each question.
+A share at work has a journal, as a whole sweep has. When it ends, the journal
+becomes a file of the output folder:
 
     journal.<pass>.2of8.jsonl --finish--> share.<pass>.2of8.jsonl
 
@@ -19,7 +19,7 @@ import shutil
 from attention_zones import files
 from attention_zones import run_records
 
-_NAME = re.compile(r"(?:journal|share)\.[0-9a-f]{16}\.\d+of(\d+)\.jsonl")
+_NAME = re.compile(r"(?:journal|share)\.[0-9a-f]{16}(?:\.\d+of(\d+))?\.jsonl")
 
 
 class Share(collections.namedtuple("Share", ["number", "count"])):
@@ -77,11 +77,14 @@ def questions(examples, share):
   """
   if share is None:
     return set(range(len(examples)))
-  number_of = {}
-  numbers = [number_of.setdefault(id(example.paragraph), len(number_of))
-             for example in examples]
-  return {index for index, number in enumerate(numbers)
-          if number % share.count == share.number - 1}
+  passages = collections.OrderedDict()
+  for index, example in enumerate(examples):
+    passages.setdefault(example.paragraph.context, []).append(index)
+  of_share = [[] for _ in range(share.count)]
+  # The largest first, each to the share that has the fewest; sorted() is stable.
+  for indices in sorted(passages.values(), key=len, reverse=True):
+    min(of_share, key=len).extend(indices)
+  return set(of_share[share.number - 1])
 
 
 class Part(collections.namedtuple("Part", ["folder", "pass_id", "share"])):
@@ -106,6 +109,11 @@ class Part(collections.namedtuple("Part", ["folder", "pass_id", "share"])):
             for number in range(1, self.share.count + 1)]
 
 
+def is_unfinished(name):
+  """Whether a file's name is that of a journal, or of a share: bool."""
+  return bool(_NAME.fullmatch(name))
+
+
 def check_count(folder, share, log):
   """Refuses another number of shares than the folder's unfinished ones have.
 
@@ -118,6 +126,8 @@ def check_count(folder, share, log):
     ValueError: the folder has files of another division.
   """
   for match in filter(None, map(_NAME.fullmatch, files.list_folder(folder))):
+    if not match.group(1):
+      continue
     count = int(match.group(1))
     if share is None:
       log("--output_dir=%s has unfinished shares of %d, which a run without "

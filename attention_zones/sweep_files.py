@@ -147,20 +147,39 @@ def report_mixed_runs(folder, names, allow_mixed):
   for name in names.values():
     if name in content["files"]:
       files_of.setdefault(content["files"][name], []).append(name)
-  if len(files_of) < 2:
+  changed = _redefined(content, names.values())
+  if len(files_of) > 1:
+    first, second = [alike[0] for alike in files_of.values()][:2]
+    changed = (second, run_records.changes(*(
+        run_records.without_about(content["runs"][content["files"][name]])
+        for name in (first, second))))
+  if not changed:
     return
-  first, second = list(files_of)[:2]
-  of_run = lambda name: run_records.without_about(content["runs"][name])
   message = ("%s: predictions of different runs (manifest.json): %s; %s has a "
              "different %s") % (
       folder, ", ".join("%d like %s" % (len(alike), alike[0])
                         for alike in files_of.values()),
-      files_of[second][0], ", ".join(
-          run_records.changes(of_run(first), of_run(second))))
+      changed[0], ", ".join(changed[1]))
   if not allow_mixed:
     raise ValueError(message + "; decode them again, remove those that do not "
                      "belong here, or give --allow_mixed")
   print(message, file=sys.stderr)
+
+
+def _redefined(content, names):
+  """Finds a zone that does one thing in some files, and another in others.
+
+  Returns:
+    (str, list of str): the name of a file, and in what it differs; None if each
+    zone has one definition.
+  """
+  seen = {}
+  for name in names:
+    for zone, definition in content["zones"].get(name, {}).items():
+      before = seen.setdefault(zone, definition)
+      if before != definition:
+        return name, run_records.changes({zone: before}, {zone: definition})
+  return None
 
 
 def report_other_dataset(folder, names, dataset):
@@ -172,7 +191,7 @@ def report_other_dataset(folder, names, dataset):
     dataset: str, the --dataset to score them with.
   """
   content = run_records.load_manifest(folder)
-  others = {content["runs"][content["files"][name]]["--dataset"]
+  others = {content["runs"][content["files"][name]].get("--dataset", dataset)
             for name in names.values() if name in content["files"]} - {dataset}
   if others:
     print("%s: predicted with --dataset=%s, but scored with --dataset=%s" % (

@@ -12,10 +12,9 @@ from attention_zones import checkpoints
 from attention_zones import files
 from attention_zones import interrupts
 from attention_zones import run_records
-from attention_zones import seeds
 from attention_zones import windows
 
-_RECORD_NAME = "training.json"
+RECORD_NAME = "training.json"
 _LOCK_NAME = ".training.lock"
 
 
@@ -47,6 +46,8 @@ def num_train_steps(options, data):
 def train(options, data, make_estimator, log):
   """Fine-tunes a model, from the newest complete checkpoint if there is one.
 
+  `check_record` says before whether that is one of this training.
+
   Args:
     options: namespace of run_squad.py's flags.
     data: windows.DataSet to train on.
@@ -54,8 +55,7 @@ def train(options, data, make_estimator, log):
     log: function that shows the user a line, str.
 
   Raises:
-    ValueError: there would be no step, all checkpoints are incomplete, or the
-      training to resume was started with other settings.
+    ValueError: there would be no step, or all checkpoints are incomplete.
   """
   folder = options.output_dir
   steps = num_train_steps(options, data)
@@ -67,7 +67,7 @@ def train(options, data, make_estimator, log):
   if first_step >= steps:
     log("nothing to train: %s already has %d steps or more" % (newest, steps))
     return
-  _record(options, data, newest, log)
+  _write_record(options, data.tokenizer, steps)
   if newest:
     interrupts.keep(lambda: "%s is kept; rerun the command to resume" % newest)
   if first_step:
@@ -112,80 +112,128 @@ def alone_in(folder):
     yield
 
 
-def _settings(options, data):
+def _settings(options, tokenizer):
   """What the weights of a training depend on, but its number of steps: dict."""
-  key = {"--" + name: getattr(options, name) for name in (
+  key = windows.describe(options, "train_file", tokenizer)
+  key.update({"--" + name: getattr(options, name) for name in (
       "train_batch_size", "learning_rate", "warmup_proportion", "random_seed",
-      "precision", "dataset")}
-  # The name of the file of windows has a digest of all that they depend on.
-  windows_name = os.path.basename(data.path)
+      "precision")})
   key.update({
-      "--train_file, --%s or a flag of lengths" % data.tokenizer.FLAG: windows_name,
       "--bert_config_file": files.digest(options.bert_config_file),
       "--init_checkpoint": (options.init_checkpoint and
                             checkpoints.digest(options.init_checkpoint)),
       "--bucket_by_length": windows.bucket_width(options) is not None,
-      "TensorFlow": tf.__version__,
-      "version of seeds.py": seeds.VERSION})
+      "TensorFlow": tf.__version__})
   return key
 
 
-def _record(options, data, newest, log):
-  """Writes a training's settings to output_dir; checks them if it resumes.
+def load_record(folder):
+  """Reads the settings that a training was started with.
 
   Args:
-    options, data, log: as for `train`.
-    newest: str, the checkpoint to resume from, or None.
+    folder: str, --output_dir, a path or address.
+
+  Returns:
+    dict under the names of flags, and "num_train_steps"; {} if the folder has no
+    record.
 
   Raises:
-    ValueError: the training was started with other settings, or its record is
-      damaged. --num_train_epochs may differ.
+    ValueError: the record is damaged.
   """
-  key = _settings(options, data)
-  path = os.path.join(options.output_dir, _RECORD_NAME)
-  if newest and files.exists(path):
-    begun = checked_json.load(path)
-    if not isinstance(begun, dict):
-      raise ValueError(
-          "%s should be a JSON object, the settings of a training; train in "
-          "another --output_dir" % path)
-    begun = run_records.with_all_entries(begun)
-    # Earlier versions wrote the path instead of the digest.
-    if begun.get("--init_checkpoint") == options.init_checkpoint:
-      begun["--init_checkpoint"] = key["--init_checkpoint"]
-    if "version of seeds.py" not in begun:
-      begun["version of seeds.py"] = seeds.VERSION
-      log("%s is of an earlier version of this program, which drew other random "
-          "numbers: from here on, batches and dropout are not those of that "
-          "version" % newest)
-    _check_tensorflow(options, begun, newest, log)
-    changed = run_records.changes(begun, dict(key, TensorFlow=begun["TensorFlow"]))
-    if changed:
-      raise ValueError(
-          "%s was trained with a different %s; restore it to resume, or train in "
-          "another --output_dir" % (newest, ", ".join(changed)))
-  files.write_text(
-      path, [json.dumps(key, indent=2, sort_keys=True), "\n"])
+  path = os.path.join(folder, RECORD_NAME)
+  if not files.exists(path):
+    return {}
+  begun = checked_json.load(path)
+  if not isinstance(begun, dict):
+    raise ValueError(
+        "%s should be a JSON object, the settings of a training; train in another "
+        "--output_dir" % path)
+  return begun
+
+
+def check_record(options, tokenizer, log):
+  """Refuses to continue, or to take for finished, a training of other settings.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    tokenizer: as of windows.DataSet.
+    log: function that shows the user a line, str.
+
+  Raises:
+    ValueError: --output_dir has a checkpoint and the record of a training that was
+      started with other settings. --num_train_epochs may differ.
+  """
+  newest, _ = checkpoints.newest_whole(options.output_dir)
+  if not newest:
+    return
+  begun = load_record(options.output_dir)
+  if not begun:
+    log("%s has no %s beside it, so what it was trained with is not known" % (
+        newest, RECORD_NAME))
+    return
+  _check_tensorflow(options, begun, newest, log)
+  begun.pop("num_train_steps", None)
+  epochs = begun.pop("--num_train_epochs", options.num_train_epochs)
+  if epochs != options.num_train_epochs:
+    log("%s was trained with learning rates for --num_train_epochs=%g, now it is "
+        "%g" % (newest, epochs, options.num_train_epochs))
+  # Both go with the Python; _check_tensorflow has allowed it.
+  now = dict(_settings(options, tokenizer))
+  if begun.get("TensorFlow") != now["TensorFlow"]:
+    now.update({name: begun.get(name) for name in ("TensorFlow", "Unicode tables")})
+  changed = run_records.changes(begun, now)
+  if changed:
+    raise ValueError(
+        "%s was trained with a different %s; restore it to resume, or train in "
+        "another --output_dir" % (newest, ", ".join(changed)))
+
+
+def finished(options):
+  """Finds the checkpoint of a training that is done, before data is read.
+
+  Args:
+    options: namespace of run_squad.py's flags, which `check_record` accepts.
+
+  Returns:
+    str, the prefix of its files; None if there are steps to train, or may be.
+  """
+  newest, _ = checkpoints.newest_whole(options.output_dir)
+  record = load_record(options.output_dir) if newest else {}
+  is_done = newest and "num_train_steps" in record and (
+      options.num_train_epochs <= record["--num_train_epochs"] and
+      tf.train.load_variable(newest, "global_step") >= record["num_train_steps"])
+  return newest if is_done else None
+
+
+def _write_record(options, tokenizer, steps):
+  """Writes a training's settings, and its number of steps, to output_dir."""
+  record = dict(_settings(options, tokenizer), num_train_steps=steps, **{
+      "--num_train_epochs": options.num_train_epochs})
+  files.write_text(os.path.join(options.output_dir, RECORD_NAME), [
+      json.dumps(record, indent=2, sort_keys=True), "\n"])
 
 
 def _check_tensorflow(options, begun, newest, log):
   """Refuses to continue another TensorFlow's training, unless a flag allows it.
 
   Args:
-    options, newest, log: as for `_record`.
+    options, log: as for `check_record`.
     begun: dict, the settings that the training was started with.
+    newest: str, the checkpoint to resume from.
 
   Raises:
     ValueError: the versions differ, and --allow_other_tensorflow is not given.
   """
-  if begun["TensorFlow"] == tf.__version__:
+  before = str(begun.get("TensorFlow"))
+  if before == tf.__version__:
     return
   other = "%s was trained with TensorFlow %s, and this is TensorFlow %s" % (
-      newest, begun["TensorFlow"], tf.__version__)
+      newest, before, tf.__version__)
   if not options.allow_other_tensorflow:
     raise ValueError(
         other + "; resume with %s (TENSORFLOW=%s for the scripts), train in "
         "another --output_dir, or give --allow_other_tensorflow=True" % (
-            begun["TensorFlow"], begun["TensorFlow"].partition(".")[0]))
+            before, before.partition(".")[0]))
   # The two shuffle with the same seeds, but not alike.
-  log(other + ": from here on, batches are not those of that version")
+  log(other + ": from here on, batches, and windows with characters that only one "
+      "Python knows, are not those of that version")

@@ -6,9 +6,9 @@ Windows know nothing of zones: zones.token_sets finds Q and P by position.
 
 import bisect
 import collections
-import hashlib
 import os
 import socket
+import unicodedata
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -16,10 +16,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones import data_checks
 from attention_zones import files
 from attention_zones import seeds
-
-# Raise this when the content of the file of windows changes. 2: an answer's
-# position is where the data set says, not the first span with the same text.
-_FORMAT = 2
+from attention_zones import version
 
 # Windows are padded to a multiple of this many tokens, so that shapes repeat.
 BUCKET_WIDTH = 8
@@ -298,14 +295,33 @@ def load(options, flag, rules, tokenizer, log):
     log("%s: %s" % (source, line))
   sizes = WindowSizes(
       options.max_seq_length, options.doc_stride, options.max_query_length)
-  key = [files.digest(path), files.digest(getattr(options, tokenizer.FLAG)),
-         options.do_lower_case, options.version_2_with_negative]
-  if rules.is_cmrc:
-    # Not for SQuAD, whose files keep the names they had before there was a choice.
-    key.append(rules.name)
   return DataSet(examples, cached_windows(
-      examples, tokenizer, sizes, is_training, options.output_dir, repr(key)),
-                 tokenizer, rules)
+      examples, tokenizer, sizes, is_training, options.output_dir,
+      describe(options, flag, tokenizer)), tokenizer, rules)
+
+
+# Flags that windows depend on, besides files and --version_2_with_negative.
+SETTINGS = ("dataset", "do_lower_case", "max_seq_length", "doc_stride",
+            "max_query_length")
+
+
+def describe(options, flag, tokenizer):
+  """What windows depend on: a flat dict, a part of every run and training.
+
+  Args:
+    options, flag, tokenizer: as for `load`.
+
+  Returns:
+    dict under the names of flags; of files, the digests of their content.
+  """
+  described = {"--" + name: getattr(options, name)
+               for name in SETTINGS + ("version_2_with_negative",)}
+  for name in (flag, tokenizer.FLAG):
+    described["--" + name] = files.digest(getattr(options, name))
+  # Python's own: which characters are letters, white space or accents.
+  described["Unicode tables"] = unicodedata.unidata_version
+  described["version of the numbers"] = version.NUMBERS
+  return described
 
 
 def bucket_width(options):
@@ -317,7 +333,7 @@ def bucket_width(options):
   return BUCKET_WIDTH if by_length else None
 
 
-def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
+def cached_windows(examples, tokenizer, sizes, is_training, folder, described):
   """Makes the windows of a data set once, for all decodes and later runs.
 
   Args:
@@ -326,17 +342,15 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
     sizes: WindowSizes.
     is_training: bool.
     folder: str, a folder (or gs:// address) for the file.
-    key: str, what else the windows depend on: digests of the data file and the
-      vocabulary, the casing.
+    described: dict, as `describe` returns it.
 
   Returns:
     str, path of the TFRecord file. Its name has a digest of everything that its
     content depends on, so that an existing file can be used as it is.
   """
-  everything = repr((_FORMAT, tokenizer.VERSION, tuple(sizes), is_training, key))
   path = os.path.join(folder, "%s.%s.tf_record" % (
       "train" if is_training else "eval",
-      hashlib.sha256(everything.encode("utf-8")).hexdigest()[:16]))
+      files.short_digest([sizes, is_training, described])))
   if not tf.gfile.Exists(path):
     # If two processes do this at once, the later one replaces the file with one of
     # the same bytes.

@@ -130,7 +130,7 @@ def test_overlap_is_the_mean_over_windows(tmp_path):
 
 def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
   folder = str(tmp_path)
-  run = run_records.with_all_entries({"checkpoint": "c"})
+  run = {"checkpoint": "c"}
   for name, share in (("a.json", .5), ("b.json", .25)):
     run_records.add_to_manifest(
         folder, [name], run, {"machine": name, "masked_share": {name: share}})

@@ -37,16 +37,25 @@ def test_run_id_follows_from_all_that_is_in_the_run():
 
 
 def test_a_folder_without_manifest(tmp_path):
-  assert run_records.load_manifest(str(tmp_path)) == {"runs": {}, "files": {}}
+  assert run_records.load_manifest(str(tmp_path)) == {
+      "runs": {}, "files": {}, "zones": {}}
 
 
 def test_reads_back_what_was_added(tmp_path):
   names = ["predictions.json", "predictions_layer0_q2.json"]
-  run_records.add_to_manifest(str(tmp_path), names, RUN, {"python": "3.7"})
+  zones = {names[1]: {"zone q2": "d"}}
+  run_records.add_to_manifest(str(tmp_path), names, RUN, {"python": "3.7"}, zones)
   run_id = run_records.run_id(RUN)
-  assert run_records.load_manifest(str(tmp_path)) == {
+  content = run_records.load_manifest(str(tmp_path))
+  assert content == {
       "runs": {run_id: dict(RUN, about={"python": "3.7"})},
-      "files": {names[0]: run_id, names[1]: run_id}}
+      "files": {names[0]: run_id, names[1]: run_id}, "zones": zones}
+  assert run_records.run_of_file(content, names[0]) == RUN
+  assert run_records.run_of_file(content, names[1]) == dict(RUN, **{"zone q2": "d"})
+  assert run_records.run_of_file(content, "other.json") is None
+  # The same file again, which now masks nothing.
+  run_records.add_to_manifest(str(tmp_path), names[1:], RUN, {})
+  assert run_records.load_manifest(str(tmp_path))["zones"] == {}
 
 
 def test_a_file_belongs_to_the_run_that_made_it_last(tmp_path):
@@ -83,7 +92,7 @@ def test_works_where_there_are_no_locks(tmp_path, capsys):
   def flock(file, operation):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
   for name in ("a.json", "b.json"):
-    run_records.add_to_manifest(str(tmp_path), [name], RUN, {}, flock)
+    run_records.add_to_manifest(str(tmp_path), [name], RUN, {}, flock=flock)
   files = run_records.load_manifest(str(tmp_path))["files"]
   assert set(files) == {"a.json", "b.json"}
   said = capsys.readouterr().err
@@ -93,7 +102,7 @@ def test_works_where_there_are_no_locks(tmp_path, capsys):
 
 def test_a_remote_folder(tmp_path):
   folder = "file://%s" % tmp_path
-  assert run_records.load_manifest(folder) == {"runs": {}, "files": {}}
+  assert run_records.load_manifest(folder)["files"] == {}
   for name in ("a.json", "b.json"):
     run_records.add_to_manifest(folder, [name], RUN, {})
   manifest = run_records.load_manifest(folder)
@@ -104,6 +113,8 @@ def test_a_remote_folder(tmp_path):
 
 @pytest.mark.parametrize("content", [
     b"", b"{", b"[]", b"null", b"{}", b'{"runs": {}}',
+    b'{"runs": {}, "files": {}, "zones": []}',
+    b'{"runs": {}, "files": {}, "zones": {"a.json": "q2"}}',
     b'{"runs": 1, "files": {}}', b'{"runs": {}, "files": "ab"}',
     b"\xff\xfe{}"])
 def test_refuses_what_is_no_manifest(tmp_path, content):
@@ -129,36 +140,3 @@ def test_refuses_files_that_have_no_run(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="is not a manifest"):
       run_records.add_to_manifest(str(tmp_path), ["c"], {}, {})
-
-
-def test_a_manifest_of_an_earlier_version_is_read(tmp_path):
-  """Its runs had a dict of flags; as one flat dict they are today's."""
-  earlier = {"data": "d1", "vocabulary": "v1", "config": "b1", "checkpoint": "c1",
-             "flags": {"n_best_size": 20, "do_lower_case": False}}
-  (tmp_path / "manifest.json").write_text(json.dumps({
-      "files": {"predictions.json": "0123456789abcdef"},
-      "runs": {"0123456789abcdef": dict(earlier, about={"python": "3.7"})}}))
-  today = {"--predict_file": "d1", "--vocab_file": "v1", "--bert_config_file": "b1",
-           "checkpoint": "c1", "--n_best_size": 20, "--do_lower_case": False,
-           "TensorFlow": "1.15.3", "--precision": "float32",
-           "--dataset": "squad"}
-  assert run_records.load_manifest(str(tmp_path)) == {
-      "files": {"predictions.json": run_records.run_id(today)},
-      "runs": {run_records.run_id(today): dict(
-          today, about={"python": "3.7", "version": "earlier"})}}
-  run, = run_records.load_manifest(str(tmp_path))["runs"].values()
-  assert run_records.is_of_earlier_version(run)
-  assert not run_records.is_of_earlier_version(dict(today, about={}))
-
-
-def test_what_a_run_lacks_is_what_there_was_without_a_choice(tmp_path):
-  earlier = {"--predict_file": "d1"}
-  (tmp_path / "manifest.json").write_text(json.dumps({
-      "files": {"a.json": "0123"}, "runs": {"0123": dict(earlier, about={})}}))
-  now = {"--predict_file": "d1", "TensorFlow": "1.15.3", "--precision": "float32",
-         "--dataset": "squad"}
-  assert run_records.load_manifest(str(tmp_path)) == {
-      "files": {"a.json": run_records.run_id(now)},
-      "runs": {run_records.run_id(now): dict(now, about={})}}
-  assert run_records.changes(now, dict(now, TensorFlow="2.15.1")) == [
-      "TensorFlow (1.15.3 before, 2.15.1 now)"]

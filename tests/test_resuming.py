@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import unicodedata
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import decodes
 from attention_zones import sweep
+import launcher
 import modeling
 from tiny_model import run_squad
 from tiny_model import train
+from tiny_model import TRAINING
 import tiny_model
 
 SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2,all",
@@ -83,15 +86,11 @@ def test_a_training_is_not_continued_with_something_else(project):
       project, "--num_train_epochs=6", "--allow_other_tensorflow=True")
   assert result.returncode == 0 and said in result.stderr, result.stderr
   assert (project / "model" / "model.ckpt-12.index").exists()
+  assert ("model.ckpt-6 was trained with learning rates for --num_train_epochs=3, "
+          "now it is 6" in result.stderr)
   # From now on it is this one's.
-  assert json.loads(record.read_text()) == content
-  # What has no entry was trained when 1.15.3 was the only one: nothing but the
-  # rate keeps that one from going on.
-  del content["TensorFlow"]
-  record.write_text(json.dumps(content))
-  refused(train(project, "--num_train_epochs=7", "--learning_rate=0.02"),
-          "with a different --learning_rate (0.01 before, 0.02 now);"
-          if tf.__version__ == "1.15.3" else "was trained with TensorFlow 1.15.3")
+  assert json.loads(record.read_text()) == dict(
+      content, num_train_steps=12, **{"--num_train_epochs": 6.0})
 
 
 @pytest.mark.slow
@@ -114,15 +113,7 @@ def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
           "with a different --learning_rate (0.0 before, 0.02 now);")
   refused(run(project / "moved" / "model.ckpt-6", "--num_train_epochs=5"),
           "with a different --init_checkpoint (")
-  # Earlier versions wrote the path, and drew other random numbers.
-  path = other / "training.json"
-  content = json.loads(path.read_text())
-  content["--init_checkpoint"] = str(moved)
-  del content["version of seeds.py"]
-  path.write_text(json.dumps(content))
-  result = run(moved, "--num_train_epochs=5")
-  assert result.returncode == 0, result.stderr
-  assert "model.ckpt-6 is of an earlier version of this program" in result.stderr
+  assert run(moved, "--num_train_epochs=5").returncode == 0
 
 
 def test_a_manifest_that_lacks_parts(swept):
@@ -135,13 +126,13 @@ def test_a_manifest_that_lacks_parts(swept):
       "predictions.json": "a", "predictions_layer0_p2.json": "b",
       "predictions_layer1_p2.json": "c"}
   path.write_text(json.dumps(content))
-  result = run_squad(swept, "--do_predict=True", "--mask_layer=0-1",
-                     "--mask_zone=p2")
+  flags = "--do_predict=True", "--mask_layer=0-1", "--mask_zone=p2"
+  refused(run_squad(swept, *flags), "has predictions.json and 3 more, of which its "
+          "manifest.json says nothing; give another --output_dir")
+  result = run_squad(swept, "--overwrite=True", *flags)
   assert result.returncode == 0, result.stderr
   assert "decodes: 3, " in result.stderr
-  # The first two differ by nothing that is known.
-  assert result.stderr.count("2 files with a different") == 1
-  assert result.stderr.count("1 files with a different") == 1
+  assert result.stderr.count("1 files with a different") == 3
   assert list(json.loads(path.read_text())["runs"]) == [run]
 
 
@@ -265,17 +256,143 @@ def test_a_sweep_in_several_passes_resumes(project):
       path.name: path.read_text() for path in model.glob("predictions*")}
 
 
-def test_files_of_another_run_are_told(swept):
-  result = run_squad(swept, "--do_predict=True", "--max_query_length=7",
-                     "--mask_zone=p2")
+# What another run is, and how the line that refuses it goes on.
+OTHERS_FLAGS = [
+    (("--n_best_size=3",),
+     "has predictions.json and 2 more, made with a different --n_best_size (20 "
+     "before, 3 now); restore that to skip what is there, give another "
+     "--output_dir, with the model as --init_checkpoint, or --overwrite=True"),
+    (("--max_query_length=7",),
+     "manifest.json says --max_query_length=8; leave it out to take that, give "
+     "another --output_dir, with the model as --init_checkpoint, or "
+     "--overwrite=True"),
+    # The mass is of the baseline.
+    (("--attention_mass=True", "--max_answer_length=3"), "predictions.json and 2"),
+]
+
+
+@pytest.mark.parametrize("flags, words", OTHERS_FLAGS)
+def test_files_of_another_run_are_not_replaced(swept, flags, words):
+  """Not even the baseline alone, to which a finished sweep belongs."""
+  before = tiny_model.digests(swept, "*.json")
+  sweep = ("--do_predict=True", "--mask_layer=0", "--mask_zone=p2") + flags
+  result = run_squad(swept, *sweep)
+  refused(result, words)
+  assert tiny_model.digests(swept, "*.json") == before
+  result = run_squad(swept, "--overwrite=True", *sweep)
   assert result.returncode == 0, result.stderr
-  model = swept / "model"
-  # The predictions of 11 decodes, and the n-best list of one.
-  assert ("--output_dir=%s has 12 files with a different --max_query_length "
-          "(8 before, 7 now);" % model) in result.stderr
-  assert result.stderr.splitlines()[-1] == (
-      "run_squad.py: %s: wrote predictions.json, predictions_layer_p2.json" %
-      model)
+  after = tiny_model.digests(swept, "predictions*.json")
+  assert {name for name in after if after[name] != before[name]} <= {
+      "predictions.json", "predictions_layer0_p2.json"}
+  # 9 other decodes are still of the first run.
+  assert "has 12 files with a different %s" % flags[-1].split("=")[0] in (
+      result.stderr)
+
+
+def test_files_that_no_run_knows_are_not_replaced(project):
+  path = project / "model" / "predictions.json"
+  path.write_text("{}\n")
+  refused(run_squad(project, "--do_predict=True"), "has predictions.json, of which "
+          "its manifest.json says nothing; give another --output_dir, with the "
+          "model as --init_checkpoint, or --overwrite=True")
+  assert path.read_text() == "{}\n"
+  assert run_squad(
+      project, "--do_predict=True", "--overwrite=True").returncode == 0
+  assert len(json.loads(path.read_text())) == 10
+
+
+def test_what_a_killed_run_was_about_to_write_is_replaced(project):
+  """It wrote the files, but not the manifest, and its journal is still there."""
+  model = project / "model"
+  (model / ".manifest.json.lock").mkdir()
+  refused(run_squad(project, *SWEEP), "Is a directory")
+  assert (model / "predictions.json").exists() and list(model.glob("journal.*"))
+  (model / ".manifest.json.lock").rmdir()
+  result = run_squad(project, *SWEEP)
+  assert result.returncode == 0 and "10 of 10 questions are done" in result.stderr
+
+
+def test_a_finished_training_is_not_taken_for_another(project):
+  """Of another rate, data or seed; the same one has nothing to train."""
+  for flag, words in (
+      ("--learning_rate=0.02", "--learning_rate (0.01 before, 0.02 now)"),
+      ("--random_seed=2", "--random_seed (12345 before, 2 now)"),
+      ("--train_file=%s" % (project / "other.json"), "--train_file (")):
+    (project / "other.json").write_text(
+        (project / "data.json").read_text().replace("where does", "where did"))
+    files = set((project / "model").iterdir())
+    refused(train(project, flag, "--do_predict=True"),
+            "model.ckpt-6 was trained with a different " + words)
+    assert set((project / "model").iterdir()) == files
+  result = train(project, "--do_predict=True")
+  assert result.returncode == 0, result.stderr
+  assert "nothing to train: %s already has 6 steps" % (
+      project / "model" / "model.ckpt-6") in result.stderr
+  # Fewer epochs are another model, too; that is said, and the model is kept.
+  result = train(project, "--num_train_epochs=2")
+  assert "trained with learning rates for --num_train_epochs=3, now it is 2" in (
+      result.stderr)
+
+
+@pytest.mark.slow
+def test_a_training_does_not_replace_predictions_of_its_earlier_model(project):
+  """It says so before it trains."""
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  longer = ("--num_train_epochs=4", "--do_predict=True")
+  refused(train(project, *longer), "predictions.json",
+          "different checkpoint (", "before, trained anew now)", "--overwrite=True")
+  assert not (project / "model" / "model.ckpt-8.index").exists()
+  result = train(project, "--overwrite=True", *longer)
+  assert result.returncode == 0, result.stderr
+  assert (project / "model" / "model.ckpt-8.index").exists()
+
+
+TABLES = """
+import runpy, sys, unicodedata
+class Tables:
+  unidata_version = "13.0.0"
+  def __getattr__(self, name):
+    return getattr(unicodedata, name)
+sys.modules["unicodedata"] = Tables()
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def with_other_tables(project, *flags):
+  """Runs run_squad.py as a Python does that has other Unicode tables."""
+  path = project / "other_python.py"
+  path.write_text(TABLES)
+  return launcher.script(path, str(launcher.REPOSITORY) + "/run_squad.py", *(
+      tiny_model.flags_of(project) + flags), fresh=True)
+
+
+def test_another_unicode_is_another_run(project):
+  """Windows are made anew; files, journals and shares are refused."""
+  model = project / "model"
+  assert run_squad(project, "--do_predict=True").returncode == 0
+  said = "Unicode tables (%s before, 13.0.0 now)" % unicodedata.unidata_version
+  refused(with_other_tables(project, "--do_predict=True"), "predictions.json", said)
+  windows = set(model.glob("eval.*"))
+  result = with_other_tables(project, "--do_predict=True", "--overwrite=True")
+  assert result.returncode == 0, result.stderr
+  assert len(set(model.glob("eval.*")) - windows) == len(windows) == 1
+  refused(with_other_tables(project, *TRAINING), "different " + said)
+
+  for path in model.glob("*.json"):
+    if path.name != "training.json":
+      path.unlink()
+  assert run_squad(project, "--shard=1/2", *SWEEP).returncode == 0
+  refused(with_other_tables(project, "--shard=2/2", *SWEEP),
+          ".1of2.jsonl was made with a different " + said)
+  for path in list(model.glob("share.*")) + [model / ".manifest.json.lock"]:
+    path.unlink()
+  (model / ".manifest.json.lock").mkdir()
+  refused(run_squad(project, *SWEEP), "Is a directory")
+  journal, = model.glob("journal.*.jsonl")
+  refused(with_other_tables(project, *SWEEP),
+          "%s was started with a different %s" % (journal, said))
 
 
 def write_checkpoint(folder, change):

@@ -106,7 +106,7 @@ def test_the_same_numbers_whatever_else_the_graph_has():
 
 
 def test_numbers_stay_from_version_to_version():
-  """Another figure here means that seeds.VERSION has to be raised."""
+  """Another figure here means that version.NUMBERS has to be raised."""
   weights, dropouts = numbers_of(1)
   shown = lambda array: ["%.6f" % x for x in array.ravel()[:3]]
   assert shown(weights["bert/embeddings/word_embeddings"]) == WORDS

@@ -281,8 +281,8 @@ def test_casing_of_the_vocabularies_of_bert(shared, name, casing):
   assert data_checks.casing(tokenization.load_vocab(path)) == casing
 
 
-def test_casing_of_the_cases_in_one_script(shared):
-  for name in ("caseless_vocabulary_advice", "ko_lower_case_whole_word",
-               "zh_unk_whole_passage", "zh_label_at_first_occurrence"):
-    path = str(shared / "cases" / name / "vocab.txt")
-    assert data_checks.casing(tokenization.load_vocab(path)) is None
+@pytest.mark.parametrize("words", [
+    "\u4e2d \u6587 ##\u6587", "\ud55c \uad6d ##\uc5b4", "\u05d0 \u05d1 ##\u05d2"])
+def test_a_script_without_case_has_none(words):
+  vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "?", "1895"] + words.split()
+  assert data_checks.casing({word: i for i, word in enumerate(vocab)}) is None

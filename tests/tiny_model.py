@@ -96,23 +96,28 @@ def write_checkpoint(folder, config=None, spread=CONFIG["initializer_range"]):
                           write_meta_graph=False)
 
 
+def flags_of(folder):
+  """Flags of run_squad.py for the files of write_files, with small sizes."""
+  return (
+      "--vocab_file=%s" % (folder / "vocab.txt"),
+      "--bert_config_file=%s" % (folder / "bert_config.json"),
+      "--train_file=%s" % (folder / "data.json"),
+      "--predict_file=%s" % (folder / "data.json"),
+      "--output_dir=%s" % (folder / "model")) + SIZES
+
+
 def begin(folder, *flags, **options):
   """Starts run_squad.py on the files of write_files, with small sizes.
 
   Args:
     folder: pathlib.Path.
-    *flags: override those given here.
+    *flags: override those of `flags_of`.
     **options: of launcher.Run.
 
   Returns:
     launcher.Run.
   """
-  return launcher.Run("run_squad.py", (
-      "--vocab_file=%s" % (folder / "vocab.txt"),
-      "--bert_config_file=%s" % (folder / "bert_config.json"),
-      "--train_file=%s" % (folder / "data.json"),
-      "--predict_file=%s" % (folder / "data.json"),
-      "--output_dir=%s" % (folder / "model")) + SIZES + flags, **options)
+  return launcher.Run("run_squad.py", flags_of(folder) + flags, **options)
 
 
 def run_squad(folder, *flags, **options):
