@@ -354,7 +354,8 @@ def make_reader(options, config, checkpoint, wanted):
     return read(candidates, len(swept), batch_size, input_fn)
 
   return decoding.Reader(
-      checkpoint, config.num_attention_heads, functools.partial(
+      checkpoint, config.num_hidden_layers, config.num_attention_heads,
+      functools.partial(
           sweep.memory, config, length=options.max_seq_length,
           masks={decode.mask for decode in wanted}),
       None if options.use_tpu else gpu.memory(session_config(config, len(wanted))),

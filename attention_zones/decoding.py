@@ -39,11 +39,13 @@ _FILES_OF_RUN = ("predict_file", "bert_config_file")
 
 Reader = collections.namedtuple(
     "Reader", [
-        "checkpoint", "num_heads", "memory", "gpu_memory", "predict", "attend"])
+        "checkpoint", "num_layers", "num_heads", "memory", "gpu_memory", "predict",
+        "attend"])
 Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
   checkpoint: str, the prefix of its files.
+  num_layers: int, the number of the model's layers.
   num_heads: int, the number of attention heads of a layer.
   memory: function (number of decodes, windows in a step) to bytes.
   gpu_memory: int, the bytes that TensorFlow may use on the GPU that predicts; None
@@ -168,7 +170,7 @@ def _run_pass(options, data, one, run, reader, log):
   run_records.add_to_manifest(
       options.output_dir,
       [name for d in written for name in passes.files_of(options, d)], run,
-      dict(about(start), masked_share=coverage.masked_shares(
+      dict(about(start, reader), masked_share=coverage.masked_shares(
           data.path, written, reader.num_heads), overlap=coverage.overlaps(
               data.path, _ids(data), written)))
   if one.part:
@@ -186,12 +188,14 @@ def _ids(data):
   return [example.qas_id for example in data.examples]
 
 
-def about(start):
+def about(start, reader):
   """What a manifest says about a run that started at time.time() `start`: dict."""
   at = lambda seconds: time.strftime(
       "%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
   return {"started": at(start), "finished": at(time.time()),
-          "python": platform.python_version(), "machine": platform.platform()}
+          "python": platform.python_version(), "machine": platform.platform(),
+          # In the last one, not all zones can change an answer (readout.py).
+          "num_layers": reader.num_layers}
 
 
 def _join_shares(part, journal, key, log):

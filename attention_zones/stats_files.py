@@ -13,6 +13,7 @@ from attention_zones import controls
 from attention_zones import effects
 from attention_zones import files
 from attention_zones import question_traits
+from attention_zones import readout
 from attention_zones import run_records
 from attention_zones import stats_tables
 from attention_zones import strata
@@ -107,13 +108,10 @@ def make(options, cells, seeds, gold, asked):
           "three or more, five as in the paper", file=sys.stderr)
   cluster_of, _ = question_traits.clusters(asked, settings.cluster)
   measured = effects.measure(cells, seeds, cluster_of, settings)
-  manifest = run_records.load_manifest(folders[0])
-  may_differ = set(cells)
-  # In a log-probability all tokens count, [CLS] and question, too.
-  if settings.metric != "logp":
-    may_differ = effects.cells_that_may_differ(
-        cells, seeds, gold.questions, _has_null(gold.questions, manifest),
-        gold.evaluator.cls_takes_part)
+  manifests = [run_records.load_manifest(folder) for folder in folders]
+  manifest = manifests[0]
+  may_differ = readout.cells_that_may_differ(
+      cells, seeds, manifests, len(gold.questions), settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
       run_records.masked_shares(manifest), cells))
   texts = collections.OrderedDict(
@@ -125,7 +123,7 @@ def make(options, cells, seeds, gold, asked):
     texts[beside(results_path, "controls")] = stats_tables.as_csv(compared)
     lines += controls.findings(compared)
   if options.contrast:
-    tested = contrasts.rows(options.contrast, measured)
+    tested = contrasts.rows(options.contrast, measured, may_differ)
     texts[beside(results_path, "contrasts")] = stats_tables.as_csv(tested)
     lines += map(stats_tables.contrast_line, tested)
   if options.strata or options.per_question:
@@ -155,9 +153,3 @@ def _of_zones(cells):
   """The cells that are of zones themselves, in all heads: list of int, indices."""
   return [c for c, cell in enumerate(cells)
           if cell.mask.heads is None and not cell.mask.has_controls]
-
-
-def _has_null(questions, manifest):
-  """Whether questions may have no answer, as in SQuAD v2.0: bool."""
-  return not all(question.has_answer for question in questions.values()) or any(
-      run.get("--version_2_with_negative") for run in manifest["runs"].values())

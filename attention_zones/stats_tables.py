@@ -211,6 +211,8 @@ def is_control(row):
 
 def contrast_line(row):
   """Says what a contrast, a row of contrasts.rows, found: str."""
+  if row["p_holm"] is None:
+    return "%s minus %s: masking can change neither" % (row["a"], row["b"])
   return ("%s minus %s: %+.3f (95 %% interval %+.3f to %+.3f), p_holm %.3g" % tuple(
       row[name] for name in ("a", "b", "contrast", "ci_low", "ci_high", "p_holm")))
 

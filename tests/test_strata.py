@@ -11,7 +11,7 @@ from attention_zones import question_traits
 from attention_zones import question_types
 from attention_zones import statistics
 from attention_zones import strata
-from passages import read_rows, write_data, write_sweep
+from passages import read_rows, write_data, write_manifest, write_sweep
 
 
 @pytest.mark.parametrize("question, kind", [
@@ -122,9 +122,11 @@ def sweep(tmp_path):
     qa["question"] = "Who is it?"
   questions[7]["question"] = "Why, %s?" % "and " * 9
   path.write_text(json.dumps(content))
-  return write_sweep(tmp_path / "sweep", ids, {
+  folder = write_sweep(tmp_path / "sweep", ids, {
       "": "1" * 240, "_layer0_p2": "0111" * 60, "_layer1_p2": "1" * 240,
-      "_layer1_q2": "1" * 240}), str(path)
+      "_layer1_q2": "1" * 240})
+  write_manifest(folder, 2)
+  return folder, str(path)
 
 
 def test_strata(sweep, tmp_path, capsys):
