@@ -1,10 +1,10 @@
 """Which cells masking can change at all.
 
-In the last layer only the rows count that are read out: those of passage tokens, and
-that of [CLS] in SQuAD v2.0 and CMRC 2018. In every other layer a row reaches the
-rows that are read out through the layers above. What a run read out, and how many
-layers its model has, its manifest says; without one every cell counts as one that
-can differ.
+In the last layer only the rows count that are read out: those of passage tokens,
+and that of [CLS] in SQuAD v2.0 and CMRC 2018. In every other layer a row reaches
+the rows that are read out through the layers above. What a run read out, and how
+many layers its model has, its manifest says; without one every cell counts as one
+that can differ.
 """
 
 from attention_zones.evaluators import EVALUATORS

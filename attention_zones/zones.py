@@ -224,8 +224,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
   def changes_rows(self, of):
     """Whether the weights of certain queries change: bool.
 
-    It follows from the zones' cells; True, too, if a zone's rows or columns work for
-    TensorFlow's tensors only.
+    It follows from the zones' cells; True, too, if a zone's rows or columns work
+    for TensorFlow's tensors only.
 
     Args:
       of: function from Tokens of a window to the queries, float32 [1, S], 1.0 or

@@ -131,8 +131,9 @@ READ = [
     # SQuAD v1.1: the rows of the passage.
     ({}, "exact", ["all", "p2q", "p2", "p2q@1", "p2@flat", "q2+p2"]),
     # SQuAD v2.0: [CLS], too, whose row has cells of q2p.
-    ({"version_2_with_negative": True}, "f1",
-     ["all", "q2p", "p2q", "p2", "q2p@flat", "p2q@1", "p2@flat", "q2+q2p", "q2+p2"]),
+    ({"version_2_with_negative": True}, "f1", [
+        "all", "q2p", "p2q", "p2", "q2p@flat", "p2q@1", "p2@flat", "q2+q2p",
+        "q2+p2"]),
     # A softmax over all tokens; in CMRC 2018 over [CLS] and the passage.
     ({}, "logp", ["all", "q2", "q2p", "p2q", "p2", "q2@1", "q2p@flat", "p2q@1",
                   "p2@flat", "q2+q2p", "q2+p2"]),

@@ -64,6 +64,12 @@ def test_protocol_from_json_to_figure(swept):
       "eval_squad.py", project / "data.json",
       model / "predictions.json").stdout)["exact"]
   assert lines[2].split(",")[2] == "%.3f" % baseline
+  # The manifest says that layer 2 is the last one, and that [CLS] is not read.
+  stats = [line.split(",") for line in (
+      project / "results.stats.csv").read_text().splitlines()]
+  p_holm = stats[0].index("p_holm")
+  assert {(row[0], row[2]) for row in stats if not row[p_holm]} == {
+      ("2", "q2"), ("2", "q2p")}
   drawn = script("visualize_att_zone.py", project / "results.csv", baseline,
                  project / "figure.pdf")
   assert drawn.returncode == 0, drawn.stderr
