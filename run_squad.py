@@ -81,8 +81,8 @@ flags.DEFINE_bool(
     "not suit the words in --vocab_file.")
 flags.DEFINE_bool(
     "allow_dropped", False, "Whether to train even if more than %g %% of the "
-    "questions are left out, because the passage does not have their answer at "
-    "answer_start." % (100 * data_checks.MAX_DROPPED))
+    "questions are left out, because their answers are empty or not in the passage "
+    "at answer_start." % (100 * data_checks.MAX_DROPPED))
 flags.DEFINE_bool(
     "allow_other_tensorflow", False, "Whether to continue a training that was "
     "started with another version of TensorFlow.")

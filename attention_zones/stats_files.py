@@ -127,6 +127,7 @@ def make(options, cells, seeds, gold, asked):
     texts[beside(results_path, "contrasts")] = stats_tables.as_csv(tested)
     lines += map(stats_tables.contrast_line, tested)
   if options.strata or options.per_question:
+    question_traits.remark(options.data_file, asked)
     traits = list(map(question_traits.of_question, asked))
   if options.strata:
     found = strata.find(traits)

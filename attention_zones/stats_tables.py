@@ -83,7 +83,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
         [of.qas_id, of.title or of.article + 1, paragraph + 1]
         + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
            for value in trait]
-        + [int(of.answer is not None)] + ["%.6g" % score for score in of_question])
+        + [int(of.num_answers > 0)] + ["%.6g" % score for score in of_question])
   return _csv_text(lines)
 
 

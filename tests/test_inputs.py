@@ -132,8 +132,8 @@ def prediction(training, tmp_path_factory):
 def test_dropped_answers_are_said_and_written(training):
   folder, log = training
   path = folder / "model" / "train_dropped_ids.txt"
-  assert ("--train_file=%s: 1 of 30 questions left out, because the passage does "
-          "not have their answer at answer_start; their ids are in %s\n" % (
+  assert ("--train_file=%s: 1 of 30 questions left out, because their answers are "
+          "empty or not in the passage at answer_start; their ids are in %s\n" % (
               folder / "train.json", path)) in log
   assert path.read_text() == "0-q0-0\n"
   assert ": 1 of 29 questions are empty; '0-q0-1' is the first\n" in log

@@ -46,8 +46,10 @@ def test_types(question, kind):
   assert question_types.classify(question)[0] == kind
 
 
-def asked(question, context, answer="", start=0):
-  return question_traits.Asked("q", 0, "", context, question, answer, start)
+def asked(question, context, answer="", start=None):
+  """An Asked; its answer stands at `start`, or nowhere."""
+  place = None if start is None else (start, start + len(answer))
+  return question_traits.Asked("q", 0, "", context, question, 1, place)
 
 
 def test_what_a_question_is_like():
@@ -76,11 +78,50 @@ def test_chinese_characters_are_words():
 
 
 def test_without_an_answer():
-  for answer, start in ((None, None), ("France", 99), ("France", None)):
-    of = question_traits.of_question(asked("Who?", "A text.", answer, start))
-    assert of == ("who", 1, 2, None, None, None)
+  of = question_traits.of_question(asked("Who?", "A text.", "France"))
+  assert of == ("who", 1, 2, None, None, None)
   of = question_traits.of_question(asked("Who?", "A text.", "text", 2))
   assert of.overlap is None
+
+
+@pytest.mark.parametrize("answers, place", [
+    ([("right", 2)], (2, 7)), ([("right", "2")], (2, 7)),
+    # An offset within the word, white space, and a later answer, as in training.
+    ([("right", 4)], (2, 7)), ([("right \u2009answer", 2)], (2, 14)),
+    ([("", 0), (None, None), (" ", 1), ("right", 9), ("answer", 8)], (8, 14)),
+    ([("right", 9)], None), ([("right", -1)], None), ([("right", 99)], None),
+    ([("right", None)], None), ([("right", "<")], None), ([("right", True)], None),
+    ([], None)])
+def test_where_the_answer_is(tmp_path, answers, place):
+  path = tmp_path / "dev.json"
+  write_data(path, [1], answers=[
+      {"text": text, "answer_start": start} for text, start in answers])
+  of, = question_traits.load(str(path))
+  assert (of.num_answers, of.place) == (len(answers), place)
+
+
+def test_a_wrong_offset_leaves_columns_empty_and_is_said(tmp_path, capsys):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [2, 2])
+  content = json.loads(path.read_text())
+  first = content["data"][0]["paragraphs"][0]["qas"][0]
+  # Counted in UTF-16, of a passage with eight characters that take two units.
+  first["answers"][0]["answer_start"] = 10
+  path.write_text(json.dumps(content))
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1111", "_layer0_p2": "1010"})
+  questions = tmp_path / "questions.csv"
+  assert get_results.main([
+      folder, str(tmp_path / "results.csv"), "--per_question", str(questions),
+      "--data_file", str(path)]) == 0
+  # "A right answer in passage 0.": right is at 2 of 28.
+  assert [[row[name] for name in (
+      "answer_words", "answer_position", "overlap", "has_answer")]
+          for row in read_rows(questions)[:2]] == [
+              ["", "", "", "1"], ["1", "0.0714286", "0", "1"]]
+  assert ("%s: 1 of 4 questions have no answer that stands in the passage at "
+          "answer_start, 'q0' for example; their answer_words, answer_position and "
+          "overlap are empty\n" % path) in capsys.readouterr().err
 
 
 def traits(**columns):
