@@ -37,7 +37,11 @@ def left_out(results_path, why_not, cells):
     cells: list of the masked Decodes.
   """
   kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
-  paths = [beside(results_path, kind) for kind in kinds]
+  return _left_out([beside(results_path, kind) for kind in kinds], why_not)
+
+
+def _left_out(paths, why_not):
+  """Says why files are not written: str, a line."""
   line = "%s %s left out: %s" % (
       " and ".join(paths), "is" if len(paths) == 1 else "are", why_not)
   if any(map(files.exists, paths)):
@@ -130,10 +134,17 @@ def make(options, cells, seeds, gold, asked):
     question_traits.remark(options.data_file, asked)
     traits = list(map(question_traits.of_question, asked))
   if options.strata:
+    of_zones, path = effects.of_some(measured, _of_zones(cells)), beside(
+        results_path, "strata")
     found = strata.find(traits)
-    strata.remark(options.data_file, found)
-    texts[beside(results_path, "strata")] = stats_tables.as_csv(strata.rows(
-        found, effects.of_some(measured, _of_zones(cells)), seeds, may_differ))
+    large = strata.large(found, of_zones)
+    if large:
+      strata.remark(options.data_file, found, len(large), settings.cluster)
+      texts[path] = stats_tables.as_csv(
+          strata.rows(large, of_zones, seeds, may_differ))
+    else:
+      lines.append(_left_out([path], "%s, and none in %s has as many" % (
+          strata.needs(settings.cluster), options.data_file)))
   if options.per_question:
     texts[options.per_question] = stats_tables.per_question_csv(
         asked, traits, question_traits.clusters(asked, "paragraph")[0], measured,

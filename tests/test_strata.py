@@ -187,22 +187,21 @@ def test_strata(sweep, tmp_path, capsys):
                ("who", "120", "60", "2", "p2", "0.0000", "0.0000"),
                ("what", "119", "60", "1", "p2", "0.0000", "-49.5868"),
                ("what", "119", "60", "2", "q2", "0.0000", "0.0000"),
-               ("what", "119", "60", "2", "p2", "0.0000", "0.0000"),
-               # One question is too few for numbers.
-               ("why", "1", "1", "1", "p2", "", ""),
-               ("why", "1", "1", "2", "q2", "", ""),
-               ("why", "1", "1", "2", "p2", "", "")]
+               ("what", "119", "60", "2", "p2", "0.0000", "0.0000")]
   # Every passage has two `who`, so no draw differs: p is 0; q2 is not tested.
   assert [(row["ci_low"], row["ci_high"], row["p"]) for row in rows[:3]] == [
       ("-50.0000", "-50.0000", "0"), ("0.0000", "0.0000", ""),
       ("0.0000", "0.0000", "1")]
-  assert [row["baseline"] for row in rows[::3]] == ["100.000", "100.000", ""]
+  assert [row["baseline"] for row in rows[::3]] == ["100.000", "100.000"]
   assert capsys.readouterr().err.endswith(
-      "%s: no question of the type how_many, when, where, which, how, other, so "
-      "--strata has no row for it\n" % data_file)
+      "{0}: no question of the type how_many, when, where, which, how, other, so "
+      "--strata has no row for it\n"
+      # `why`, a single question; 11 words, the same one; the 40 of passages 0 to 9.
+      "{0}: 3 of 11 strata are left out, because a stratum needs 100 questions and "
+      "20 passages\n".format(data_file))
 
 
-def test_small_strata_are_empty(tmp_path):
+def test_small_strata_are_left_out(tmp_path):
   """100 questions about 20 passages are enough, 99 or 19 are not."""
   path = tmp_path / "dev.json"
   sizes = [5] * 18 + [10] + [5] * 20 + [3] * 33
@@ -220,8 +219,26 @@ def test_small_strata_are_empty(tmp_path):
   rows = read_rows(tmp_path / "results.strata.csv")
   assert [(row["stratum"], row["n"], row["clusters"], row["diff"])
           for row in rows if row["kind"] == "question_type"] == [
-              ("who", "100", "19", ""), ("when", "99", "33", ""),
               ("where", "100", "20", "-50.0000")]
+
+
+@pytest.mark.parametrize("flags, needed", [
+    ((), "100 questions and 20 passages"),
+    (("--cluster=article",), "100 questions and 20 articles"),
+    (("--cluster=none",), "100 questions")])
+def test_a_small_data_set_has_no_strata(tmp_path, capsys, flags, needed):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [9] * 11)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 99, "_layer0_p2": "1" * 99})
+  assert get_results.main([folder, str(tmp_path / "results.csv"), "--strata",
+                           "--data_file", str(path)] + list(flags)) == 0
+  printed = capsys.readouterr()
+  assert ("%s is left out: a stratum needs %s, and none in %s has as many" % (
+      tmp_path / "results.strata.csv", needed, path)) in printed.out.splitlines()
+  assert printed.err == ""
+  assert (tmp_path / "results.stats.csv").exists()
+  assert not (tmp_path / "results.strata.csv").exists()
 
 
 def test_a_stratum_is_compared_in_the_same_bootstrap(tmp_path):
