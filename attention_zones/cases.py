@@ -137,7 +137,8 @@ def read_cases(folder, data_file, dataset):
   Raises:
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
-  baseline, *masked = find_decodes(folder)
+  with sweep_files.telling_of_journals([folder], data_file):
+    baseline, *masked = find_decodes(folder)
   sweep_files.report_other_dataset(
       folder, {d: d.file_name() for d in [baseline] + masked}, dataset)
   gold = evaluators.load(dataset, data_file)

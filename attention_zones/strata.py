@@ -92,12 +92,13 @@ def needs(cluster):
   """
   words = "a stratum needs %d questions" % MIN_QUESTIONS
   if cluster != "none":
-    words += " and %d %s" % (MIN_CLUSTERS, question_traits.CLUSTER_NAMES[cluster][1])
+    several = question_traits.CLUSTER_NAMES[cluster][1]
+    words += " and %d %s" % (MIN_CLUSTERS, several)
   return words
 
 
 def remark(path, strata, number, cluster):
-  """Says on stderr which question types are missing, how many strata are small.
+  """Says on stderr which types of question are missing, how many strata small.
 
   Args:
     path: str, the data set.
