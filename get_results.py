@@ -98,7 +98,9 @@ def collect(arguments):
   """
   *folders, results_path = arguments.paths
   check_paths(arguments)
-  sweeps = sweep_files.find_sweeps(folders)
+  telling = lambda: sweep_files.telling_of_journals(folders, arguments.data_file)
+  with telling():
+    sweeps = sweep_files.find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
     sweep_files.report_mixed_runs(folder, names, arguments.allow_mixed)
     sweep_files.report_other_dataset(folder, names, arguments.dataset)
@@ -106,9 +108,10 @@ def collect(arguments):
   rows, masks = sweep_files.plan_table(found)
   cells = [cell for cell in (sweep_files.decode_at(row, mask) for row in rows
                              for mask in masks) if cell in found]
-  controls.report_alone(
-      folders[0], cells, arguments.allow_holes, arguments.dataset)
-  sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
+  with telling():
+    controls.report_alone(
+        folders[0], cells, arguments.allow_holes, arguments.dataset)
+    sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = question_traits.load(arguments.data_file)
   if arguments.metric == "logp":

@@ -83,8 +83,8 @@ flags.DEFINE_bool(
     "not suit the words in --vocab_file.")
 flags.DEFINE_bool(
     "allow_dropped", False, "Whether to train even if more than %g %% of the "
-    "questions are left out, because the passage does not have their answer at "
-    "answer_start." % (100 * data_checks.MAX_DROPPED))
+    "questions are left out, because their answers are empty or not in the passage "
+    "at answer_start." % (100 * data_checks.MAX_DROPPED))
 flags.DEFINE_bool(
     "overwrite", False, "Whether to replace files in --output_dir that were made "
     "with other flags, files, code or by another checkpoint.")
@@ -359,7 +359,8 @@ def make_reader(options, config, checkpoint, wanted):
     return read(candidates, len(swept), batch_size, input_fn)
 
   return decoding.Reader(
-      checkpoint, config.num_attention_heads, functools.partial(
+      checkpoint, config.num_hidden_layers, config.num_attention_heads,
+      functools.partial(
           sweep.memory, config, length=options.max_seq_length,
           masks={decode.mask for decode in wanted}),
       None if options.use_tpu else gpu.memory(session_config(config, len(wanted))),
@@ -429,11 +430,11 @@ def run(options, given):
         "are made with %s" % (options.init_checkpoint, checkpoint))
   if options.do_train:
     training.check_record(options, tokenizer, log)
+  make_output_dir(options, wanted)
   if options.do_predict:
     recorded.refuse_others(options)
     runs.refuse_overwriting(options, wanted, runs.describe(
         options, checkpoint or training.finished(options), tokenizer))
-  make_output_dir(options, wanted)
   for line in remarks:
     log(line)
   say_why_no_gpu(options)

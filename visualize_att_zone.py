@@ -40,6 +40,7 @@ from attention_zones import heatmap
 from attention_zones import mass_figures
 from attention_zones import path_checks
 from attention_zones import results_table
+from attention_zones import zones
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
 CMAP = "seismic"
@@ -62,9 +63,8 @@ SAVING = collections.OrderedDict([
 MAX_WIDTH = 420
 
 # Masking q2 or q2p in the last layer cannot change a passage token's logits, so
-# both must score like the baseline (in CMRC 2018 only q2). If all there differ by
-# more than this, the baseline does not belong to the table.
-LAST_LAYER_ZONES = ("q2", "q2p")
+# both must score like the baseline (in CMRC 2018 and SQuAD v2.0 only q2). If all
+# there differ by more than this, the baseline does not belong to the table.
 LAST_LAYER_TOLERANCE = 0.5
 
 
@@ -223,7 +223,7 @@ def missing_cells(panel):
 
 
 def doubt_baseline(table, baseline):
-  """Compares the baseline with the last layer, where q2 and q2p change no answer.
+  """Compares the baseline with the last layer, where q2 changes no answer.
 
   A warning, not an error: the table may lack the model's last layers, and answers
   of SQuAD v2.0 and CMRC 2018 also depend on [CLS], which q2p does change.
@@ -233,7 +233,7 @@ def doubt_baseline(table, baseline):
     baseline: float.
 
   Returns:
-    str, one line, if that layer's q2 and q2p are all more than
+    str, one line, if that layer's zones without passage rows are all more than
     LAST_LAYER_TOLERANCE off the baseline, on the same side; otherwise "".
   """
   single = [layer for layer in table.layers if layer.isdigit()]
@@ -242,9 +242,10 @@ def doubt_baseline(table, baseline):
     return ""
   last = max(single, key=int)
   row = table.scores[table.layers.index(last)]
-  scores = [(zone, row[table.zones.index(zone)])
-            for zone in LAST_LAYER_ZONES if zone in table.zones]
-  scores = [(zone, score) for zone, score in scores if not math.isnan(score)]
+  leaves_passage = lambda zone: not zones.union(
+      zone.split("+")).changes_rows(lambda tokens: tokens.in_passage)
+  scores = [(zone, score) for zone, score in zip(table.zones, row)
+            if leaves_passage(zone) and not math.isnan(score)]
   off = [score - baseline for _, score in scores]
   if not off or (min(off) <= LAST_LAYER_TOLERANCE and
                  max(off) >= -LAST_LAYER_TOLERANCE):

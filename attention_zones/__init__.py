@@ -68,6 +68,7 @@ Which differences are more than chance:
   statistics     the formulas, each with its source
   question_traits, question_types   passages, lengths, wh-words
   effects        scores of questions to the rows of results.stats.csv
+  readout        which cells masking can change at all
   contrasts      cells against cells
   controls       zones against their controls, results.controls.csv
   strata         by question type, lengths, place and words of the answer

@@ -120,7 +120,7 @@ def make(options, data, reader, log):
   mass, uniform, number = _average(results, data.examples)
   files.write_text(path, _lines(mass, uniform, number))
   run_records.add_to_manifest(
-      options.output_dir, [FILE_NAME], run, runs.about(options, start))
+      options.output_dir, [FILE_NAME], run, runs.about(options, reader, start))
   interrupts.keep()
   log("%s: wrote %s" % (options.output_dir, FILE_NAME))
 

@@ -91,9 +91,9 @@ def read_texts(path):
       context = member(where, paragraph, "context", str)
       for q, qa in enumerate(member(where, paragraph, "qas", list)):
         at = "%s.qas[%d]" % (where, q)
-        golds = [(member("%s.answers[%d]" % (at, i), answer, "text", str),
-                  answer.get("answer_start"))
-                 for i, answer in enumerate(member(at, qa, "answers", list))]
+        golds = [(answer.text, checked_json.as_whole_number(
+            answer.content.get("answer_start")))
+                 for answer in checked_json.answers(at, qa)]
         texts[checked_json.question_id(at, qa)] = cases_page.Text(
             context, member(at, qa, "question", str), golds)
   checked_json.refuse(faults)
@@ -137,7 +137,8 @@ def read_cases(folder, data_file, dataset):
   Raises:
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
-  baseline, *masked = find_decodes(folder)
+  with sweep_files.telling_of_journals([folder], data_file):
+    baseline, *masked = find_decodes(folder)
   sweep_files.report_other_dataset(
       folder, {d: d.file_name() for d in [baseline] + masked}, dataset)
   gold = evaluators.load(dataset, data_file)

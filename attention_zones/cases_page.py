@@ -97,7 +97,7 @@ class Text(collections.namedtuple("Text", ["context", "question", "golds"])):
   Attributes:
     context: str, the passage.
     question: str.
-    golds: list of (text, answer_start as in the file, or None).
+    golds: list of (text, answer_start), int, or None where it is no number.
   """
   __slots__ = ()
 

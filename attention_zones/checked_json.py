@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import json
+import re
 
 from attention_zones import file_kinds
 from attention_zones import files
@@ -89,6 +90,60 @@ def member(where, holder, key, kind):
   return holder[key]
 
 
+def as_whole_number(value):
+  """The int that a JSON value is or spells, as 17, 17.0 and "17" do; else None."""
+  if isinstance(value, str):
+    match = re.fullmatch(r"\s*(-?[0-9]{1,15})(\.0*)?\s*", value)
+    return int(match.group(1)) if match else None
+  if isinstance(value, float):
+    return int(value) if value.is_integer() else None
+  return value if type(value) is int else None
+
+
+def whole_number(where, holder, key):
+  """As `member`, for a whole number, which may be written as a string: int."""
+  value = as_whole_number(holder.get(key)) if isinstance(holder, dict) else None
+  return member(where, holder, key, int) if value is None else value
+
+
+Answer = collections.namedtuple("Answer", ["where", "text", "content"])
+Answer.__doc__ = """A gold answer as a data set has it.
+
+Attributes:
+  where: str, names it in messages: file and JSON path.
+  text: str, "" for null.
+  content: dict, the answer as the JSON has it; whether its answer_start is a whole
+    number was not looked at.
+"""
+
+
+def answers(where, qa):
+  """Reads the gold answers of a question, as all commands do.
+
+  A question that is_impossible may lack them: KLUE has only plausible_answers.
+
+  Args:
+    where: str, names the question in messages: file and JSON path.
+    qa: the question as SQuAD's JSON has it.
+
+  Returns:
+    list of Answer.
+
+  Raises:
+    ValueError: there is no array of them, or an answer has no text.
+  """
+  if isinstance(qa, dict) and qa.get("is_impossible") is True and (
+      qa.get("answers") is None):
+    return []
+  found = []
+  for i, answer in enumerate(member(where, qa, "answers", list)):
+    at = "%s.answers[%d]" % (where, i)
+    is_null = isinstance(answer, dict) and answer.get("text", "") is None
+    found.append(Answer(
+        at, "" if is_null else member(at, answer, "text", str), answer))
+  return found
+
+
 def paragraphs(path, content, faults):
   """Yields the paragraphs of a SQuAD data set.
 
@@ -153,6 +208,19 @@ def question_id(where, qa):
   if isinstance(qa, dict) and type(qa.get("id")) is int:
     return str(qa["id"])
   return member(where, qa, "id", str)
+
+
+def refuse_repeated(path, ids):
+  """Raises a ValueError if an id is used more than once, with each such id once.
+
+  Args:
+    path: str, names the file in messages.
+    ids: iterable of str, the ids of all questions.
+  """
+  twice = [name for name, count in collections.Counter(ids).items() if count > 1]
+  if twice:
+    raise ValueError("%s: used more than once: %s; ids must differ" % (
+        path, count_ids(twice)))
 
 
 def excerpt(value):

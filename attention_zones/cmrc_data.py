@@ -90,7 +90,7 @@ def read_examples(path, is_training, version_2_with_negative=False):
     (examples, dropped), as squad_data.read_examples.
 
   Raises:
-    tf.errors.OpError: the file cannot be read.
+    OSError: the file cannot be read.
     ValueError: it is not such a file; the message says what it is.
   """
   del version_2_with_negative

@@ -67,23 +67,24 @@ def _layers(part):
   return [(layer,) for layer in range(named[0], named[1] + 1)]
 
 
-def rows(pairs, measured):
+def rows(pairs, measured, may_differ):
   """Tests contrasts: the mean difference of A's cells minus that of B's.
 
   Args:
     pairs: list of (A, B), str each.
     measured: effects.Effects.
+    may_differ: set of the cells that masking can change at all.
 
   Returns:
-    list of OrderedDict from column to value, one for each pair; they are one family
-    of tests.
+    list of OrderedDict from column to value, one for each pair. Those with a cell
+    that may differ are one family of tests; of the others p_holm is None.
 
   Raises:
     ValueError: as for `parse`.
   """
   sides = [[parse(text, measured.cells) for text in pair] for pair in pairs]
   of_cells = effects.estimate(measured).diff
-  found = []
+  found, family = [], []
   for (text_a, text_b), (a, b) in zip(pairs, sides):
     weights = np.zeros((1, len(of_cells)))
     for side, sign in ((a, 1), (b, -1)):
@@ -99,5 +100,7 @@ def rows(pairs, measured):
         ("contrast", estimates.diff[0]), ("ci_low", estimates.ci_low[0]),
         ("ci_high", estimates.ci_high[0]), ("se", estimates.se[0]),
         ("p", estimates.p[0]), ("p_holm", None), ("q_bh", None)]))
-  effects.adjust(found)
+    if may_differ.intersection(measured.cells[cell] for cell in a + b):
+      family.append(found[-1])
+  effects.adjust(family)
   return found

@@ -8,7 +8,7 @@ from attention_zones import files
 
 # If the passage lacks the answer of more training questions than this, the cause is
 # not a few typing errors but, for example, offsets counted in bytes, or in another
-# version of the passages. One question is always allowed, even in a small file.
+# version of the passages.
 MAX_DROPPED = 0.05
 
 # The share of [UNK] among the word pieces. With a vocabulary for the language of
@@ -61,7 +61,10 @@ def remarks(examples, tokenizer, max_query_length):
       ("have more than --max_query_length=%d tokens and are cut" %
        max_query_length, lambda example: is_cut(example.question)),
       ("have several answers, of which only the first is used for training",
-       lambda example: example.num_answers > 1))
+       lambda example: example.num_answers > 1 and not example.answer_index),
+      ("have a first answer that is empty, or not in the passage at answer_start; "
+       "the first that stands there is used for training",
+       lambda example: example.answer_index > 0))
   lines = []
   for what, is_so in kinds:
     ids = [example.qas_id for example in examples if is_so(example)]
@@ -123,18 +126,17 @@ def report_dropped(source, num_kept, dropped, folder, is_allowed=False):
     str, a line for the log.
 
   Raises:
-    ValueError: no question is left; or more than one question, and more than
-      MAX_DROPPED of all, are left out and that is not allowed.
+    ValueError: no question is left; or more than MAX_DROPPED of all are left out,
+      and that is not allowed.
   """
   path = os.path.join(folder, DROPPED_NAME)
   files.write_text(path, [qas_id + "\n" for qas_id in dropped])
-  line = ("%s: %d of %d questions left out, because the passage does not have "
-          "their answer at answer_start; their ids are in %s" % (
+  line = ("%s: %d of %d questions left out, because their answers are empty or not "
+          "in the passage at answer_start; their ids are in %s" % (
               source, len(dropped), num_kept + len(dropped), path))
   if not num_kept:
     raise ValueError("%s; none is left to train on: correct the file" % line)
-  most = max(1, MAX_DROPPED * (num_kept + len(dropped)))
-  if len(dropped) > most and not is_allowed:
+  if len(dropped) > MAX_DROPPED * (num_kept + len(dropped)) and not is_allowed:
     raise ValueError(
         "%s; more than %g %% point to a systematic error: correct the file, or "
         "give --allow_dropped=True to train on the rest" % (

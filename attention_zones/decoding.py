@@ -29,11 +29,13 @@ from attention_zones import windows
 
 Reader = collections.namedtuple(
     "Reader", [
-        "checkpoint", "num_heads", "memory", "gpu_memory", "predict", "attend"])
+        "checkpoint", "num_layers", "num_heads", "memory", "gpu_memory", "predict",
+        "attend"])
 Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
 Attributes:
   checkpoint: str, the prefix of its files.
+  num_layers: int, the number of the model's layers.
   num_heads: int, the number of attention heads of a layer.
   memory: function (number of decodes, windows in a step) to bytes.
   gpu_memory: int, the bytes that TensorFlow may use on the GPU that predicts; None
@@ -130,7 +132,7 @@ def _run_pass(options, data, one, run, zones_of, reader, log):
                 for name in passes.files_of(options, decode)}
   run_records.add_to_manifest(
       options.output_dir, list(of_written), run,
-      dict(runs.about(options, start), masked_share=coverage.masked_shares(
+      dict(runs.about(options, reader, start), masked_share=coverage.masked_shares(
           data.path, written, reader.num_heads), overlap=coverage.overlaps(
               data.path, _ids(data), written)),
       {name: zones for name, zones in of_written.items() if zones})

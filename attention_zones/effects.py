@@ -203,33 +203,3 @@ def adjust(family):
   for row, p_holm, q_bh in zip(
       family, statistics.holm(p), statistics.benjamini_hochberg(p)):
     row.update(p_holm=p_holm, q_bh=q_bh)
-
-
-def cells_that_may_differ(cells, seeds, questions, has_null, cls_takes_part=False):
-  """Finds the cells whose answers masking can change.
-
-  In the last layer only the rows count from which answers are read: in SQuAD v1.1
-  those of passage tokens, in CMRC 2018 that of [CLS], too. So q2 and q2p (in CMRC
-  2018 q2) cannot change an answer there. A cell with any change counts as one that
-  can, whatever the reason.
-
-  Args:
-    cells: list of masked Decodes.
-    seeds: list of FolderScores.
-    questions: dict, as scoring.load_questions returns it.
-    has_null: bool, whether "" competes with the spans, as in SQuAD v2.0.
-    cls_takes_part: bool, evaluators.Evaluator.cls_takes_part, as in CMRC 2018.
-
-  Returns:
-    set of Decode.
-  """
-  single = [cell.layers for cell in cells if sweep_files.is_single(cell)]
-  last = max(single, default=None)
-
-  def may_differ(cell):
-    if cell.layers != last or has_null or cell.mask.changes_passage_rows:
-      return True
-    return (cls_takes_part and cell.mask.changes_cls_row) or any(
-        seed.changes[cell]["same"] < len(questions) for seed in seeds)
-
-  return {cell for cell in cells if may_differ(cell)}

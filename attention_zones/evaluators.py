@@ -21,7 +21,7 @@ Attributes:
     in scoring.Question.
   compare_texts: function (baseline, masked) to "same", "shifted" or "elsewhere".
   cls_takes_part: bool, whether the logits of [CLS] count among those of the
-    passage, so that what changes [CLS] alone can change an answer.
+    passage (and no others), so that what changes [CLS] alone can change an answer.
 """
 
 EVALUATORS = collections.OrderedDict([

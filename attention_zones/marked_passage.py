@@ -42,7 +42,7 @@ def find_spans(case):
   """
   context, golds = case.text.context, []
   for text, start in case.text.golds:
-    if isinstance(start, int) and start >= 0 and context.startswith(text, start):
+    if start is not None and start >= 0 and context.startswith(text, start):
       golds.append((start, start + len(text)))
     else:
       golds.extend(_occurrences(context, text)[:1])

@@ -47,7 +47,8 @@ def begun_files(options):
     folders.append(tempfile.gettempdir())
   begun = set()
   for folder in folders:
-    for name in filter(shares.is_unfinished, files.list_folder(folder)):
+    for name in filter(
+        run_records.JOURNAL_NAME.fullmatch, files.list_folder(folder)):
       for decode in run_records.begun_decodes(os.path.join(folder, name)):
         begun.update(files_of(options, Decode.parse(decode)))
   return begun

@@ -8,11 +8,13 @@ and "", and only what needs them refuses them.
 import collections
 import functools
 import re
+import sys
 
 import numpy as np
 
 from attention_zones import checked_json
 from attention_zones import question_types
+from attention_zones import squad_data
 
 CLUSTERS = ("paragraph", "article", "none")
 # What a cluster is called in messages and tables, one and several.
@@ -28,7 +30,7 @@ _WORD = re.compile("[{0}]|[^{0}\\s]+".format(question_types.HAN))
 _ARTICLE = re.compile(r"data\[([0-9]+)\]")
 
 Asked = collections.namedtuple("Asked", [
-    "qas_id", "article", "title", "context", "question", "answer", "start"])
+    "qas_id", "article", "title", "context", "question", "num_answers", "place"])
 Asked.__doc__ = """A question as its data set has it.
 
 Attributes:
@@ -37,8 +39,9 @@ Attributes:
   title: str, the article's; "" without one.
   context: str, the passage; None if the file has none.
   question: str; "" if the file has none.
-  answer: str, the first answer; None without one.
-  start: int, the first character of the answer in the passage; None if unknown.
+  num_answers: int, how many answers it has.
+  place: (start, end), int each, the first answer that the passage has at its
+    answer_start is context[start:end], as in training; None without such an answer.
 """
 
 Traits = collections.namedtuple("Traits", [
@@ -49,7 +52,7 @@ Traits.__doc__ = """What a question is like.
 Attributes:
   question_type: str of question_types.TYPES.
   question_words, passage_words, answer_words: int, lengths in words; in Chinese, in
-    characters. An answer is the first one.
+    characters. An answer is the first that stands in the passage.
   answer_position: float, where the answer starts, as a share of the passage's
     characters: 0 is its beginning.
   overlap: float, the share of the question's words, without its wh-word, that are
@@ -79,13 +82,17 @@ def load(path):
     # Another format than SQuAD's may have no articles.
     title = (_text(content["data"][article], "title")
              if isinstance(content, dict) else None)
+    context = _text(paragraph, "context")
+    passage = squad_data.split_words(context or "")
     for qa in paragraph["qas"]:
-      answer = (qa["answers"] or [{}])[0]
-      start = answer.get("answer_start")
+      answers = checked_json.answers(where, qa)
+      # Scores need no offsets, so that files may have whatever there.
+      placed = [answer for answer in answers if checked_json.as_whole_number(
+          answer.content.get("answer_start")) is not None]
+      _, place = next(squad_data.places(passage, placed), (0, None))
       asked.append(Asked(
-          checked_json.question_id(where, qa), article, title or "",
-          _text(paragraph, "context"), _text(qa, "question") or "",
-          _text(answer, "text"), start if type(start) is int else None))
+          checked_json.question_id(where, qa), article, title or "", context,
+          _text(qa, "question") or "", len(answers), place))
   return asked
 
 
@@ -102,6 +109,21 @@ def check_texts(path, asked):
     raise ValueError("%s: no \"question\" or no \"context\" for %s; --strata and "
                      "--per_question need both" % (
                          path, checked_json.count_ids(lacking)))
+
+
+def remark(path, asked):
+  """Says on stderr how many questions have answers, but none in the passage.
+
+  Args:
+    path: str, the data set.
+    asked: list of Asked.
+  """
+  lost = [a.qas_id for a in asked if a.num_answers and not a.place]
+  if lost:
+    print("%s: %d of %d questions have no answer that stands in the passage at "
+          "answer_start, %r for example; their answer_words, answer_position and "
+          "overlap are empty" % (path, len(lost), len(asked), lost[0]),
+          file=sys.stderr)
 
 
 def clusters(asked, by):
@@ -152,17 +174,15 @@ def of_question(asked):
   kind, begin, end = question_types.classify(asked.question)
   passage = _words_and_starts(asked.context)
   lengths = len(words(asked.question)), len(passage)
-  has_answer = asked.answer and asked.start is not None and (
-      0 <= asked.start < len(asked.context))
-  if not has_answer:
+  if not asked.place:
     return Traits(kind, *lengths, answer_words=None, answer_position=None,
                   overlap=None)
   others = set(words(asked.question[:begin] + " " + asked.question[end:]))
-  stop = asked.start + len(asked.answer)
-  before = sum(start + len(word) <= asked.start for word, start in passage)
+  first, stop = asked.place
+  before = sum(start + len(word) <= first for word, start in passage)
   until = sum(start < stop for _, start in passage)
   near = {word for word, _ in passage[max(0, before - _NEAR):until + _NEAR]}
   return Traits(
-      kind, *lengths, answer_words=len(words(asked.answer)),
-      answer_position=asked.start / len(asked.context),
+      kind, *lengths, answer_words=len(words(asked.context[first:stop])),
+      answer_position=first / len(asked.context),
       overlap=len(others & near) / len(others) if others else None)

@@ -16,12 +16,16 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 
 from attention_zones import checked_json
 from attention_zones import files
 
 MANIFEST_NAME = "manifest.json"
 ATTENTION_MASS_NAME = "attention_mass.csv"
+# Of journals and finished shares: the pass's name, and how many shares there are.
+JOURNAL_NAME = re.compile(
+    r"(?:journal|share)\.([0-9a-f]{16})(?:\.\d+of(\d+))?\.jsonl")
 
 
 def run_id(run):
@@ -404,6 +408,37 @@ def begun_decodes(path):
   except (FileNotFoundError, ValueError, KeyError, TypeError):
     return []
   return decodes if isinstance(decodes, list) else []
+
+
+def unfinished(folder):
+  """Reads how far the unfinished passes over the data of a folder are.
+
+  Takes no lock and changes nothing, so that a run may go on meanwhile.
+
+  Args:
+    folder: str, a path or address.
+
+  Returns:
+    list of (names, number, key), one for each pass: the list of the names of its
+    journals and finished shares, how many questions these have, and the dict of
+    what their answers depend on, {} where it is incomplete.
+
+  Raises:
+    OSError: a file cannot be read.
+  """
+  passes = collections.OrderedDict()
+  for name in files.list_folder(folder):
+    match = JOURNAL_NAME.fullmatch(name)
+    if match:
+      names, number, key = passes.get(match.group(1), ([], 0, {}))
+      with files.open_bytes(os.path.join(folder, name)) as f:
+        try:
+          key = dict(json.loads(f.readline().decode("utf-8")))
+        except (ValueError, TypeError):
+          pass
+        number += len(_find_questions(f)[0])
+      passes[match.group(1)] = names + [name], number, key
+  return list(passes.values())
 
 
 def _line(content):

@@ -105,15 +105,18 @@ def tell_of_others(options, run, content, log):
               run_records.without_about(other), run))))
 
 
-def about(options, start):
+def about(options, reader, start):
   """What a manifest says about a run, besides what its answers depend on: dict.
 
   Args:
     options: namespace of run_squad.py's flags.
+    reader: decoding.Reader.
     start: float, time.time() when it started.
   """
   at = lambda seconds: time.strftime(
       "%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
   return {"started": at(start), "finished": at(time.time()),
           "python": platform.python_version(), "machine": platform.platform(),
-          "revision": version.revision(), "--predict_file": options.predict_file}
+          "revision": version.revision(), "--predict_file": options.predict_file,
+          # In the last one, not all zones can change an answer (readout.py).
+          "num_layers": reader.num_layers}

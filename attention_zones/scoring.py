@@ -75,19 +75,14 @@ def load_questions(path, golds_of=_normalized):
     ValueError: it is not a SQuAD data set, has no question or an id twice.
   """
   questions = collections.OrderedDict()
-  twice, faults = [], []
+  ids, faults = [], []
   for where, qa in _walk(path, faults):
     with checked_json.noting(faults):
-      name = question_id(where, qa)
-      texts = [member("%s.answers[%d]" % (where, i), answer, "text", str)
-               for i, answer in enumerate(member(where, qa, "answers", list))]
-      if name in questions:
-        twice.append(name)
-      questions[name] = Question(bool(texts), golds_of(texts))
+      ids.append(question_id(where, qa))
+      texts = [answer.text for answer in checked_json.answers(where, qa)]
+      questions[ids[-1]] = Question(bool(texts), golds_of(texts))
   checked_json.refuse(faults)
-  if twice:
-    raise ValueError("%s: used more than once: %s; ids must differ" % (
-        path, count_ids(twice)))
+  checked_json.refuse_repeated(path, ids)
   if not questions:
     raise ValueError("%s: has no question, so there is nothing to score" % path)
   return questions

@@ -19,8 +19,6 @@ import shutil
 from attention_zones import files
 from attention_zones import run_records
 
-_NAME = re.compile(r"(?:journal|share)\.[0-9a-f]{16}(?:\.\d+of(\d+))?\.jsonl")
-
 
 class Share(collections.namedtuple("Share", ["number", "count"])):
   """One share of the questions.
@@ -109,11 +107,6 @@ class Part(collections.namedtuple("Part", ["folder", "pass_id", "share"])):
             for number in range(1, self.share.count + 1)]
 
 
-def is_unfinished(name):
-  """Whether a file's name is that of a journal, or of a share: bool."""
-  return bool(_NAME.fullmatch(name))
-
-
 def check_count(folder, share, log):
   """Refuses another number of shares than the folder's unfinished ones have.
 
@@ -125,10 +118,11 @@ def check_count(folder, share, log):
   Raises:
     ValueError: the folder has files of another division.
   """
-  for match in filter(None, map(_NAME.fullmatch, files.list_folder(folder))):
-    if not match.group(1):
+  for name in files.list_folder(folder):
+    match = run_records.JOURNAL_NAME.fullmatch(name)
+    if not match or not match.group(2):
       continue
-    count = int(match.group(1))
+    count = int(match.group(2))
     if share is None:
       log("--output_dir=%s has unfinished shares of %d, which a run without "
           "--shard does not use" % (folder, count))
@@ -137,7 +131,7 @@ def check_count(folder, share, log):
       raise ValueError(
           "--shard=%s: --output_dir=%s has unfinished shares of %d (%s); give "
           "--shard=k/%d, or delete these files" % (
-              share, folder, count, match.group(), count))
+              share, folder, count, name, count))
 
 
 def begun_decodes(part):
@@ -150,7 +144,7 @@ def begun_decodes(part):
     list of str, as run_records.begun_decodes returns it.
   """
   for name in files.list_folder(part.folder):
-    if part.pass_id in name and _NAME.fullmatch(name):
+    if part.pass_id in name and run_records.JOURNAL_NAME.fullmatch(name):
       begun = run_records.begun_decodes(os.path.join(part.folder, name))
       if begun:
         return begun

@@ -4,8 +4,6 @@ import bisect
 import collections
 import re
 
-import tensorflow.compat.v1 as tf
-
 from attention_zones import checked_json
 from attention_zones.checked_json import member, question_id
 
@@ -26,9 +24,8 @@ Attributes:
 
 Example = collections.namedtuple("Example", [
     "qas_id", "question", "paragraph", "answer_start", "answer_end",
-    "answer_text", "is_impossible", "num_answers"])
-# Only num_answers has a default.
-Example.__new__.__defaults__ = (0,)
+    "answer_text", "is_impossible", "num_answers", "answer_index"],
+                                 defaults=(0, 0))
 Example.__doc__ = """One question about one passage.
 
 Attributes:
@@ -40,8 +37,9 @@ Attributes:
   answer_text: str, as in the file, whose white space may differ from that of the
     passage; "" without an answer, and when reading for prediction.
   is_impossible: bool, whether the file says that there is no answer.
-  num_answers: int, how many answers the file has, of which the first is taken; 0
-    without an answer, and when reading for prediction.
+  num_answers: int, how many answers the file has, of which the first that stands
+    in the passage is taken; 0 without an answer, and when reading for prediction.
+  answer_index: int, which one that is, from 0.
 """
 
 
@@ -105,21 +103,20 @@ def read_examples(path, is_training, version_2_with_negative=False,
   Returns:
     (examples, dropped): list of Example in the order of the file, and list of
     the ids (str) of training questions that were left out, because the passage
-    does not have their first answer at answer_start.
+    has none of their answers at answer_start.
 
   Raises:
-    tf.errors.OpError: the file cannot be read.
+    OSError: the file cannot be read.
     ValueError: it is not such a file, or one of v2.0 that is read as v1.1; the
       message names the file and the place in it.
   """
-  with tf.gfile.GFile(path, "rb") as f:
-    content = checked_json.parse(path, f.read())
-  examples, dropped, impossible, ids = [], [], [], collections.Counter()
+  content = checked_json.load(path)
+  examples, dropped, impossible, ids = [], [], [], []
   faults = []
   for where, paragraph, qa in _questions(path, content, split, faults):
     with checked_json.noting(faults):
       example = _without_answer(where, paragraph, qa)
-      ids[example.qas_id] += 1
+      ids.append(example.qas_id)
       if example.is_impossible:
         impossible.append(where)
       elif is_training:
@@ -134,7 +131,9 @@ def read_examples(path, is_training, version_2_with_negative=False,
         "%s is the first of %d questions with is_impossible true, as SQuAD "
         "v2.0 has them; they need --version_2_with_negative=True" % (
             impossible[0], len(impossible)))
-  _check_ids(path, ids)
+  checked_json.refuse_repeated(path, ids)
+  if not ids:
+    raise ValueError("%s holds no question" % path)
   return examples, dropped
 
 
@@ -151,37 +150,41 @@ def read_answers(path, split=split_words, find=find_answer):
     the passage has at answer_start.
 
   Raises:
-    tf.errors.OpError: the file cannot be read.
+    OSError: the file cannot be read.
     ValueError: it is not such a file; the message names the file and the place.
   """
-  with tf.gfile.GFile(path, "rb") as f:
-    content = checked_json.parse(path, f.read())
+  content = checked_json.load(path)
   found, faults = {}, []
   for where, paragraph, qa in _questions(path, content, split, faults):
     with checked_json.noting(faults):
-      answers = member(where, qa, "answers", list) if "answers" in qa else []
-      places = [_place(where, i, answer, paragraph, find)
-                for i, answer in enumerate(answers)]
-      found[question_id(where, qa)] = [place for place in places if place]
+      answers = checked_json.answers(where, qa) if "answers" in qa else []
+      found[question_id(where, qa)] = [
+          place for _, place in places(paragraph, answers, find)]
   checked_json.refuse(faults)
   return found
 
 
-def _place(where, index, answer, paragraph, find):
-  """Where the passage has an answer of the JSON, as `find` returns it."""
-  where += ".answers[%d]" % index
-  return find(paragraph, member(where, answer, "text", str),
-              member(where, answer, "answer_start", int))
+def places(paragraph, answers, find=find_answer):
+  """Yields where the answers to a question stand in their passage.
 
+  Args:
+    paragraph: Paragraph.
+    answers: list of checked_json.Answer.
+    find: as for read_examples.
 
-def _check_ids(path, ids):
-  """Refuses a Counter of ids that is empty, or has an id more than once."""
-  twice = [qas_id for qas_id, count in ids.items() if count > 1]
-  if twice:
-    raise ValueError("%s: used more than once: %s; ids must differ" % (
-        path, checked_json.count_ids(twice)))
-  if not ids:
-    raise ValueError("%s holds no question" % path)
+  Yields:
+    (index, (start, end)), int each, for each answer that is more than white space
+    and that the passage has at its answer_start.
+
+  Raises:
+    ValueError: an answer_start is not a whole number.
+  """
+  for index, answer in enumerate(answers):
+    if answer.text.strip():
+      place = find(paragraph, answer.text, checked_json.whole_number(
+          answer.where, answer.content, "answer_start"))
+      if place:
+        yield index, place
 
 
 def _questions(path, content, split, faults):
@@ -208,15 +211,14 @@ def _without_answer(where, paragraph, qa):
 
 
 def _with_answer(where, qa, example, find):
-  """Fills in the first answer, if the passage has it at answer_start."""
-  answers = member(where, qa, "answers", list)
+  """Fills in the first answer that the passage has at answer_start, if any."""
+  answers = checked_json.answers(where, qa)
   if not answers:
     raise ValueError(
         "%s has no answer; a question to train on should have one, or be marked "
         "is_impossible and read with --version_2_with_negative=True" % where)
-  place = _place(where, 0, answers[0], example.paragraph, find)
-  if place is None:
-    return example
-  return example._replace(
-      answer_start=place[0], answer_end=place[1],
-      answer_text=answers[0]["text"], num_answers=len(answers))
+  for index, (start, end) in places(example.paragraph, answers, find):
+    return example._replace(
+        answer_start=start, answer_end=end, answer_text=answers[index].text,
+        num_answers=len(answers), answer_index=index)
+  return example

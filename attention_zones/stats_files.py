@@ -13,6 +13,7 @@ from attention_zones import controls
 from attention_zones import effects
 from attention_zones import files
 from attention_zones import question_traits
+from attention_zones import readout
 from attention_zones import run_records
 from attention_zones import stats_tables
 from attention_zones import strata
@@ -36,7 +37,11 @@ def left_out(results_path, why_not, cells):
     cells: list of the masked Decodes.
   """
   kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
-  paths = [beside(results_path, kind) for kind in kinds]
+  return _left_out([beside(results_path, kind) for kind in kinds], why_not)
+
+
+def _left_out(paths, why_not):
+  """Says why files are not written: str, a line."""
   line = "%s %s left out: %s" % (
       " and ".join(paths), "is" if len(paths) == 1 else "are", why_not)
   if any(map(files.exists, paths)):
@@ -107,13 +112,10 @@ def make(options, cells, seeds, gold, asked):
           "three or more, five as in the paper", file=sys.stderr)
   cluster_of, _ = question_traits.clusters(asked, settings.cluster)
   measured = effects.measure(cells, seeds, cluster_of, settings)
-  manifest = run_records.load_manifest(folders[0])
-  may_differ = set(cells)
-  # In a log-probability all tokens count, [CLS] and question, too.
-  if settings.metric != "logp":
-    may_differ = effects.cells_that_may_differ(
-        cells, seeds, gold.questions, _has_null(gold.questions, manifest),
-        gold.evaluator.cls_takes_part)
+  manifests = [run_records.load_manifest(folder) for folder in folders]
+  manifest = manifests[0]
+  may_differ = readout.cells_that_may_differ(
+      cells, seeds, manifests, len(gold.questions), settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
       run_records.masked_shares(manifest), cells))
   texts = collections.OrderedDict(
@@ -125,16 +127,24 @@ def make(options, cells, seeds, gold, asked):
     texts[beside(results_path, "controls")] = stats_tables.as_csv(compared)
     lines += controls.findings(compared)
   if options.contrast:
-    tested = contrasts.rows(options.contrast, measured)
+    tested = contrasts.rows(options.contrast, measured, may_differ)
     texts[beside(results_path, "contrasts")] = stats_tables.as_csv(tested)
     lines += map(stats_tables.contrast_line, tested)
   if options.strata or options.per_question:
+    question_traits.remark(options.data_file, asked)
     traits = list(map(question_traits.of_question, asked))
   if options.strata:
+    of_zones, path = effects.of_some(measured, _of_zones(cells)), beside(
+        results_path, "strata")
     found = strata.find(traits)
-    strata.remark(options.data_file, found)
-    texts[beside(results_path, "strata")] = stats_tables.as_csv(strata.rows(
-        found, effects.of_some(measured, _of_zones(cells)), seeds, may_differ))
+    large = strata.large(found, of_zones)
+    if large:
+      strata.remark(options.data_file, found, len(large), settings.cluster)
+      texts[path] = stats_tables.as_csv(
+          strata.rows(large, of_zones, seeds, may_differ))
+    else:
+      lines.append(_left_out([path], "%s, and none in %s has as many" % (
+          strata.needs(settings.cluster), options.data_file)))
   if options.per_question:
     texts[options.per_question] = stats_tables.per_question_csv(
         asked, traits, question_traits.clusters(asked, "paragraph")[0], measured,
@@ -155,9 +165,3 @@ def _of_zones(cells):
   """The cells that are of zones themselves, in all heads: list of int, indices."""
   return [c for c, cell in enumerate(cells)
           if cell.mask.heads is None and not cell.mask.has_controls]
-
-
-def _has_null(questions, manifest):
-  """Whether questions may have no answer, as in SQuAD v2.0: bool."""
-  return not all(question.has_answer for question in questions.values()) or any(
-      run.get("--version_2_with_negative") for run in manifest["runs"].values())

@@ -83,7 +83,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
         [of.qas_id, of.title or of.article + 1, paragraph + 1]
         + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
            for value in trait]
-        + [int(of.answer is not None)] + ["%.6g" % score for score in of_question])
+        + [int(of.num_answers > 0)] + ["%.6g" % score for score in of_question])
   return _csv_text(lines)
 
 
@@ -211,6 +211,8 @@ def is_control(row):
 
 def contrast_line(row):
   """Says what a contrast, a row of contrasts.rows, found: str."""
+  if row["p_holm"] is None:
+    return "%s minus %s: masking can change neither" % (row["a"], row["b"])
   return ("%s minus %s: %+.3f (95 %% interval %+.3f to %+.3f), p_holm %.3g" % tuple(
       row[name] for name in ("a", "b", "contrast", "ci_low", "ci_high", "p_holm")))
 

@@ -8,12 +8,13 @@ import sys
 
 import numpy as np
 
+from attention_zones import question_traits
 from attention_zones import question_types
 from attention_zones import results_table
 from attention_zones import statistics
 from attention_zones.decodes import BASELINE
 
-# Smaller strata have no numbers.
+# Smaller strata are left out.
 MIN_QUESTIONS = 100
 MIN_CLUSTERS = 20
 
@@ -78,25 +79,48 @@ def _terciles(kind, form, values):
   return strata
 
 
-def remark(path, strata):
-  """Says on stderr which question types are missing, and which strata are small.
+def large(strata, effects):
+  """Those strata that have enough questions and clusters for numbers: list."""
+  return [stratum for stratum in strata if _is_large(stratum.inside, effects)]
+
+
+def needs(cluster):
+  """Says what a stratum needs: str.
+
+  Args:
+    cluster: str of question_traits.CLUSTERS.
+  """
+  words = "a stratum needs %d questions" % MIN_QUESTIONS
+  if cluster != "none":
+    several = question_traits.CLUSTER_NAMES[cluster][1]
+    words += " and %d %s" % (MIN_CLUSTERS, several)
+  return words
+
+
+def remark(path, strata, number, cluster):
+  """Says on stderr which types of question are missing, how many strata small.
 
   Args:
     path: str, the data set.
-    strata: list of Stratum.
+    strata: list of all its Strata.
+    number: int, how many of them are large.
+    cluster: as for `needs`.
   """
   types = {stratum.label for stratum in strata if stratum.kind == "question_type"}
   lacking = [name for name in question_types.TYPES if name not in types]
   if lacking:
     print("%s: no question of the type %s, so --strata has no row for it" % (
         path, ", ".join(lacking)), file=sys.stderr)
+  if number < len(strata):
+    print("%s: %d of %d strata are left out, because %s" % (
+        path, len(strata) - number, len(strata), needs(cluster)), file=sys.stderr)
 
 
 def rows(strata, effects, seeds, may_differ):
   """Makes the rows of results.strata.csv.
 
   Args:
-    strata: list of Stratum.
+    strata: list of Stratum, large ones.
     effects: effects.Effects.
     seeds: list of K FolderScores.
     may_differ: set of the cells that masking can change at all; the others are not
@@ -111,7 +135,6 @@ def rows(strata, effects, seeds, may_differ):
   found, family = [], []
   for stratum, drawn in zip(strata, _draw(strata, effects)):
     columns = _compare(stratum, effects, drawn)
-    is_large = _is_large(stratum.inside, effects)
     for c, cell in enumerate(effects.cells):
       row = collections.OrderedDict([
           ("kind", stratum.kind), ("stratum", stratum.label),
@@ -119,8 +142,7 @@ def rows(strata, effects, seeds, may_differ):
           ("clusters", _num_clusters(stratum.inside, effects)),
           ("layer", results_table.layer_label(cell.layers)),
           ("zone", cell.mask.name), ("metric", metric),
-          ("baseline",
-           points * baseline[stratum.inside].mean() if is_large else None)])
+          ("baseline", points * baseline[stratum.inside].mean())])
       row.update((name, values[c]) for name, values in columns)
       row["q_bh"] = None
       if cell not in may_differ:
@@ -179,22 +201,18 @@ def _compare(stratum, effects, drawn):
   """Compares a stratum with the other questions of its kind.
 
   Args:
-    stratum: Stratum.
+    stratum: Stratum, a large one.
     effects: effects.Effects.
     drawn: (inside, outside), float [D, C] each.
 
   Returns:
-    list of (column, sequence [C]), of None where there are too few questions.
+    list of (column, sequence [C]), of None where the others are too few.
   """
-  empty = [None] * len(effects.cells)
   mean = effects.differences.mean(0)  # [C, N]
-  if not _is_large(stratum.inside, effects):
-    return [(name, empty) for name in (
-        "diff", "ci_low", "ci_high", "other_diff", "p")]
   points = effects.settings.scale
   diff = points * mean[:, stratum.inside].mean(1)
   low, high = np.nanpercentile(drawn[0], [2.5, 97.5], axis=0)
-  other_diff = p = empty
+  other_diff = p = [None] * len(effects.cells)
   if _is_large(stratum.outside, effects):
     other_diff = points * mean[:, stratum.outside].mean(1)
     sd = np.nanstd(drawn[0] - drawn[1], 0, ddof=1)

@@ -4,9 +4,11 @@ A folder holds a sweep of one training seed; get_results.py takes several.
 """
 
 import collections
+import contextlib
 import os
 import sys
 
+from attention_zones import checked_json
 from attention_zones import decodes
 from attention_zones.decodes import BASELINE
 from attention_zones.decodes import Decode
@@ -43,6 +45,36 @@ def find_predictions(folder):
     raise ValueError("%s: has no file like predictions_layer0_q2.json; give "
                      "the folder that a sweep was written to" % folder)
   return names
+
+
+@contextlib.contextmanager
+def telling_of_journals(folders, data_file):
+  """Adds to a ValueError about missing predictions which sweeps are unfinished.
+
+  Args:
+    folders: list of str.
+    data_file: str, the data set, whose questions are counted if it is what was
+      predicted.
+  """
+  try:
+    yield
+  except ValueError as error:
+    told = [_tell(folder, data_file, *one) for folder in folders
+            for one in run_records.unfinished(folder)]
+    if not told:
+      raise
+    raise ValueError("; ".join([str(error)] + told)) from error
+
+
+def _tell(folder, data_file, names, number, key):
+  """Says how far an entry of run_records.unfinished is: str."""
+  total = ""
+  if key.get("--predict_file") == files.digest(data_file):
+    total = " of %d" % sum(len(paragraph["qas"]) for _, paragraph in (
+        checked_json.paragraphs(data_file, checked_json.load(data_file), [])))
+  return ("the sweep of %s is unfinished, %d%s questions are done (%s): rerun the "
+          "command that decodes, and it resumes" % (
+              folder, number, total, ", ".join(names)))
 
 
 Row = collections.namedtuple("Row", ["layers", "heads"])

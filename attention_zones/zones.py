@@ -92,7 +92,7 @@ Attributes:
     0.0 for others. Made of +, - and *, they work for numpy arrays, too.
   changes_passage_rows: bool, whether any row of P has a masked cell. If none has,
     the layer's output at passage tokens is that of the unmasked layer, and a
-    sweep computes only the few other rows.
+    sweep computes only the few other rows. It is about the sweep's time alone.
   replaces_padding_mask: bool, whether the layer attends to [PAD], up to
     max_seq_length. Such a zone is masked alone, in every head, and has no controls.
 """
@@ -221,11 +221,21 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """Whether it changes the layer's output at passage tokens: bool."""
     return self.is_off or any(zone.changes_passage_rows for zone in self._entries)
 
-  @property
-  def changes_cls_row(self):
-    """Whether the weights of [CLS] change: bool."""
-    cells = self._cells_of_window(question_length=1, passage_length=1)
-    return cells is None or any(bool(each[0].any()) for each in cells)
+  def changes_rows(self, of):
+    """Whether the weights of certain queries change: bool.
+
+    It follows from the zones' cells; True, too, if a zone's rows or columns work
+    for TensorFlow's tensors only.
+
+    Args:
+      of: function from Tokens of a window to the queries, float32 [1, S], 1.0 or
+        0.0.
+    """
+    # Larger than any number of tokens that a zone may single out at either end.
+    lengths = 16, 48
+    cells = self._cells_of_window(*lengths)
+    rows = of(_tokens_of_window(*lengths))[0] > 0
+    return cells is None or any(bool(each[rows].any()) for each in cells)
 
   def masked_share(self, question_length, passage_length, num_heads=1):
     """The share of a window's attention matrices, without [PAD], that is masked.

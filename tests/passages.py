@@ -1,6 +1,7 @@
 """A small data set of several passages and its predictions, for statistics."""
 
 import json
+import os
 
 
 def write_data(path, questions_in, **members):
@@ -50,6 +51,23 @@ def write_sweep(folder, ids, answers_of):
     (folder / ("predictions%s.json" % name)).write_text(json.dumps(
         {qas_id: texts[answer] for qas_id, answer in zip(ids, answers)}))
   return str(folder)
+
+
+def write_manifest(folder, num_layers, **run):
+  """Writes the manifest.json of a folder's predictions.
+
+  Args:
+    folder: str, as write_sweep returns it.
+    num_layers: int, of the model; None leaves it out.
+    **run: what else its run has, named without "--".
+  """
+  about = {} if num_layers is None else {"num_layers": num_layers}
+  run = dict({"version_2_with_negative": False, "dataset": "squad"}, **run)
+  with open(os.path.join(folder, "manifest.json"), "w") as f:
+    json.dump({
+        "files": {name: "r" for name in os.listdir(folder) if name[0] == "p"},
+        "runs": {"r": dict({"--" + name: value for name, value in run.items()},
+                           about=about)}}, f)
 
 
 def read_rows(path):

@@ -25,6 +25,7 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from attention_zones import answers
+from attention_zones import checked_json
 from attention_zones import path_checks
 from attention_zones import scoring
 from attention_zones import squad_data
@@ -41,9 +42,10 @@ def first_answers(path):
   for article in articles:
     for item in article["paragraphs"]:
       for qa in item["qas"]:
-        for answer in qa["answers"][:1]:
-          yield (str(qa["id"]), item["context"], answer["text"],
-                 answer["answer_start"])
+        for answer in checked_json.answers(path, qa)[:1]:
+          yield (str(qa["id"]), item["context"], answer.text,
+                 checked_json.whole_number(
+                     answer.where, answer.content, "answer_start"))
 
 
 def pick(passage, text, start):

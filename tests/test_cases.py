@@ -58,6 +58,20 @@ def run(*arguments):
   return cases.main(list(arguments))
 
 
+def test_golds_as_training_reads_them(tmp_path):
+  """Offsets as strings, a null text, an impossible question without answers."""
+  path = tmp_path / "dev.json"
+  write(path, {"data": [{"paragraphs": [{"context": PASSAGE, "qas": [
+      {"id": "a", "question": "?", "answers": [
+          {"text": "Oslo", "answer_start": "46"}, {"text": None},
+          {"text": "Anna", "answer_start": "<"}]},
+      {"id": "b", "question": "?", "is_impossible": True,
+       "plausible_answers": [{"text": "Oslo"}]}]}]}]})
+  texts = cases.read_texts(str(path))
+  assert [texts[name].golds for name in "ab"] == [
+      [("Oslo", 46), ("", None), ("Anna", None)], []]
+
+
 def run_here(*flags):
   return run("sweep", "cases.html", "--data_file=dev.json", *flags)
 

@@ -9,7 +9,7 @@ import get_results
 from attention_zones import contrasts
 from attention_zones import decodes
 from attention_zones import zones
-from passages import read_rows, write_data, write_sweep
+from passages import read_rows, write_data, write_manifest, write_sweep
 
 SIZES = [3, 2, 1, 4, 2]
 BASELINE = "000001000000"
@@ -78,6 +78,21 @@ def test_contrasts(tmp_path, capsys):
   assert [rows[0]["ci_low"], rows[0]["ci_high"]] == [
       "%.4f" % value for value in np.percentile(means, [2.5, 97.5])]
   assert "1-3:p2 minus 2:q2: +25.000 (95 % interval " in capsys.readouterr().out
+
+
+def test_a_contrast_of_what_cannot_differ_is_not_in_the_family(tmp_path, capsys):
+  path = tmp_path / "dev.json"
+  folder = write_sweep(tmp_path / "sweep", write_data(path, SIZES), dict(
+      CELLS, _layer2_q2p=BASELINE))
+  write_manifest(folder, 3)
+  assert get_results.main([
+      folder, str(tmp_path / "results.csv"), "--data_file", str(path),
+      "--allow_holes", "--contrast", "3:q2", "3:q2p", "--contrast", "2:q2",
+      "1:p2"]) == 0
+  assert [(row["p"], row["p_holm"])
+          for row in read_rows(tmp_path / "results.contrasts.csv")] == [
+              ("1", ""), ("0.375", "0.375")]
+  assert "3:q2 minus 3:q2p: masking can change neither\n" in capsys.readouterr().out
 
 
 def test_latex(tmp_path):

@@ -43,14 +43,6 @@ def test_what_has_no_share(zone):
   assert zones.union(zone.split("+")).masked_share(2, 3) is None
 
 
-@pytest.mark.parametrize("zone, changes", [
-    ("q2", False), ("p2", False), ("q2+p2", False), ("q2p", True), ("p2q", True),
-    ("all", True), ("q2+q2p", True), ("q2@1", False), ("p2q@1", True),
-    ("q2p@flat", True), ("off", True)])
-def test_row_of_cls(zone, changes):
-  assert zones.union(zone.split("+")).changes_cls_row is changes
-
-
 def test_mean_over_windows(tmp_path):
   """Passages of 4 and 2 word pieces, questions of 3, 1 and 1 about each."""
   (tmp_path / "data.json").write_text(json.dumps({"data": [{"paragraphs": [

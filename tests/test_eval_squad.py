@@ -178,6 +178,20 @@ def test_numeric_ids(files, capsys):
   assert json.loads(capsys.readouterr().out)["exact"] == 50.0
 
 
+def test_what_has_no_answers_and_what_is_null(files, capsys):
+  """Impossible questions of KLUE lack "answers"; a null text is an empty one."""
+  texts = lambda *texts: [{"text": text} for text in texts]
+  data = {"data": [{"paragraphs": [{"qas": [
+      {"id": "a", "is_impossible": True, "plausible_answers": texts("x")},
+      {"id": "b", "is_impossible": True, "answers": None},
+      {"id": "c", "answers": texts(None, "y")},
+      {"id": "d", "answers": texts(None)}]}]}]}
+  assert eval_squad.main(files(data=data, pred=dict(a="", b="x", c="y", d=""))) == 0
+  scores = json.loads(capsys.readouterr().out)
+  assert (scores["NoAns_total"], scores["NoAns_exact"], scores["HasAns_exact"]) == (
+      2, 50.0, 100.0)
+
+
 GOOD = data_set(q1=["x"], q2=["y"])
 ANSWERS = {"q1": "x", "q2": "y"}
 
@@ -209,8 +223,11 @@ ANSWERS = {"q1": "x", "q2": "y"}
      "data.json: data[0] is 5; should be an object with 'paragraphs'; the first "
      "of 4 faulty places"),
     (GOOD, GOOD, "it is a data set, not an object from question id to prediction"),
-    ({"data": GOOD["data"] * 2}, ANSWERS,
-     'data.json: used more than once: 2 ids ("q1", "q2")'),
+    ({"data": GOOD["data"] * 3}, ANSWERS,
+     'data.json: used more than once: 2 ids ("q1", "q2"); ids must differ'),
+    ({"data": [{"paragraphs": [{"qas": [{"id": "q", "answers": None}]}]}]}, {},
+     "data.json: data[0].paragraphs[0].qas[0]: 'answers' is null; should be an "
+     "array"),
 ])
 def test_refuses(files, capsys, data, pred, message):
   assert eval_squad.main(files(data=data, pred=pred)) == 1

@@ -3,11 +3,14 @@
 import json
 import math
 import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
 
+from attention_zones import cases
+from attention_zones import files
 from attention_zones import results_table
 from attention_zones import run_records
 import get_results
@@ -181,6 +184,63 @@ def test_refuses_a_folder(tmp_path, data_file, capsys, names, message):
   folder = write_sweep(tmp_path / "prediction", names)
   assert run(data_file, folder, str(tmp_path / "results.csv")) == 1
   assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def journal_lines(data_file):
+  """The lines of a journal of `data_file`: its key, four finished questions."""
+  key = {"--predict_file": files.digest(data_file), "decodes": [], "format": 2}
+  return [json.dumps(line) + "\n" for line in [key] + [
+      {"question": i, "texts": ["x"], "text_of": [0]} for i in range(4)]]
+
+
+@pytest.mark.parametrize("predictions", [[], ["_layer0_q2", "_layer1_q2p"]])
+@pytest.mark.parametrize("name, lines, cut, done", [
+    ("journal.0123456789abcdef.jsonl", 4, 0, "3 of 8 questions are done"),
+    # The last line is incomplete; so is the only one.
+    ("journal.0123456789abcdef.jsonl", 4, 2, "2 of 8 questions are done"),
+    ("journal.0123456789abcdef.2of8.jsonl", 1, 2, "0 questions are done"),
+])
+def test_an_unfinished_sweep_is_said(
+    tmp_path, data_file, journal_lines, capsys, predictions, name, lines, cut,
+    done):
+  folder = tmp_path / "prediction"
+  folder.mkdir()
+  for kind in predictions:
+    (folder / ("predictions%s.json" % kind)).write_text("{}")
+  content = "".join(journal_lines[:lines])
+  (folder / name).write_text(content[:len(content) - cut])
+  before = (folder / name).read_bytes()
+  results = tmp_path / "results.csv"
+  for command in (lambda: run(data_file, str(folder), str(results)),
+                  lambda: cases.main([str(folder), str(tmp_path / "cases.html"),
+                                      "--data_file", data_file])):
+    assert command() == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.endswith(
+        "; the sweep of %s is unfinished, %s (%s): rerun the command that decodes, "
+        "and it resumes\n" % (folder, done, name))
+  assert (folder / name).read_bytes() == before and not results.exists()
+
+
+def test_the_shares_of_a_sweep_are_counted_together(
+    tmp_path, data_file, journal_lines, capsys):
+  folder = tmp_path / "prediction"
+  folder.mkdir()
+  names = ["%s.0123456789abcdef.%dof2.jsonl" % of for of in (
+      ("journal", 1), ("share", 2))]
+  first, *others = journal_lines
+  (folder / names[0]).write_text(first + others[2])
+  (folder / names[1]).write_text(
+      first + others[0] + others[1] + '{"finished": 2}\n')
+  assert run(data_file, str(folder), str(tmp_path / "results.csv")) == 1
+  assert "3 of 8 questions are done (%s, %s)" % tuple(names) in (
+      capsys.readouterr().err)
+  # Of another data set the number of questions is not known.
+  (tmp_path / "other.json").write_text(pathlib.Path(data_file).read_text() + " ")
+  assert run(str(tmp_path / "other.json"), str(folder),
+             str(tmp_path / "results.csv")) == 1
+  assert "is unfinished, 3 questions are done" in capsys.readouterr().err
 
 
 def test_a_misspelt_name_is_said(tmp_path, data_file, capsys):

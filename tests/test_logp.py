@@ -10,7 +10,7 @@ from attention_zones import figure_marks
 from attention_zones import heatmap
 from attention_zones import results_table
 import get_results
-from passages import read_rows, write_data, write_sweep
+from passages import read_rows, write_data, write_manifest, write_sweep
 import visualize_att_zone
 
 SIZES = [3, 2, 1, 4, 2]
@@ -92,6 +92,7 @@ def test_in_the_last_layer_every_cell_may_differ(tmp_path, data):
   ids, data_file = data
   folder = write_logp(tmp_path / "sweep", ids, {
       "": BASELINE, "_layer0_q2": MASKED})
+  write_manifest(folder, 1)
   assert run([folder], tmp_path, data_file) == 0
   row, = read_rows(tmp_path / "results.stats.csv")
   assert row["p_holm"] == "0.375"

@@ -9,7 +9,7 @@ import pytest
 from attention_zones import controls
 from attention_zones import decodes
 import get_results
-from passages import read_rows, write_data, write_sweep
+from passages import read_rows, write_data, write_manifest, write_sweep
 
 SIZES = [3, 2, 1, 4, 2]
 BASELINE = "000001000000"
@@ -23,13 +23,15 @@ CELLS = {"": BASELINE, "_layer0_p2q": ZONE,
          "_layer0_p2q@flat": "101001110001"}
 
 
-def run(tmp_path, cells, *flags, sizes=SIZES, overlap=None):
+def run(tmp_path, cells, *flags, sizes=SIZES, overlap=None, num_layers=None):
   """Runs get_results.py on a sweep of `cells`: (status, rows)."""
   path = tmp_path / "dev.json"
   ids = write_data(path, sizes)
   seeds = cells if isinstance(cells, list) else [cells]
   folders = [write_sweep(tmp_path / ("sweep%d" % k), ids, answers)
              for k, answers in enumerate(seeds)]
+  if num_layers:
+    write_manifest(folders[0], num_layers)
   if overlap:
     names = ["predictions%s.json" % name for name in seeds[0]]
     (tmp_path / "sweep0" / "manifest.json").write_text(json.dumps({
@@ -152,7 +154,7 @@ def test_what_cannot_differ_is_not_in_the_family(tmp_path):
   cells = dict({"_layer%d_q2%s" % (layer, control): BASELINE
                 for layer in range(2) for control in ("", "@1")},
                **{"": BASELINE, "_layer0_q2": "101001110001"})
-  _, rows = run(tmp_path, cells)
+  _, rows = run(tmp_path, cells, num_layers=2)
   # 2 0 0 2 1: two of eight.
   assert [(row["layer"], row["p"], row["p_holm"], row["share"])
           for row in rows] == [("1", "0.25", "0.25", "0.0000"), ("2", "1", "", "")]

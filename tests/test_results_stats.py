@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from attention_zones import stats_tables
+from attention_zones import zones
 import get_results
-from passages import read_rows, write_data, write_sweep
+from passages import read_rows, write_data, write_manifest, write_sweep
 
 COLUMNS = (
     "layer,head,zone,metric,n,clusters,seeds,baseline,score,diff,ci_low,ci_high,se,"
@@ -110,6 +111,7 @@ def test_the_family_leaves_out_what_cannot_differ(tmp_path, data, capsys):
   folder = write_sweep(tmp_path / "sweep", ids, dict(same, **{
       "": BASELINE, "_layer0_q2p": MASKED, "_layer0+1_q2": MASKED,
       "_layer_q2": MASKED}))
+  write_manifest(folder, 2)
   assert run([folder], tmp_path, data_file) == 0
   rows = read_rows(tmp_path / "results.stats.csv")
   found = [(row["layer"], row["zone"], row["p"], row["p_holm"], row["q_bh"])
@@ -124,28 +126,106 @@ def test_the_family_leaves_out_what_cannot_differ(tmp_path, data, capsys):
   assert "none of 4 cells hurt significantly" in capsys.readouterr().out
 
 
-def test_in_squad_2_every_cell_of_the_last_layer_may_differ(tmp_path):
-  path = tmp_path / "dev.json"
-  ids = write_data(path, SIZES, answers=[])
-  folder = write_sweep(tmp_path / "sweep", ids, {
-      "": "-" * 12, "_layer0_q2": "-" * 12})
-  assert run([folder], tmp_path, str(path)) == 0
-  row, = read_rows(tmp_path / "results.stats.csv")
-  assert (row["baseline"], row["p"], row["p_holm"]) == ("100.000", "1", "1")
+# The zones of the last layer that can change what a run reads out.
+READ = [
+    # SQuAD v1.1: the rows of the passage.
+    ({}, "exact", ["all", "p2q", "p2", "p2q@1", "p2@flat", "q2+p2"]),
+    # SQuAD v2.0: [CLS], too, whose row has cells of q2p.
+    ({"version_2_with_negative": True}, "f1", [
+        "all", "q2p", "p2q", "p2", "q2p@flat", "p2q@1", "p2@flat", "q2+q2p",
+        "q2+p2"]),
+    # A softmax over all tokens; in CMRC 2018 over [CLS] and the passage.
+    ({}, "logp", ["all", "q2", "q2p", "p2q", "p2", "q2@1", "q2p@flat", "p2q@1",
+                  "p2@flat", "q2+q2p", "q2+p2"]),
+    ({"dataset": "cmrc2018"}, "logp", [
+        "all", "q2p", "p2q", "p2", "q2p@flat", "p2q@1", "p2@flat", "q2+q2p",
+        "q2+p2"]),
+]
 
 
-@pytest.mark.parametrize("dataset, of_q2p", [("cmrc2018", "1"), ("squad", "")])
-def test_in_cmrc_q2p_of_the_last_layer_may_differ(tmp_path, data, dataset, of_q2p):
-  if dataset == "cmrc2018":
-    pytest.importorskip("nltk", reason="its scores need nltk")
+@pytest.mark.parametrize("run_entries, metric, zones_read", READ)
+def test_the_last_layer_of_every_kind_of_run(
+    tmp_path, data, run_entries, metric, zones_read):
   ids, data_file = data
-  folder = write_sweep(
-      tmp_path / "sweep", ids,
-      {name: BASELINE for name in ("", "_layer0_q2", "_layer0_q2p")})
-  assert run([folder, "--dataset=" + dataset], tmp_path, data_file) == 0
-  assert [(row["zone"], row["p_holm"])
-          for row in read_rows(tmp_path / "results.stats.csv")] == [
-              ("q2", ""), ("q2p", of_q2p)]
+  zones = READ[2][2]
+  names = ["", "_layer0_q2"] + ["_layer1_" + zone for zone in zones]
+  folder = write_sweep(tmp_path / "sweep", ids, dict.fromkeys(names, BASELINE))
+  write_manifest(folder, 2, **run_entries)
+  if metric == "logp":
+    for name in names:
+      (tmp_path / "sweep" / ("gold_logp%s.json" % name)).write_text(
+          json.dumps(dict.fromkeys(ids, -1.0)))
+  assert run([folder], tmp_path, data_file, "--allow_holes",
+             "--metric=" + metric) == 0
+  rows = read_rows(tmp_path / "results.stats.csv")
+  assert {row["zone"] for row in rows if row["layer"] == "2" and row["p_holm"]} == (
+      set(zones_read))
+  assert [row["p_holm"] for row in rows if row["layer"] == "1"] == ["1"]
+
+
+@pytest.mark.parametrize("num_layers, p_holm", [
+    # Layer 2 is the last of 2; of 3 it is not, and without a word on it may not be.
+    (2, ["0.75", ""]), (3, ["0.75", "1"]), (None, ["0.75", "1"])])
+def test_which_layer_is_the_last_the_manifest_says(
+    tmp_path, data, num_layers, p_holm):
+  ids, data_file = data
+  # p of S = 2 0 -1 2 1 is .375, twice.
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_q2": MASKED, "_layer1_q2": BASELINE,
+      "_layer0_p2": MASKED, "_layer1_p2": MASKED})
+  write_manifest(folder, num_layers)
+  assert run([folder], tmp_path, data_file) == 0
+  of = {(row["layer"], row["zone"]): row["p_holm"]
+        for row in read_rows(tmp_path / "results.stats.csv")}
+  assert [of["1", "p2"], of["2", "q2"]] == [
+      "1" if number == "0.75" else number for number in p_holm]
+
+
+def test_a_cell_stays_that_one_folder_does_not_know(tmp_path, data):
+  ids, data_file = data
+  folders = [write_sweep(tmp_path / name, ids, dict.fromkeys(
+      ("", "_layer0_q2", "_layer0_p2"), BASELINE)) for name in "ab"]
+  tested = lambda: run(folders, tmp_path, data_file) or [
+      row["zone"] for row in read_rows(tmp_path / "results.stats.csv")
+      if row["p_holm"]]
+  write_manifest(folders[0], 1)
+  assert tested() == ["q2", "p2"]
+  write_manifest(folders[1], 1)
+  assert tested() == ["p2"]
+
+
+@pytest.fixture
+def special_zone():
+  """A zone of one's own, said to be in doubt: what [CLS] attends to."""
+  first = lambda tokens: tokens.is_real * (np.arange(tokens.is_real.shape[1]) == 0)
+  zones.ZONES["cls"] = zones.Zone(
+      "Cls", first, lambda t: t.is_real, changes_passage_rows=True,
+      replaces_padding_mask=False)
+  yield "cls"
+  del zones.ZONES["cls"]
+
+
+def test_a_zone_of_ones_own_is_judged_by_its_cells(tmp_path, data, special_zone):
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, dict.fromkeys(
+      ("", "_layer0_cls", "_layer0_q2+cls", "_layer0_p2+cls"), BASELINE))
+  tested = lambda: run([folder], tmp_path, data_file) or [
+      row["zone"] for row in read_rows(tmp_path / "results.stats.csv")
+      if row["p_holm"]]
+  write_manifest(folder, 1)
+  assert tested() == ["p2+cls"]
+  write_manifest(folder, 1, version_2_with_negative=True)
+  assert tested() == ["cls", "q2+cls", "p2+cls"]
+
+
+def test_a_change_counts_whatever_the_manifest_says(tmp_path, data):
+  ids, data_file = data
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_q2": MASKED})
+  write_manifest(folder, 1)
+  assert run([folder], tmp_path, data_file) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  assert row["p_holm"] == "0.375"
 
 
 def test_seeds(tmp_path, data, capsys):

@@ -65,6 +65,17 @@ def test_keeps_all_else_and_drops_empty_articles(tmp_path):
     assert count == 1 and ids in (["q1", "q3"], ["q2"])
 
 
+def test_keeps_an_impossible_question_without_answers(tmp_path):
+  path, out = tmp_path / "in.json", tmp_path / "out.json"
+  write_data(path, [1])
+  content = json.loads(path.read_text())
+  qa = content["data"][0]["paragraphs"][0]["qas"][0]
+  qa.update(is_impossible=True, plausible_answers=qa.pop("answers"))
+  path.write_text(json.dumps(content))
+  assert sample.main([str(path), str(out), "--paragraphs=1"]) == 0
+  assert paragraphs_of(out)[0]["qas"] == [qa]
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["dev.json", "out.json", "--paragraphs=9"],
      "--paragraphs=9: dev.json has only 8 with questions"),

@@ -4,7 +4,6 @@ import gzip
 import json
 
 import pytest
-import tensorflow.compat.v1 as tf
 
 from attention_zones import squad_data
 
@@ -67,7 +66,7 @@ def test_prediction_does_not_look_at_answers(data_file):
   for answers in ({}, {"answers": []}, {"answers": 5}):
     question = dict({"id": "q0", "question": "When?"}, **answers)
     examples, _ = squad_data.read_examples(data_file(squad(question)), False)
-    assert examples[0][3:] == (-1, -1, "", False, 0)
+    assert examples[0][3:8] == (-1, -1, "", False, 0)
 
 
 @pytest.mark.parametrize("text, offset, start, end", [
@@ -88,7 +87,7 @@ def test_where_answers_stand(data_file, text, offset, start, end):
   path = data_file(squad(qa(text=text, offset=offset)))
   examples, dropped = squad_data.read_examples(path, True)
   assert dropped == []
-  assert examples[0][3:] == (start, end, text, False, 1)
+  assert examples[0][3:8] == (start, end, text, False, 1)
 
 
 # All white space of Unicode, of which some are control characters, too.
@@ -105,7 +104,7 @@ def test_an_answer_that_stands_there_is_taken(
   path = data_file(squad(qa(text=text, offset=offset), context=pattern))
   examples, dropped = squad_data.read_examples(path, True)
   assert dropped == []
-  assert examples[0][3:] == (offset, offset + len(text), text, False, 1)
+  assert examples[0][3:8] == (offset, offset + len(text), text, False, 1)
 
 
 @pytest.mark.parametrize("context, text, offset, found", [
@@ -155,14 +154,41 @@ def test_drops_an_answer_in_space_before_the_first_word(data_file):
 def test_the_first_of_several_answers_is_taken(data_file):
   year, name = ({"text": text, "answer_start": CONTEXT.index(text)}
                 for text in ("1895", "Ann"))
-  wrong = {"text": "1896", "answer_start": 3}
   path = data_file(squad(
       qa("q0", answers=[name, year]), qa("q1", answers=[year] * 3),
-      qa("q2", answers=[year]), qa("q3", answers=[wrong, year])))
+      qa("q2", answers=[year])))
   examples, dropped = squad_data.read_examples(path, True)
-  assert [(e.answer_text, e.answer_start, e.num_answers) for e in examples] == [
-      ("Ann", 20, 2), ("1895", 3, 3), ("1895", 3, 1)]
-  assert dropped == ["q3"]
+  assert [e[3:] for e in examples] == [
+      (20, 23, "Ann", False, 2, 0), (3, 7, "1895", False, 3, 0),
+      (3, 7, "1895", False, 1, 0)]
+  assert dropped == []
+
+
+@pytest.mark.parametrize("first", [
+    {"text": "1896", "answer_start": 3}, {"text": "1895", "answer_start": 10},
+    {"text": "", "answer_start": 3}, {"text": " ", "answer_start": 2},
+    # SQuAD-es, and what exports make of it.
+    {"text": "", "answer_start": -1}, {"text": None, "answer_start": None},
+    {"text": ""}])
+def test_a_later_answer_is_taken_where_the_first_does_not_stand(data_file, first):
+  name = {"text": "Ann", "answer_start": 20}
+  path = data_file(squad(
+      qa("later", answers=[first, first, name]), qa("none", answers=[first]),
+      qa("good")))
+  (later, _), dropped = squad_data.read_examples(path, True)
+  assert later[3:] == (20, 23, "Ann", False, 3, 2)
+  assert dropped == ["none"]
+  # --gold_logp has all that stand there.
+  assert squad_data.read_answers(path) == {
+      "later": [(20, 23)], "none": [], "good": [(3, 7)]}
+
+
+@pytest.mark.parametrize("offset", ["3", " 3 ", "3.0", 3.0])
+def test_an_offset_may_be_a_string(data_file, offset):
+  path = data_file(squad(qa(offset=offset)))
+  (example,), _ = squad_data.read_examples(path, True)
+  assert example.answer_start == 3
+  assert squad_data.read_answers(path) == {"q0": [(3, 7)]}
 
 
 @pytest.mark.parametrize("is_training", [True, False])
@@ -180,9 +206,20 @@ def test_questions_without_an_answer(data_file):
   examples, dropped = squad_data.read_examples(
       path, True, version_2_with_negative=True)
   assert dropped == []
-  assert [example[3:] for example in examples] == [
+  assert [example[3:8] for example in examples] == [
       (3, 7, "1895", False, 1), (-1, -1, "", True, 0),
       (3, 7, "1895", False, 1)]
+
+
+@pytest.mark.parametrize("others", [{}, {"answers": None}, {"answers": []}])
+def test_an_impossible_question_may_lack_answers(data_file, others):
+  """KLUE has only plausible_answers there."""
+  path = data_file(squad(qa("q0"), dict({
+      "id": "q1", "question": "Why?", "is_impossible": True,
+      "plausible_answers": [{"text": "1895", "answer_start": 3}]}, **others)))
+  examples, _ = squad_data.read_examples(path, True, version_2_with_negative=True)
+  assert [example.is_impossible for example in examples] == [False, True]
+  assert squad_data.read_answers(path) == {"q0": [(3, 7)], "q1": []}
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])
@@ -245,11 +282,14 @@ REFUSED = [
     (squad(qa(answers=["1895"])),
      IN_PARAGRAPH + ".qas[0].answers[0] is \"1895\"; should be an object with "
      "'text'"),
-    (squad(qa(text=None)),
-     IN_PARAGRAPH + ".qas[0].answers[0]: 'text' is null; should be a string"),
-    (squad(qa(offset="3")),
-     IN_PARAGRAPH + ".qas[0].answers[0]: 'answer_start' is \"3\"; should be a "
+    (squad(qa(text=5)),
+     IN_PARAGRAPH + ".qas[0].answers[0]: 'text' is 5; should be a string"),
+    (squad(qa(offset="3rd")),
+     IN_PARAGRAPH + ".qas[0].answers[0]: 'answer_start' is \"3rd\"; should be a "
      "whole number"),
+    (squad(qa(offset=3.5)),
+     IN_PARAGRAPH + ".qas[0].answers[0]: 'answer_start' is 3.5; should be a whole "
+     "number"),
     (squad(qa(offset=True)),
      IN_PARAGRAPH + ".qas[0].answers[0]: 'answer_start' is true; should be a "
      "whole number"),
@@ -274,7 +314,7 @@ def test_refuses(data_file, content, message):
 def test_counts_the_faulty_places(data_file):
   """A paragraph or an article counts as one, whatever it holds."""
   content = squad(qa("q0"), without("id"), 7, qa("q3", question=None),
-                  qa("q4", offset="3"))
+                  qa("q4", offset="x"))
   content["data"] += [
       5, {"paragraphs": [{"qas": [qa("q5")]}, {"context": "x"}]}]
   for is_training, count in ((True, 7), (False, 6)):
@@ -311,7 +351,7 @@ def test_all_answers_may_be_dropped(data_file):
 
 def test_an_absent_file_is_named(tmp_path):
   path = str(tmp_path / "absent.json")
-  with pytest.raises(tf.errors.NotFoundError, match="absent.json"):
+  with pytest.raises(FileNotFoundError, match="absent.json"):
     squad_data.read_examples(path, False)
 
 

@@ -11,7 +11,7 @@ from attention_zones import question_traits
 from attention_zones import question_types
 from attention_zones import statistics
 from attention_zones import strata
-from passages import read_rows, write_data, write_sweep
+from passages import read_rows, write_data, write_manifest, write_sweep
 
 
 @pytest.mark.parametrize("question, kind", [
@@ -46,8 +46,10 @@ def test_types(question, kind):
   assert question_types.classify(question)[0] == kind
 
 
-def asked(question, context, answer="", start=0):
-  return question_traits.Asked("q", 0, "", context, question, answer, start)
+def asked(question, context, answer="", start=None):
+  """An Asked; its answer stands at `start`, or nowhere."""
+  place = None if start is None else (start, start + len(answer))
+  return question_traits.Asked("q", 0, "", context, question, 1, place)
 
 
 def test_what_a_question_is_like():
@@ -76,11 +78,50 @@ def test_chinese_characters_are_words():
 
 
 def test_without_an_answer():
-  for answer, start in ((None, None), ("France", 99), ("France", None)):
-    of = question_traits.of_question(asked("Who?", "A text.", answer, start))
-    assert of == ("who", 1, 2, None, None, None)
+  of = question_traits.of_question(asked("Who?", "A text.", "France"))
+  assert of == ("who", 1, 2, None, None, None)
   of = question_traits.of_question(asked("Who?", "A text.", "text", 2))
   assert of.overlap is None
+
+
+@pytest.mark.parametrize("answers, place", [
+    ([("right", 2)], (2, 7)), ([("right", "2")], (2, 7)),
+    # An offset within the word, white space, and a later answer, as in training.
+    ([("right", 4)], (2, 7)), ([("right \u2009answer", 2)], (2, 14)),
+    ([("", 0), (None, None), (" ", 1), ("right", 9), ("answer", 8)], (8, 14)),
+    ([("right", 9)], None), ([("right", -1)], None), ([("right", 99)], None),
+    ([("right", None)], None), ([("right", "<")], None), ([("right", True)], None),
+    ([], None)])
+def test_where_the_answer_is(tmp_path, answers, place):
+  path = tmp_path / "dev.json"
+  write_data(path, [1], answers=[
+      {"text": text, "answer_start": start} for text, start in answers])
+  of, = question_traits.load(str(path))
+  assert (of.num_answers, of.place) == (len(answers), place)
+
+
+def test_a_wrong_offset_leaves_columns_empty_and_is_said(tmp_path, capsys):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [2, 2])
+  content = json.loads(path.read_text())
+  first = content["data"][0]["paragraphs"][0]["qas"][0]
+  # Counted in UTF-16, of a passage with eight characters that take two units.
+  first["answers"][0]["answer_start"] = 10
+  path.write_text(json.dumps(content))
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1111", "_layer0_p2": "1010"})
+  questions = tmp_path / "questions.csv"
+  assert get_results.main([
+      folder, str(tmp_path / "results.csv"), "--per_question", str(questions),
+      "--data_file", str(path)]) == 0
+  # "A right answer in passage 0.": right is at 2 of 28.
+  assert [[row[name] for name in (
+      "answer_words", "answer_position", "overlap", "has_answer")]
+          for row in read_rows(questions)[:2]] == [
+              ["", "", "", "1"], ["1", "0.0714286", "0", "1"]]
+  assert ("%s: 1 of 4 questions have no answer that stands in the passage at "
+          "answer_start, 'q0' for example; their answer_words, answer_position and "
+          "overlap are empty\n" % path) in capsys.readouterr().err
 
 
 def traits(**columns):
@@ -122,9 +163,11 @@ def sweep(tmp_path):
     qa["question"] = "Who is it?"
   questions[7]["question"] = "Why, %s?" % "and " * 9
   path.write_text(json.dumps(content))
-  return write_sweep(tmp_path / "sweep", ids, {
+  folder = write_sweep(tmp_path / "sweep", ids, {
       "": "1" * 240, "_layer0_p2": "0111" * 60, "_layer1_p2": "1" * 240,
-      "_layer1_q2": "1" * 240}), str(path)
+      "_layer1_q2": "1" * 240})
+  write_manifest(folder, 2)
+  return folder, str(path)
 
 
 def test_strata(sweep, tmp_path, capsys):
@@ -144,22 +187,21 @@ def test_strata(sweep, tmp_path, capsys):
                ("who", "120", "60", "2", "p2", "0.0000", "0.0000"),
                ("what", "119", "60", "1", "p2", "0.0000", "-49.5868"),
                ("what", "119", "60", "2", "q2", "0.0000", "0.0000"),
-               ("what", "119", "60", "2", "p2", "0.0000", "0.0000"),
-               # One question is too few for numbers.
-               ("why", "1", "1", "1", "p2", "", ""),
-               ("why", "1", "1", "2", "q2", "", ""),
-               ("why", "1", "1", "2", "p2", "", "")]
+               ("what", "119", "60", "2", "p2", "0.0000", "0.0000")]
   # Every passage has two `who`, so no draw differs: p is 0; q2 is not tested.
   assert [(row["ci_low"], row["ci_high"], row["p"]) for row in rows[:3]] == [
       ("-50.0000", "-50.0000", "0"), ("0.0000", "0.0000", ""),
       ("0.0000", "0.0000", "1")]
-  assert [row["baseline"] for row in rows[::3]] == ["100.000", "100.000", ""]
+  assert [row["baseline"] for row in rows[::3]] == ["100.000", "100.000"]
   assert capsys.readouterr().err.endswith(
-      "%s: no question of the type how_many, when, where, which, how, other, so "
-      "--strata has no row for it\n" % data_file)
+      "{0}: no question of the type how_many, when, where, which, how, other, so "
+      "--strata has no row for it\n"
+      # `why`, a single question; 11 words, the same one; the 40 of passages 0 to 9.
+      "{0}: 3 of 11 strata are left out, because a stratum needs 100 questions and "
+      "20 passages\n".format(data_file))
 
 
-def test_small_strata_are_empty(tmp_path):
+def test_small_strata_are_left_out(tmp_path):
   """100 questions about 20 passages are enough, 99 or 19 are not."""
   path = tmp_path / "dev.json"
   sizes = [5] * 18 + [10] + [5] * 20 + [3] * 33
@@ -177,8 +219,26 @@ def test_small_strata_are_empty(tmp_path):
   rows = read_rows(tmp_path / "results.strata.csv")
   assert [(row["stratum"], row["n"], row["clusters"], row["diff"])
           for row in rows if row["kind"] == "question_type"] == [
-              ("who", "100", "19", ""), ("when", "99", "33", ""),
               ("where", "100", "20", "-50.0000")]
+
+
+@pytest.mark.parametrize("flags, needed", [
+    ((), "100 questions and 20 passages"),
+    (("--cluster=article",), "100 questions and 20 articles"),
+    (("--cluster=none",), "100 questions")])
+def test_a_small_data_set_has_no_strata(tmp_path, capsys, flags, needed):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [9] * 11)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 99, "_layer0_p2": "1" * 99})
+  assert get_results.main([folder, str(tmp_path / "results.csv"), "--strata",
+                           "--data_file", str(path)] + list(flags)) == 0
+  printed = capsys.readouterr()
+  assert ("%s is left out: a stratum needs %s, and none in %s has as many" % (
+      tmp_path / "results.strata.csv", needed, path)) in printed.out.splitlines()
+  assert printed.err == ""
+  assert (tmp_path / "results.stats.csv").exists()
+  assert not (tmp_path / "results.strata.csv").exists()
 
 
 def test_a_stratum_is_compared_in_the_same_bootstrap(tmp_path):

@@ -259,6 +259,24 @@ def test_what_a_mask_leaves_alone(names, changes_passage_rows, reaches_padding):
   assert mask.reaches_padding is reaches_padding
 
 
+@pytest.mark.parametrize("zone, passage, cls", [
+    ("q2", False, False), ("q2p", False, True), ("p2q", True, True),
+    ("p2", True, False), ("all", True, True), ("off", True, True),
+    ("q2+p2", True, False), ("q2+q2p", False, True), ("q2@1", False, False),
+    ("p2q@1", True, True), ("q2p@flat", False, True)])
+def test_which_rows_change(zone, passage, cls):
+  mask = zones.union(zone.split("+"))
+  first = lambda t: t.is_real * (np.arange(t.is_real.shape[1]) == 0)
+  assert mask.changes_rows(lambda t: t.in_passage) is passage
+  assert mask.changes_rows(first) is cls
+  assert mask.changes_rows(lambda t: t.is_real) is True
+  assert not zones.NOTHING.changes_rows(lambda t: t.is_real)
+
+
+def test_of_what_numpy_cannot_compute_every_row_may_change(cls_zone):
+  assert zones.union([cls_zone]).changes_rows(lambda t: 0 * t.is_real) is True
+
+
 @pytest.mark.parametrize("names", [n for n in sorted(MASKS) if n])
 def test_what_leaves_passage_rows_alone_masks_none_of_them(names):
   """The table's word for it is what the cells say."""
