@@ -67,6 +67,7 @@ def check_paths(arguments):
     path_checks.check_input_folder(
         "every argument but the last", folder,
         "a folder that a sweep was written to")
+  sweep_files.settle_data(arguments, folders)
   path_checks.check_input(
       "--data_file", arguments.data_file, "the data set that was predicted")
   if not results_path.endswith(".csv"):
@@ -103,7 +104,6 @@ def collect(arguments):
     sweeps = sweep_files.find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
     sweep_files.report_mixed_runs(folder, names, arguments.allow_mixed)
-    sweep_files.report_other_dataset(folder, names, arguments.dataset)
   found = set(sweeps[0]) - {BASELINE}
   rows, masks = sweep_files.plan_table(found)
   cells = [cell for cell in (sweep_files.decode_at(row, mask) for row in rows
@@ -306,7 +306,7 @@ def parse_arguments(argv):
   if not arguments.compare and len(arguments.paths) < 2:
     parser.error("%d paths; give a folder of predictions and the file to write "
                  "as in: prediction results.csv" % len(arguments.paths))
-  return evaluators.with_data_file(arguments)
+  return arguments
 
 
 def main(argv=None):

@@ -139,8 +139,6 @@ def read_cases(folder, data_file, dataset):
   """
   with sweep_files.telling_of_journals([folder], data_file):
     baseline, *masked = find_decodes(folder)
-  sweep_files.report_other_dataset(
-      folder, {d: d.file_name() for d in [baseline] + masked}, dataset)
   gold = evaluators.load(dataset, data_file)
   questions, evaluator = gold.questions, gold.evaluator
   texts = read_texts(data_file)
@@ -196,6 +194,7 @@ def check_arguments(arguments):
   path_checks.check_input_folder(
       "the first argument", arguments.folder,
       "a folder that a sweep was written to")
+  sweep_files.settle_data(arguments, [arguments.folder])
   path_checks.check_input(
       "--data_file", arguments.data_file, "the data set that was predicted")
   if suffix.lower() not in (".html", ".htm"):
@@ -247,7 +246,7 @@ def parse_arguments(argv):
   parser.add_argument("--top", type=int, default=50,
                       help="how many questions the page shows (default: "
                       "%(default)d)")
-  return evaluators.with_data_file(parser.parse_args(argv))
+  return parser.parse_args(argv)
 
 
 def main(argv=None):

@@ -67,14 +67,9 @@ def load(dataset, path):
 
 def add_flags(parser):
   """Adds --dataset and --data_file to an argparse.ArgumentParser."""
-  parser.add_argument("--dataset", choices=list(EVALUATORS), default="squad",
-                      help="whose official scores to take (default: %(default)s)")
-  parser.add_argument("--data_file", help="data set (default: %s)" % " or ".join(
-      evaluator.data_file for evaluator in EVALUATORS.values()))
-
-
-def with_data_file(arguments):
-  """Fills in the --data_file of the --dataset where none is given: Namespace."""
-  if arguments.data_file is None:
-    arguments.data_file = EVALUATORS[arguments.dataset].data_file
-  return arguments
+  parser.add_argument("--dataset", choices=list(EVALUATORS),
+                      help="whose official scores to take (default: as the "
+                      "folder's manifest.json says, or squad)")
+  parser.add_argument("--data_file", help="data set (default: as the folder's "
+                      "manifest.json says, or %s)" % " or ".join(
+                          evaluator.data_file for evaluator in EVALUATORS.values()))

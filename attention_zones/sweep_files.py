@@ -12,6 +12,7 @@ from attention_zones import checked_json
 from attention_zones import decodes
 from attention_zones.decodes import BASELINE
 from attention_zones.decodes import Decode
+from attention_zones import evaluators
 from attention_zones import files
 from attention_zones import results_table
 from attention_zones import run_records
@@ -214,20 +215,46 @@ def _redefined(content, names):
   return None
 
 
-def report_other_dataset(folder, names, dataset):
-  """Says on stderr if predictions were made with another --dataset.
+def settle_data(arguments, folders):
+  """Fills in --dataset and --data_file as the manifests of the folders say.
 
   Args:
-    folder: str.
-    names: dict from Decode to file name, as `find_predictions` returns it.
-    dataset: str, the --dataset to score them with.
+    arguments: Namespace with `dataset` and `data_file`, None where not given, to be
+      changed. A data file that is elsewhere now, or another one, is not taken;
+      without one, it is where the data set's dev set usually is.
+    folders: list of str, paths or addresses.
+
+  Raises:
+    ValueError: a folder was predicted with another --dataset, or with one that is
+      not known; or a manifest is damaged.
   """
-  content = run_records.load_manifest(folder)
-  others = {content["runs"][content["files"][name]].get("--dataset", dataset)
-            for name in names.values() if name in content["files"]} - {dataset}
-  if others:
-    print("%s: predicted with --dataset=%s, but scored with --dataset=%s" % (
-        folder, " and ".join(sorted(others)), dataset), file=sys.stderr)
+  taken = []
+  for folder in folders:
+    content = run_records.load_manifest(folder)
+    # As find_predictions: the baseline's, or that of any other decode.
+    name = next((name for name in [BASELINE.file_name()] + sorted(content["files"])
+                 if name in content["files"]), None)
+    run = run_records.run_of_file(content, name) or {}
+    source = os.path.join(folder, run_records.MANIFEST_NAME)
+    dataset = run.get("--dataset") or arguments.dataset or "squad"
+    if dataset not in evaluators.EVALUATORS or dataset != (
+        arguments.dataset or dataset):
+      raise ValueError("%s says --dataset=%s%s; should be one of %s" % (
+          source, dataset, ", not %s" % arguments.dataset
+          if arguments.dataset else "", ", ".join(evaluators.EVALUATORS)
+          if dataset not in evaluators.EVALUATORS else dataset))
+    arguments.dataset = dataset
+    path = run_records.path_of_data(content, name) if run else None
+    if arguments.data_file is None and path and files.exists(path) and (
+        files.digest(path) == run.get("--predict_file")):
+      arguments.data_file = path
+      taken.append("--dataset=%s --data_file=%s, as %s says" % (
+          dataset, path, source))
+  arguments.dataset = arguments.dataset or "squad"
+  if arguments.data_file is None:
+    arguments.data_file = evaluators.EVALUATORS[arguments.dataset].data_file
+  for line in taken:
+    print(line, file=sys.stderr)
 
 
 def report_holes(folder, rows, masks, cells, allow_holes):

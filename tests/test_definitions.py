@@ -1,0 +1,135 @@
+"""definitions.py: an edited zone, or control, is another one."""
+
+import collections
+
+import pytest
+import tensorflow.compat.v1 as tf
+
+from attention_zones import definitions
+from attention_zones import zones
+import tiny_model
+from tiny_model import run_squad
+
+NAMES = ["all", "q2", "q2p", "p2q", "p2", "p2@1", "p2@7", "p2q@1", "p2@flat",
+         "p2q@flat", "off"]
+
+# Of numbers.VERSION 1. The draws of a zone are one control.
+KNOWN = {
+    "zone all": "453972fefdaae290", "zone q2": "7add5407b479364c",
+    "zone q2p": "7602cbef4b795058", "zone p2q": "cf52174ba47e0bf0",
+    "zone p2": "19079a248759d144", "zone p2@draw": "17f8477d0a18c44a",
+    "zone p2q@flat": "feaa3007d3cb0151", "zone off": "61bf0ad10d858fec"}
+
+
+def digests(names=NAMES):
+  return definitions.digests([zones.union([name]) for name in names])
+
+
+def test_digests_are_the_same_on_every_machine():
+  found = digests()
+  assert {name: found[name] for name in KNOWN} == KNOWN
+  assert len(found) == 10 and len(set(found.values())) == 10
+
+
+def test_a_union_has_those_of_its_parts():
+  mask = zones.union(["q2", "p2@3", "p2q@flat"])._replace(heads=(1,))
+  assert set(definitions.digests([mask])) == {
+      "zone q2", "zone p2@draw", "zone p2q@flat"}
+
+
+def edited(monkeypatch, zone, **fields):
+  entry = zones.ZONES[zone]._replace(**fields)
+  monkeypatch.setattr(zones, "ZONES", collections.OrderedDict(
+      (name, entry if name == zone else other)
+      for name, other in zones.ZONES.items()))
+
+
+@pytest.mark.parametrize("zone, fields, changed", [
+    # What the last row, of [SEP], does; whether the passage is computed.
+    ("p2", {"rows": lambda t: t.is_real},
+     {"zone p2", "zone p2@draw", "zone p2@flat"}),
+    ("p2q", {"columns": lambda t: t.is_real},
+     {"zone p2q", "zone p2q@draw", "zone p2q@flat"}),
+    ("q2", {"changes_passage_rows": True}, {"zone q2"}),
+    # The label is not what is computed.
+    ("q2", {"label": "QQ"}, set()),
+    # Cells that differ in long passages only, or only where there is no question.
+    ("q2p", {"columns": lambda t: t.in_passage * tf.cast(
+        tf.range(tf.shape(t.in_passage)[1]) < 300, tf.float32)}, {"zone q2p"}),
+    ("q2p", {"columns": lambda t: t.in_passage * tf.sign(
+        tf.reduce_sum(t.in_question, 1, keepdims=True))}, {"zone q2p"}),
+    # The same cells by other means, which numpy arrays do not have.
+    ("q2p", {"columns": lambda t: tf.identity(t.in_passage)}, set()),
+])
+def test_what_an_edit_changes(monkeypatch, zone, fields, changed):
+  before = digests()
+  edited(monkeypatch, zone, **fields)
+  after = digests()
+  assert {name for name in after if after[name] != before[name]} == changed
+
+
+def test_what_controls_do_counts(monkeypatch):
+  before = digests()
+  monkeypatch.setattr(zones, "_columns", lambda zone, variant, tokens: (
+      zones.ZONES[zone].columns(tokens)))
+  after = digests()
+  assert {name for name in after if after[name] != before[name]} == {
+      "zone p2@draw", "zone p2q@draw"}
+  monkeypatch.undo()
+  monkeypatch.setattr(zones.Mask, "_edited", (
+      lambda mask, flat, weights, queries, keys: 0 * weights))
+  after = digests()
+  assert {name for name in after if after[name] != before[name]} == {
+      "zone p2@flat", "zone p2q@flat"}
+
+
+EDIT = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+from attention_zones import zones
+zones.ZONES["p2"] = zones.ZONES["p2"]._replace(rows=lambda t: t.is_real)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run_edited(project, *flags):
+  """Runs run_squad.py with another p2."""
+  import launcher
+  path = project / "edited.py"
+  path.write_text(EDIT)
+  return launcher.script(path, launcher.REPOSITORY + "/run_squad.py", *(
+      tiny_model.flags_of(project) + flags), fresh=True)
+
+
+def test_files_and_journals_of_another_definition_are_refused(swept):
+  model = swept / "model"
+  said = "zone p2 (19079a248759 before, 83be407920c6 now)"
+  sweep = ("--do_predict=True", "--mask_layer=0", "--mask_zone=p2,q2")
+  result = run_edited(swept, *sweep)
+  assert result.returncode == 1
+  assert ("has predictions_layer0_p2.json, made with a different %s; " % said
+          in result.stderr.splitlines()[-1])
+  # Other zones are what they were.
+  assert "nothing to do" in run_edited(
+      swept, "--do_predict=True", "--mask_layer=0", "--mask_zone=q2").stderr
+  before = tiny_model.digests(swept, "predictions*.json")
+  result = run_edited(swept, "--overwrite=True", *sweep)
+  assert result.returncode == 0 and "decodes: 1, " in result.stderr
+  after = tiny_model.digests(swept, "predictions*.json")
+  assert {name for name in after if after[name] != before[name]} <= {
+      "predictions_layer0_p2.json"}
+  # Layers 1 and 2 of p2 are now two zones, and no table.
+  import get_results
+  assert get_results.main([str(model), str(swept / "r.csv")]) == 1
+
+  for path in model.glob("*predictions*.json"):
+    path.unlink()
+  (model / "manifest.json").unlink()
+  (model / ".manifest.json.lock").unlink()
+  (model / ".manifest.json.lock").mkdir()
+  assert run_squad(swept, *sweep).returncode == 1
+  journal, = model.glob("journal.*.jsonl")
+  result = run_edited(swept, *sweep)
+  assert result.stderr.splitlines()[-1].startswith(
+      "run_squad.py: %s was started with a different %s;" % (journal, said))
