@@ -91,4 +91,7 @@ def _of_folder(folder):
         "--predict_file"):
       record[_PATH] = path
     return record, os.path.join(folder, run_records.MANIFEST_NAME)
-  return training.load_record(folder), os.path.join(folder, training.RECORD_NAME)
+  record = training.load_record(folder)
+  # A model of SQuAD v2.0 also answers v1.1, and the other way round.
+  record.pop("--version_2_with_negative", None)
+  return record, os.path.join(folder, training.RECORD_NAME)

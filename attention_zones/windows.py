@@ -300,9 +300,9 @@ def load(options, flag, rules, tokenizer, log):
       describe(options, flag, tokenizer)), tokenizer, rules)
 
 
-# Flags that windows depend on, besides files and --version_2_with_negative.
+# Flags that windows depend on, besides files.
 SETTINGS = ("dataset", "do_lower_case", "max_seq_length", "doc_stride",
-            "max_query_length")
+            "max_query_length", "version_2_with_negative")
 
 
 def describe(options, flag, tokenizer):
@@ -314,8 +314,7 @@ def describe(options, flag, tokenizer):
   Returns:
     dict under the names of flags; of files, the digests of their content.
   """
-  described = {"--" + name: getattr(options, name)
-               for name in SETTINGS + ("version_2_with_negative",)}
+  described = {"--" + name: getattr(options, name) for name in SETTINGS}
   for name in (flag, tokenizer.FLAG):
     described["--" + name] = files.digest(getattr(options, name))
   # Python's own: which characters are letters, white space or accents.
