@@ -55,7 +55,7 @@ say "5/6 drawing"
 read -r em f1 < <("$python" -c 'import json, sys
 scores = json.load(open(sys.argv[1]))
 print("%.3f %.3f" % (scores["exact"], scores["f1"]))' "$OUTPUT_DIR/eval.json")
-flags=(--vmin=-50)
+flags=(--symmetric)
 if [ -s "$OUTPUT_DIR/results.stats.csv" ]; then
   # Dots on the cells that differ from the baseline by more than chance.
   flags+=(--stats="$OUTPUT_DIR/results.stats.csv")
