@@ -39,6 +39,7 @@ from attention_zones import path_checks
 from attention_zones import question_traits
 from attention_zones import results_table
 from attention_zones import stats_files
+from attention_zones import stats_tables
 from attention_zones import sweep_files
 from attention_zones import sweep_scores
 
@@ -294,6 +295,9 @@ def _add_statistics(parser):
                       "may be repeated")
   parser.add_argument("--tex", metavar="a.tex",
                       help="write a table for LaTeX")
+  parser.add_argument("--tex_columns", type=int, choices=stats_tables.TEX_WIDTHS,
+                      default=2, help="of a journal, which the table fits: 1 is 85 "
+                      "mm wide, 2 are 174 mm (default: %(default)s)")
 
 
 def parse_arguments(argv):

@@ -110,7 +110,7 @@ def test_strata_latex_and_questions(tmp_path, capsys):
   assert {(row["layer"], row["zone"])
           for row in read_rows(tmp_path / "results.strata.csv")} == {
               ("1", "p2"), ("2", "p2")}
-  assert r"\begin{tabular}{lr}" in table.read_text()
+  assert r"\begin{tabular}{@{}lr@{}}" in table.read_text()
   assert "after Holm over 2 cells" in table.read_text()
   assert questions.read_text().splitlines()[0].endswith(
       ",baseline,1:p2,1/1:p2,1/1:off,1/2:p2,1/2:off,1/1+2:p2,1/1+2:off,2:p2")
