@@ -14,9 +14,16 @@
 #   SHARDS=8 sbatch --array=3 decode_squad.sh  one of these tasks again
 #   DATASET=cmrc2018 bash decode_squad.sh      the Chinese data set and its model
 #
-# Every variable below can be set in the environment; paths are relative to the
-# repository's folder. If interrupted, rerun the command: it resumes.
+# BERT_DIR, MODEL_OUTPUT_DIR, GS_BUCKET, TPU_NAME, TPU_ZONE, USE_TPU and the variables
+# above can be set in the environment; paths are relative to the repository's folder.
+# If interrupted, rerun the command: it resumes.
+# Arguments are flags of run_squad.py, whose own --help lists them.
 set -euo pipefail
+
+# -h or --help prints the lines above.
+case "${1:-}" in -h | --help)
+  exec awk 'NR > 1 { if (!sub(/^# ?/, "")) exit; print }' "$0" ;;
+esac
 
 # sbatch runs a copy of this script in another folder; the repository is the folder
 # that sbatch was called from.

@@ -5,7 +5,20 @@
 # the answers that masking changes.
 #
 #   bash demo.sh            results in demo_output/
+#
+# It takes no arguments. OUTPUT_DIR, ZONES (q2,q2p,p2q,p2,all) and EPOCHS (8) can be
+# set in the environment.
 set -euo pipefail
+
+# -h or --help prints the lines above.
+case "${1:-}" in -h | --help)
+  exec awk 'NR > 1 { if (!sub(/^# ?/, "")) exit; print }' "$0" ;;
+esac
+if [ $# != 0 ]; then
+  echo "demo.sh: $1: there are no arguments; bash demo.sh --help says what can be" \
+    "set in the environment" >&2
+  exit 1
+fi
 cd "$(dirname "$0")"
 
 OUTPUT_DIR=${OUTPUT_DIR:-demo_output}
@@ -55,7 +68,7 @@ say "5/6 drawing"
 read -r em f1 < <("$python" -c 'import json, sys
 scores = json.load(open(sys.argv[1]))
 print("%.3f %.3f" % (scores["exact"], scores["f1"]))' "$OUTPUT_DIR/eval.json")
-flags=(--vmin=-50)
+flags=(--symmetric)
 if [ -s "$OUTPUT_DIR/results.stats.csv" ]; then
   # Dots on the cells that differ from the baseline by more than chance.
   flags+=(--stats="$OUTPUT_DIR/results.stats.csv")

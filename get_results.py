@@ -23,6 +23,7 @@ if __name__ == "__main__":
 import argparse
 import collections
 import csv
+import io
 import math
 import os
 import shlex
@@ -33,10 +34,12 @@ from attention_zones import controls
 from attention_zones.decodes import BASELINE
 from attention_zones import evaluators
 from attention_zones import files
+from attention_zones import metrics
 from attention_zones import path_checks
 from attention_zones import question_traits
 from attention_zones import results_table
 from attention_zones import stats_files
+from attention_zones import stats_tables
 from attention_zones import sweep_files
 from attention_zones import sweep_scores
 
@@ -177,23 +180,44 @@ def print_next_step(results_path, metric, scores, written):
     metric: str, what the scores are.
     scores: dict from Decode to score, BASELINE among them when predictions.json
       is there.
-    written: collection of str, the paths of the files of statistics.
+    written: dict from path to text, the files of statistics.
   """
   if BASELINE not in scores:
     return
   stats, compared = (stats_files.beside(results_path, kind)
                      for kind in ("stats", "controls"))
   flag = " --stats=%s" % shlex.quote(stats) if stats in written else ""
+  of_zones = [score - scores[BASELINE] for score in scores.values()]
   # A figure has its table's name, so that none replaces another's.
   figure = lambda path: shlex.quote(os.path.splitext(path)[0] + ".pdf")
   print("baseline (%s): %s %.3f; next:\n"
-        "  python visualize_att_zone.py %s %.3f %s%s" % (
+        "  python visualize_att_zone.py %s %.3f %s%s%s" % (
             BASELINE.file_name(), metric, scores[BASELINE],
             shlex.quote(results_path), scores[BASELINE], figure(results_path),
-            flag))
+            flag, _range_flags(metric, of_zones)))
   if compared in written:
-    print("  python visualize_att_zone.py %s %s%s" % (
-        shlex.quote(compared), figure(compared), flag))
+    numbers = [float(row[column])
+               for row in csv.DictReader(io.StringIO(written[compared]))
+               for column in ("diff", "control_diff", "contrast")
+               if row[column] and not row.get("head")]
+    print("  python visualize_att_zone.py %s %s%s%s" % (
+        shlex.quote(compared), figure(compared), flag,
+        _range_flags(metric, numbers)))
+
+
+def _range_flags(metric, differences):
+  """The flags that a figure needs for colours that reach to all differences: str.
+  """
+  usual, flags = metrics.named(metric), ""
+  if usual.lowest is None:
+    return flags
+  # To the next 5 points; what is 1e-9 beyond is not.
+  beyond = lambda value: 5 * math.ceil(round(value, 3) / 5)
+  if round(min(differences), 3) < usual.lowest:
+    flags += " --vmin=%d" % -beyond(-min(differences))
+  if round(max(differences), 3) > usual.highest:
+    flags += " --vmax=%d" % beyond(max(differences))
+  return flags
 
 
 def compare(path_a, path_b):
@@ -274,6 +298,9 @@ def _add_statistics(parser):
                       "may be repeated")
   parser.add_argument("--tex", metavar="a.tex",
                       help="write a table for LaTeX")
+  parser.add_argument("--tex_columns", type=int, choices=stats_tables.TEX_WIDTHS,
+                      default=2, help="of a journal, which the table fits: 1 is 85 "
+                      "mm wide, 2 are 174 mm (default: %(default)s)")
 
 
 def parse_arguments(argv):

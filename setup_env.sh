@@ -15,6 +15,11 @@
 # For Linux and macOS, whose bash is 3.2.
 set -euo pipefail
 
+# -h or --help prints the lines above.
+case "${1:-}" in -h | --help)
+  exec awk 'NR > 1 { if (!sub(/^# ?/, "")) exit; print }' "$0" ;;
+esac
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" >/dev/null && pwd -P)
 
 # use 1|2: from here on it is about this TensorFlow.

@@ -11,10 +11,16 @@
 #   DATASET=cmrc2018 bash train_squad.sh          the Chinese data set: another
 #                        model, lower-cased, 2 epochs; into cmrc2018-model
 #
-# Every variable below can be set in the environment; paths are relative to the
-# repository's folder. If interrupted, rerun the command: it resumes from the last
-# checkpoint.
+# BERT_DIR, MODEL_OUTPUT_DIR, USE_TPU and the variables above can be set in the
+# environment; paths are relative to the repository's folder. If interrupted, rerun
+# the command: it resumes from the last checkpoint.
+# Arguments are flags of run_squad.py, whose own --help lists them.
 set -euo pipefail
+
+# -h or --help prints the lines above.
+case "${1:-}" in -h | --help)
+  exec awk 'NR > 1 { if (!sub(/^# ?/, "")) exit; print }' "$0" ;;
+esac
 
 # sbatch runs a copy of this script in another folder; the repository is the folder
 # that sbatch was called from.

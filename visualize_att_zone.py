@@ -38,14 +38,14 @@ from attention_zones import figure_text
 from attention_zones import files
 from attention_zones import heatmap
 from attention_zones import mass_figures
+from attention_zones import metrics
 from attention_zones import path_checks
 from attention_zones import results_table
 from attention_zones import zones
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
 CMAP = "seismic"
-VMIN = -10.0
-VMAX = 2.0
+VMIN, VMAX = metrics.SCORE.lowest, metrics.SCORE.highest
 
 # ColorBrewer's, made for colour-blind readers: losses are blue here, too, and the
 # larger a difference, the darker its colour, also in grey.
@@ -104,7 +104,7 @@ def draw_panels(panels, look):
   """
   for panel in panels:
     _check_baseline(panel)
-    if panel.is_logp != panels[0].is_logp:
+    if panel.measure.unit != panels[0].measure.unit:
       raise ValueError("%s and %s: one has scores, the other log-probabilities; "
                        "one colour bar cannot serve both" % (
                            panels[0].name, panel.name))
@@ -128,6 +128,8 @@ def save(figure, path):
   suffix = _figure_suffix(path)
   with heatmap.paper_style(), files.replacing(path) as temporary:
     figure.savefig(temporary, format=suffix[1:], **SAVING[suffix])
+    if suffix == ".svg":
+      figure_text.name_fonts(temporary)
 
 
 def _figure_suffix(path):
@@ -161,20 +163,20 @@ def parse_baseline(text):
 def _check_baseline(panel):
   """Raises ValueError when a Panel has no score, or another table's baseline."""
   baseline = panel.baseline
-  if panel.is_logp:
-    if not baseline <= 0:
-      raise ValueError("baseline %g: %s has log-probabilities, and their baseline "
-                       "is one, too, 0 at most" % (baseline, panel.name))
-    return
-  if baseline is not None and not 0 <= baseline <= 100:  # also for nan
-    raise ValueError("baseline %g: scores are from 0 to 100, as eval_squad.py "
-                     "prints them" % baseline)
   scores = [score for row in panel.table.scores for score in row
             if not math.isnan(score)]
   if not scores:
     raise ValueError("%s: no cell has a score, nothing can be drawn" % panel.name)
   if baseline is None:
     return
+  if panel.table.is_logp:
+    if not baseline <= 0:
+      raise ValueError("baseline %g: %s has log-probabilities, and their baseline "
+                       "is one, too, 0 at most" % (baseline, panel.name))
+    return
+  if not 0 <= baseline <= 100:  # also for nan
+    raise ValueError("baseline %g: scores are from 0 to 100, as eval_squad.py "
+                     "prints them" % baseline)
   # 0.80567 where the best score is 80.577: as a percentage it fits.
   best = max(scores)
   if baseline <= 1 and abs(100 * baseline - best) < abs(baseline - best):
@@ -287,18 +289,26 @@ def parse_args(argv):
                        help="a colour map for colour-blind readers and grey "
                        "printers, " + COLORBLIND_CMAP)
   parser.add_argument("--vmin", type=float,
-                      help="difference of the darkest colour (default: %g)" % VMIN)
+                      help="difference of the darkest colour (default: %g; of "
+                      "log-probabilities, the largest loss)" % VMIN)
   parser.add_argument("--vmax", type=float,
-                      help="difference where the colours end (default: %g)" %
-                      VMAX)
+                      help="difference where the colours end (default: %g; of "
+                      "log-probabilities, the largest gain)" % VMAX)
   parser.add_argument("--symmetric", action="store_true",
-                      help="colours from minus to plus the largest difference; "
-                      "log-probabilities always have them")
+                      help="colours from the largest loss to the largest gain, as "
+                      "strong for a loss as for a gain of the same size; "
+                      "log-probabilities have them without this flag")
+  parser.add_argument("--panel_title", action="append", metavar="TEXT",
+                      help="a line above a panel; once for each, in their order")
+  parser.add_argument("--no_caption", dest="caption", action="store_false",
+                      help="leave out the lines below the figure, which explain it")
   parser.add_argument("--against", metavar="results.stats.csv",
                       help="with attention_mass.csv: draw mass against what "
                       "masking costs")
   # Intermixed, so that a flag may stand between the paths.
   args = parser.parse_intermixed_args(argv)
+  if args.symmetric and (args.vmin is not None or args.vmax is not None):
+    parser.error("--symmetric sets --vmin and --vmax; leave these out")
   is_figure = os.path.splitext((args.paths or [""])[-1])[1].lower() in SAVING
   if len(args.paths) == 2 and is_figure:
     return args
@@ -309,8 +319,6 @@ def parse_args(argv):
         "squad.pdf; or attention_mass.csv mass.pdf, or results.controls.csv "
         "controls.pdf; not %s" % (
             " ".join(args.paths) or "nothing"))
-  if args.symmetric and (args.vmin is not None or args.vmax is not None):
-    parser.error("--symmetric sets --vmin and --vmax; leave these out")
   return args
 
 
@@ -349,14 +357,13 @@ def read_panels(args):
   """Reads the tables of the command line.
 
   Returns:
-    (list of heatmap.Panel, str beside their colour bar).
+    list of heatmap.Panel.
   """
   if len(args.paths) == 2:
-    panels, bar = figure_panels.of_controls(args.paths[0])
+    panels = figure_panels.of_controls(args.paths[0])
     if args.stats:
-      panels[0] = panels[0]._replace(
-          marks=figure_marks.read_marks(args.stats[0], panels[0]))
-    return panels, bar
+      panels[0] = figure_marks.with_marks(args.stats[0], panels[0])
+    return panels
   panels = []
   for i, path in enumerate(args.paths[:-1:2]):
     baseline = parse_baseline(args.paths[2 * i + 1])
@@ -365,21 +372,34 @@ def read_panels(args):
     _check_baseline(heatmap.Panel(path, table, baseline, None))
     of_table = figure_panels.of_results(path, table, baseline)
     if args.stats:
-      of_table = [panel._replace(marks=figure_marks.read_marks(
-          args.stats[i], panel)) for panel in of_table]
+      of_table = [figure_marks.with_marks(args.stats[i], panel)
+                  for panel in of_table]
     panels += of_table
-  return panels, heatmap.LOGP_BAR if panels[0].is_logp else heatmap.SCORE_BAR
+  return panels
 
 
-def make_look(args, panels, bar=heatmap.SCORE_BAR):
+def with_titles(panels, titles):
+  """Gives each panel a title of --panel_title, if there are any."""
+  if not titles:
+    return panels
+  if len(titles) != len(panels):
+    raise ValueError("--panel_title: %d titles for %d panels; give one for each, "
+                     "in their order" % (len(titles), len(panels)))
+  return [panel._replace(title=figure_text.check("--panel_title", title))
+          for panel, title in zip(panels, titles)]
+
+
+def make_look(args, panels):
   """The heatmap.Look that the command line asks for."""
-  vmin = VMIN if args.vmin is None else args.vmin
-  vmax = VMAX if args.vmax is None else args.vmax
-  if args.symmetric or panels[0].is_logp and args.vmin is args.vmax is None:
-    vmax = heatmap.largest_difference(panels)
-    vmin = -vmax
-  width = args.width and args.width / 25.4
-  return heatmap.Look(args.title, args.annotate, args.cmap, vmin, vmax, width, bar)
+  measure = heatmap.measure_of(panels)
+  vmin, vmax = measure.lowest, measure.highest
+  if args.symmetric or vmin is None:
+    vmin, vmax = heatmap.span(panels)
+  return heatmap.Look(
+      args.title, args.annotate, args.cmap,
+      vmin if args.vmin is None else args.vmin,
+      vmax if args.vmax is None else args.vmax,
+      args.width and args.width / 25.4, args.caption)
 
 
 def warn(message):
@@ -397,8 +417,8 @@ def main(argv=None):
       cmap = COLORBLIND_CMAP if args.cmap == CMAP else args.cmap
       save(mass_figures.draw(args, cmap), args.paths[-1])
       return 0
-    panels, bar = read_panels(args)
-    save(draw_panels(panels, make_look(args, panels, bar)), args.paths[-1])
+    panels = with_titles(read_panels(args), args.panel_title)
+    save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
   except BrokenPipeError:
     raise
   except (ValueError, OSError) as error:

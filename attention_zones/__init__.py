@@ -56,6 +56,7 @@ Scores and figures:
   sweep_scores   the score of each question in each file
   results_table  results.csv
   eval_pictures  the evaluator's curves
+  metrics        ONE table: a metric's name, unit and colours in figures
   figure_panels  which panels a table becomes: its heads, its controls
   heatmap        draws tables, one panel each
   mass_figures   draws attention_mass.csv, and mass against effect

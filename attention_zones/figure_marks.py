@@ -28,15 +28,15 @@ BASELINE_TOLERANCE = 0.05 + 1e-9
 DIFFERENCE_TOLERANCE = 2 * 0.0005 + 0.00005 + 1e-9
 
 
-def read_marks(path, panel):
-  """Finds the cells with p_holm < ALPHA.
+def with_marks(path, panel):
+  """Marks the cells with p_holm < ALPHA.
 
   Args:
     path: str, a results.stats.csv.
     panel: heatmap.Panel of the table that it belongs to.
 
   Returns:
-    frozenset of (row, column), as the panel's table has them.
+    heatmap.Panel with these marks, and with the metric of the file.
 
   Raises:
     OSError: the file cannot be read.
@@ -49,11 +49,12 @@ def read_marks(path, panel):
             for column, score in zip(panel.table.zones, line)
             if not math.isnan(score)}
   problems = []
-  for rows in _read_rows(path, panel.zone).values():
+  for metric, rows in _read_rows(path, panel.zone).items():
     problem = _mismatch(rows, scores, panel)
     if problem is None:
-      return frozenset(cell for cell, row in rows.items() if cell in scores
-                       and not math.isnan(row["p_holm"]) and row["p_holm"] < ALPHA)
+      return panel._replace(metric=metric, marks=frozenset(
+          cell for cell, row in rows.items() if cell in scores
+          and not math.isnan(row["p_holm"]) and row["p_holm"] < ALPHA))
     problems.append(problem)
   raise ValueError("%s: %s; give the stats file that was written with %s" % (
       path, problems[0], panel.name))
@@ -141,7 +142,7 @@ def read_number(where, name, text, limits):
     value = float(text)
   except (TypeError, ValueError):  # None in a row that is too short
     value = math.nan
-  if not limits[0] <= value <= limits[1]:  # also for NaN
+  if not (limits[0] <= value <= limits[1] and math.isfinite(value)):
     raise ValueError("%s, column %s: %r is not a number from %g to %g" % (
         where, name, text, *limits))
   return value

@@ -25,8 +25,6 @@ COLUMNS = ("layer", "zone", "metric", "diff", "control_diff", "contrast", "p_hol
 ALL_HEADS = "all heads"
 CONTROL_TITLES = ("zone", "control", "zone \N{MINUS SIGN} control")
 
-_METRIC_NAMES = {"exact": "EM", "f1": "F1", "logp": "log-probability"}
-
 
 def of_results(path, table, baseline):
   """Makes the panels of a results.csv.
@@ -82,10 +80,13 @@ def _without_empty_columns(table):
 
 _KIND = "results.controls.csv (or a results.csv with its baseline)"
 
-# Columns that are drawn, with their least and greatest values.
+# Columns that are drawn, with their least and greatest values in points; nats have
+# no limit.
 _LIMITS = collections.OrderedDict([
     ("diff", (-100, 100)), ("control_diff", (-100, 100)), ("contrast", (-200, 200)),
     ("p_holm", (0, 1))])
+_LOGP_LIMITS = dict.fromkeys(
+    ("diff", "control_diff", "contrast"), (-math.inf, math.inf))
 
 
 def of_controls(path):
@@ -95,9 +96,8 @@ def of_controls(path):
     path: str.
 
   Returns:
-    (list of three heatmap.Panel, str beside their colour bar). The first has a
-    column for each zone, the others one for each zone and kind of control. Only the
-    third has marks.
+    list of three heatmap.Panel. The first has a column for each zone, the others
+    one for each zone and kind of control. Only the third has marks.
 
   Raises:
     OSError: the file cannot be read.
@@ -108,18 +108,21 @@ def of_controls(path):
     if row.get("head"):
       continue
     metric = metric or row["metric"]
+    if row["metric"] != metric:
+      raise ValueError("%s, column metric: %r, but the lines before have %r; a "
+                       "figure has one metric" % (where, row["metric"], metric))
+    limits_of = dict(_LIMITS, **(_LOGP_LIMITS if metric == "logp" else {}))
     cell = (results_table.read_layers(where, row["layer"]),
             _read_control(where, row["zone"]))
     if cell in cells:
       raise ValueError("%s: layer %s, %s comes twice" % (
           where, row["layer"], row["zone"]))
     cells[cell] = {name: figure_marks.read_number(where, name, row[name], limits)
-                   for name, limits in _LIMITS.items()}
+                   for name, limits in limits_of.items()}
   if not cells:
     raise ValueError("%s: has no contrast of a zone in all heads, nothing can be "
                      "drawn" % path)
-  return _compare(path, cells), "difference in %s" % _METRIC_NAMES.get(
-      metric, metric)
+  return _compare(path, cells, metric)
 
 
 def _read_control(where, text):
@@ -144,13 +147,14 @@ def _read_control(where, text):
                      "and q2+p2@k" % (where, error)) from error
 
 
-def _compare(path, cells):
+def _compare(path, cells, metric):
   """Makes the panels of zones, controls and contrasts.
 
   Args:
     path: str.
     cells: dict from (layers, the control's zones.Mask) to a dict of float with the
       keys of _LIMITS, NaN where empty.
+    metric: str.
 
   Returns:
     list of heatmap.Panel.
@@ -169,7 +173,7 @@ def _compare(path, cells):
       if not math.isnan(numbers["p_holm"])
       and numbers["p_holm"] < figure_marks.ALPHA)
   labels = [_control_label(mask) for mask in _columns(cells)]
-  return [heatmap.Panel(path, table, None, of, title=title, labels=names)
+  return [heatmap.Panel(path, table, None, of, title, names, metric=metric)
           for table, title, of, names in zip(
               tables, CONTROL_TITLES, (None, None, marks), (None, labels, labels))]
 

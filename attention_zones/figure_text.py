@@ -1,6 +1,10 @@
 """Which text a figure can show, in matplotlib's font and without shaping."""
 
+import re
 import unicodedata
+
+# What browsers take for matplotlib's font: itself, or one that is about as wide.
+_SVG_FONTS = b"'DejaVu Sans', Verdana, Arial, sans-serif"
 
 # First and last code point of the scripts written from left to right whose
 # letters are joined, reordered or stacked. Modern Hangul is not among them: it has
@@ -64,8 +68,28 @@ def _needs_shaping(character):
           or any(first <= ord(character) <= last for first, last in _SHAPED))
 
 
+def name_fonts(path):
+  """Names the font in an SVG file of matplotlib, so that browsers find it.
+
+  matplotlib 3.5 writes 'sans-serif' in quotes, which browsers take for the name of
+  a font that is not there; 3.9 writes a list. Here both write the same.
+
+  Args:
+    path: str, a local file, which is overwritten.
+  """
+  with open(path, "rb") as f:
+    svg = f.read()
+  # Within a tag: in text, matplotlib writes < as &lt;.
+  svg = re.sub(
+      rb"(<text [^>]*\bfont: [^'>]*)'[^;\">]*", rb"\1" + _SVG_FONTS, svg)
+  with open(path, "wb") as f:
+    f.write(svg)
+
+
 def inches(text, size):
   """The width of a text of `size` points."""
   # Imported here, because it is slow, and bad flags should be refused at once.
   from matplotlib.textpath import TextPath
-  return TextPath((0, 0), text, size=size).get_extents().width / 72
+  # A dollar is text, not the begin of mathematics.
+  path = TextPath((0, 0), text.replace("$", r"\$"), size=size)
+  return path.get_extents().width / 72

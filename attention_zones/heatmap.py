@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 
 from attention_zones import figure_text
+from attention_zones import metrics
 from attention_zones import zones
 
 # The paper's figure, in inches, which holds 12 layers and 5 zones. BAR of its width
@@ -23,6 +24,7 @@ WIDTH, HEIGHT, BAR, MARGIN = 3.0, 4.0, 0.65, 0.35
 CELL_WIDTH, CELL_HEIGHT = 0.4, 0.27
 HEAD_WIDTH = 0.25  # of a head's cell, whose label is shorter than a zone's
 FEWEST_ROWS = 6
+ARROW = 0.12  # at an end of the colour bar beyond which cells lie
 # One line, and one character, of the labels.
 LINE, CHARACTER = 0.13, 0.085
 
@@ -32,8 +34,9 @@ LABEL_SIZES = (8, 7, 6)
 ANNOTATION_SIZE = 6
 NOTE_SIZE = 6.5
 TITLE_SIZE = 9
-# Inches: between two labels; how low and how high cells may be in such a figure.
-GAP = 0.04
+# Inches: between two labels; of a panel's letter; how low and how high cells may be
+# in such a figure.
+GAP, LETTER = 0.04, 0.13
 CELL_HEIGHTS = (0.17, 0.4)
 
 # So many panels stand beside each other, unless the width is given.
@@ -50,13 +53,11 @@ STYLE = {
 }
 
 LEVEL = "p < .05 after Holm\N{RIGHT SINGLE QUOTATION MARK}s correction"
-SCORE_BAR = "score \N{MINUS SIGN} baseline"
-LOGP_BAR = "log-probability \N{MINUS SIGN} baseline"
 
 
 class Panel(collections.namedtuple("Panel", [
-    "name", "table", "baseline", "marks", "title", "labels", "zone"],
-                                   defaults=[None] * 3)):
+    "name", "table", "baseline", "marks", "title", "labels", "zone", "metric"],
+                                   defaults=[None] * 4)):
   """One heatmap.
 
   Attributes:
@@ -68,6 +69,8 @@ class Panel(collections.namedtuple("Panel", [
     title: str above the panel, or None.
     labels: list of str, what the columns are called; None for the zones' labels.
     zone: str, the zone whose heads are the columns; None if the columns are zones.
+    metric: str, what the scores are, as the column `metric` of a file has it; None
+      if no file says it.
   """
   __slots__ = ()
 
@@ -79,14 +82,11 @@ class Panel(collections.namedtuple("Panel", [
     return np.array(self.table.scores[::-1], dtype=float) - (self.baseline or 0)
 
   @property
-  def places(self):
-    """Decimal places of differences: int. A nat is much, a point is not."""
-    return 2 if self.is_logp else 1
-
-  @property
-  def is_logp(self):
-    """Whether the table has log-probabilities, not scores: bool."""
-    return self.baseline is not None and self.table.is_logp
+  def measure(self):
+    """The metrics.Metric of the scores."""
+    # Only differences, which have no baseline, can be below 0 otherwise.
+    is_logp = self.baseline is not None and self.table.is_logp
+    return metrics.named("logp" if is_logp else self.metric)
 
   @property
   def row_labels(self):
@@ -108,8 +108,8 @@ class Panel(collections.namedtuple("Panel", [
 
 
 class Look(collections.namedtuple(
-    "Look", ["title", "annotate", "cmap", "vmin", "vmax", "width", "bar"],
-    defaults=[SCORE_BAR])):
+    "Look", ["title", "annotate", "cmap", "vmin", "vmax", "width", "caption"],
+    defaults=[True])):
   """How a figure looks.
 
   Attributes:
@@ -120,7 +120,7 @@ class Look(collections.namedtuple(
       losses, at most 0.
     vmax: float, where the colours end on the side of gains, at least 0.
     width: float, the figure's width in inches; None for cells of the paper's size.
-    bar: str beside the colour bar, what the differences are.
+    caption: bool, whether a line below explains the dots.
   """
   __slots__ = ()
 
@@ -146,9 +146,25 @@ def paper_style():
     yield
 
 
-def largest_difference(panels):
-  """The largest |score - baseline| of all panels: float; 1.0 if all are 0."""
-  return max(np.nanmax(np.abs(panel.differences)) for panel in panels) or 1.0
+def measure_of(panels):
+  """The metrics.Metric of all panels; metrics.SCORE if some have EM, some F1."""
+  first, *others = {panel.measure for panel in panels}
+  return metrics.SCORE if others else first
+
+
+def span(panels):
+  """The largest loss and the largest gain of all panels.
+
+  Args:
+    panels: list of Panel.
+
+  Returns:
+    (lowest, highest): float, at most and at least 0; (-1, 1) if all are 0.
+  """
+  values = [float(value) for panel in panels for value in panel.differences.flat
+            if not np.isnan(value)]
+  ends = min(values + [0.0]), max(values + [0.0])
+  return ends if any(ends) else (-1.0, 1.0)
 
 
 def draw(panels, look):
@@ -170,7 +186,7 @@ def draw(panels, look):
     raise ValueError("%d tables: panels are named A to Z, so a figure holds %d" % (
         len(panels), len(LETTERS)))
   with paper_style():
-    note = _note(panels)
+    note = _note(panels) if look.caption else None
     layout = _arrange(panels, look, bool(note))
     matplotlib.rcParams["font.size"] = layout.font_size
     figure = _new_figure(layout, look.title, note)
@@ -242,6 +258,12 @@ def _natural_width(panel):
   return max(WIDTH - BAR - MARGIN, _cells(panel)) + _margin(panel)
 
 
+def _title_lines(panel):
+  """The lines of a panel's title, for cells of the paper's width: list of str."""
+  room = _natural_width(panel) - _margin(panel) - 2 * LETTER
+  return textwrap.wrap(panel.title or "", int(room / CHARACTER))
+
+
 def _margin(panel):
   """Inches of the layers' labels beside a panel."""
   return MARGIN + CHARACTER * max(0, max(map(len, panel.row_labels)) - 2)
@@ -251,7 +273,8 @@ def _height(panel, cell_height, has_letter):
   """Inches of a panel with its labels."""
   rows = max(len(panel.row_labels), FEWEST_ROWS)
   more_lines = (max(label.count("\n") for label in panel.column_labels)
-                + bool(has_letter or panel.title) + bool(panel.zone))
+                + max(bool(has_letter), len(_title_lines(panel)))
+                + bool(panel.zone))
   return (HEIGHT + cell_height * rows - CELL_HEIGHT * 12) + LINE * more_lines
 
 
@@ -278,7 +301,8 @@ def _fit(panels, look):
         return in_a_row, scale, size
   columns = max(len(panel.table.zones) for panel in panels)
   raise ValueError(
-      "--width=%g: too narrow for %d %s, whose labels need %d mm at %g pt" % (
+      "--width=%g: too narrow for %d %s, whose labels and title need %d mm at %g "
+      "pt" % (
           look.width * 25.4, columns,
           "heads" if any(panel.zone for panel in panels) else "zones",
           math.ceil(25.4 * (BAR + margin + cells * needed[LABEL_SIZES[-1]])),
@@ -288,11 +312,10 @@ def _fit(panels, look):
 def _least_scale(panel, look, size):
   """By how much cells must be wider than the paper's for texts to fit: float."""
   scale = (_widest_text(panel, look.annotate, size) + GAP) / panel.cell_width
-  if panel.title:
+  for line in _title_lines(panel):
     # In the middle, with a letter's room at either side.
-    letter = figure_text.inches("A", TITLE_SIZE) + GAP
-    title = figure_text.inches(panel.title, TITLE_SIZE)
-    scale = max(scale, (title + 2 * letter) / _cells(panel))
+    width = figure_text.inches(line, TITLE_SIZE) + 2 * LETTER
+    scale = max(scale, width / _cells(panel))
   return scale
 
 
@@ -301,7 +324,7 @@ def _widest_text(panel, annotate, size):
   texts = [(line, size) for label in panel.column_labels
            for line in label.split("\n")]
   if annotate:
-    texts += [(_annotation(value, panel.places), ANNOTATION_SIZE)
+    texts += [(_annotation(value, panel.measure.places), ANNOTATION_SIZE)
               for value in panel.differences.flat if not np.isnan(value)]
   return max(figure_text.inches(*text) for text in set(texts))
 
@@ -335,7 +358,7 @@ def _draw_cells(axes, panel, look):
   if look.annotate:
     for row, column in np.argwhere(~np.isnan(values)):
       axes.text(column + 0.5, row + 0.5,
-                _annotation(values[row, column], panel.places),
+                _annotation(values[row, column], panel.measure.places),
                 color=inks[row][column], fontsize=ANNOTATION_SIZE, ha="center",
                 va="center")
   _draw_marks(axes, panel, inks, look.annotate)
@@ -384,7 +407,8 @@ def _label_axes(axes, panel, is_leftmost):
   if panel.zone:
     axes.set_xlabel("head")
   if panel.title:
-    axes.set_title(panel.title, fontsize=TITLE_SIZE)
+    axes.set_title("\n".join(_title_lines(panel)),
+                   fontsize=TITLE_SIZE).set_parse_math(False)
   axes.tick_params(length=0)
   for spine in axes.spines.values():
     spine.set_visible(True)
@@ -405,5 +429,6 @@ def _add_colour_bar(figure, all_axes, panels, look):
       all_axes[0].collections[0], ax=all_axes, aspect=aspect, fraction=fraction,
       pad=pad, extend={(False, False): "neither", (True, False): "min",
                        (False, True): "max", (True, True): "both"}[below, above],
-      extendfrac=0.02, label=look.bar)
+      extendfrac=ARROW / height, label=metrics.difference(
+          measure_of(panels), panels[0].baseline is not None))
   bar.outline.set_linewidth(0)

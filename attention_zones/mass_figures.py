@@ -14,6 +14,7 @@ import numpy as np
 from attention_zones import figure_text
 from attention_zones import files
 from attention_zones import heatmap
+from attention_zones import metrics
 from attention_zones import path_checks
 from attention_zones import statistics
 from attention_zones import zones
@@ -35,14 +36,17 @@ MIN_CELLS = 3
 
 CAUTION = ("Attention mass is not causal effect: what masking costs has to be "
            "measured.")
-_UNITS = {"exact": "EM, points", "f1": "F1, points",
-          "logp": "log-probability, nats"}
 
 # Inches; lines and characters of a caption.
 _WIDTH, _CELL_HEIGHT, _AROUND, _SCATTER_HEIGHT = 3.35, 0.22, 0.75, 2.9
 _LINE, _CHARACTER = 0.12, 0.052
 # So narrow, labels would touch each other.
 _MIN_WIDTH = 2.75
+
+# Points: of a layer's number, between two of them, and of a point's marker and from
+# its middle to a number. Numbers stand in one of the directions, the best first.
+_NUMBER_SIZE, _NUMBER_GAP, _MARKER_SIZE, _POINT_RADIUS = 6, 1, 4, 2.5
+_DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))
 
 Mass = collections.namedtuple("Mass", ["layers", "mass", "lift", "number"])
 Mass.__doc__ = """The masses of zones, in the mean of a layer's heads.
@@ -74,7 +78,7 @@ def check_flags(args):
   if args.against:
     path_checks.check_input(
         "--against", args.against, "a results.stats.csv of get_results.py")
-  for flag in ("stats", "annotate", "vmin", "vmax", "symmetric"):
+  for flag in ("stats", "annotate", "vmin", "vmax", "symmetric", "panel_title"):
     if getattr(args, flag) not in (None, False):
       raise ValueError("--%s: is for results.csv; with attention_mass.csv, leave "
                        "it out" % flag)
@@ -94,8 +98,9 @@ def draw(args, cmap):
   title = args.title and figure_text.check("--title", args.title)
   width = args.width and args.width / 25.4
   if args.against:
-    return draw_against(mass, read_effects(args.against, mass), title, width)
-  return draw_lift(mass, title, width, cmap)
+    return draw_against(
+        mass, read_effects(args.against, mass), title, width, args.caption)
+  return draw_lift(mass, title, width, cmap, args.caption)
 
 
 def read_mass(path):
@@ -146,14 +151,17 @@ def read_effects(path, mass):
 
   Raises:
     OSError: the file cannot be read.
-    ValueError: it is not such a file, is of a model with more layers, or has fewer
-      than MIN_CELLS cells of the four zones.
+    ValueError: it is not such a file, is of a model with more layers, has several
+      metrics, or fewer than MIN_CELLS cells of the four zones.
   """
   diff, metric = np.full(mass.mass.shape, math.nan), None
   for where, row in _read_rows(path, _STATS_COLUMNS, "results.stats.csv"):
     if row["head"] or row["zone"] not in PAIRS or not row["layer"].isdigit():
       continue
     layer, metric = int(row["layer"]), metric or row["metric"]
+    if row["metric"] != metric:
+      raise ValueError("%s, column metric: %r, but the lines before have %r; a "
+                       "figure has one metric" % (where, row["metric"], metric))
     if layer not in mass.layers:
       raise ValueError("%s: layer %d, but attention_mass.csv has %d; should be of "
                        "the same model" % (where, layer, len(mass.layers)))
@@ -196,7 +204,7 @@ def _number(where, row, column):
   return value
 
 
-def draw_lift(mass, title=None, width=None, cmap="RdBu_r"):
+def draw_lift(mass, title=None, width=None, cmap="RdBu_r", has_caption=True):
   """Draws the heatmap of lift: layers from below, zones from the left.
 
   Args:
@@ -205,6 +213,7 @@ def draw_lift(mass, title=None, width=None, cmap="RdBu_r"):
     width: float, inches; None for a column of a journal.
     cmap: str, one of matplotlib's diverging maps; its middle is a lift of 1. This
       one is ColorBrewer's for colour-blind readers.
+    has_caption: bool, whether lines below the figure explain it.
 
   Returns:
     matplotlib.figure.Figure. Its first axes hold a QuadMesh of log2(lift), the top
@@ -218,7 +227,8 @@ def draw_lift(mass, title=None, width=None, cmap="RdBu_r"):
   values = np.log2(np.maximum(mass.lift[::-1], 1e-4))
   reach = max(1, math.ceil(np.abs(values).max()))
   with heatmap.paper_style():
-    figure = _new_figure(width or _WIDTH, height, title, caption)
+    figure = _new_figure(
+        width or _WIDTH, height, title, caption if has_caption else "")
     axes = figure.add_subplot()
     cells = axes.pcolormesh(values, cmap=cmap, vmin=-reach, vmax=reach,
                             edgecolors="0.85", linewidth=0.4)
@@ -253,7 +263,7 @@ def _power(exponent):
   return "%d" % 2 ** exponent if exponent >= 0 else "1/%d" % 2 ** -exponent
 
 
-def draw_against(mass, effects, title=None, width=None):
+def draw_against(mass, effects, title=None, width=None, has_caption=True):
   """Draws mass against what masking costs, a point for each layer and zone.
 
   Args:
@@ -261,17 +271,20 @@ def draw_against(mass, effects, title=None, width=None):
     effects: (metric, diff [L, 4]), as read_effects returns it.
     title: str above the figure, or None.
     width: float, inches; None for a column of a journal.
+    has_caption: bool, whether lines below the figure explain it.
 
   Returns:
     matplotlib.figure.Figure.
   """
   metric, diff = effects
   caption = ("Spearman\N{RIGHT SINGLE QUOTATION MARK}s \u03c1 = %s over all %d "
-             "cells; in brackets within a zone. Numbers are layers. %s" % (
+             "cells; in brackets within a zone. Numbers are layers; they are left "
+             "out where there is no room, those of small effects first. %s" % (
                  _shown(_correlation(mass.mass, diff)),
                  (~np.isnan(diff)).sum(), CAUTION))
   with heatmap.paper_style():
-    figure = _new_figure(width or _WIDTH, _SCATTER_HEIGHT, title, caption)
+    figure = _new_figure(
+        width or _WIDTH, _SCATTER_HEIGHT, title, caption if has_caption else "")
     axes = figure.add_subplot()
     axes.axhline(0, color="0.8", linewidth=0.5, zorder=0)
     for column, zone in enumerate(PAIRS):
@@ -279,21 +292,59 @@ def draw_against(mass, effects, title=None, width=None):
       x, y = mass.mass[:, column], diff[:, column]
       if np.isnan(y).all():
         continue
-      axes.plot(x, y, marker=marker, color=colour, linestyle="none", markersize=4,
-                markeredgewidth=0, label="%s (%s)" % (
+      axes.plot(x, y, marker=marker, color=colour, linestyle="none",
+                markersize=_MARKER_SIZE, markeredgewidth=0, label="%s (%s)" % (
                     zones.ZONES[zone].label, _shown(_correlation(x, y))))
-      for layer, at in zip(mass.layers, zip(x, y)):
-        if not math.isnan(at[1]):
-          axes.annotate(str(layer), at, (2.5, 1.5), textcoords="offset points",
-                        fontsize=6, color="0.25")
     axes.set_xlabel("attention mass")
-    axes.set_ylabel("masked \N{MINUS SIGN} baseline (%s)" % (
-        _UNITS.get(metric, metric)))
+    axes.set_ylabel(metrics.difference(metrics.named(metric), True))
     # Above the axes, where it hides no point.
     axes.legend(fontsize=7, frameon=False, handletextpad=0.1, labelspacing=0.2,
                 ncol=2, loc="lower center", bbox_to_anchor=(0.4, 1))
+    # Only now is it settled where points stand.
     figure.canvas.draw()
+    _number_points(axes, mass.layers, mass.mass, diff)
   return figure
+
+
+def _number_points(axes, layers, x, y):
+  """Writes each point's layer beside it, where this hides no point and no number.
+
+  The largest effects choose first; a point without room gets no number.
+
+  Args:
+    axes: matplotlib Axes, whose layout is settled.
+    layers: list of L int.
+    x, y: float [L, 4]; y is NaN where there is no point.
+  """
+  from matplotlib.colors import to_rgb
+  known = sorted(zip(*np.nonzero(~np.isnan(y))), key=lambda cell: -abs(y[cell]))
+  to_points = 72 / axes.figure.dpi
+  centres = to_points * axes.transData.transform(
+      [(x[cell], y[cell]) for cell in known])
+  taken = [_box(centre, 0, _MARKER_SIZE) for centre in centres]
+  frame = to_points * axes.get_window_extent().get_points()  # [[x, y], [x, y]]
+  # In a dark shade of the marker's colour.
+  inks = [0.7 * np.array(to_rgb(colour)) for colour, _ in _LOOKS.values()]
+  for cell, centre in zip(known, centres):
+    text = str(layers[cell[0]])
+    size = _NUMBER_GAP + np.array(
+        [72 * figure_text.inches(text, _NUMBER_SIZE), 0.75 * _NUMBER_SIZE])
+    for direction in _DIRECTIONS:
+      offset = direction * (size / 2 + _POINT_RADIUS)
+      box = _box(centre, offset, size)
+      if (box[0] > frame[0]).all() and (box[1] < frame[1]).all() and not any(
+          (box[0] < other[1]).all() and (other[0] < box[1]).all()
+          for other in taken):
+        taken.append(box)
+        axes.annotate(text, (x[cell], y[cell]), offset, textcoords="offset points",
+                      fontsize=_NUMBER_SIZE, color=inks[cell[1]], ha="center",
+                      va="center_baseline")
+        break
+
+
+def _box(centre, offset, size):
+  """The lower left and upper right corner of a box: float [2, 2]."""
+  return centre + offset + np.array([[-0.5], [0.5]]) * size
 
 
 def _correlation(x, y):
@@ -318,12 +369,14 @@ def _new_figure(width, height, title, caption):
         width * 25.4, math.ceil(_MIN_WIDTH * 25.4)))
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
-  lines = textwrap.wrap(caption, int(width / _CHARACTER))
+  lines = textwrap.wrap(caption, int(width / _CHARACTER))  # [] without one
   figure = Figure(figsize=(width, height + _LINE * len(lines)),
                   constrained_layout=True)
   FigureCanvasAgg(figure)
   if title:
     # In a title, "$5 or $6" is text, not mathematics.
     figure.suptitle(title, fontsize=9).set_parse_math(False)
-  figure.supxlabel("\n".join(lines), fontsize=heatmap.NOTE_SIZE, x=0.02, ha="left")
+  if lines:
+    figure.supxlabel(
+        "\n".join(lines), fontsize=heatmap.NOTE_SIZE, x=0.02, ha="left")
   return figure

@@ -151,7 +151,7 @@ def make(options, cells, seeds, gold, asked):
         seeds)
   if options.tex:
     texts[options.tex] = stats_tables.as_latex(
-        [rows[c] for c in _of_zones(cells)], settings)
+        [rows[c] for c in _of_zones(cells)], settings, options.tex_columns)
   return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
 
 

@@ -35,6 +35,16 @@ _METRIC_NAMES = {
     "logp": "the log-probability of the gold answer in nats"}
 
 
+# A journal's widths in mm, by --tex_columns; TeX's points in a mm.
+TEX_WIDTHS = {1: 85, 2: 174}
+_POINTS = 72.27 / 25.4
+# Points: of the table's letters and lines, and at either side of a column.
+_TEX_SIZE, _TEX_LINE, _TEX_GAP = 7, 8.5, 3
+# How wide characters are in Computer Modern, over their size; capitals are 0.85.
+_TEX_CHARACTERS = dict(dict.fromkeys("0123456789", 0.6), **dict.fromkeys(
+    ".,[] ", 0.33))
+
+
 def as_csv(rows):
   """Makes the text of a CSV file of rows, at least one, with the same columns."""
   return _csv_text([list(rows[0])] + [
@@ -87,36 +97,73 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
   return _csv_text(lines)
 
 
-def as_latex(rows, settings):
+def as_latex(rows, settings, columns):
   """Makes a table of booktabs: differences with intervals, findings in bold.
+
+  Zones that do not fit beside the others stand below them.
 
   Args:
     rows: list of dict, as effects.cell_rows returns it, those that are is_of_zones.
     settings: effects.Settings.
+    columns: int, a key of TEX_WIDTHS.
 
   Returns:
     str.
   """
   labels = collections.OrderedDict((row["layer"], {}) for row in rows)
-  names = collections.OrderedDict((row["zone"], None) for row in rows)
+  names = list(collections.OrderedDict((row["zone"], None) for row in rows))
   for row in rows:
-    labels[row["layer"]][row["zone"]] = _latex_cell(row)
-  lines = [r"% \usepackage{booktabs}", r"\begin{tabular}{l%s}" % ("r" * len(names)),
-           r"\toprule", " & ".join(["Layer"] + [
-               zones.union(name.split("+")).label.replace("\u00b2", "$^2$")
-               for name in names]) + r" \\", r"\midrule"]
-  lines += [" & ".join([label] + [cells.get(name, "") for name in names]) + r" \\"
-            for label, cells in labels.items()]
-  lines += [r"\bottomrule", r"\end{tabular}", "", r"\smallskip",
-            r"{\footnotesize %s\par}" % _latex_note(rows, settings)]
+    labels[row["layer"]][row["zone"]] = row
+  beside = _zones_beside(labels, names, columns)
+  lines = [r"% \usepackage{booktabs}",
+           r"{\fontsize{%g}{%g}\selectfont\setlength{\tabcolsep}{%gpt}%%" % (
+               _TEX_SIZE, _TEX_LINE, _TEX_GAP),
+           r"\begin{tabular}{@{}l%s@{}}" % ("r" * beside), r"\toprule"]
+  for first in range(0, len(names), beside):
+    block = names[first:first + beside]
+    heads = [_zone_label(name).replace("\u00b2", "$^2$") for name in block]
+    lines += [r"\midrule"] * (first > 0) + [
+        " & ".join(["Layer"] + heads) + r" \\", r"\midrule"]
+    lines += [" & ".join([label] + [
+        _latex_cell(cells[name]) if name in cells else "" for name in block])
+              + r" \\" for label, cells in labels.items()]
+  lines += [r"\bottomrule", r"\end{tabular}}", "", r"\smallskip",
+            r"{\footnotesize\sloppy %s\par}" % _latex_note(rows, settings)]
   return "\n".join(lines) + "\n"
+
+
+def _zones_beside(labels, names, columns):
+  """How many zones fit beside each other in as many columns of a journal: int.
+
+  Args:
+    labels: dict from the layers' labels to a dict from zone to row.
+    names: list of the zones.
+    columns: int.
+  """
+  width = lambda text: _TEX_SIZE * sum(
+      _TEX_CHARACTERS.get(character, 0.85) for character in text)
+  room = _POINTS * TEX_WIDTHS[columns] - max(map(width, ["Layer"] + list(labels)))
+  texts = ["%s [%s, %s]" % _numbers(row) for cells in labels.values()
+           for row in cells.values()] + list(map(_zone_label, names))
+  widest = max(map(width, texts))
+  return min(len(names), max(1, int(room / (widest + 2 * _TEX_GAP))))
+
+
+def _zone_label(name):
+  """What a zone or union is called in tables: str."""
+  return zones.union(name.split("+")).label
+
+
+def _numbers(row):
+  """A difference and the ends of its interval, as str, for tables: tuple."""
+  return tuple(
+      _as_text("%.2f", row[name]) for name in ("diff", "ci_low", "ci_high"))
 
 
 def _latex_cell(row):
   """A difference and its interval, bold if it is a finding: str."""
-  form = r"$\mathbf{%s}$" if is_finding(row) else "$%s$"
-  numbers = [_as_text("%.2f", row[name]) for name in ("diff", "ci_low", "ci_high")]
-  return form % numbers[0] + r" {\footnotesize $[%s, %s]$}" % tuple(numbers[1:])
+  form = r"$\mathbf{%s}$ $[%s, %s]$" if is_finding(row) else "$%s$ $[%s, %s]$"
+  return form % _numbers(row)
 
 
 def _latex_note(rows, settings):

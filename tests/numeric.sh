@@ -3,6 +3,11 @@
 # with 1 core and with 2, and with other matrix products: bash tests/numeric.sh [pytest argument ...]
 set -euo pipefail
 
+# -h or --help prints the lines above.
+case "${1:-}" in -h | --help)
+  exec awk 'NR > 1 { if (!sub(/^# ?/, "")) exit; print }' "$0" ;;
+esac
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
 files=("$root/tests/test_modeling.py" "$root/tests/test_sweep.py"
   "$root/tests/test_golden_logits.py" "$root/tests/test_optimization.py"

@@ -2,6 +2,11 @@
 # Runs the tests, making what they need: bash tests/run.sh [pytest argument ...]
 set -euo pipefail
 
+# -h or --help prints the lines above.
+case "${1:-}" in -h | --help)
+  exec awk 'NR > 1 { if (!sub(/^# ?/, "")) exit; print }' "$0" ;;
+esac
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd -P)
 bash "$root/setup_env.sh" \
   "$root/tests/requirements.txt" "$root/requirements-models.txt"

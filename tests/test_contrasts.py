@@ -1,6 +1,8 @@
 """--contrast, and --tex."""
 
 import math
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ import pytest
 import get_results
 from attention_zones import contrasts
 from attention_zones import decodes
+from attention_zones import effects
+from attention_zones import stats_tables
 from attention_zones import zones
 from passages import read_rows, write_data, write_manifest, write_sweep
 
@@ -106,20 +110,64 @@ def test_latex(tmp_path):
       folder, str(tmp_path / "results.csv"), "--data_file", str(path),
       "--tex", str(table), "--allow_holes"]) == 0
   lines = table.read_text().splitlines()
-  assert lines[1:5] == [
-      r"\begin{tabular}{lrr}", r"\toprule", r"Layer & P$^2$ & Q$^2$+P$^2$ \\",
-      r"\midrule"]
+  assert lines[1:6] == [
+      r"{\fontsize{7}{8.5}\selectfont\setlength{\tabcolsep}{3pt}%",
+      r"\begin{tabular}{@{}lrr@{}}", r"\toprule",
+      r"Layer & P$^2$ & Q$^2$+P$^2$ \\", r"\midrule"]
   rows = read_rows(tmp_path / "results.stats.csv")
   interval = "[%.2f, %.2f]" % tuple(float(rows[0][name])
                                     for name in ("ci_low", "ci_high"))
-  assert lines[5] == (
-      r"1 & $\mathbf{-25.00}$ {\footnotesize $%s$} & "
-      r"$0.00$ {\footnotesize $[0.00, 0.00]$} \\" % interval)
-  assert lines[6] == r"2 & $-0.05$ {\footnotesize $[-0.15, 0.00]$} &  \\"
-  assert lines[7:9] == [r"\bottomrule", r"\end{tabular}"]
+  assert lines[6] == (
+      r"1 & $\mathbf{-25.00}$ $%s$ & $0.00$ $[0.00, 0.00]$ \\" % interval)
+  assert lines[7] == r"2 & $-0.05$ $[-0.15, 0.00]$ &  \\"
+  assert lines[8:10] == [r"\bottomrule", r"\end{tabular}}"]
   assert ("after Holm over 3 cells. 2000 questions, 1000 passages, one training "
           "seed. Test: exact sign-flip test of passages. Intervals: 10000 "
           "bootstrap draws of passages" in lines[-1])
+
+
+SETTINGS = effects.Settings("exact", "paragraph", 10000, 12345)
+
+
+def wide_rows(names, scale):
+  """The rows of twelve layers, of two together and of all; differences of 1.359."""
+  return [dict(layer=layer, zone=name, head="", diff=-1.359 * scale,
+               ci_low=-1.52 * scale, ci_high=-1.201 * scale, p_holm=.001,
+               baseline=80.567, n=10570, clusters=2067, seeds=1)
+          for layer in [str(layer + 1) for layer in range(12)] + ["1+2", "all"]
+          for name in names]
+
+
+FIVE = ["all", "q2", "q2p", "p2q", "p2"]
+UNIONS = ["q2+q2p+p2q+p2", "q2+p2", "q2p+p2q"]
+
+
+@pytest.mark.parametrize("columns, names, scale, beside", [
+    (2, FIVE, 10, 5), (1, FIVE, 10, 2), (1, FIVE, 1, 2), (2, FIVE + UNIONS, 70, 4),
+    (1, UNIONS, .1, 2), (1, ["p2"], 10, 1)])
+def test_zones_stand_below_each_other_where_latex_is_narrow(
+    tmp_path, columns, names, scale, beside):
+  text = stats_tables.as_latex(wide_rows(names, scale), SETTINGS, columns)
+  assert r"\begin{tabular}{@{}l%s@{}}" % ("r" * beside) in text
+  assert text.count("Layer & ") == math.ceil(len(names) / beside)
+  assert text.count("$[") == 14 * len(names)
+  if not shutil.which("pdflatex"):
+    pytest.skip("needs LaTeX: texlive-latex-base and texlive-latex-recommended")
+  (tmp_path / "t.tex").write_text(text)
+  star = "*" * (columns == 2)
+  for size in ("10pt", "12pt"):
+    (tmp_path / "page.tex").write_text(
+        r"\documentclass[%s,twocolumn,a4paper]{article}" % size +
+        r"\usepackage{booktabs}\textwidth174mm\textheight250mm\columnsep4mm"
+        r"\begin{document}\typeout{column \the\columnwidth}"
+        r"\begin{table%s}\input{t.tex}\end{table%s}x\end{document}" % (star, star))
+    log = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
+        cwd=str(tmp_path), stdout=subprocess.PIPE, check=True,
+        universal_newlines=True).stdout
+    # 85 mm, but for rounding.
+    assert "column 241.848" in log
+    assert "Overfull" not in log and "Float too large" not in log
 
 
 @pytest.mark.parametrize("flag", ["--tex", "--per_question"])

@@ -45,8 +45,7 @@ def values(panel):
 
 
 def test_three_panels(folder):
-  (zone, control, contrast), bar = figure_panels.of_controls("c.csv")
-  assert bar == "difference in EM"
+  zone, control, contrast = figure_panels.of_controls("c.csv")
   assert [panel.title for panel in (zone, control, contrast)] == [
       "zone", "control", "zone \u2212 control"]
   # A zone has one column, however many controls it has.
@@ -69,16 +68,16 @@ def test_three_panels(folder):
 
 
 def test_what_is_drawn(folder, capsys):
-  panels, bar = figure_panels.of_controls("c.csv")
+  panels = figure_panels.of_controls("c.csv")
   args = visualize_att_zone.parse_args(
       ["c.csv", "f.pdf", "--symmetric", "--colorblind", "--annotate"])
   figure = visualize_att_zone.draw_panels(
-      panels, visualize_att_zone.make_look(args, panels, bar))
+      panels, visualize_att_zone.make_look(args, panels))
   a, b, c, colours = figure.axes
   assert [axes.get_title(loc="left") for axes in (a, b, c)] == ["A", "B", "C"]
-  assert colours.get_ylabel() == "difference in EM"
-  # One bar for all, from minus to plus the largest difference.
-  assert {axes.collections[0].get_clim() for axes in (a, b, c)} == {(-13, 13)}
+  assert colours.get_ylabel() == "difference in EM, points"
+  # One bar for all, from the largest loss to the largest gain.
+  assert {axes.collections[0].get_clim() for axes in (a, b, c)} == {(-13, 1)}
   assert (len(a.lines), len(b.lines)) == (0, 0)
   assert sorted((int(line.get_xdata()[0]), int(line.get_ydata()[0]))
                 for line in c.lines) == [(0, 3), (2, 3)]
@@ -106,17 +105,18 @@ def test_the_script_names_missing_cells_and_takes_statistics(folder, capsys):
 
 def test_the_dots_of_zones_are_those_of_their_cells(folder):
   args = visualize_att_zone.parse_args(["c.csv", "f.pdf", "--stats=s.csv"])
-  (zone, control, contrast), _ = visualize_att_zone.read_panels(args)
+  zone, control, contrast = visualize_att_zone.read_panels(args)
   assert zone.marks == {("1", "p2q"), ("3", "p2q")}
   assert control.marks is None and len(contrast.marks) == 2
 
 
 def test_without_a_finding(folder):
   (folder / "c.csv").write_text(HEADER + ROWS[1] + "\n")
-  panels, bar = figure_panels.of_controls("c.csv")
-  assert heatmap.draw(panels, heatmap.Look(
-      None, False, "seismic", -10, 2, None, bar))._supxlabel.get_text() == (
-          "no cell of C has p < .05 after Holm\u2019s correction")
+  panels = figure_panels.of_controls("c.csv")
+  look = heatmap.Look(None, False, "seismic", -10, 2, None)
+  assert heatmap.draw(panels, look)._supxlabel.get_text() == (
+      "no cell of C has p < .05 after Holm\u2019s correction")
+  assert heatmap.draw(panels, look._replace(caption=False))._supxlabel is None
 
 
 def test_f1_and_heads(folder):
@@ -124,20 +124,42 @@ def test_f1_and_heads(folder):
   rows = [re.sub("^([^,]*),", r"\1,,", row).replace("exact", "f1") for row in ROWS]
   (folder / "c.csv").write_text(HEADER.replace("layer", "layer,head") + "\n".join(
       rows + ["1,3,p2q,f1,-7.0,-1.5,0.2,0.06,-5.5,-4,-1,0.01,0.01,0.2"]) + "\n")
-  (zone, _, contrast), bar = figure_panels.of_controls("c.csv")
-  assert bar == "difference in F1"
+  zone, _, contrast = figure_panels.of_controls("c.csv")
+  assert zone.measure.label == "F1"
   assert values(zone)[3] == [-4, -12, None] and len(contrast.marks) == 2
+
+
+def test_log_probabilities_are_known_from_their_column(folder, capsys):
+  """Nats have colours and decimals of their own, and no limit of 100."""
+  (folder / "c.csv").write_text(HEADER + (
+      "1,p2q,logp,-0.25,-0.125,,,-0.125,-1,0,0.01,0.04,0.5\n"
+      "2,p2q,logp,-0.75,-0.5,,,0.05,-1,0,0.01,0.04,0.5\n"))
+  args = visualize_att_zone.parse_args(["c.csv", "f.pdf", "--annotate"])
+  panels = visualize_att_zone.read_panels(args)
+  look = visualize_att_zone.make_look(args, panels)
+  assert (look.vmin, look.vmax) == (-0.75, 0.05)
+  a, b, c, bar = visualize_att_zone.draw_panels(panels, look).axes
+  assert bar.get_ylabel() == "difference in log p(gold), nats"
+  assert [text.get_text() for text in c.texts] == ["0.05", "\u22120.12"]
+  (folder / "c.csv").write_text(HEADER + "1,p2q,logp,-250,-1,,,-249" + "," * 5)
+  assert run("c.csv", "f.pdf") == 0
+  assert capsys.readouterr().err == ""
+
+
+def test_only_one_may_be_set_of_symmetric_and_its_ends(folder, capsys):
+  with pytest.raises(SystemExit):
+    run("c.csv", "f.pdf", "--symmetric", "--vmin=-3")
+  assert "--symmetric sets --vmin and --vmax" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("mm, count", [(85, 1)] + [
     pytest.param(mm, count, marks=pytest.mark.slow)
     for mm in (85, 114, 174) for count in (1, 5) if (mm, count) != (85, 1)])
 def test_legible_at_any_width(folder, mm, count):
-  panels, bar = figure_panels.of_controls("c.csv")
   (folder / "c.csv").write_text(HEADER + "\n".join(ROWS[:count]) + "\n")
-  panels, bar = figure_panels.of_controls("c.csv")
+  panels = figure_panels.of_controls("c.csv")
   figure = heatmap.draw(panels, heatmap.Look(
-      None, True, "seismic", -10, 2, mm / 25.4, bar))
+      None, True, "seismic", -10, 2, mm / 25.4))
   assert np.isclose(figure.get_size_inches()[0], mm / 25.4)
   for text in figure.findobj(Text):
     if text.get_visible() and text.get_text().strip():
@@ -155,6 +177,10 @@ def test_legible_at_any_width(folder, mm, count):
      "with its baseline) of get_results.py is needed"),
     (HEADER.replace("contrast", "x") + ROWS[0], "line 1: has no column contrast;"),
     (HEADER, "bad.csv: has no contrast of a zone in all heads"),
+    (HEADER + ROWS[0] + "\n" + ROWS[1].replace("exact", "logp"), "line 3, column "
+     "metric: 'logp', but the lines before have 'exact'; a figure has one metric"),
+    (HEADER + ROWS[0].replace("exact", "logp").replace("-4.0", "-inf"),
+     "line 2, column diff: '-inf' is not a number"),
     (HEADER + ROWS[0].replace("p2q", "p3q"), "line 2, column zone: 'p3q' is not a"),
     (HEADER + ROWS[0].replace("p2q", "p2q@x"), "line 2, column zone: p2q@x: 'x'"),
     (HEADER + ROWS[0].replace("p2q", "all"), "column zone: all@1: \"all\" has no"),

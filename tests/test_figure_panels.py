@@ -85,7 +85,7 @@ def test_panels_have_letters_and_one_colour_bar(panels):
   # Layer 11 stands second from the top, P2Q fourth: 76.405 and 72.157.
   assert values(a)[1, 3] == pytest.approx(76.405 - 80.567)
   assert values(b)[1, 3] == pytest.approx(72.157 - 80.901)
-  assert bar.get_ylabel() == "score \u2212 baseline"
+  assert bar.get_ylabel() == "score \u2212 baseline, points"
   assert a.collections[0].get_clim() == b.collections[0].get_clim() == (-10, 2)
   assert a.get_window_extent().x1 < b.get_window_extent().x0
   assert a.get_window_extent().width == pytest.approx(
@@ -119,10 +119,10 @@ def test_panels_of_other_layers_and_zones_stand_in_rows(panels):
 def test_dots_are_the_cells_below_five_per_cent(small):
   table = results_table.read_results("r.csv")
   panel = heatmap.Panel("r.csv", table, 80.567, None)
-  marks = figure_marks.read_marks("r.stats.csv", panel)
+  marked = figure_marks.with_marks("r.stats.csv", panel)
   # .05 is not below .05; empty was not tested; head 3 is no cell of the table.
-  assert marks == {("1", "p2"), ("1+2", "p2")}
-  figure = visualize_att_zone.draw_panels([panel._replace(marks=marks)], LOOK)
+  assert marked.marks == {("1", "p2"), ("1+2", "p2")}
+  figure = visualize_att_zone.draw_panels([marked], LOOK)
   # 1+2 stands above 2 and 1; both cells are darker than the map's end.
   assert dots(figure.axes[0]) == {(1, 0): "white", (1, 2): "white"}
   assert [text.get_text() for text in figure.texts] == [
@@ -153,7 +153,33 @@ def test_statistics_of_each_panel_in_their_order(small):
   write_stats(small / "s.stats.csv", [("1", "", "p2", "f1", 60, 50, 1)])
   two = ["r.csv", "80.567", "s.csv", "60", "f.svg"]
   assert run(*two, "--stats=r.stats.csv", "--stats=s.stats.csv") == 0
-  assert "Holm" in (small / "f.svg").read_text(encoding="utf-8")
+  svg = (small / "f.svg").read_text(encoding="utf-8")
+  # One has EM, the other F1.
+  assert "Holm" in svg and ">score \u2212 baseline, points<" in svg
+  assert run(
+      *two, "--stats=r.stats.csv", "--stats=s.stats.csv", "--no_caption") == 0
+  assert "Holm" not in (small / "f.svg").read_text(encoding="utf-8")
+
+
+def test_the_bar_says_metric_and_unit(small):
+  assert run("r.csv", "80.567", "f.svg", "--stats=r.stats.csv") == 0
+  assert ">EM \u2212 baseline, points<" in (
+      small / "f.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [None, 174 / 25.4])
+def test_titles_of_panels(panels, width):
+  """In lines that fit; a dollar is no mathematics."""
+  title = "A run of $5 or $6\nthat was not too\nexpensive"
+  drawn = visualize_att_zone.with_titles(panels, ["cafe\u0301", title])
+  figure = visualize_att_zone.draw_panels(drawn, LOOK._replace(width=width))
+  titles = [axes.title for axes in figure.axes[:2]]
+  assert [text.get_text() for text in titles] == ["caf\u00e9", title]
+  for axes in figure.axes[:2]:
+    box = axes.title.get_window_extent()
+    assert not box.overlaps(axes._left_title.get_window_extent())
+    assert box.x1 <= figure.axes[2].get_window_extent().x0
+  assert not titles[1].get_parse_math()
 
 
 def test_the_metric_that_fits_is_taken(small):
@@ -161,8 +187,9 @@ def test_the_metric_that_fits_is_taken(small):
   others = [row[:3] + ("f1", 88, 80, 0.0001) for row in SMALL_STATS[:5]]
   write_stats(small / "both.csv", others + SMALL_STATS)
   panel = heatmap.Panel("r.csv", table, 80.567, None)
-  assert figure_marks.read_marks("both.csv", panel) == {
-      ("1", "p2"), ("1+2", "p2")}
+  marked = figure_marks.with_marks("both.csv", panel)
+  assert marked.marks == {("1", "p2"), ("1+2", "p2")}
+  assert marked.metric == "exact"
 
 
 @pytest.mark.parametrize("mm, count, annotate", [
@@ -195,19 +222,39 @@ def test_pdf_is_as_wide_as_a_column(small):
   assert float(width) * 25.4 / 72 == pytest.approx(85, abs=0.01)
 
 
-def test_symmetric_is_the_largest_difference_of_all_panels(panels):
+def test_symmetric_goes_from_the_largest_loss_to_the_largest_gain(panels):
   args = visualize_att_zone.parse_args(
       ["a.csv", "1", "b.csv", "2", "f.pdf", "--symmetric"])
   look = visualize_att_zone.make_look(args, panels)
-  assert (look.vmin, look.vmax) == pytest.approx((-14.626, 14.626))
-  # A gain may be the largest, and a table may equal the baseline.
+  # Table 2's P2 in layer 1, and its Q2 in layer 11: 80.935 - 80.901.
+  assert (look.vmin, look.vmax) == pytest.approx((-14.626, 0.034))
   table = results_table.ResultsTable(["1"], ["q2", "p2"], [[71.0, 69.5]])
-  look = lambda baseline: visualize_att_zone.make_look(
-      args, [heatmap.Panel("x", table, baseline, None)])
-  assert (look(70.0).vmin, look(70.0).vmax) == (-1, 1)
-  same = table._replace(scores=[[70.0, np.nan]])
-  assert visualize_att_zone.make_look(
-      args, [heatmap.Panel("x", same, 70.0, None)]).vmax == 1
+
+  def ends(baseline, table=table):
+    look = visualize_att_zone.make_look(
+        args, [heatmap.Panel("x", table, baseline, None)])
+    return look.vmin, look.vmax
+  assert ends(70.0) == (-0.5, 1)
+  # Where nothing is gained, or lost, 0 is the end.
+  assert ends(71.5) == (-2, 0) and ends(69.0) == (0, 2)
+  assert ends(70.0, table._replace(scores=[[70.0, np.nan]])) == (-1, 1)
+
+
+def test_symmetric_colours_are_as_strong_for_a_loss_as_for_a_gain():
+  table = results_table.ResultsTable(
+      ["1"], ["all", "q2", "q2p", "p2"], [[60, 69, 71, 70]])
+  args = visualize_att_zone.parse_args(["a.csv", "70", "f.pdf", "--symmetric"])
+  panel = heatmap.Panel("x", table, 70.0, None)
+  figure = visualize_att_zone.draw_panels(
+      [panel], visualize_att_zone.make_look(args, [panel]))
+  mesh = figure.axes[0].collections[0]
+  mesh.update_scalarmappable()
+  end, loss, gain, none = mesh.get_facecolors()[:, :3]
+  near = lambda colour: pytest.approx(colour, rel=0, abs=4 / 255)
+  # seismic has (0, 0, 0.3) at its start; a tenth of the way from white to it is a
+  # fifth to (0, 0, 1).
+  assert list(end) == near([0, 0, 0.3]) and list(none) == near([1, 1, 1])
+  assert list(loss) == near([0.8, 0.8, 1]) and list(gain) == near([1, 0.8, 0.8])
 
 
 def test_the_colour_blind_map_can_be_read_in_grey_and_without_red():
@@ -278,7 +325,14 @@ def test_statistics_of_another_table_are_refused(small, rows, said, capsys):
      "--stats: 2 files for 1 tables"),
     (["--width=0"], "--width=0: should be a number of mm up to 420"),
     (["--width=nan"], "--width=nan: should be"),
-    (["--width=26"], "--width=26: too narrow for 2 zones, whose labels need 3"),
+    (["--width=26"],
+     "--width=26: too narrow for 2 zones, whose labels and title need 3"),
+    (["--width=85", "--panel_title=" + 50 * "W"],
+     "--width=85: too narrow for 2 zones, whose labels and title need 97"),
+    (["--panel_title=a", "--panel_title=b"],
+     "--panel_title: 2 titles for 1 panels; give one for each, in their order"),
+    (["--panel_title=\u6f22"],
+     "--panel_title: the figure's font, DejaVu Sans, has no '\u6f22'"),
 ])
 def test_refused_with_one_line(small, flags, said, capsys):
   (small / "picture").write_bytes(b"\x89PNG\r\n\0")

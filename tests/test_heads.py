@@ -110,7 +110,7 @@ def test_strata_latex_and_questions(tmp_path, capsys):
   assert {(row["layer"], row["zone"])
           for row in read_rows(tmp_path / "results.strata.csv")} == {
               ("1", "p2"), ("2", "p2")}
-  assert r"\begin{tabular}{lr}" in table.read_text()
+  assert r"\begin{tabular}{@{}lr@{}}" in table.read_text()
   assert "after Holm over 2 cells" in table.read_text()
   assert questions.read_text().splitlines()[0].endswith(
       ",baseline,1:p2,1/1:p2,1/1:off,1/2:p2,1/2:off,1/1+2:p2,1/1+2:off,2:p2")
@@ -184,13 +184,13 @@ def test_marks_of_heads(tmp_path):
   (tmp_path / "results.stats.csv").write_text("\n".join(lines) + "\n")
   panels = figure_panels.of_results("results.csv", results_table.read_results(
       str(tmp_path / "results.csv")), 100.0)
-  marks = [figure_marks.read_marks(str(tmp_path / "results.stats.csv"), panel)
+  marks = [figure_marks.with_marks(str(tmp_path / "results.stats.csv"), panel).marks
            for panel in panels]
   assert marks == [{("1", "p2")}, {("1", "2")}, {("1", "1")}]
   other = panels[1]._replace(table=panels[1].table._replace(scores=[[1.0, 2, 3]]))
   with pytest.raises(ValueError, match="layer 1, head 1, p2 has the score 8.333, "
                      "but in results.csv it is 1.000"):
-    figure_marks.read_marks(str(tmp_path / "results.stats.csv"), other)
+    figure_marks.with_marks(str(tmp_path / "results.stats.csv"), other)
 
 
 def test_a_figure_of_heads(tmp_path, capsys):

@@ -179,17 +179,17 @@ def test_the_heatmap_of_log_probabilities(tmp_path, capsys):
   path = tmp_path / "r.csv"
   path.write_text(LOGP_TABLE)
   args = visualize_att_zone.parse_args([str(path), "-1.25", "a.pdf", "--annotate"])
-  panels, label = visualize_att_zone.read_panels(args)
+  panels = visualize_att_zone.read_panels(args)
   figure = visualize_att_zone.draw_panels(
-      panels, visualize_att_zone.make_look(args, panels, label))
+      panels, visualize_att_zone.make_look(args, panels))
   axes, bar = figure.axes
   assert axes.collections[0].get_array().reshape(2, 2).tolist() == [
       [0, -0.75], [-0.25, -3]]
-  # From minus to plus the largest difference; a nat has two places.
-  assert axes.collections[0].get_clim() == (-3, 3)
+  # From the largest loss to the largest gain; a nat has two places.
+  assert axes.collections[0].get_clim() == (-3, 0)
   assert [text.get_text() for text in axes.texts] == [
       "0.00", "\u22120.75", "\u22120.25", "\u22123.00"]
-  assert bar.get_ylabel() == "log-probability \u2212 baseline"
+  assert bar.get_ylabel() == "log p(gold) \u2212 baseline, nats"
   # Layer 2 has q2 at the baseline and need not; nothing is said about it.
   assert visualize_att_zone.doubt_baseline(panels[0].table, -9) == ""
   assert visualize_att_zone.main(
@@ -205,7 +205,7 @@ def test_dots_on_log_probabilities(tmp_path):
       "2,,p2,logp,-1.25,-2,.04\n")
   panel = heatmap.Panel("r.csv", results_table.read_results(
       str(tmp_path / "r.csv")), -1.25, None)
-  assert figure_marks.read_marks(str(tmp_path / "s.csv"), panel) == {
+  assert figure_marks.with_marks(str(tmp_path / "s.csv"), panel).marks == {
       ("1", "q2"), ("2", "p2")}
 
 

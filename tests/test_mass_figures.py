@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from attention_zones import attention_mass
 from attention_zones import mass_figures
@@ -110,9 +111,40 @@ def test_mass_against_what_masking_costs(folder):
   # All: masses .4 .2 .1 .6 .8 have the ranks 3 2 1 4 5, costs 5 3 4 1.5 1.5.
   # Of both, less 3: 0 -1 -2 1 2 and 2 0 1 -1.5 -1.5; -6.5 / sqrt(10 * 9.5).
   assert "\u03c1 = \u22120.67 over all 5 cells" in all_text(figure)
-  assert "masked \u2212 baseline (EM, points)" in all_text(figure)
+  assert "EM \u2212 baseline, points" in all_text(figure)
+  # The largest effects first: P2's two, then Q2's 2, 3 and 1.
   assert [text.get_text() for text in figure.axes[0].texts] == [
-      "1", "2", "3", "1", "2"]
+      "1", "2", "2", "3", "1"]
+
+
+@pytest.mark.parametrize("layers, width, crowd, fewest", [
+    (12, None, 1, 40), (24, None, .1, 8), (24, 2.75, 1, 40)])
+def test_numbers_hide_neither_points_nor_each_other(layers, width, crowd, fewest):
+  """Also in a crowd; then some are left out, those of the smallest effects."""
+  rs = np.random.RandomState(0)
+  mass = crowd * rs.rand(layers, 4)
+  diff = -10 * crowd * rs.rand(layers, 4)
+  mass[0], diff[0] = [0, 1, 0, 1], [0, 0, -20, -20]  # in the corners of the axes
+  mass[1], diff[1] = .5, -5  # all at one place
+  figure = mass_figures.draw_against(mass_figures.Mass(
+      list(range(1, layers + 1)), mass, mass, 77), ("exact", diff), width=width)
+  figure.canvas.draw()
+  axes = figure.axes[0]
+  # Without the room below the line, which digits do not use.
+  below = 0.24 * 6 * figure.dpi / 72
+  boxes = [Bbox([[box.x0, box.y0 + below], [box.x1, box.y1]]) for box in (
+      text.get_window_extent() for text in axes.texts)]
+  points = [axes.transData.transform(point) for line in axes.lines[1:]
+            for point in zip(line.get_xdata(), line.get_ydata())]
+  assert len(points) == 4 * layers and fewest < len(boxes) < 4 * layers
+  assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+  assert not any(box.contains(*point) for box in boxes for point in points)
+  for box in boxes:
+    assert axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+    assert axes.bbox.y0 <= box.y0 and box.y1 <= axes.bbox.y1
+  # Of the corners, the two of the largest effects have theirs for certain.
+  assert [text.get_text() for text in axes.texts[:2]] == ["1", "1"]
+  assert "left out where there is no room" in all_text(figure)
 
 
 def figures(folder):
@@ -137,10 +169,22 @@ def test_the_caption_says_that_mass_is_not_effect(folder):
     assert "Attention mass is not causal effect" in all_text(figure)
 
 
+def test_without_a_caption_the_figure_is_lower_and_says_nothing(folder):
+  mass = mass_figures.read_mass("attention_mass.csv")
+  effects = mass_figures.read_effects("results.stats.csv", mass)
+  for draw in (
+      lambda **options: mass_figures.draw_lift(mass, **options),
+      lambda **options: mass_figures.draw_against(mass, effects, **options)):
+    assert "causal effect" not in all_text(draw(has_caption=False))
+    heights = [draw(has_caption=has_caption).get_size_inches()[1]
+               for has_caption in (True, False)]
+    assert heights[0] - heights[1] > 0.3
+
+
 @pytest.mark.parametrize("arguments", [
     ["mass.pdf"], ["mass.svg", "--width=85", "--title=Mass"],
     ["mass.png", "--cmap=PuOr"],
-    ["--against=results.stats.csv", "effect.pdf"]])
+    ["--against=results.stats.csv", "effect.pdf", "--no_caption"]])
 def test_the_command(folder, capsys, arguments):
   assert run("attention_mass.csv", *arguments) == 0
   assert capsys.readouterr().err == ""
@@ -154,6 +198,8 @@ def test_the_command(folder, capsys, arguments):
     (["attention_mass.csv", "m.pdf", "--vmin=-1"], "--vmin: is for results.csv"),
     (["attention_mass.csv", "m.pdf", "--stats=results.stats.csv"],
      "--stats: is for results.csv"),
+    (["attention_mass.csv", "m.pdf", "--panel_title=a"],
+     "--panel_title: is for results.csv"),
     (["attention_mass.csv", "m.pdf", "--width=50"], "--width=50: too narrow"),
     (["attention_mass.csv", "m.pdf", "--cmap=none"], "--cmap=none: no such"),
     (["attention_mass.csv", "m.pdf", "--against=no.csv"],
@@ -190,6 +236,8 @@ def test_a_mass_file_that_lacks_something(folder, left_out, message):
     (["1,,q2,exact,-1,", "1,,p2,exact,-1,"], "2 cells of single layers"),
     (["4,,q2,exact,-1,"], "line 2: layer 4, but attention_mass.csv has 3"),
     (["1,,q2,exact,x,"], "line 2, column diff: 'x' is not a number"),
+    (["1,,q2,f1,-1,", "2,,q2,exact,-1,"],
+     "line 3, column metric: 'exact', but the lines before have 'f1'"),
 ])
 def test_statistics_of_something_else(folder, lines, message):
   (folder / "results.stats.csv").write_text("\n".join(STATS[:1] + lines))

@@ -1,6 +1,6 @@
 """train_squad.sh and decode_squad.sh: where they look, and runs of several seeds.
 
-A stand-in for run_squad.py says what it was called with.
+A stand-in for run_squad.py says what it was called with. And --help of all.
 """
 
 import os
@@ -86,6 +86,41 @@ def test_sbatch(project, tmp_path, name):
     assert result.stderr == (
         "%s: there is no run_squad.py in %s%s; call bash or sbatch from the "
         "repository's folder\n" % (name, spool.parent, also))
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.parametrize("name", SCRIPTS + (
+    "demo.sh", "setup_env.sh", "tests/run.sh", "tests/lint.sh", "tests/numeric.sh",
+    "tests/slurm/run.sh"))
+def test_help_is_the_head_of_the_script(repository, tmp_path, name, flag):
+  """And nothing else is done: a copy alone could not."""
+  lines = (repository / name).read_text(encoding="utf-8").splitlines()
+  head = lines[1:lines.index("set -euo pipefail")]
+  script = tmp_path / "a copy.sh"
+  shutil.copy(str(repository / name), str(script))
+  result = run(script, flag, cwd=str(tmp_path))
+  assert (result.returncode, result.stderr) == (0, "")
+  assert result.stdout.splitlines() == [line[2:] for line in head]
+  assert os.path.basename(name) in result.stdout
+  assert os.listdir(str(tmp_path)) == ["a copy.sh"]
+
+
+def test_every_script_has_help(repository):
+  """Those that are run; cluster.sh is read by another."""
+  for path in repository.glob("*.sh"), repository.glob("tests/**/*.sh"):
+    for script in path:
+      text = script.read_text(encoding="utf-8")
+      assert not text.startswith("#!") or "in -h | --help)" in text, script
+
+
+def test_the_demo_takes_no_arguments(repository, tmp_path):
+  shutil.copy(str(repository / "demo.sh"), str(tmp_path))
+  result = run(tmp_path / "demo.sh", "out", cwd=str(tmp_path))
+  assert (result.returncode, result.stdout) == (1, "")
+  assert result.stderr == (
+      "demo.sh: out: there are no arguments; bash demo.sh --help says what can be "
+      "set in the environment\n")
+  assert os.listdir(str(tmp_path)) == ["demo.sh"]
 
 
 def test_seeds(project):

@@ -2,9 +2,11 @@
 
 import math
 import os
+import re
 import resource
 import subprocess
 import sys
+import xml.etree.ElementTree
 
 import numpy as np
 import pytest
@@ -231,6 +233,21 @@ def test_svg_has_text_as_text(table1_csv, tmp_path):
   svg = output.read_text(encoding="utf-8")
   for text in (">Single run</text>", ">12</text>", ">P\u00b2</text>"):
     assert text in svg
+
+
+def test_svg_names_fonts_that_browsers_find(table1_csv, tmp_path):
+  """matplotlib 3.5 quotes 'sans-serif', which then is no font at all."""
+  output = tmp_path / "squad.svg"
+  title = "<text style=\"font: 'y'\">"
+  assert visualize_att_zone.main([table1_csv, "80.567", str(output)] + [
+      "--title=" + title, "--panel_title=bold"]) == 0
+  svg = output.read_text(encoding="utf-8")
+  fonts = re.findall(r"<text [^>]*font: ((?:\d+ )?\d+px) ([^;\">]*)", svg)
+  assert len(fonts) == svg.count("<text ") > 20
+  assert {font for _, font in fonts} == {
+      "'DejaVu Sans', Verdana, Arial, sans-serif"}
+  tree = xml.etree.ElementTree.parse(str(output))
+  assert title in list(tree.getroot().itertext())
 
 
 def test_png_has_300_dots_an_inch(table1_csv, tmp_path):

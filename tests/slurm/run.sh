@@ -22,6 +22,11 @@
 # Paths are relative to the repository's folder.
 set -euo pipefail
 
+# -h or --help prints the lines above.
+case "${1:-}" in -h | --help)
+  exec awk 'NR > 1 { if (!sub(/^# ?/, "")) exit; print }' "$0" ;;
+esac
+
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." >/dev/null
 say() { echo "$(date +%T) $*"; }
 fail() {
