@@ -41,7 +41,6 @@ from attention_zones import mass_figures
 from attention_zones import metrics
 from attention_zones import path_checks
 from attention_zones import results_table
-from attention_zones import zones
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
 CMAP = "seismic"
@@ -61,11 +60,6 @@ SAVING = collections.OrderedDict([
 
 # Of --width, in mm: the longer side of A3, a poster's figure.
 MAX_WIDTH = 420
-
-# Masking q2 or q2p in the last layer cannot change a passage token's logits, so
-# both must score like the baseline (in CMRC 2018 and SQuAD v2.0 only q2). If all
-# there differ by more than this, the baseline does not belong to the table.
-LAST_LAYER_TOLERANCE = 0.5
 
 
 def draw(table, baseline, title=None, annotate=False, cmap=CMAP, vmin=VMIN,
@@ -222,43 +216,6 @@ def missing_cells(panel):
       holes.append("layer %s: %s" % (layer, "heads %s of %s" % (columns, panel.zone)
                                      if panel.zone else columns))
   return "; ".join(holes)
-
-
-def doubt_baseline(table, baseline):
-  """Compares the baseline with the last layer, where q2 changes no answer.
-
-  A warning, not an error: the table may lack the model's last layers, and answers
-  of SQuAD v2.0 and CMRC 2018 also depend on [CLS], which q2p does change.
-
-  Args:
-    table: results_table.ResultsTable.
-    baseline: float.
-
-  Returns:
-    str, one line, if that layer's zones without passage rows are all more than
-    LAST_LAYER_TOLERANCE off the baseline, on the same side; otherwise "".
-  """
-  single = [layer for layer in table.layers if layer.isdigit()]
-  # In a log-probability [CLS] and the question count, too, which do change.
-  if not single or table.is_logp:
-    return ""
-  last = max(single, key=int)
-  row = table.scores[table.layers.index(last)]
-  leaves_passage = lambda zone: not zones.union(
-      zone.split("+")).changes_rows(lambda tokens: tokens.in_passage)
-  scores = [(zone, score) for zone, score in zip(table.zones, row)
-            if leaves_passage(zone) and not math.isnan(score)]
-  off = [score - baseline for _, score in scores]
-  if not off or (min(off) <= LAST_LAYER_TOLERANCE and
-                 max(off) >= -LAST_LAYER_TOLERANCE):
-    return ""
-  nearest = min((score for _, score in scores),
-                key=lambda score: abs(score - baseline))
-  return (
-      "baseline %g: layer %s has %s; if it is the model's last layer, masking "
-      "there leaves SQuAD v1.1 answers as they are, and the baseline should be "
-      "about %g" % (baseline, last,
-                    " and ".join("%s %g" % score for score in scores), nearest))
 
 
 def parse_args(argv):
@@ -428,10 +385,6 @@ def main(argv=None):
     holes = missing_cells(panel)
     if holes:
       warn("%s: missing cells, drawn hatched: %s" % (panel.name, holes))
-    doubt = panel.baseline is not None and doubt_baseline(
-        panel.table, panel.baseline)
-    if doubt:
-      warn("warning: %s" % doubt)
   return 0
 
 

@@ -293,28 +293,6 @@ def test_published_tables_are_drawn_without_a_word(repository, tmp_path,
   assert captured.out == "" and captured.err == ""
 
 
-@pytest.mark.parametrize("baseline, doubted", [
-    ("88.117", True), ("81.069", True), ("81.067", False), ("80.069", False),
-    ("80.067", True), ("60", True)])
-def test_doubtful_baseline_is_said(table1_csv, tmp_path, capsys, baseline,
-                                   doubted):
-  # Layer 12 of Table 1 has 80.568 in q2 and q2p; 0.5 to either side is allowed.
-  assert visualize_att_zone.main(
-      [table1_csv, baseline, str(tmp_path / "squad.png")]) == 0
-  error = capsys.readouterr().err
-  assert ("baseline %s" % baseline in error) == doubted
-  assert ("should be about 80.568" in error) == doubted
-
-
-def test_baseline_between_q2_and_q2p_is_not_doubted():
-  table = small_table(["1", "2", "1+2"], ["q2", "q2p"],
-                      [[70, 70], [79, 81], [70, 70]])
-  assert visualize_att_zone.doubt_baseline(table, 80.0) == ""
-  assert "q2 79 and q2p 81" in visualize_att_zone.doubt_baseline(table, 75.0)
-  only_p2 = small_table(["1"], ["p2"], [[70]])
-  assert visualize_att_zone.doubt_baseline(only_p2, 80.0) == ""
-
-
 @pytest.mark.parametrize("arguments, said", [
     (["80.567", "squad.jpg"], ["squad.jpg", "'.jpg'", ".pdf, .svg, .png"]),
     (["80.567", "squad"], ["squad", ".pdf, .svg, .png"]),
