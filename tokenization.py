@@ -11,10 +11,10 @@ import unicodedata
 import tensorflow.compat.v1 as tf
 
 from attention_zones import cjk
-from attention_zones import file_kinds
+from attention_zones import vocab_lines
 
 # Tokens that every vocabulary must have.
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+SPECIAL_TOKENS = vocab_lines.SPECIAL_TOKENS
 
 # For files that belong to SentencePiece.
 _SPM_HINT = "; an ALBERT with SentencePiece has its model in --spm_model_file"
@@ -28,43 +28,17 @@ def load_vocab(vocab_file, required=()):
     required: tokens that must be in it, SPECIAL_TOKENS for example.
 
   Returns:
-    OrderedDict from token (str) to id (int), its line counted from 0.
+    OrderedDict from token (str) to id (int), its line counted from 0. All empty
+    lines are one entry, "", which matches no text.
 
   Raises:
     tf.errors.OpError: the file cannot be read.
     ValueError: it is not UTF-8 text, has a token twice, or lacks one of `required`.
   """
   with tf.gfile.GFile(vocab_file, "rb") as f:
-    content = f.read()
-  kind = file_kinds.of_bytes(content)
-  if kind and b"[PAD]" not in content:
-    raise ValueError("--vocab_file=%s %s" % (vocab_file, kind))
-  try:
-    # Not splitlines: U+2028 and its like are entries of multilingual
-    # vocabularies, not ends of lines.
-    lines = content.decode("utf-8-sig").split("\n")
-  except UnicodeDecodeError as error:
-    raise ValueError(
-        "--vocab_file=%s is not text in UTF-8 (%s); should be a vocab.txt of "
-        "BERT, one token a line%s" % (vocab_file, error.reason, (
-            _SPM_HINT if b"<pad>" in content[:99] else ""))) from error
-  if not lines[-1]:
-    lines.pop()
-  tokens = [line.strip() for line in lines]
-  # Checked before repetitions, because a file that is no vocabulary has many.
-  for token in required:
-    if token not in tokens:
-      raise ValueError(
-          "--vocab_file=%s has no %s; should be a vocab.txt of BERT, one token "
-          "a line, among them %s%s" % (vocab_file, token, ", ".join(required), (
-              _SPM_HINT if tokens[:1] and "<pad>" in tokens[0] else "")))
-  vocab = collections.OrderedDict()
-  for index, token in enumerate(tokens):
-    if token in vocab:
-      raise ValueError("--vocab_file=%s: line %d repeats %r of line %d" % (
-          vocab_file, index + 1, token, vocab[token] + 1))
-    vocab[token] = index
-  return vocab
+    tokens = vocab_lines.entries(
+        "--vocab_file=%s" % vocab_file, f.read(), required, _SPM_HINT)
+  return collections.OrderedDict(zip(tokens, range(len(tokens))))
 
 
 class _CleanedCharacters(dict):

@@ -7,10 +7,7 @@ from attention_zones import checked_json
 from attention_zones import data_checks
 from attention_zones import files
 from attention_zones import sentencepiece_tokenizer
-
-# Entries that the windows are made with.
-_NEEDED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-
+from attention_zones import vocab_lines
 
 VocabularyFile = collections.namedtuple("VocabularyFile", [
     "name", "content", "size", "entries"])
@@ -19,7 +16,7 @@ VocabularyFile.__doc__ = """The file of a vocabulary, as run_squad.py reads it.
 Attributes:
   name: str, SPM_NAME or "vocab.txt".
   content: bytes.
-  size: int, its number of entries.
+  size: int, how many rows of word embeddings it needs.
   entries: list of str; [] for SentencePiece, whose case is not looked at.
 """
 
@@ -47,8 +44,8 @@ def read(folder, model_type):
     return VocabularyFile(SPM_NAME, content, sentencepiece_tokenizer.count_pieces(
         path, content), [])
   entries = load(folder)
-  return VocabularyFile("vocab.txt", "".join(
-      entry + "\n" for entry in entries).encode("utf-8"), len(entries), entries)
+  return VocabularyFile("vocab.txt", as_file(entries), vocab_lines.size(
+      {entry: index for index, entry in enumerate(entries)}), entries)
 
 
 def load(folder):
@@ -66,12 +63,7 @@ def load(folder):
   """
   path = os.path.join(folder, "vocab.txt")
   if files.exists(path):
-    try:
-      entries = files.read_bytes(path).decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-      raise ValueError("%s is not text in UTF-8 (%s)" % (path, error.reason))
-    entries = [entry.strip() for entry in entries[:-1] + [
-        entry for entry in entries[-1:] if entry]]
+    content = files.read_bytes(path)
   else:
     path = os.path.join(folder, "tokenizer.json")
     if not files.exists(path):
@@ -81,12 +73,16 @@ def load(folder):
       raise ValueError(
           "%s has neither vocab.txt nor tokenizer.json, nor an ALBERT's %s%s" % (
               folder, SPM_NAME, hint % (others[0], SPM_NAME) if others else ""))
-    entries = _of_tokenizer(path)
-  lacking = [entry for entry in _NEEDED if entry not in entries]
-  if lacking:
-    raise ValueError("%s has no %s; should be a WordPiece vocabulary of BERT" % (
-        path, ", ".join(lacking)))
-  return entries
+    # An entry with white space, U+2028 for example, matches no text, and could not
+    # be read from the file that is written.
+    content = as_file("" if any(map(str.isspace, entry)) else entry
+                      for entry in _of_tokenizer(path))
+  return vocab_lines.entries(path, content, vocab_lines.SPECIAL_TOKENS)
+
+
+def as_file(entries):
+  """The file of a vocabulary: bytes; entries: iterable of str."""
+  return "".join(entry + "\n" for entry in entries).encode("utf-8")
 
 
 def _of_tokenizer(path):

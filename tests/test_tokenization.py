@@ -5,6 +5,7 @@ import json
 import pytest
 
 from attention_zones import data_checks
+from attention_zones import vocab_lines
 import tokenization
 
 VOCAB = {token: index for index, token in enumerate(
@@ -182,7 +183,24 @@ def test_load_vocab_counts_line_feeds_only(vocab_file):
   assert vocab["caf\u00e9"] == 6
 
 
+@pytest.mark.parametrize("content, ids, size", [
+    # Google's loader: each line has an id, and all empty ones that of the last.
+    (SPECIAL + b"the\n\n\nun\n", {"the": 4, "": 6, "un": 7}, 8),
+    (SPECIAL + b"\nthe\n \n\t\n\r\n", {"": 8, "the": 5}, 6),
+    (b"\n\n" + SPECIAL + b"the\nun", {"": 1, "the": 6, "un": 7}, 8),
+    # The last line has no line feed.
+    (SPECIAL + b"the\n\n ", {"the": 4, "": 6}, 5)])
+def test_empty_lines_of_a_vocabulary(vocab_file, content, ids, size):
+  vocab = tokenization.load_vocab(
+      vocab_file(content), tokenization.SPECIAL_TOKENS)
+  assert {token: index for token, index in vocab.items() if "[" not in token} == ids
+  assert vocab_lines.size(vocab) == size
+  assert tokenization.FullTokenizer(vocab).tokenize("the ## #") == [
+      "the"] + ["[UNK]"] * 3
+
+
 @pytest.mark.parametrize("content, message", [
+    (SPECIAL + b"\n\nthe\n\nthe\n", "line 9 repeats 'the' of line 7"),
     (SPECIAL + b"the\nun\nthe\n", "line 7 repeats 'the' of line 5"),
     (b"[PAD]\n[UNK]\n[CLS]\n", "has no [SEP]; should be a vocab.txt of BERT, "
      "one token a line, among them [PAD], [UNK], [CLS], [SEP]"),
