@@ -11,6 +11,7 @@ import unicodedata
 import tensorflow.compat.v1 as tf
 
 from attention_zones import cjk
+from attention_zones import tokenizer_settings
 from attention_zones import vocab_lines
 
 # Tokens that every vocabulary must have.
@@ -248,6 +249,11 @@ class FullTokenizer:
   Args:
     vocab_file: str, a path (or gs:// address); or the dict of load_vocab.
     do_lower_case: bool, whether to lower-case and strip accents.
+    max_input_chars_per_word: int, as of WordpieceTokenizer.
+    added_tokens: list of tokenizer_settings.AddedToken; each is one piece.
+
+  Attributes:
+    settings: dict, the last two, which word pieces depend on.
   """
 
   # Part of the key of everything cached that depends on word pieces. Raise it when
@@ -260,20 +266,36 @@ class FullTokenizer:
   # Bounds the memory for remembered words; a corpus like SQuAD has about 100,000.
   MAX_REMEMBERED_WORDS = 500000
 
-  def __init__(self, vocab_file, do_lower_case=True):
+  def __init__(self, vocab_file, do_lower_case=True,
+               max_input_chars_per_word=200, added_tokens=()):
     self.vocab = vocab_file if isinstance(vocab_file, dict) else (
         load_vocab(vocab_file))
     self.inv_vocab = {index: token for token, index in self.vocab.items()}
     self.do_lower_case = do_lower_case
     self.basic_tokenizer = BasicTokenizer(do_lower_case)
-    self.wordpiece_tokenizer = WordpieceTokenizer(self.vocab)
+    self.wordpiece_tokenizer = WordpieceTokenizer(
+        self.vocab, max_input_chars_per_word=max_input_chars_per_word)
+    self.settings = {"max_input_chars_per_word": max_input_chars_per_word,
+                     "added_tokens": tuple(added_tokens)}
+    self._splitter = tokenizer_settings.Splitter(added_tokens, do_lower_case)
     self._pieces_of = {}
     self._places_of = {}
 
   def tokenize(self, text):
     """Returns the word pieces of a text, list of str."""
+    text = convert_to_unicode(text)
+    if not self.settings["added_tokens"]:
+      # Called for each word of a passage.
+      return self._pieces(text)
     pieces = []
-    for word in self.basic_tokenizer.words(convert_to_unicode(text)):
+    for start, end, added in self._splitter.parts(text):
+      pieces += [added] if added else self._pieces(text[start:end])
+    return pieces
+
+  def _pieces(self, text):
+    """Returns the word pieces of a text without added tokens, list of str."""
+    pieces = []
+    for word in self.basic_tokenizer.words(text):
       known = self._pieces_of.get(word)
       if known is None:
         known = [piece for token in self.basic_tokenizer.split_word(word)
@@ -303,6 +325,17 @@ class FullTokenizer:
       piece stands for text[start:end].
     """
     found = []
+    for start, end, added in self._splitter.parts(text):
+      found += [(added, start, end)] if added else [
+          (piece, start + first, start + last)
+          for piece, first, last in self._placed_pieces(text[start:end])]
+    nexts = [start for _, start, _ in found[1:]] + [len(text)]
+    return [(piece, start, self._end_with_dropped(text, end, limit))
+            for (piece, start, end), limit in zip(found, nexts)]
+
+  def _placed_pieces(self, text):
+    """As tokenize_with_offsets, without added tokens and dropped characters."""
+    found = []
     for word, origins in self.basic_tokenizer.words_with_origins(text):
       known = self._places_of.get(word)
       if known is None:
@@ -311,9 +344,7 @@ class FullTokenizer:
           self._places_of[word] = known
       found.extend((piece, origins[first], origins[last] + 1)
                    for piece, first, last in known)
-    nexts = [start for _, start, _ in found[1:]] + [len(text)]
-    return [(piece, start, self._end_with_dropped(text, end, limit))
-            for (piece, start, end), limit in zip(found, nexts)]
+    return found
 
   def _places_in_word(self, word):
     """The pieces of a word: list of (piece, its first character, its last)."""

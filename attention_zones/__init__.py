@@ -18,6 +18,7 @@ From JSON to answers:
   data_checks    what is unusual about a data set or vocabulary that can be read
   windows        examples to windows of tokens, their file, and its input_fn
   vocab_lines    the entries of a vocab.txt, empty lines among them
+  tokenizer_settings   added tokens, the longest word
   sentencepiece_tokenizer   the tokens of English ALBERT, instead of word pieces
   character_alignment   which character of a passage is which of its tokens
   answer_head    logits, loss and candidates, in the graph

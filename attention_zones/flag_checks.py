@@ -117,6 +117,9 @@ def validate_sizes(options, config, tokenizer):
   if size < config.vocab_size:
     remarks.append(
         entries + "; the other rows of the word embeddings are not used")
+  if config.type_vocab_size == 1:
+    remarks.append("--bert_config_file=%s: %s" % (
+        options.bert_config_file, data_checks.ONE_SEGMENT))
   if options.max_seq_length > config.max_position_embeddings:
     raise ValueError(
         "--max_seq_length=%d is more than the model's max_position_embeddings, "

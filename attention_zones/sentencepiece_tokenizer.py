@@ -232,6 +232,7 @@ class SentencePieceTokenizer:
   # As of tokenization.FullTokenizer.
   VERSION = "sentencepiece 1"
   FLAG = "spm_model_file"
+  settings = {}
   # What windows.tokenize_passage makes of a passage.
   PASSAGE = SentencePieceParagraph
   basic_tokenizer = None

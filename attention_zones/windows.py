@@ -333,7 +333,8 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, key):
     str, path of the TFRecord file. Its name has a digest of everything that its
     content depends on, so that an existing file can be used as it is.
   """
-  everything = repr((_FORMAT, tokenizer.VERSION, tuple(sizes), is_training, key))
+  everything = repr((_FORMAT, tokenizer.VERSION, sorted(tokenizer.settings.items()),
+                     tuple(sizes), is_training, key))
   path = os.path.join(folder, "%s.%s.tf_record" % (
       "train" if is_training else "eval",
       hashlib.sha256(everything.encode("utf-8")).hexdigest()[:16]))
