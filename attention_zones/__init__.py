@@ -42,8 +42,9 @@ Training:
 
 Models of Hugging Face:
   convert_hf     a command: a model of transformers to a checkpoint
+  hf_kind        what a folder is, and what is refused
   hf_names       what Hugging Face and Google call the same variable
-  hf_vocab       vocabulary, and whether text is lower-cased
+  hf_vocab       vocabulary and added tokens
   safetensors_file   reads the tensors
 
 Scores and figures:
