@@ -21,8 +21,9 @@ _FOLDER = ("should be a model folder of Hugging Face: config.json, "
 # Tokenizers that are BERT's, by the start of their class; and those of any kind, of
 # which tokenizer.json says more.
 _TOKENIZERS = {
-    hf_vocab.VOCAB_NAME: ("Bert", "Electra", "DistilBert", "MobileBert",
-                          "SqueezeBert", "ConvBert", "LayoutLM", "Lxmert"),
+    hf_vocab.VOCAB_NAME: ("Bert", "BertWordPiece", "Electra", "DistilBert",
+                          "MobileBert", "SqueezeBert", "ConvBert", "LayoutLM",
+                          "Lxmert"),
     hf_vocab.SPM_NAME: ("Albert",)}
 _ANY_TOKENIZER = ("PreTrained", "TokenizersBackend")
 # Settings with which words are others than BERT's, and the value of BERT's.
@@ -169,8 +170,9 @@ def _tokenizer(folder, config, vocabulary, is_allowed):
         odd.append("%s.%s %s" % (part, key, json.dumps(value)))
   if not odd:
     return name, []
-  problem = "%s: its tokenizer is not the one here, which is BERT's: %s" % (
-      folder, ", ".join(odd))
+  problem = "%s: its tokenizer is not the one here, which is %s's: %s" % (
+      folder, "ALBERT" if vocabulary == hf_vocab.SPM_NAME else "BERT",
+      ", ".join(odd))
   if not is_allowed:
     raise ValueError("%s; words would be split otherwise than in its training; "
                      "--allow_other_tokenizer converts it nevertheless" % problem)

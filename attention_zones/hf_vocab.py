@@ -68,7 +68,7 @@ def read(folder, model_type):
     lacking = sorted(token.content for _, _, token in added
                      if token.content not in pieces)
     return Vocabulary(name, content, len(pieces), pieces, [], lacking and [
-        "%s, added to %s, are not used" % (
+        "not used: %s, added to %s" % (
             checked_json.count_ids(lacking, "token"), name)])
   path, by_id = _entries(folder)
   for where, index, token in added:
@@ -162,7 +162,7 @@ def _remarks(path, entries, found, used):
   lines = []
   spaced = [token.content for token in found if token not in used]
   if spaced:
-    lines.append("%s: %s added with white space are not used" % (
+    lines.append("%s: not used, because of white space inside: %s" % (
         path, checked_json.count_ids(spaced, "token")))
   added = {token.content for token in used}
   odd = [entry for entry in entries

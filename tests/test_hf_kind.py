@@ -202,7 +202,8 @@ def test_another_tokenizer(name, content, words, folder):
 
 @pytest.mark.parametrize("name, content", [
     ("tokenizer_config.json", {"tokenizer_class": name}) for name in (
-        "BertTokenizer", "BertTokenizerFast", "ElectraTokenizerFast",
+        "BertTokenizer", "BertTokenizerFast", "BertWordPieceTokenizer",
+        "ElectraTokenizerFast",
         "DistilBertTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend", None)
 ] + [("tokenizer_config.json", {
     "word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece",
@@ -262,6 +263,9 @@ def test_the_casing_of_sentencepiece(tmp_path):
   hf_folder.write(folder, config, hf_folder.tensors_of(config, with_head=False)[1])
   os.remove(str(folder / "vocab.txt"))
   os.rename(str(tmp_path / "spiece.model"), str(folder / "spiece.model"))
+  put(folder, "tokenizer_config.json", {"tokenizer_class": "BertTokenizer"})
+  assert "not the one here, which is ALBERT's: tokenizer_class BertTok" in (
+      refusal(folder))
   put(folder, "tokenizer_config.json", {
       "tokenizer_class": "AlbertTokenizer", "do_lower_case": False})
   put(folder, "added_tokens.json", {"[abstract]": config["vocab_size"]})
@@ -269,7 +273,7 @@ def test_the_casing_of_sentencepiece(tmp_path):
   assert kind.vocabulary.entries[:4] == ["<pad>", "<unk>", "[CLS]", "[SEP]"]
   assert kind.casing.lower_case and kind.casing.why.startswith("not False, as ")
   assert kind.remarks[0] == (
-      '1 token ("[abstract]"), added to spiece.model, are not used')
+      'not used: 1 token ("[abstract]"), added to spiece.model')
 
 
 @pytest.mark.parametrize("settings, lower, words", [
@@ -376,7 +380,8 @@ def test_entries_that_are_never_given(folder):
       "tokens, so texts with them are split" % folder)
   put(folder, "added_tokens.json", {"[abstract]": 22, "covid-19": 23, "a b": 29})
   assert hf_kind.read(str(folder)).remarks == [
-      '%s/vocab.txt: 1 token ("a b") added with white space are not used' % folder]
+      '%s/vocab.txt: not used, because of white space inside: 1 token ("a b")' %
+      folder]
 
 
 @pytest.mark.parametrize("content, words", [
