@@ -45,6 +45,7 @@ from attention_zones import seeds
 from attention_zones.sentencepiece_tokenizer import load as load_spm_model
 from attention_zones.sentencepiece_tokenizer import SentencePieceTokenizer
 from attention_zones import sweep
+from attention_zones import tokenizer_settings
 from attention_zones import training
 from attention_zones import windows
 from attention_zones import zones
@@ -195,15 +196,16 @@ flags.DEFINE_string(
     "several machines; the last share to finish writes all files.")
 
 
-def make_tokenizer(options):
+def make_tokenizer(options, config):
   """Makes a tokenization.FullTokenizer, or a SentencePieceTokenizer with
-  --spm_model_file, of the flags in `options`."""
+  --spm_model_file, of the flags in `options` and of a modeling.BertConfig."""
   if options.spm_model_file:
     return SentencePieceTokenizer(
         load_spm_model(options.spm_model_file), options.do_lower_case)
+  vocab = tokenization.load_vocab(options.vocab_file, tokenization.SPECIAL_TOKENS)
   return tokenization.FullTokenizer(
-      tokenization.load_vocab(options.vocab_file, tokenization.SPECIAL_TOKENS),
-      options.do_lower_case)
+      vocab, options.do_lower_case, **tokenizer_settings.read(
+          "--bert_config_file=%s" % options.bert_config_file, vars(config), vocab))
 
 
 def log(line):
@@ -406,7 +408,7 @@ def run(options, given):
   config = modeling.BertConfig.from_json_file(options.bert_config_file)
   settle_architecture(options, config)
   variables = model_variables(config)
-  tokenizer = make_tokenizer(options)
+  tokenizer = make_tokenizer(options, config)
   remarks = flag_checks.validate_sizes(options, config, tokenizer)
   flag_checks.check_casing(options, tokenizer)
   wanted = decodes.parse_decodes(

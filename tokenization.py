@@ -11,10 +11,11 @@ import unicodedata
 import tensorflow.compat.v1 as tf
 
 from attention_zones import cjk
-from attention_zones import file_kinds
+from attention_zones import tokenizer_settings
+from attention_zones import vocab_lines
 
 # Tokens that every vocabulary must have.
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+SPECIAL_TOKENS = vocab_lines.SPECIAL_TOKENS
 
 # For files that belong to SentencePiece.
 _SPM_HINT = "; an ALBERT with SentencePiece has its model in --spm_model_file"
@@ -28,43 +29,17 @@ def load_vocab(vocab_file, required=()):
     required: tokens that must be in it, SPECIAL_TOKENS for example.
 
   Returns:
-    OrderedDict from token (str) to id (int), its line counted from 0.
+    OrderedDict from token (str) to id (int), its line counted from 0. All empty
+    lines are one entry, "", which matches no text.
 
   Raises:
     tf.errors.OpError: the file cannot be read.
     ValueError: it is not UTF-8 text, has a token twice, or lacks one of `required`.
   """
   with tf.gfile.GFile(vocab_file, "rb") as f:
-    content = f.read()
-  kind = file_kinds.of_bytes(content)
-  if kind and b"[PAD]" not in content:
-    raise ValueError("--vocab_file=%s %s" % (vocab_file, kind))
-  try:
-    # Not splitlines: U+2028 and its like are entries of multilingual
-    # vocabularies, not ends of lines.
-    lines = content.decode("utf-8-sig").split("\n")
-  except UnicodeDecodeError as error:
-    raise ValueError(
-        "--vocab_file=%s is not text in UTF-8 (%s); should be a vocab.txt of "
-        "BERT, one token a line%s" % (vocab_file, error.reason, (
-            _SPM_HINT if b"<pad>" in content[:99] else ""))) from error
-  if not lines[-1]:
-    lines.pop()
-  tokens = [line.strip() for line in lines]
-  # Checked before repetitions, because a file that is no vocabulary has many.
-  for token in required:
-    if token not in tokens:
-      raise ValueError(
-          "--vocab_file=%s has no %s; should be a vocab.txt of BERT, one token "
-          "a line, among them %s%s" % (vocab_file, token, ", ".join(required), (
-              _SPM_HINT if tokens[:1] and "<pad>" in tokens[0] else "")))
-  vocab = collections.OrderedDict()
-  for index, token in enumerate(tokens):
-    if token in vocab:
-      raise ValueError("--vocab_file=%s: line %d repeats %r of line %d" % (
-          vocab_file, index + 1, token, vocab[token] + 1))
-    vocab[token] = index
-  return vocab
+    tokens = vocab_lines.entries(
+        "--vocab_file=%s" % vocab_file, f.read(), required, _SPM_HINT)
+  return collections.OrderedDict(zip(tokens, range(len(tokens))))
 
 
 class _CleanedCharacters(dict):
@@ -274,6 +249,11 @@ class FullTokenizer:
   Args:
     vocab_file: str, a path (or gs:// address); or the dict of load_vocab.
     do_lower_case: bool, whether to lower-case and strip accents.
+    max_input_chars_per_word: int, as of WordpieceTokenizer.
+    added_tokens: list of tokenizer_settings.AddedToken; each is one piece.
+
+  Attributes:
+    settings: dict, the last two, which word pieces depend on.
   """
 
   # The flag of run_squad.py that names the vocabulary's file.
@@ -283,20 +263,36 @@ class FullTokenizer:
   # Bounds the memory for remembered words; a corpus like SQuAD has about 100,000.
   MAX_REMEMBERED_WORDS = 500000
 
-  def __init__(self, vocab_file, do_lower_case=True):
+  def __init__(self, vocab_file, do_lower_case=True,
+               max_input_chars_per_word=200, added_tokens=()):
     self.vocab = vocab_file if isinstance(vocab_file, dict) else (
         load_vocab(vocab_file))
     self.inv_vocab = {index: token for token, index in self.vocab.items()}
     self.do_lower_case = do_lower_case
     self.basic_tokenizer = BasicTokenizer(do_lower_case)
-    self.wordpiece_tokenizer = WordpieceTokenizer(self.vocab)
+    self.wordpiece_tokenizer = WordpieceTokenizer(
+        self.vocab, max_input_chars_per_word=max_input_chars_per_word)
+    self.settings = {"max_input_chars_per_word": max_input_chars_per_word,
+                     "added_tokens": tuple(added_tokens)}
+    self._splitter = tokenizer_settings.Splitter(added_tokens, do_lower_case)
     self._pieces_of = {}
     self._places_of = {}
 
   def tokenize(self, text):
     """Returns the word pieces of a text, list of str."""
+    text = convert_to_unicode(text)
+    if not self.settings["added_tokens"]:
+      # Called for each word of a passage.
+      return self._pieces(text)
     pieces = []
-    for word in self.basic_tokenizer.words(convert_to_unicode(text)):
+    for start, end, added in self._splitter.parts(text):
+      pieces += [added] if added else self._pieces(text[start:end])
+    return pieces
+
+  def _pieces(self, text):
+    """Returns the word pieces of a text without added tokens, list of str."""
+    pieces = []
+    for word in self.basic_tokenizer.words(text):
       known = self._pieces_of.get(word)
       if known is None:
         known = [piece for token in self.basic_tokenizer.split_word(word)
@@ -326,6 +322,17 @@ class FullTokenizer:
       piece stands for text[start:end].
     """
     found = []
+    for start, end, added in self._splitter.parts(text):
+      found += [(added, start, end)] if added else [
+          (piece, start + first, start + last)
+          for piece, first, last in self._placed_pieces(text[start:end])]
+    nexts = [start for _, start, _ in found[1:]] + [len(text)]
+    return [(piece, start, self._end_with_dropped(text, end, limit))
+            for (piece, start, end), limit in zip(found, nexts)]
+
+  def _placed_pieces(self, text):
+    """As tokenize_with_offsets, without added tokens and dropped characters."""
+    found = []
     for word, origins in self.basic_tokenizer.words_with_origins(text):
       known = self._places_of.get(word)
       if known is None:
@@ -334,9 +341,7 @@ class FullTokenizer:
           self._places_of[word] = known
       found.extend((piece, origins[first], origins[last] + 1)
                    for piece, first, last in known)
-    nexts = [start for _, start, _ in found[1:]] + [len(text)]
-    return [(piece, start, self._end_with_dropped(text, end, limit))
-            for (piece, start, end), limit in zip(found, nexts)]
+    return found
 
   def _places_in_word(self, word):
     """The pieces of a word: list of (piece, its first character, its last)."""

@@ -17,6 +17,8 @@ From JSON to answers:
   cjk            which characters BERT takes for Chinese words
   data_checks    what is unusual about a data set or vocabulary that can be read
   windows        examples to windows of tokens, their file, and its input_fn
+  vocab_lines    the entries of a vocab.txt, empty lines among them
+  tokenizer_settings   added tokens, the longest word
   sentencepiece_tokenizer   the tokens of English ALBERT, instead of word pieces
   character_alignment   which character of a passage is which of its tokens
   answer_head    logits, loss and candidates, in the graph
@@ -44,8 +46,9 @@ Training:
 
 Models of Hugging Face:
   convert_hf     a command: a model of transformers to a checkpoint
+  hf_kind        what a folder is, and what is refused
   hf_names       what Hugging Face and Google call the same variable
-  hf_vocab       vocabulary, and whether text is lower-cased
+  hf_vocab       vocabulary and added tokens
   safetensors_file   reads the tensors
 
 Scores and figures:

@@ -43,3 +43,14 @@ def other_head(names):
   """
   return next(("%s (%s)" % (words, start) for start, words in _OTHER_HEADS
                if any(name.startswith(start) for name in names)), None)
+
+
+def object_based(names):
+  """Finds a name of tf.train.Checkpoint, of TensorFlow 2, among those of variables.
+
+  Returns:
+    str, "model/layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE" for example;
+    None if there is none.
+  """
+  return next((name for name in sorted(names)
+               if name.endswith("/.ATTRIBUTES/VARIABLE_VALUE")), None)

@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import bundle_index
 from attention_zones import checkpoint_names
+from attention_zones import file_kinds
 from attention_zones import files
 from attention_zones import interrupts
 
@@ -46,6 +47,9 @@ def check(path, variables, head_is_wanted):
     raise ValueError(
         "there is no checkpoint %s; a checkpoint is named without .index and "
         ".data-*, as in cased_L-12_H-768_A-12/bert_model.ckpt" % path)
+  pointer = _pointer(path)
+  if pointer:
+    raise ValueError("checkpoint %s cannot be read: %s" % (path, pointer))
   try:
     shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
   except checkpoint_names.READ_ERRORS as error:
@@ -57,6 +61,13 @@ def check(path, variables, head_is_wanted):
     wanted["global_step"] = []
   lacking = [name for name in sorted(wanted) if name not in shapes
              and (head_is_wanted or not name.startswith("cls/"))]
+  of_keras = lacking and checkpoint_names.object_based(shapes)
+  if of_keras:
+    raise ValueError(
+        "checkpoint %s was written by tf.train.Checkpoint of TensorFlow 2: it has "
+        "names like %s, not like %s; take the model's release for TensorFlow 1, or "
+        "the one of Hugging Face through attention_zones.convert_hf" % (
+            path, of_keras, lacking[0]))
   if {name for name in lacking if name != "global_step"} == {
       name for name in wanted if name.startswith("cls/squad/")} != set():
     other = checkpoint_names.other_head(shapes)
@@ -251,7 +262,7 @@ def _locate(folder):
         folder, present[-1]) or None
   named = _named(folder)
   if not named:
-    problem = "%s is empty or damaged" % state_file
+    problem = "%s %s" % (state_file, _kind(state_file) or "is empty or damaged")
   else:
     problem = "%s names %s, which does not exist" % (state_file, named[-1])
     paths = [_as_moved(folder, path) for path in named]
@@ -322,6 +333,18 @@ def _files(path):
   return sorted(tf.gfile.Glob(path + ".index") + tf.gfile.Glob(path + ".data-*"))
 
 
+def _pointer(path):
+  """Says which of a checkpoint's files is a pointer of Git LFS; None if none is."""
+  return next(("%s %s" % (name, _kind(name)) for name in _files(path)
+               if _kind(name)), None)
+
+
+def _kind(name):
+  """As file_kinds.git_lfs says of a file."""
+  with tf.gfile.GFile(name, "rb") as f:
+    return file_kinds.git_lfs(f.read(100))
+
+
 def _digest_of_files(digests):
   total = hashlib.sha256()
   for each in digests:
@@ -362,6 +385,9 @@ def _read_once(path, stamp):
     _Content.
   """
   del stamp
+  pointer = _pointer(path)
+  if pointer:
+    return _Content(pointer, None)
   order = bundle_index.tensors_in_order(path)
   data = hashlib.sha256()
   try:

@@ -23,15 +23,15 @@ import tempfile
 import numpy as np
 
 from attention_zones import checked_json
+from attention_zones import data_checks
 from attention_zones import files
+from attention_zones import hf_kind
 from attention_zones import hf_names
 from attention_zones import hf_vocab
 from attention_zones import path_checks
 from attention_zones import safetensors_file
+from attention_zones import tokenizer_settings
 
-_MODEL_TYPES = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
-_ENCODERS = ("Model", "ForPreTraining", "ForMaskedLM")
-_ANSWERING = "ForQuestionAnswering"
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
           "intermediate_size", "max_position_embeddings", "type_vocab_size")
 _MORE_SIZES = {"bert": (), "electra": ("embedding_size",),
@@ -39,25 +39,22 @@ _MORE_SIZES = {"bert": (), "electra": ("embedding_size",),
 # Hugging Face's "gelu" is the erf form, Google's the tanh form.
 _ACTIVATIONS = {"gelu": "gelu_erf", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu",
                 "relu": "relu"}
-_WEIGHTS = "model.safetensors"
 
 
-def read_config(path):
-  """Reads a config.json.
+def convert_config(path, content, model_type):
+  """Makes the entries of our bert_config.json.
 
   Args:
-    path: str.
+    path: str, names config.json in messages.
+    content: dict, its entries.
+    model_type: str, as of hf_kind.Kind.
 
   Returns:
-    (dict, bool): the entries of our bert_config.json; whether the model has an
-    answer head.
+    dict.
 
   Raises:
-    OSError: it cannot be read.
     ValueError: it is of a model that cannot be converted.
   """
-  content = checked_json.load(path)
-  model_type, with_head = _architecture(path, content)
   for name, right in (("position_embedding_type", "absolute"),
                       ("is_decoder", False), ("inner_group_num", 1)):
     if content.get(name, right) != right:
@@ -80,81 +77,62 @@ def read_config(path):
   if (model_type, act) == ("electra", "gelu"):
     # In Google's ELECTRA, "gelu" is the erf form.
     act = "gelu_new"
-  return dict(sizes, model_type=model_type, hidden_act=act, **kept), with_head
+  return dict(sizes, model_type=model_type, hidden_act=act, **kept)
 
 
-def _architecture(path, content):
-  """What a config.json is of: (model_type, whether the model has an answer head).
-  """
-  model_type = checked_json.member(path, content, "model_type", str)
-  names = checked_json.member(path, content, "architectures", list)
-  if model_type not in _MODEL_TYPES:
-    raise ValueError(
-        "%s: model_type is %r, architectures %s; should be one of %s" % (
-            path, model_type, json.dumps(names), ", ".join(_MODEL_TYPES)))
-  known = [_MODEL_TYPES[model_type] + end for end in (_ANSWERING,) + _ENCODERS]
-  if len(names) != 1 or names[0] not in known:
-    raise ValueError("%s: architectures is %s; should be one of %s" % (
-        path, json.dumps(names), ", ".join(known)))
-  return model_type, names[0] == known[0]
-
-
-def read_tensors(folder):
-  """Finds the tensors of a model.
+def tokenizer_entries(path, kind):
+  """What bert_config.json says of the tokenizer: dict.
 
   Args:
-    folder: str.
-
-  Returns:
-    dict from a name to a function that reads the tensor, of all files.
+    path: str, names the folder in messages.
+    kind: hf_kind.Kind.
 
   Raises:
-    OSError: a file cannot be read.
-    ValueError: there are none, or they are truncated or damaged.
+    ValueError: run_squad.py would refuse it.
   """
-  path = os.path.join(folder, _WEIGHTS)
-  if files.exists(path):
-    return safetensors_file.read(path)
-  index = path + ".index.json"
-  if not files.exists(index):
-    others = [name for name in files.list_folder(folder)
-              if name.endswith((".bin", ".h5", ".msgpack"))]
-    raise ValueError("%s has no %s%s" % (folder, _WEIGHTS, others and (
-        ", only %s, which is not read; save it with save_pretrained(..., "
-        "safe_serialization=True)" % others[0]) or ""))
-  held = checked_json.member(index, checked_json.load(index), "weight_map", dict)
-  shards = {}
-  for name in held:
-    shard = checked_json.member(index + ": weight_map", held, name, str)
-    if shard not in shards:
-      shards[shard] = safetensors_file.read(
-          os.path.join(folder, os.path.basename(shard)))
-    if name not in shards[shard]:
-      raise ValueError("%s says that %s has %r, but it does not" % (
-          index, shard, name))
-  return {name: shards[shard][name] for name, shard in held.items()}
+  if kind.vocabulary.name == hf_vocab.SPM_NAME:
+    return {}
+  entries = {"max_input_chars_per_word": kind.max_chars}
+  if kind.vocabulary.added_tokens:
+    entries["added_tokens"] = [
+        dict(token._asdict()) for token in kind.vocabulary.added_tokens]
+  tokenizer_settings.read(path, entries, kind.vocabulary.entries)
+  return entries
 
 
-def match(path, config, with_head, tensors):
+def match(path, config, kind):
   """Pairs Google's variables with a model's tensors.
 
   Args:
     path: str, the folder, for messages.
-    config, with_head: as read_config returns them.
-    tensors: dict, as read_tensors returns it.
+    config: dict, as convert_config returns it.
+    kind: hf_kind.Kind.
 
   Returns:
-    list of (hf_names.Variable, function that reads the tensor).
+    (list of (hf_names.Variable, safetensors_file.Tensor), list of remarks).
 
   Raises:
-    ValueError: a tensor is missing or unknown.
+    ValueError: a tensor is missing or unknown, has another shape than config.json
+      says, or is not of a type for weights.
   """
-  held = {}
-  for name, read in tensors.items():
-    full = hf_names.in_full(name, tensors, config["model_type"])
-    if not hf_names.is_unused(full, with_head):
-      held[full] = read
-  variables = hf_names.variables(config["model_type"], config, with_head)
+  held, remarks = {}, []
+  spellings = {
+      full: names for full, names in hf_names.in_full(
+          kind.tensors, kind.model_type).items()
+      if not hf_names.is_unused(full, kind.with_head)}
+  for full, names in spellings.items():
+    held[full] = kind.tensors[hf_names.newest(names)]
+  wrapped = [name for names in spellings.values() for name in names
+             if hf_names.WRAPPERS.search(name)]
+  if wrapped:
+    remarks.append("what a wrapper put into the names is taken off: %s" %
+                   checked_json.count_ids(sorted(wrapped), "tensor"))
+  double = [full for full, names in spellings.items() if len(names) > 1]
+  if double:
+    remarks.append("there twice, in the old spelling with gamma or beta, too: %s; "
+                   "weight and bias are taken, as transformers does" %
+                   checked_json.count_ids(sorted(double), "tensor"))
+  variables = hf_names.variables(kind.model_type, config, kind.with_head)
   wanted = {variable.hf for variable in variables}
   for problem, names in (("lacks", wanted - set(held)),
                          ("also has", set(held) - wanted)):
@@ -162,20 +140,32 @@ def match(path, config, with_head, tensors):
       raise ValueError("%s: its model %s %s; is its config.json of another "
                        "model?" % (path, problem, checked_json.count_ids(
                            sorted(names), "tensor")))
-  return [(variable, held[variable.hf]) for variable in variables]
+  pairs = [(variable, held[variable.hf]) for variable in variables]
+  for variable, tensor in pairs:
+    _check_tensor(path, variable, tensor)
+  return pairs, remarks
 
 
-def load(variable, read):
-  """Reads a tensor as Google's checkpoints have it; raises ValueError if it has
-  another shape than config.json says, or numbers that are not finite."""
-  tensor = np.asarray(read(), np.float32)
+def _check_tensor(path, variable, tensor):
+  """Raises ValueError if a tensor cannot be that variable."""
   shape = variable.shape[::-1] if variable.transposed else variable.shape
-  if list(tensor.shape) != shape:
-    raise ValueError("%s has shape %s, but should have %s according to "
-                     "config.json" % (variable.hf, list(tensor.shape), shape))
-  if not np.isfinite(tensor).all():
+  if tensor.shape != shape:
+    raise ValueError("%s: %s has shape %s, but should have %s according to "
+                     "config.json" % (path, variable.hf, tensor.shape, shape))
+  if tensor.dtype not in safetensors_file.FLOATS:
+    raise ValueError(
+        "%s: %s has dtype %s, but a weight should have one of %s; if the model is "
+        "quantized, take the one that it was made from" % (
+            path, variable.hf, tensor.dtype, ", ".join(safetensors_file.FLOATS)))
+
+
+def load(variable, tensor):
+  """Reads a tensor as Google's checkpoints have it; raises ValueError if it has
+  numbers that are not finite."""
+  values = np.asarray(tensor.read(), np.float32)
+  if not np.isfinite(values).all():
     raise ValueError("%s has NaN or infinite numbers" % variable.hf)
-  return tensor.T if variable.transposed else tensor
+  return values.T if variable.transposed else values
 
 
 def write_checkpoint(folder, values):
@@ -211,6 +201,10 @@ def next_command(out, config, with_head, flags):
   quoted = shlex.quote(out)
   length = config["max_position_embeddings"]
   flags = flags + ["--max_seq_length=%d" % length] * (length < 512)
+  if length < 256:
+    # The defaults, 64 and 128, would leave no room for a passage.
+    flags += ["--max_query_length=%d" % (length // 4),
+              "--doc_stride=%d" % (length // 4)]
   if with_head:
     return "BERT_DIR=%s MODEL_OUTPUT_DIR=%s LAYERS=0-%d bash decode_squad.sh %s" % (
         quoted, quoted, config["num_hidden_layers"] - 1, " ".join(flags))
@@ -231,41 +225,56 @@ def run(arguments):
   if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
     raise ValueError("OUTPUT_FOLDER=%s is there already; should be a new or empty "
                      "folder" % out)
-  config, with_head = read_config(os.path.join(source, "config.json"))
-  vocabulary = hf_vocab.read(source, config["model_type"])
-  if vocabulary.size > config["vocab_size"]:
+  kind = hf_kind.read(source, arguments.allow_other_tokenizer)
+  print(kind.line)
+  config = dict(convert_config(
+      os.path.join(source, "config.json"), kind.config, kind.model_type),
+                **tokenizer_entries(source, kind))
+  if kind.vocabulary.size > config["vocab_size"]:
     raise ValueError(
         "%s: the vocabulary has %d entries, but vocab_size is %d in config.json; "
         "is it of another model?" % (
-            source, vocabulary.size, config["vocab_size"]))
-  lower, why = hf_vocab.lower_case(source, vocabulary.entries)
-  tensors = match(source, config, with_head, read_tensors(source))
+            source, kind.vocabulary.size, config["vocab_size"]))
+  pairs, remarks = match(source, config, kind)
+  write(out, config, kind.vocabulary, pairs)
+  print("%s: %d variables, %s" % (out, len(pairs), (
+      "with answer head: it can be decoded" if kind.with_head
+      else "without answer head: train one first")))
+  print("--do_lower_case=%s (%s)" % (kind.casing.lower_case, kind.casing.why))
+  remarks += kind.remarks
+  if config["type_vocab_size"] == 1:
+    remarks.append(data_checks.ONE_SEGMENT)
+  for line in remarks:
+    print("remark: %s" % line)
+  flags = list(kind.casing.flags)
+  if kind.vocabulary.name == hf_vocab.SPM_NAME:
+    flags.append("--spm_model_file=%s" % shlex.quote(
+        os.path.join(out, kind.vocabulary.name)))
+  print("next: %s" % next_command(out, config, kind.with_head, flags))
+
+
+def write(out, config, vocabulary, pairs):
+  """Writes OUTPUT_FOLDER, completely or not at all.
+
+  Args:
+    out: str, its path.
+    config: dict, what bert_config.json is to have.
+    vocabulary: hf_vocab.Vocabulary.
+    pairs: as `match` returns them.
+  """
   target = os.path.realpath(out)
   parent = os.path.dirname(target)
   os.makedirs(parent, exist_ok=True)
   with tempfile.TemporaryDirectory(prefix=".convert_hf.", dir=parent) as temporary:
-    # Renamed at the end, so that OUTPUT_FOLDER is whole or not there.
     folder = os.path.join(temporary, "model")
     os.mkdir(folder)
-    values = {variable.google: load(variable, read)
-              for variable, read in tensors}
+    values = {variable.google: load(variable, tensor) for variable, tensor in pairs}
     write_checkpoint(folder, dict(values, global_step=np.int64(0)))
     files.write_text(os.path.join(folder, "bert_config.json"), [
         json.dumps(config, indent=2, sort_keys=True) + "\n"])
     with open(os.path.join(folder, vocabulary.name), "wb") as f:
       f.write(vocabulary.content)
     os.rename(folder, target)
-  print("%s: %d variables, %s" % (out, len(tensors), (
-      "with answer head: it can be decoded" if with_head
-      else "without answer head: train one first")))
-  print("--do_lower_case=%s (%s)" % (lower, why))
-  for line in hf_vocab.remarks(source, lower, vocabulary.name):
-    print("remark: %s" % line)
-  flags = ["--do_lower_case=%s" % lower]
-  if vocabulary.name == hf_vocab.SPM_NAME:
-    flags.append("--spm_model_file=%s" % shlex.quote(
-        os.path.join(out, vocabulary.name)))
-  print("next: %s" % next_command(out, config, with_head, flags))
 
 
 def main(argv=None):
@@ -276,6 +285,8 @@ def main(argv=None):
   parser.add_argument("hf_folder", metavar="HF_FOLDER",
                       help="config.json, model.safetensors, vocab.txt")
   parser.add_argument("output_folder", metavar="OUTPUT_FOLDER", help="a new folder")
+  parser.add_argument("--allow_other_tokenizer", action="store_true",
+                      help="convert a model whose tokenizer is not BERT's, too")
   arguments = parser.parse_args(argv)
   try:
     run(arguments)

@@ -25,6 +25,9 @@ DROPPED_NAME = "train_dropped_ids.txt"
 # Entries of a vocabulary that are not words: [unused1], [MASK], <S>.
 _SPECIAL = re.compile(r"\[.*\]|<.*>")
 
+ONE_SEGMENT = ("type_vocab_size is 1: segment 1, the passage, has no embedding and "
+               "adds zeros, as in Google's code")
+
 # If less than this share of a vocabulary has letters with two cases, it does not
 # show whether it is cased. BERT's Chinese one, from lower-cased text, has 18 %.
 MIN_LETTERS_SHARE = 0.01
@@ -81,7 +84,7 @@ def _remark_unknown(examples, tokenizer):
     return []
   other_case = not tokenizer.do_lower_case
   _, other_share = _count_unknown(
-      examples, type(tokenizer)(tokenizer.vocab, other_case))
+      examples, type(tokenizer)(tokenizer.vocab, other_case, **tokenizer.settings))
   hint = "is --%s of another language? With --do_lower_case=%s: %.1f %%" % (
       tokenizer.FLAG, other_case, 100 * other_share)
   if other_share < share / 2:

@@ -1,8 +1,10 @@
-"""Recognizes files that should be JSON, or a SQuAD data set, but are not."""
+"""Recognizes files that are not what they should be: JSON, a data set, a model."""
 
 import re
 
-_GIT_LFS = b"version https://git-lfs.github.com/spec/"
+_GIT_LFS = (b"version https://git-lfs.github.com/spec/",
+            "is a pointer of Git LFS in place of the file; fetch the file with git "
+            "lfs pull")
 
 # First bytes of a file, what it then is, and what to do about it. Longer ones come
 # before shorter ones with the same beginning.
@@ -15,8 +17,7 @@ _FIRST_BYTES = (
     (b"PK\x03\x04", "is a zip archive; unpack it with unzip"),
     (b"PAR1", "is Parquet, as Hugging Face stores data sets; convert it to JSON"),
     (b"ARROW1", "is Arrow, as Hugging Face stores data sets; convert it to JSON"),
-    (_GIT_LFS, "is a pointer of Git LFS in place of the file; fetch the file with "
-               "git lfs pull"),
+    _GIT_LFS,
     (b"\xff\xfe\0\0", "is UTF-32 text; convert it with iconv -f UTF-32 -t UTF-8"),
     (b"\0\0\xfe\xff", "is UTF-32 text; convert it with iconv -f UTF-32 -t UTF-8"),
     (b"\xff\xfe", "is UTF-16 text; convert it with iconv -f UTF-16 -t UTF-8"),
@@ -28,7 +29,7 @@ _SQUAD = ("should be SQuAD's JSON, {\"data\": [{\"paragraphs\": [{\"context\": "
 
 
 def of_bytes(content):
-  """Says what a file is, if it is of a known kind that is not JSON.
+  """Says what a file is, if it is of a known kind that is no JSON or vocabulary.
 
   Args:
     content: bytes, at least the first 300.
@@ -53,6 +54,18 @@ def of_bytes(content):
   if re.match(br"[^\0]\0[^\0]\0", content):
     return "is UTF-16 text; convert it with iconv -f UTF-16LE -t UTF-8"
   return None
+
+
+def git_lfs(content):
+  """Says that a file is a pointer of Git LFS: str, or None if it is not.
+
+  For files that may begin with any bytes, a checkpoint's for example.
+
+  Args:
+    content: bytes, at least the first 100.
+  """
+  first, kind = _GIT_LFS
+  return kind if content.startswith(first) else None
 
 
 def of_json(content):

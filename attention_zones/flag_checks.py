@@ -9,6 +9,7 @@ from attention_zones import files
 from attention_zones import path_checks
 from attention_zones import precision
 from attention_zones import shares
+from attention_zones import vocab_lines
 
 
 def validate_flags(options):
@@ -107,16 +108,19 @@ def validate_sizes(options, config, tokenizer):
     list of str, lines for the log about what is unusual but works.
   """
   remarks = []
-  vocab = tokenizer.vocab
+  size = vocab_lines.size(tokenizer.vocab)
   entries = "--%s=%s has %d entries, but vocab_size is %d in %s" % (
-      tokenizer.FLAG, getattr(options, tokenizer.FLAG), len(vocab),
+      tokenizer.FLAG, getattr(options, tokenizer.FLAG), size,
       config.vocab_size, "--bert_config_file=%s" % options.bert_config_file)
-  if len(vocab) > config.vocab_size:
+  if size > config.vocab_size:
     raise ValueError(entries + "; should be the vocabulary that the model was "
                      "trained with")
-  if len(vocab) < config.vocab_size:
+  if size < config.vocab_size:
     remarks.append(
         entries + "; the other rows of the word embeddings are not used")
+  if config.type_vocab_size == 1:
+    remarks.append("--bert_config_file=%s: %s" % (
+        options.bert_config_file, data_checks.ONE_SEGMENT))
   if options.max_seq_length > config.max_position_embeddings:
     raise ValueError(
         "--max_seq_length=%d is more than the model's max_position_embeddings, "

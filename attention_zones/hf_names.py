@@ -25,6 +25,15 @@ _HEADS = (r"cls\.(predictions|seq_relationship)\.|predictions\.|sop_classifier\.
           r"discriminator_predictions\.|generator_(predictions|lm_head)\.")
 _UNUSED = re.compile(r"embeddings\.(position|token_type)_ids$|(^|\.)pooler\b")
 
+# What DataParallel, torch.compile, FSDP, checkpointing and Lightning put before the
+# names of the model that they wrap, or of a part of it.
+WRAPPERS = re.compile(
+    r"(?:^|(?<=\.))(?:module|_orig_mod|_fsdp_wrapped_module|"
+    r"_checkpoint_wrapped_module|model)\.")
+_OF_ENCODER = re.compile(r"(embeddings|embeddings_project|encoder|pooler)\.")
+_OLD_ENDS = ((re.compile(r"((?:LayerNorm|layer_norm)\.)gamma$"), r"\1weight"),
+             (re.compile(r"((?:LayerNorm|layer_norm)\.)beta$"), r"\1bias"))
+
 # Google's name of a part, Hugging Face's, and its shape; [one number]: a LayerNorm.
 _BERT_LAYER = (
     ("attention/self/query", "attention.self.query", "HH"),
@@ -106,20 +115,43 @@ def _weight_and_bias(google, hf, shape):
                    shape[-1:], False)]
 
 
-def in_full(name, names, model_type):
-  """The name that a tensor has in a model with a head, in today's spelling.
+def in_full(names, model_type):
+  """Finds today's spelling of the names in a file, as a model with a head has them.
 
   Args:
-    name: str, as the file has it: an encoder's lack the prefix "bert.", and old
-      files say LayerNorm.gamma for LayerNorm.weight.
-    names: collection of all names in the file.
+    names: collection of str, as the file has them: an encoder's lack the prefix
+      "bert.", old files say LayerNorm.gamma for LayerNorm.weight, and programs that
+      wrap a model leave their own names, as in module.bert.
     model_type: str, as for `variables`.
+
+  Returns:
+    dict from the name in full to a list of those in the file.
   """
   prefix = model_type + "."
-  if not any(other.startswith(prefix) for other in names):
-    name = prefix + name
-  return re.sub(r"(LayerNorm)\.gamma$", r"\1.weight",
-                re.sub(r"(LayerNorm)\.beta$", r"\1.bias", name))
+  plain = {name: WRAPPERS.sub("", name) for name in names}
+  is_bare = not any(name.startswith(prefix) for name in plain.values())
+  found = {}
+  for name, full in plain.items():
+    if is_bare and _OF_ENCODER.match(full):
+      full = prefix + full
+    for old, new in _OLD_ENDS:
+      full = old.sub(new, full)
+    found.setdefault(full, []).append(name)
+  return found
+
+
+def newest(names):
+  """The one of several names of the same tensor that is spelled as today.
+
+  Raises:
+    ValueError: there is none, or more than one.
+  """
+  new = [name for name in names
+         if not any(old.search(name) for old, _ in _OLD_ENDS)]
+  if len(names) > 1 and len(new) != 1:
+    raise ValueError("%s are names of the same tensor; keep one" % " and ".join(
+        map(repr, sorted(names))))
+  return (new or names)[0]
 
 
 def is_unused(name, with_head):

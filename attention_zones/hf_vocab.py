@@ -1,183 +1,187 @@
-"""The vocabulary of a Hugging Face folder, and whether its text is lower-cased."""
+"""The vocabulary of a Hugging Face folder, with the added tokens."""
 
 import collections
 import os
+import string
+import unicodedata
 
 from attention_zones import checked_json
-from attention_zones import data_checks
 from attention_zones import files
 from attention_zones import sentencepiece_tokenizer
+from attention_zones.tokenizer_settings import AddedToken
+from attention_zones import vocab_lines
 
-# Entries that the windows are made with.
-_NEEDED = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+VOCAB_NAME = "vocab.txt"
+SPM_NAME = "spiece.model"
+# Of BERT's code, in which they are found in no text, and of the first vocabularies.
+_OWN = vocab_lines.SPECIAL_TOKENS + ("[MASK]", "<S>", "<T>")
 
-
-VocabularyFile = collections.namedtuple("VocabularyFile", [
-    "name", "content", "size", "entries"])
-VocabularyFile.__doc__ = """The file of a vocabulary, as run_squad.py reads it.
+Vocabulary = collections.namedtuple("Vocabulary", [
+    "name", "content", "size", "entries", "added_tokens", "remarks"])
+Vocabulary.__doc__ = """A vocabulary, as run_squad.py reads it.
 
 Attributes:
-  name: str, SPM_NAME or "vocab.txt".
-  content: bytes.
-  size: int, its number of entries.
-  entries: list of str; [] for SentencePiece, whose case is not looked at.
+  name: str, SPM_NAME or VOCAB_NAME.
+  content: bytes, its file.
+  size: int, how many rows of word embeddings it needs.
+  entries: list of str.
+  added_tokens: list of tokenizer_settings.AddedToken.
+  remarks: list of str, lines about entries that are not used.
 """
 
-SPM_NAME = "spiece.model"
+
+def json_object(folder, name):
+  """Reads a JSON file of a folder: a dict, {} if there is none."""
+  path = os.path.join(folder, name)
+  content = checked_json.load(path) if files.exists(path) else {}
+  return content if isinstance(content, dict) else {}
+
+
+def name_in(folder, model_type):
+  """The name of the file that a vocabulary becomes: SPM_NAME of an ALBERT that has
+  it and no vocab.txt, else VOCAB_NAME."""
+  return SPM_NAME if (
+      model_type == "albert" and files.exists(os.path.join(folder, SPM_NAME))
+      and not files.exists(os.path.join(folder, VOCAB_NAME))) else VOCAB_NAME
 
 
 def read(folder, model_type):
-  """Reads a vocabulary: of an ALBERT without vocab.txt, its SentencePiece model.
+  """Reads a vocabulary.
 
   Args:
     folder: str.
     model_type: str, "albert" for example.
 
   Returns:
-    VocabularyFile.
+    Vocabulary.
 
   Raises:
     OSError: a file cannot be read.
     ValueError: there is none, or it is damaged.
   """
-  path = os.path.join(folder, SPM_NAME)
-  if model_type == "albert" and files.exists(path) and not files.exists(
-      os.path.join(folder, "vocab.txt")):
+  added = _added_tokens(folder)
+  name = name_in(folder, model_type)
+  if name == SPM_NAME:
+    path = os.path.join(folder, name)
     content = files.read_bytes(path)
-    return VocabularyFile(SPM_NAME, content, sentencepiece_tokenizer.count_pieces(
-        path, content), [])
-  entries = load(folder)
-  return VocabularyFile("vocab.txt", "".join(
-      entry + "\n" for entry in entries).encode("utf-8"), len(entries), entries)
+    pieces = sentencepiece_tokenizer.pieces_of(path, content)
+    lacking = sorted(token.content for _, _, token in added
+                     if token.content not in pieces)
+    return Vocabulary(name, content, len(pieces), pieces, [], lacking and [
+        "not used: %s, added to %s" % (
+            checked_json.count_ids(lacking, "token"), name)])
+  path, by_id = _entries(folder)
+  for where, index, token in added:
+    if by_id.setdefault(index, token.content) != token.content:
+      raise ValueError("%s: %r has id %d, but %s has %r there" % (
+          where, token.content, index, path, by_id[index]))
+  for expected, index in enumerate(sorted(by_id)):
+    if index != expected:
+      raise ValueError("%s: %r has id %d, but no entry has id %d" % (
+          path, by_id[index], index, expected))
+  # An entry with white space, U+2028 for example, matches no text, and could not be
+  # read from the file that is written.
+  content = "".join("%s\n" % ("" if _has_space(by_id[index]) else by_id[index])
+                    for index in range(len(by_id))).encode("utf-8")
+  entries = vocab_lines.entries(path, content, vocab_lines.SPECIAL_TOKENS)
+  found = list(collections.OrderedDict.fromkeys(
+      token for _, _, token in added if token.content not in _OWN))
+  used = [token for token in found if not _has_space(token.content)]
+  return Vocabulary(name, content, vocab_lines.size(
+      {entry: index for index, entry in enumerate(entries)}), entries, used,
+                    _remarks(path, entries, found, used))
 
 
-def load(folder):
-  """Reads a WordPiece vocabulary, from vocab.txt or tokenizer.json.
-
-  Args:
-    folder: str.
-
-  Returns:
-    list of str, the entry of each id.
-
-  Raises:
-    OSError: a file cannot be read.
-    ValueError: there is no WordPiece vocabulary of BERT.
-  """
-  path = os.path.join(folder, "vocab.txt")
+def _entries(folder):
+  """Reads vocab.txt or tokenizer.json: (path, dict from id to str)."""
+  path = os.path.join(folder, VOCAB_NAME)
   if files.exists(path):
-    try:
-      entries = files.read_bytes(path).decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-      raise ValueError("%s is not text in UTF-8 (%s)" % (path, error.reason))
-    entries = [entry.strip() for entry in entries[:-1] + [
-        entry for entry in entries[-1:] if entry]]
-  else:
-    path = os.path.join(folder, "tokenizer.json")
-    if not files.exists(path):
-      others = [name for name in files.list_folder(folder)
-                if name.endswith(".model")]
-      hint = "; %s may be of SentencePiece, which is read for ALBERT, as %s"
-      raise ValueError(
-          "%s has neither vocab.txt nor tokenizer.json, nor an ALBERT's %s%s" % (
-              folder, SPM_NAME, hint % (others[0], SPM_NAME) if others else ""))
-    entries = _of_tokenizer(path)
-  lacking = [entry for entry in _NEEDED if entry not in entries]
-  if lacking:
-    raise ValueError("%s has no %s; should be a WordPiece vocabulary of BERT" % (
-        path, ", ".join(lacking)))
-  return entries
-
-
-def _of_tokenizer(path):
-  """The vocabulary in a tokenizer.json: list of str."""
-  content = checked_json.load(path)
-  model = checked_json.member(path, content, "model", dict)
+    return path, dict(enumerate(vocab_lines.entries(path, files.read_bytes(path))))
+  path = os.path.join(folder, "tokenizer.json")
+  if not files.exists(path):
+    others = [name for name in files.list_folder(folder) if name.endswith(".model")]
+    hint = "; %s may be of SentencePiece, which is read for ALBERT, as %s"
+    raise ValueError(
+        "%s has neither vocab.txt nor tokenizer.json, nor an ALBERT's %s%s" % (
+            folder, SPM_NAME, hint % (others[0], SPM_NAME) if others else ""))
+  model = checked_json.member(path, checked_json.load(path), "model", dict)
   kind = model.get("type", "WordPiece")
   if kind != "WordPiece":
     raise ValueError("%s: its model is of type %s; should be WordPiece%s" % (
         path, checked_json.excerpt(kind),
         ", or %s beside it, of an ALBERT" % SPM_NAME if kind == "Unigram" else ""))
-  ids = dict(checked_json.member(path + ": model", model, "vocab", dict))
-  for token in content.get("added_tokens") or []:
-    where = path + ": added_tokens"
-    ids.setdefault(checked_json.member(where, token, "content", str),
-                   checked_json.member(where, token, "id", int))
-  entries = sorted(ids, key=lambda entry: checked_json.member(
-      path + ": vocab", ids, entry, int))
-  for expected, entry in enumerate(entries):
-    if ids[entry] != expected:
-      raise ValueError("%s: %r has id %d, but no entry has id %d" % (
-          path, entry, ids[entry], expected))
-  return entries
+  vocab = checked_json.member(path + ": model", model, "vocab", dict)
+  by_id = {checked_json.member(path + ": vocab", vocab, entry, int): entry
+           for entry in vocab}
+  twice = [entry for entry in vocab if by_id[vocab[entry]] != entry]
+  if twice:
+    raise ValueError("%s: %r and %r have the same id, %d" % (
+        path, twice[0], by_id[vocab[twice[0]]], vocab[twice[0]]))
+  return path, by_id
 
 
-def lower_case(folder, entries):
-  """Finds out whether text has to be lower-cased.
+def _added_tokens(folder):
+  """Lists the tokens that were added to a vocabulary, BERT's own among them.
 
-  Args:
-    folder: str.
-    entries: list of str, as of VocabularyFile.
+  tokenizer.json has them, tokenizer_config.json of later slow tokenizers, and
+  added_tokens.json of earlier ones.
 
   Returns:
-    (bool, str): the value of --do_lower_case, and in words where it is from.
+    list of (where it is said, id, AddedToken).
   """
-  path = os.path.join(folder, "tokenizer_config.json")
-  if files.exists(path):
-    settings = checked_json.load(path)
-    if isinstance(settings, dict) and type(settings.get("do_lower_case")) is bool:
-      return settings["do_lower_case"], "from %s" % path
-  path = os.path.join(folder, "tokenizer.json")
-  if files.exists(path):
-    content = checked_json.load(path)
-    found = _lowercase_of(content.get("normalizer")
-                          if isinstance(content, dict) else None)
-    if found is not None:
-      return found, "from the normalizer in %s" % path
-  shown = data_checks.casing(entries)
-  if shown:
-    return shown == "lower-cased", "a guess: the vocabulary is %s" % shown
-  return True, "a guess: the vocabulary does not show it, so the default"
+  found, seen = [], set()
 
+  def add(where, index, entry):
+    content = checked_json.member(where, entry, "content", str)
+    if content and content not in seen:
+      seen.add(content)
+      found.append((where, index, AddedToken(
+          content, entry.get("normalized", not entry.get("special")) is True,
+          entry.get("single_word") is True)))
 
-def remarks(folder, lower, name="vocab.txt"):
-  """Finds settings of the tokenizer that the tokenizer here does not follow.
-
-  Args:
-    folder: str.
-    lower: bool, the value of --do_lower_case.
-    name: str, as of VocabularyFile.
-
-  Returns:
-    list of str, a line for each.
-  """
-  path = os.path.join(folder, "tokenizer_config.json")
-  settings = checked_json.load(path) if files.exists(path) else None
-  if not isinstance(settings, dict):
-    settings = {}
-  found = []
-  if name == SPM_NAME:
-    found.append("pieces are those of ALBERT's code; transformers' differ before a "
-                 "comma after a digit, and where two ` or ' are a quotation mark")
-    if settings.get("keep_accents") is True:
-      found.append("%s has keep_accents=true, but accents are removed here" % path)
-    return found
-  if lower and settings.get("strip_accents") is False:
-    found.append("%s has strip_accents=false, but accents are removed here with "
-                 "--do_lower_case=True" % path)
-  if settings.get("tokenize_chinese_chars") is False:
-    found.append("%s has tokenize_chinese_chars=false, but each Chinese character "
-                 "is a word here" % path)
+  where = os.path.join(folder, "tokenizer.json") + ": added_tokens"
+  for entry in json_object(folder, "tokenizer.json").get("added_tokens") or []:
+    add(where, checked_json.member(where, entry, "id", int), entry)
+  where = os.path.join(folder, "tokenizer_config.json") + ": added_tokens_decoder"
+  entries = json_object(folder, "tokenizer_config.json").get(
+      "added_tokens_decoder") or {}
+  for index in entries:
+    if not index.isdigit():
+      raise ValueError("%s has %r; should be a number" % (where, index))
+    add(where, int(index), entries[index])
+  where = os.path.join(folder, "added_tokens.json")
+  entries = json_object(folder, "added_tokens.json")
+  for content in entries:
+    add(where, checked_json.member(where, entries, content, int),
+        {"content": content})
   return found
 
 
-def _lowercase_of(normalizer):
-  """What a normalizer of a tokenizer.json says: bool, or None for nothing."""
-  if not isinstance(normalizer, dict):
-    return None
-  if normalizer.get("type") == "Lowercase":
-    return True
-  parts = normalizer.get("normalizers")
-  found = [_lowercase_of(part) for part in parts] if isinstance(
-      parts, list) else [normalizer.get("lowercase")]
-  return next((value for value in found if type(value) is bool), None)
+def _remarks(path, entries, found, used):
+  """Says which entries are never given: list of str."""
+  lines = []
+  spaced = [token.content for token in found if token not in used]
+  if spaced:
+    lines.append("%s: not used, because of white space inside: %s" % (
+        path, checked_json.count_ids(spaced, "token")))
+  added = {token.content for token in used}
+  odd = [entry for entry in entries
+         if _is_never_given(entry) and entry not in added]
+  if odd:
+    lines.append("%s has %s with punctuation inside, which word pieces never give; "
+                 "no file says that these are added tokens, so texts with them are "
+                 "split" % (path, checked_json.count_ids(odd, "token")))
+  return lines
+
+
+def _is_never_given(entry):
+  """Whether BERT's tokenizer splits an entry, though it is no special one."""
+  marks = [character in string.punctuation
+           or unicodedata.category(character).startswith("P")
+           for character in entry]
+  return (any(marks) and any(map(str.isalnum, entry)) and not entry.startswith("##")
+          and not entry.lower().startswith("[unused") and entry not in _OWN)
+
+
+def _has_space(entry):
+  return any(map(str.isspace, entry))

@@ -10,6 +10,7 @@ import functools
 import unicodedata
 
 from attention_zones import character_alignment
+from attention_zones import file_kinds
 from attention_zones import files
 
 # SentencePiece's sign for a space before a piece.
@@ -59,7 +60,7 @@ def load(path):
         "%s needs the package sentencepiece (%s); to add it: bash setup_env.sh "
         "requirements-models.txt" % (name, error)) from error
   content = files.read_bytes(path)
-  count_pieces(name, content)
+  pieces_of(name, content)
   try:
     model = sentencepiece.SentencePieceProcessor(model_proto=content)
   except RuntimeError as error:
@@ -76,8 +77,8 @@ def load(path):
   return vocab
 
 
-def count_pieces(name, content):
-  """Counts the pieces of a model, without the package sentencepiece.
+def pieces_of(name, content):
+  """Reads the pieces of a model, without the package sentencepiece.
 
   SentencePiece itself takes a file that ends after any piece.
 
@@ -86,38 +87,41 @@ def count_pieces(name, content):
     content: bytes, the file.
 
   Returns:
-    int.
+    list of str.
 
   Raises:
     ValueError: it is not such a model, or truncated.
   """
   parts = _parts(content)
   if not all(parts[number] for number in (_PIECE, _TRAINER, _NORMALIZER)):
-    raise ValueError(
-        "%s is truncated, or is not a model of SentencePiece; should be the "
-        "spiece.model or 30k-clean.model of an ALBERT" % name)
-  return parts[_PIECE]
+    raise ValueError("%s %s" % (name, file_kinds.of_bytes(content) or (
+        "is truncated, or is not a model of SentencePiece; should be the "
+        "spiece.model or 30k-clean.model of an ALBERT")))
+  # The text of a piece is its first part.
+  return [b"".join(_parts(piece)[1]).decode("utf-8", "replace")
+          for piece in parts[_PIECE]]
 
 
 def _parts(content):
-  """Counts the parts of a serialized protocol buffer by their numbers: a Counter,
-  empty if the file does not end with a part."""
-  found, place = collections.Counter(), 0
+  """The parts of a serialized protocol buffer: dict from their numbers to lists of
+  bytes, empty for what is no text; without any if the file does not end with a
+  part."""
+  found, place = collections.defaultdict(list), 0
   try:
     while place < len(content):
       key, place = _varint(content, place)
-      kind = key & 7
+      kind, start = key & 7, place
       if kind == _VARINT:
         _, place = _varint(content, place)
       elif kind == _BYTES:
-        length, place = _varint(content, place)
-        place += length
+        length, start = _varint(content, place)
+        place = start + length
       else:
         place += {_FIXED64: 8, _FIXED32: 4}[kind]
-      found[key >> 3] += 1
+      found[key >> 3].append(content[start:place] if kind == _BYTES else b"")
   except (IndexError, KeyError):
-    return collections.Counter()
-  return found if place == len(content) else collections.Counter()
+    place = None
+  return found if place == len(content) else collections.defaultdict(list)
 
 
 def _varint(content, place):
@@ -231,6 +235,7 @@ class SentencePieceTokenizer:
 
   # As of tokenization.FullTokenizer.
   FLAG = "spm_model_file"
+  settings = {}
   # What windows.tokenize_passage makes of a passage.
   PASSAGE = SentencePieceParagraph
   basic_tokenizer = None

@@ -349,7 +349,8 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, described):
   """
   path = os.path.join(folder, "%s.%s.tf_record" % (
       "train" if is_training else "eval",
-      files.short_digest([sizes, is_training, described])))
+      files.short_digest(
+          [sizes, is_training, tokenizer.settings, described])))
   if not tf.gfile.Exists(path):
     # If two processes do this at once, the later one replaces the file with one of
     # the same bytes.

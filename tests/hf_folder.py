@@ -9,27 +9,30 @@ import bert_reference
 import modeling
 import tiny_model
 
-TYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64}
+TYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64, "I8": np.int8}
 STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
 
 
-def write_safetensors(path, tensors, dtype="F32"):
+def write_safetensors(path, tensors, dtype="F32", form="pt"):
   """Writes a file as the format's description has it.
 
   Args:
     path: pathlib.Path.
     tensors: dict from name to array.
-    dtype: str, of all of them: "F32", "F16", "BF16" or "I64".
+    dtype: str, of all of them: "BF16" or one of TYPES; or a dict from the names of
+      those that are not "F32".
+    form: str, the format in the metadata.
   """
-  header, data = {"__metadata__": {"format": "pt"}}, b""
+  header, data = {"__metadata__": {"format": form}}, b""
   for name, tensor in tensors.items():
-    if dtype == "BF16":
+    kind = dtype.get(name, "F32") if isinstance(dtype, dict) else dtype
+    if kind == "BF16":
       # The upper half of the bits of a float32, cut off.
       values = (np.float32(tensor).view(np.uint32) >> 16).astype(np.uint16)
     else:
-      values = np.asarray(tensor, TYPES[dtype])
+      values = np.asarray(tensor, TYPES[kind])
     content = values.tobytes()
-    header[name] = {"dtype": dtype, "shape": list(np.shape(tensor)),
+    header[name] = {"dtype": kind, "shape": list(np.shape(tensor)),
                     "data_offsets": [len(data), len(data) + len(content)]}
     data += content
   text = json.dumps(header).encode("utf-8")

@@ -217,6 +217,50 @@ def test_a_folder_is_no_checkpoint(tmp_path, names, expected, head_is_wanted):
   assert str(error.value) == expected.replace("%s", str(tmp_path))
 
 
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n"
+LFS = ("is a pointer of Git LFS in place of the file; fetch the file with git lfs "
+       "pull")
+
+
+@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
+def test_a_pointer_of_git_lfs_in_a_checkpoint(suffix, folder):
+  model = folder("bert_model.ckpt", "model.ckpt-9")
+  for name in ("bert_model.ckpt", "model.ckpt-9"):
+    (model / (name + suffix)).write_bytes(POINTER)
+  with pytest.raises(ValueError) as error:
+    checkpoints.check(str(model / "bert_model.ckpt"), {}, False)
+  assert str(error.value) == "checkpoint {0} cannot be read: {0}{1} {2}".format(
+      model / "bert_model.ckpt", suffix, LFS)
+  with pytest.raises(ValueError) as error:
+    checkpoints.newest_whole(str(model))
+  assert str(error.value).endswith("{0}: {0}{1} {2}".format(
+      model / "model.ckpt-9", suffix, LFS))
+
+
+def test_a_pointer_of_git_lfs_in_place_of_the_file_checkpoint(folder):
+  model = folder(*CKPTS, state=POINTER)
+  assert checkpoints.oddity(str(model)) == (
+      "{0}/checkpoint {1}; using {0}/{2}".format(model, LFS, CKPTS[1]))
+
+
+@pytest.mark.parametrize("head_is_wanted", [False, True])
+def test_a_checkpoint_of_tf_train_checkpoint(head_is_wanted, tmp_path):
+  with tf.Graph().as_default(), tf.Session() as session:
+    kernel = tf.get_variable("kernel", initializer=[1.0])
+    session.run(kernel.initializer)
+    layer = tf.train.Checkpoint(kernel=kernel)
+    path = tf.train.Checkpoint(layer=layer).write(
+        str(tmp_path / "bert_model.ckpt"), session=session)
+  name = "bert/embeddings/word_embeddings"
+  with pytest.raises(ValueError) as error:
+    checkpoints.check(path, {name: [1]}, head_is_wanted)
+  assert str(error.value) == (
+      "checkpoint %s was written by tf.train.Checkpoint of TensorFlow 2: it has "
+      "names like layer/kernel/.ATTRIBUTES/VARIABLE_VALUE, not like %s; take the "
+      "model's release for TensorFlow 1, or the one of Hugging Face through "
+      "attention_zones.convert_hf" % (path, name))
+
+
 def plain_encoder(source, folder):
   """Copies the variables of BERT, without head and step: the new prefix, str."""
   reader = tf.train.load_checkpoint(str(source))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones import convert_hf
 from attention_zones.decodes import BASELINE
 from attention_zones import hf_names
-from attention_zones import hf_vocab
+from attention_zones import tokenizer_settings
 from bert_reference import variables_of
 from golden_cells import cells_of
 from golden_cells import check_cells
@@ -21,9 +22,13 @@ import hf_folder
 import modeling
 import spm_model
 import tiny_model
+import tokenization
 
 # How near the logits of transformers have to be; issue and README say so.
 LOGITS_OF_TRANSFORMERS = 1e-4
+
+# What a model of 32 positions needs.
+SHORT = "--max_seq_length=32 --max_query_length=8 --doc_stride=8"
 
 
 def read(folder):
@@ -98,11 +103,13 @@ def test_a_model_with_a_head(kind, tmp_path, capsys):
   assert (out / "vocab.txt").read_text() == "\n".join(tiny_model.VOCAB) + "\n"
   assert read(out)[0].hidden_act == "gelu_erf"
   assert capsys.readouterr().out.splitlines() == [
+      "%s/hf: %s (%sForQuestionAnswering), with answer head; tokenizer not named, "
+      "lower-cased; written by PyTorch" % (tmp_path, kind, hf_folder.STEMS[kind]),
       "%s: %d variables, with answer head: it can be decoded" % (
           out, len(weights)),
       "--do_lower_case=True (a guess: the vocabulary is lower-cased)",
       "next: BERT_DIR=%s MODEL_OUTPUT_DIR=%s LAYERS=0-1 bash decode_squad.sh "
-      "--do_lower_case=True --max_seq_length=32" % (out, out)]
+      "--do_lower_case=True %s" % (out, out, SHORT)]
 
 
 @pytest.mark.parametrize("kind, of_pretraining", [
@@ -122,8 +129,8 @@ def test_a_plain_encoder_with_old_names(kind, of_pretraining, tmp_path, capsys):
   check_weights(out, weights)
   assert capsys.readouterr().out.splitlines()[-1] == (
       "next: BERT_DIR={0} MODEL_OUTPUT_DIR={0}-squad bash train_squad.sh "
-      "--init_checkpoint={0}/model.ckpt-0 --do_lower_case=True "
-      "--max_seq_length=32".format(out))
+      "--init_checkpoint={0}/model.ckpt-0 --do_lower_case=True {1}".format(
+          out, SHORT))
 
 
 def test_an_encoder_without_prefix(tmp_path):
@@ -196,6 +203,12 @@ def edit_bytes(change):
   return edit
 
 
+def edit_types(**types):
+  return lambda folder, tensors: hf_folder.write_safetensors(
+      folder / "model.safetensors", tensors, {
+          name.replace("__", "."): dtype for name, dtype in types.items()})
+
+
 def only_bin(folder, tensors):
   os.rename(str(folder / "model.safetensors"), str(folder / "pytorch_model.bin"))
 
@@ -227,7 +240,14 @@ def unigram(folder, tensors):
     (edit_bytes(lambda content: content[:-1]), "the file is truncated"),
     (edit_bytes(lambda content: content[:100]),
      "truncated, or no safetensors file"),
-    (edit_bytes(lambda content: b""), "truncated, or no safetensors file"),
+    (edit_bytes(lambda content: b""), "is empty; copy or download it again"),
+    (edit_bytes(lambda content: content + b"0123"),
+     "has 4 bytes after the last tensor, file not fully covered"),
+    (edit_types(qa_outputs__bias="I8"), "qa_outputs.bias has dtype I8, but a "
+     "weight should have one of F64, F32, F16, BF16; if the model is quantized"),
+    (edit_tensors(module__qa_outputs__bias=np.zeros(2)),
+     "'module.qa_outputs.bias' and 'qa_outputs.bias' are names of the same tensor; "
+     "keep one"),
     (edit_bytes(lambda content: content.replace(b'"F32"', b'"F99"')), "dtype F99"),
     (edit_bytes(lambda content: content.replace(b"[2]", b"[3]")), "is 12 bytes"),
     (only_bin, "only pytorch_model.bin, which is not read"),
@@ -267,52 +287,64 @@ def test_nothing_is_overwritten(tmp_path, capsys):
     ("gelu_new", "bert", "gelu"), ("gelu_pytorch_tanh", "albert", "gelu"),
     ("gelu_new", "electra", "gelu_new"), ("relu", "bert", "relu")])
 def test_activations(hidden_act, kind, ours, tmp_path):
-  path = tmp_path / "config.json"
-  path.write_text(json.dumps(hf_folder.config_of(kind, hidden_act=hidden_act)))
-  assert convert_hf.read_config(str(path))[0]["hidden_act"] == ours
+  assert convert_hf.convert_config("config.json", hf_folder.config_of(
+      kind, hidden_act=hidden_act), kind)["hidden_act"] == ours
 
 
-def test_the_vocabulary_of_tokenizer_json(tmp_path):
-  path = tmp_path / "tokenizer.json"
-  vocab = {token: i for i, token in enumerate(reversed(tiny_model.VOCAB))}
-  content = {"model": {"type": "WordPiece", "vocab": vocab},
-             "added_tokens": [{"content": "[X]", "id": len(vocab)}]}
-  path.write_text(json.dumps(content))
-  assert hf_vocab.load(str(tmp_path)) == list(reversed(tiny_model.VOCAB)) + ["[X]"]
-  content["added_tokens"][0]["id"] += 1
-  path.write_text(json.dumps(content))
-  with pytest.raises(ValueError, match="no entry has id 22"):
-    hf_vocab.load(str(tmp_path))
+def test_both_spellings_of_a_norm(tmp_path, capsys):
+  """As transformers 4.57.1 does, whichever stands last."""
+  config = hf_folder.config_of()
+  weights, tensors = hf_folder.tensors_of(config)
+  for order in (dict, lambda pairs: dict(reversed(list(dict(pairs).items())))):
+    old = {name.replace("Norm.weight", "Norm.gamma").replace(
+        "Norm.bias", "Norm.beta"): 9 * tensor for name, tensor in tensors.items()}
+    shutil.rmtree(str(tmp_path / "hf"), ignore_errors=True)
+    shutil.rmtree(str(tmp_path / "out"), ignore_errors=True)
+    hf_folder.write(tmp_path / "hf", config, order(dict(old, **tensors)))
+    assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+    check_weights(tmp_path / "out", weights)
+    assert ('remark: there twice, in the old spelling with gamma or beta, too: 10 '
+            'tensors ("bert.embeddings.LayerNorm.bias"') in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("files, lower, words", [
-    ({"tokenizer_config.json": {"do_lower_case": False}}, False,
-     "tokenizer_config.json"),
-    ({"tokenizer_config.json": {}, "tokenizer.json": {
-        "normalizer": {"type": "BertNormalizer", "lowercase": False}}}, False,
-     "normalizer"),
-    ({"tokenizer.json": {"normalizer": {"type": "Sequence", "normalizers": [
-        {"type": "NFD"}, {"type": "Lowercase"}]}}}, True, "normalizer"),
-    ({}, True, "a guess: the vocabulary is lower-cased")])
-def test_lower_case(files, lower, words, tmp_path):
-  for name, content in files.items():
-    (tmp_path / name).write_text(json.dumps(content))
-  found, why = hf_vocab.lower_case(str(tmp_path), tiny_model.VOCAB)
-  assert found is lower and words in why
-  if not files:
-    cased = [word.title() for word in tiny_model.VOCAB]
-    assert hf_vocab.lower_case(str(tmp_path), cased)[0] is False
+@pytest.mark.parametrize("wrap", [
+    lambda name: "module." + name, lambda name: "_orig_mod." + name,
+    lambda name: "_orig_mod.module." + name,
+    lambda name: "module._orig_mod." + name, lambda name: "model." + name,
+    lambda name: name.replace("encoder.", "encoder._orig_mod.module.")])
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_names_of_wrappers(wrap, is_bare, tmp_path, capsys):
+  config = hf_folder.config_of(
+      "bert", "Model" if is_bare else "ForQuestionAnswering")
+  weights, tensors = hf_folder.tensors_of(config, with_head=not is_bare)
+  hf_folder.write(tmp_path / "hf", config, {
+      wrap(name[len("bert."):] if is_bare else name): tensor
+      for name, tensor in tensors.items()})
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  check_weights(tmp_path / "out", weights)
+  assert "remark: what a wrapper put into the names is taken off: " in (
+      capsys.readouterr().out)
 
 
-def test_remarks_on_the_tokenizer(tmp_path):
-  assert hf_vocab.remarks(str(tmp_path), True) == []
-  path = tmp_path / "tokenizer_config.json"
-  path.write_text('{"strip_accents": false, "tokenize_chinese_chars": false}')
-  accents, chinese = hf_vocab.remarks(str(tmp_path), True)
-  assert "strip_accents=false" in accents
-  assert hf_vocab.remarks(str(tmp_path), False) == [chinese]
-  path.write_text('{"strip_accents": null, "tokenize_chinese_chars": true}')
-  assert hf_vocab.remarks(str(tmp_path), True) == []
+def test_the_tokenizer_goes_into_bert_config(tmp_path, capsys):
+  """The longest word, and added tokens; run_squad.py takes them from there."""
+  config = hf_folder.config_of(vocab_size=23, type_vocab_size=1)
+  hf_folder.write(tmp_path / "hf", config, hf_folder.tensors_of(config)[1])
+  (tmp_path / "hf" / "tokenizer.json").write_text(json.dumps({
+      "added_tokens": [{"id": 22, "content": "[abstract]", "normalized": True}],
+      "model": {"max_input_chars_per_word": 150, "vocab": {
+          token: index for index, token in enumerate(tiny_model.VOCAB)}}}))
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  assert ("remark: type_vocab_size is 1: segment 1, the passage, has no embedding "
+          "and adds zeros") in capsys.readouterr().out
+  entries = json.loads((tmp_path / "out" / "bert_config.json").read_text())
+  vocab = tokenization.load_vocab(str(tmp_path / "out" / "vocab.txt"))
+  assert vocab["[abstract]"] == 22
+  tokenizer = tokenization.FullTokenizer(
+      vocab, **tokenizer_settings.read("x", entries, vocab))
+  assert tokenizer.tokenize("[abstract] anna lives") == [
+      "[abstract]", "anna", "lives"]
+  assert tokenizer.settings["max_input_chars_per_word"] == 150
 
 
 @pytest.fixture
@@ -339,12 +371,12 @@ def test_an_albert_with_sentencepiece(with_pieces, tmp_path, capsys):
   assert (out / "spiece.model").read_bytes() == model
   assert not (out / "vocab.txt").exists()
   lines = capsys.readouterr().out.splitlines()
-  assert [line.split(":")[0] for line in lines[2:]] == ["remark", "remark", "next"]
-  assert "keep_accents=true" in lines[3]
+  assert [line.split(":")[0] for line in lines[3:]] == ["remark", "remark", "next"]
+  assert "keep_accents=true" in lines[4]
   assert lines[-1] == (
       "next: BERT_DIR={0} MODEL_OUTPUT_DIR={0} LAYERS=0-1 bash decode_squad.sh "
-      "--do_lower_case=True --spm_model_file={0}/spiece.model "
-      "--max_seq_length=32".format(out))
+      "--do_lower_case=True --spm_model_file={0}/spiece.model {1}".format(
+          out, SHORT))
 
 
 @pytest.mark.parametrize("edit, words", [
@@ -364,18 +396,25 @@ def test_what_is_refused_of_sentencepiece(
   assert not (tmp_path / "out").exists()
 
 
-def test_a_converted_model_is_decoded(repository, tmp_path):
-  """By the command, and from the folder as it is; the ten questions."""
+def test_the_printed_command_works(repository, tmp_path):
+  """On a folder that says cased and has a lower-cased vocabulary, as
+  bert-base-chinese, which has empty lines at the end, too; the ten questions."""
   tiny_model.write_files(tmp_path)
   config = hf_folder.config_of("albert")
   hf_folder.write(tmp_path / "hf", config, hf_folder.tensors_of(config)[1])
+  (tmp_path / "hf" / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+  with open(str(tmp_path / "hf" / "vocab.txt"), "a") as f:
+    f.write("\n\n")
   done = subprocess.run(
       [sys.executable, "-m", "attention_zones.convert_hf", str(tmp_path / "hf"),
-       str(tmp_path / "model")], cwd=str(repository), stderr=subprocess.PIPE)
-  assert done.returncode == 0, done.stderr
+       str(tmp_path / "model")], cwd=str(repository), stdout=subprocess.PIPE)
+  assert done.returncode == 0
+  flags = done.stdout.decode("utf-8").splitlines()[-1].split("decode_squad.sh ")[1]
+  assert flags == "--do_lower_case=True " + SHORT
   result = tiny_model.run_squad(
       tmp_path, "--do_predict=True", "--mask_layer=1", "--mask_zone=p2",
-      "--bert_config_file=%s" % (tmp_path / "model" / "bert_config.json"))
+      "--bert_config_file=%s" % (tmp_path / "model" / "bert_config.json"),
+      "--vocab_file=%s" % (tmp_path / "model" / "vocab.txt"), *flags.split())
   assert result.returncode == 0, result.stderr
   assert len(json.loads((
       tmp_path / "model" / "predictions_layer1_p2.json").read_text())) == 10

@@ -225,9 +225,12 @@ def test_a_finished_training_is_not_done_again(project):
   assert again.returncode == 0 and "nothing to train" in again.stderr
 
 
-def test_a_vocabulary_may_be_smaller_than_the_model(tmp_path):
+def test_what_is_unusual_about_a_model_and_works(tmp_path):
+  """Fewer entries than rows, empty lines at the end, segment 1 without a row."""
   tiny_model.write_files(tmp_path)
-  config = dict(tiny_model.CONFIG, vocab_size=30)
+  with open(str(tmp_path / "vocab.txt"), "a") as f:
+    f.write("\n\n")
+  config = dict(tiny_model.CONFIG, vocab_size=30, type_vocab_size=1)
   (tmp_path / "bert_config.json").write_text(json.dumps(config))
   write_checkpoint(tmp_path / "model", config)
   result = run_squad(tmp_path, "--do_predict=True")
@@ -236,8 +239,22 @@ def test_a_vocabulary_may_be_smaller_than_the_model(tmp_path):
           "--bert_config_file=%s; the other rows of the word embeddings are not "
           "used\n" % (tmp_path / "vocab.txt", tmp_path / "bert_config.json")
           ) in result.stderr
+  assert ("run_squad.py: --bert_config_file=%s: type_vocab_size is 1: segment 1, "
+          "the passage, has no embedding and adds zeros, as in Google's code\n" % (
+              tmp_path / "bert_config.json")) in result.stderr
   answers = json.loads((tmp_path / "model" / "predictions.json").read_text())
   assert list(answers) == IDS
+
+
+def test_settings_of_the_tokenizer_that_cannot_be(tmp_path):
+  tiny_model.write_files(tmp_path)
+  (tmp_path / "bert_config.json").write_text(json.dumps(dict(
+      tiny_model.CONFIG, max_input_chars_per_word=0)))
+  result = run_squad(tmp_path, "--do_predict=True")
+  assert result.returncode == 1
+  assert result.stderr == (
+      "run_squad.py: --bert_config_file=%s: max_input_chars_per_word is 0; should "
+      "be above 0\n" % (tmp_path / "bert_config.json"))
 
 
 @pytest.mark.parametrize("flags, spans", [

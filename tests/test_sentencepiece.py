@@ -284,14 +284,19 @@ def test_a_model_that_is_cut_at_any_byte_is_refused(model):
   content = model.read_bytes()
   for length in range(len(content)):
     model.write_bytes(content[:length])
-    with pytest.raises(ValueError, match="is truncated, or is not a model"):
+    with pytest.raises(ValueError, match="is truncated, or is not a model" if (
+        length > 1) else "is empty; copy"):
       sentencepiece_tokenizer.load(str(model))
 
 
-@pytest.mark.parametrize("content", [b"", b"[PAD]\n[UNK]\n", b"\xff" * 99])
-def test_other_files_are_refused(content, model):
+@pytest.mark.parametrize("content, words", [
+    (b"[PAD]\n[UNK]\n", "is truncated, or is not a model"),
+    (b"\xff" * 99, "is truncated, or is not a model"),
+    (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+    (b"", "is empty; copy or download it again")])
+def test_other_files_are_refused(content, words, model):
   model.write_bytes(content)
-  with pytest.raises(ValueError, match="is truncated, or is not a model") as error:
+  with pytest.raises(ValueError, match=words) as error:
     sentencepiece_tokenizer.load(str(model))
   assert str(error.value).startswith("--spm_model_file=%s " % model)
 

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from attention_zones import data_checks
+from attention_zones import tokenizer_settings
+from attention_zones.tokenizer_settings import AddedToken
+from attention_zones import vocab_lines
 import tokenization
 
 VOCAB = {token: index for index, token in enumerate(
@@ -91,6 +94,71 @@ def test_a_word_of_more_than_200_characters_is_unknown(length, pieces):
   word = "un" + "a" * (length - 2)
   assert tokenizer.tokenize("the %s, the" % word) == (
       ["the"] + pieces + [",", "the"])
+
+
+@pytest.mark.parametrize("length, piece", [(100, "un"), (101, "[UNK]")])
+def test_the_longest_word_is_a_setting(length, piece):
+  tokenizer = tokenization.FullTokenizer(VOCAB, max_input_chars_per_word=100)
+  word = "un" + "a" * (length - 2)
+  assert tokenizer.tokenize(word)[0] == piece
+  assert tokenizer.settings == {
+      "max_input_chars_per_word": 100, "added_tokens": ()}
+
+
+ADDED = [AddedToken("[abstract]", True, False), AddedToken("[E1]", False, False),
+         AddedToken("[E", False, False), AddedToken("\u6458", True, False),
+         AddedToken("un-x", True, True)]
+
+
+# What tokenizers 0.23.3 gives for these five.
+@pytest.mark.parametrize("text, pieces", [
+    ("[abstract] the", [("[abstract]", 0, 10), ("the", 11, 14)]),
+    # In capitals, too, because it is normalized; no part of the words beside it.
+    ("un[ABStract]able,", [("un", 0, 2), ("[abstract]", 2, 12), ("[UNK]", 12, 16),
+                           (",", 16, 17)]),
+    # As it is only; the longer one is taken.
+    ("[E1][E[e1]", [("[E1]", 0, 4), ("[E", 4, 6), ("[UNK]", 6, 7), ("[UNK]", 7, 9),
+                    ("[UNK]", 9, 10)]),
+    ("the\u6458the", [("the", 0, 3), ("\u6458", 3, 4), ("the", 4, 7)]),
+    # Not inside a word.
+    ("un-x,un-xa", [("un-x", 0, 4), (",", 4, 5), ("un", 5, 7), ("[UNK]", 7, 8),
+                    ("[UNK]", 8, 10)]),
+    # Special tokens in a text stay text, as in Google's code.
+    ("[SEP]", [("[UNK]", 0, 1), ("[UNK]", 1, 4), ("[UNK]", 4, 5)]),
+])
+def test_added_tokens(text, pieces):
+  vocab = dict(VOCAB)
+  for token in ADDED:
+    vocab[token.content] = len(vocab)
+  tokenizer = tokenization.FullTokenizer(vocab, added_tokens=ADDED)
+  for _ in range(2):
+    assert tokenizer.tokenize_with_offsets(text) == pieces
+    assert tokenizer.tokenize(text) == [piece for piece, _, _ in pieces]
+
+
+def test_added_tokens_as_the_text_is():
+  vocab = dict(VOCAB, **{"[abstract]": 10})
+  tokenizer = tokenization.FullTokenizer(vocab, False, added_tokens=ADDED[:1])
+  assert tokenizer.tokenize("[abstract] [ABSTRACT]") == [
+      "[abstract]", "[UNK]", "[UNK]", "[UNK]"]
+
+
+def test_settings_of_the_tokenizer():
+  read = lambda **config: tokenizer_settings.read("x.json", config, VOCAB)
+  token = {"content": "un", "normalized": True, "single_word": False}
+  assert read(vocab_size=9) == {}
+  assert read(max_input_chars_per_word=100, added_tokens=[token]) == {
+      "max_input_chars_per_word": 100,
+      "added_tokens": [AddedToken("un", True, False)]}
+  for config, words in (
+      ({"max_input_chars_per_word": "x"}, "'max_input_chars_per_word' is \"x\"; "),
+      ({"max_input_chars_per_word": 0}, "is 0; should be above 0"),
+      ({"added_tokens": ["un"]}, "added_tokens is \"un\"; should be an object"),
+      ({"added_tokens": [dict(token, content="no")]}, "the vocabulary has no 'no'"),
+      ({"added_tokens": [dict(token, content="")]}, "the vocabulary has no ''")):
+    with pytest.raises(ValueError) as caught:
+      read(**config)
+    assert str(caught.value).startswith("x.json: ") and words in str(caught.value)
 
 
 def test_only_so_many_words_are_remembered(monkeypatch):
@@ -182,7 +250,24 @@ def test_load_vocab_counts_line_feeds_only(vocab_file):
   assert vocab["caf\u00e9"] == 6
 
 
+@pytest.mark.parametrize("content, ids, size", [
+    # Google's loader: each line has an id, and all empty ones that of the last.
+    (SPECIAL + b"the\n\n\nun\n", {"the": 4, "": 6, "un": 7}, 8),
+    (SPECIAL + b"\nthe\n \n\t\n\r\n", {"": 8, "the": 5}, 6),
+    (b"\n\n" + SPECIAL + b"the\nun", {"": 1, "the": 6, "un": 7}, 8),
+    # The last line has no line feed.
+    (SPECIAL + b"the\n\n ", {"the": 4, "": 6}, 5)])
+def test_empty_lines_of_a_vocabulary(vocab_file, content, ids, size):
+  vocab = tokenization.load_vocab(
+      vocab_file(content), tokenization.SPECIAL_TOKENS)
+  assert {token: index for token, index in vocab.items() if "[" not in token} == ids
+  assert vocab_lines.size(vocab) == size
+  assert tokenization.FullTokenizer(vocab).tokenize("the ## #") == [
+      "the"] + ["[UNK]"] * 3
+
+
 @pytest.mark.parametrize("content, message", [
+    (SPECIAL + b"\n\nthe\n\nthe\n", "line 9 repeats 'the' of line 7"),
     (SPECIAL + b"the\nun\nthe\n", "line 7 repeats 'the' of line 5"),
     (b"[PAD]\n[UNK]\n[CLS]\n", "has no [SEP]; should be a vocab.txt of BERT, "
      "one token a line, among them [PAD], [UNK], [CLS], [SEP]"),

@@ -8,6 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones import squad_data
+from attention_zones.tokenizer_settings import AddedToken
 from attention_zones import windows
 from attention_zones.windows import WindowSizes
 import tokenization
@@ -209,9 +210,11 @@ def check_token_maps(examples, tokenizer, batch, published):
         for position in positions}
 
 
-def cache(folder, examples=None, sizes=(10, 3, 4), is_training=False, key="k"):
+def cache(folder, examples=None, sizes=(10, 3, 4), is_training=False, key="k",
+          **settings):
+  tokenizer = tokenization.FullTokenizer(TOKENIZER.vocab, **settings)
   return windows.cached_windows(
-      examples or [example("a b c")], TOKENIZER, WindowSizes(*sizes),
+      examples or [example("a b c")], tokenizer, WindowSizes(*sizes),
       is_training, str(folder), key)
 
 
@@ -228,7 +231,8 @@ def test_cached_windows_are_made_once(tmp_path):
 
 @pytest.mark.parametrize("change", [
     {"sizes": (11, 3, 4)}, {"sizes": (10, 2, 4)}, {"sizes": (10, 3, 3)},
-    {"key": "other"}])
+    {"key": "other"}, {"max_input_chars_per_word": 100},
+    {"added_tokens": [AddedToken("a", True, False)]}])
 def test_cached_windows_of_something_else_have_another_name(tmp_path, change):
   assert cache(tmp_path, **change) != cache(tmp_path)
   assert len(os.listdir(str(tmp_path))) == 2
