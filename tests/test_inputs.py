@@ -465,10 +465,6 @@ def test_zones_of_decode_squad_may_have_spaces(project):
      "visualize_att_zone.py: {csv}, line 2, column q2: 'bad' is not a score; a "
      "score is a number from 0 to 100, or an empty cell if missing; a "
      "log-probability is 0 at most"),
-    ("layer,q2,q2p\n1,1,1\n2,70,71\n", 0,
-     "visualize_att_zone.py: warning: baseline 20: layer 2 has q2 70 and q2p "
-     "71; if it is the model's last layer, masking there leaves SQuAD v1.1 "
-     "answers as they are, and the baseline should be about 70"),
 ])
 def test_tables_with_something_odd(folder, table, status, line):
   path = folder / "odd.csv"
