@@ -6,7 +6,7 @@ prints the average of F1 and exact match, and both, in per cent. A question with
 a prediction counts 0. Needs nltk: bash setup_env.sh requirements-models.txt.
 """
 
-from attention_zones import interrupts
+from attention_zones.base import interrupts
 
 if __name__ == "__main__":
   interrupts.install("eval_cmrc2018.py")  # Before the slow imports.
@@ -15,10 +15,10 @@ import argparse
 import json
 import sys
 
-from attention_zones import checked_json
-from attention_zones import cmrc_scoring
-from attention_zones import path_checks
-from attention_zones import scoring
+from attention_zones.base import json_files
+from attention_zones.base import path_checks
+from attention_zones.scores import cmrc_scoring
+from attention_zones.scores import scoring
 
 
 def evaluate(data_file, pred_file):
@@ -36,7 +36,7 @@ def evaluate(data_file, pred_file):
   missing = [name for name in questions if name not in predictions]
   if missing:
     print("%s: no prediction for %s of %d questions; they count 0" % (
-        pred_file, checked_json.count_ids(missing), len(questions)),
+        pred_file, json_files.count_ids(missing), len(questions)),
           file=sys.stderr)
   extra = len(predictions) + len(missing) - len(questions)
   if extra:

@@ -7,7 +7,7 @@ prints exact match and F1 in per cent, of all questions and of those with
 every digit. Data sets of v1.1 and v2.0 both work.
 """
 
-from attention_zones import interrupts
+from attention_zones.base import interrupts
 
 if __name__ == "__main__":
   interrupts.install("eval_squad.py")  # Before the slow imports.
@@ -18,9 +18,9 @@ import json
 import math
 import sys
 
-from attention_zones import files
-from attention_zones import path_checks
-from attention_zones import scoring
+from attention_zones.base import files
+from attention_zones.base import path_checks
+from attention_zones.scores import scoring
 
 
 def draw_pictures(questions, predictions, na_probs, folder):
@@ -38,7 +38,7 @@ def draw_pictures(questions, predictions, na_probs, folder):
     OSError: a picture cannot be written.
   """
   # Imported here, because matplotlib takes a second, and scoring does not need it.
-  from attention_zones import eval_pictures
+  from attention_zones.figures import eval_pictures
   has_answer = collections.OrderedDict(
       (name, questions[name].has_answer)
       for name in scoring.by_na_prob(questions, na_probs))

@@ -15,7 +15,7 @@ of their difference.
 the gold answer, from the files of run_squad.py --gold_logp=True.
 """
 
-from attention_zones import interrupts
+from attention_zones.base import interrupts
 
 if __name__ == "__main__":
   interrupts.install("get_results.py")  # Before the slow imports.
@@ -30,18 +30,18 @@ import shlex
 import statistics
 import sys
 
-from attention_zones import controls
-from attention_zones.decodes import BASELINE
-from attention_zones import evaluators
-from attention_zones import files
-from attention_zones import metrics
-from attention_zones import path_checks
-from attention_zones import question_traits
-from attention_zones import results_table
-from attention_zones import stats_files
-from attention_zones import stats_tables
-from attention_zones import sweep_files
-from attention_zones import sweep_scores
+from attention_zones.base import files
+from attention_zones.base import path_checks
+from attention_zones.findings import controls
+from attention_zones.findings import question_traits
+from attention_zones.findings import report
+from attention_zones.findings import tables
+from attention_zones.scores import evaluators
+from attention_zones.scores import folder_scores
+from attention_zones.scores import metrics
+from attention_zones.scores import predictions
+from attention_zones.scores import results_table
+from attention_zones.zones.decodes import BASELINE
 
 
 def make_table(rows, masks, scores):
@@ -50,7 +50,7 @@ def make_table(rows, masks, scores):
   return results_table.ResultsTable(
       layers=[results_table.layer_label(row.layers) for row in rows],
       zones=[mask.name for mask in masks],
-      scores=[[scores.get(sweep_files.decode_at(row, mask), math.nan)
+      scores=[[scores.get(predictions.decode_at(row, mask), math.nan)
                for mask in masks] for row in rows],
       heads=heads if any(heads) else None)
 
@@ -70,7 +70,7 @@ def check_paths(arguments):
     path_checks.check_input_folder(
         "every argument but the last", folder,
         "a folder that a sweep was written to")
-  sweep_files.settle_data(arguments, folders)
+  predictions.settle_data(arguments, folders)
   path_checks.check_input(
       "--data_file", arguments.data_file, "the data set that was predicted")
   if not results_path.endswith(".csv"):
@@ -78,7 +78,7 @@ def check_paths(arguments):
                      "end with .csv, results.csv for example" % results_path)
   taken = [files.identity(path) for path in [
       results_path, arguments.data_file] + [
-          stats_files.beside(results_path, kind) for kind in stats_files.BESIDE]]
+          report.beside(results_path, kind) for kind in report.BESIDE]]
   for flag in ("per_question", "tex"):
     path = getattr(arguments, flag)
     if path:
@@ -102,37 +102,37 @@ def collect(arguments):
   """
   *folders, results_path = arguments.paths
   check_paths(arguments)
-  telling = lambda: sweep_files.telling_of_journals(folders, arguments.data_file)
+  telling = lambda: predictions.telling_of_journals(folders, arguments.data_file)
   with telling():
-    sweeps = sweep_files.find_sweeps(folders)
+    sweeps = predictions.find_sweeps(folders)
   for folder, names in zip(folders, sweeps):
-    sweep_files.report_mixed_runs(folder, names, arguments.allow_mixed)
+    predictions.report_mixed_runs(folder, names, arguments.allow_mixed)
   found = set(sweeps[0]) - {BASELINE}
-  rows, masks = sweep_files.plan_table(found)
-  cells = [cell for cell in (sweep_files.decode_at(row, mask) for row in rows
+  rows, masks = predictions.plan_table(found)
+  cells = [cell for cell in (predictions.decode_at(row, mask) for row in rows
                              for mask in masks) if cell in found]
   with telling():
     controls.report_alone(
         folders[0], cells, arguments.allow_holes, arguments.dataset)
-    sweep_files.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
+    predictions.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = question_traits.load(arguments.data_file)
   if arguments.metric == "logp":
-    gold = gold._replace(questions=sweep_scores.with_logp(
+    gold = gold._replace(questions=folder_scores.with_logp(
         folders, sweeps, gold.questions))
     asked = [of for of in asked if of.qas_id in gold.questions]
-  why_not = stats_files.check(arguments, sweeps[0], cells, asked)
-  seeds = [sweep_scores.score_folder(folder, names, gold, arguments.metric)
+  why_not = report.check(arguments, sweeps[0], cells, asked)
+  seeds = [folder_scores.score_folder(folder, names, gold, arguments.metric)
            for folder, names in zip(folders, sweeps)]
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
   if why_not:
     texts, lines = {}, hurts_most(arguments.metric, means) + [
-        stats_files.left_out(results_path, why_not, cells)]
+        report.left_out(results_path, why_not, cells)]
   else:
-    texts, lines = stats_files.make(arguments, cells, seeds, gold, asked)
+    texts, lines = report.make(arguments, cells, seeds, gold, asked)
   if len(folders) > 1:
-    results_table.write_results(stats_files.beside(results_path, "std"), make_table(
+    results_table.write_results(report.beside(results_path, "std"), make_table(
         rows, masks, combine(percents, statistics.stdev)))
   table = make_table(rows, masks, means)
   results_table.write_results(results_path, table)
@@ -141,7 +141,7 @@ def collect(arguments):
   results_table.print_results(table, sys.stdout)
   if len(folders) > 1:
     lines.insert(0, "mean of %d folders; the sample standard deviation is in %s" % (
-        len(folders), stats_files.beside(results_path, "std")))
+        len(folders), report.beside(results_path, "std")))
   print("\n" + "\n".join(lines))
   print_next_step(results_path, arguments.metric, means, texts)
 
@@ -159,7 +159,7 @@ def hurts_most(metric, scores):
   masked = [decode for decode in scores if decode != BASELINE]
   # Masking several layers hurts more than one; the question is which layer.
   single = [decode for decode in masked
-            if sweep_files.family(decode) == sweep_files.ZONES]
+            if predictions.family(decode) == predictions.ZONES]
   worst = min(single or masked, key=scores.get)
   line = "hurts most: %s in %s, %s %.3f" % (
       worst.mask.name, results_table.place(
@@ -184,7 +184,7 @@ def print_next_step(results_path, metric, scores, written):
   """
   if BASELINE not in scores:
     return
-  stats, compared = (stats_files.beside(results_path, kind)
+  stats, compared = (report.beside(results_path, kind)
                      for kind in ("stats", "controls"))
   flag = " --stats=%s" % shlex.quote(stats) if stats in written else ""
   of_zones = [score - scores[BASELINE] for score in scores.values()]
@@ -298,7 +298,7 @@ def _add_statistics(parser):
                       "may be repeated")
   parser.add_argument("--tex", metavar="a.tex",
                       help="write a table for LaTeX")
-  parser.add_argument("--tex_columns", type=int, choices=stats_tables.TEX_WIDTHS,
+  parser.add_argument("--tex_columns", type=int, choices=tables.TEX_WIDTHS,
                       default=2, help="of a journal, which the table fits: 1 is 85 "
                       "mm wide, 2 are 174 mm (default: %(default)s)")
 
@@ -314,7 +314,7 @@ def parse_arguments(argv):
   parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
                       action="store_const", const="f1", default="exact",
                       help="the same as --metric=f1")
-  parser.add_argument("--metric", choices=sweep_scores.METRICS,
+  parser.add_argument("--metric", choices=folder_scores.METRICS,
                       help="what is collected: exact match, F1, or the "
                       "log-probability of the gold answer, which run_squad.py "
                       "--gold_logp=True writes (default: exact)")

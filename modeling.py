@@ -4,8 +4,8 @@ ELECTRA (Clark et al., 2020) and ALBERT (Lan et al., 2020) have BERT's layers, u
 other names; embeddings narrower than the layers; and, in ALBERT, layers that share
 their variables.
 
-This file knows no zones, no sweep and no SQuAD. attention_zones/sweep.py calls
-`embed`, `heads` and `layer`; everything else calls `embed` and `encode`.
+This file knows no zones, no sweep and no SQuAD. attention_zones/decoding/sweep.py
+calls `embed`, `heads` and `layer`; everything else calls `embed` and `encode`.
 
   >>> import tensorflow.compat.v1 as tf
   >>> config = BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=2,
@@ -39,8 +39,8 @@ import math
 
 import tensorflow.compat.v1 as tf
 
-from attention_zones import checked_json
-from attention_zones import seeds
+from attention_zones.base import json_files
+from attention_zones.base import seeds
 
 # The variable scopes of each architecture. "projection" is of embeddings that are
 # narrower than the layers.
@@ -187,7 +187,7 @@ class BertConfig:
         value; the message names the file.
     """
     with tf.gfile.GFile(path, "rb") as f:
-      entries = checked_json.parse(path, f.read())
+      entries = json_files.parse(path, f.read())
     if not isinstance(entries, dict) or "vocab_size" not in entries:
       raise ValueError("%s has no vocab_size; should be a bert_config.json" % path)
     try:

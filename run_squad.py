@@ -6,8 +6,8 @@
 See train_squad.sh and decode_squad.sh for whole commands.
 """
 
-from attention_zones import interrupts
-from attention_zones import machine
+from attention_zones.base import interrupts
+from attention_zones.base import machine
 
 if __name__ == "__main__":
   # Before the imports, which take seconds.
@@ -23,32 +23,32 @@ import types
 from absl import app
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import attention_mass
-from attention_zones import checkpoint_names
-from attention_zones import checkpoints
-from attention_zones import data_checks
-from attention_zones import data_sets
-from attention_zones import decodes
-from attention_zones import decoding
-from attention_zones import draws
-from attention_zones import flag_checks
-from attention_zones import gold
-from attention_zones import gpu
-from attention_zones import passes
-from attention_zones import path_checks
-from attention_zones import precision
-from attention_zones.progress import TrainingProgress
-from attention_zones import recorded
-from attention_zones import runs
-from attention_zones import seeds
-from attention_zones.sentencepiece_tokenizer import load as load_spm_model
-from attention_zones.sentencepiece_tokenizer import SentencePieceTokenizer
-from attention_zones import sweep
-from attention_zones import tokenizer_settings
-from attention_zones import training
-from attention_zones import windows
-from attention_zones import zones
+from attention_zones.base import accelerator
+from attention_zones.base import data_sets
+from attention_zones.base import path_checks
+from attention_zones.base import precision
+from attention_zones.base.progress import TrainingProgress
+from attention_zones.base import seeds
+from attention_zones.data import data_checks
+from attention_zones.data.sentencepiece_tokenizer import load as load_spm_model
+from attention_zones.data.sentencepiece_tokenizer import SentencePieceTokenizer
+from attention_zones.data import tokenizer_settings
+from attention_zones.data import windows
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import attention_mass
+from attention_zones.decoding import decoding
+from attention_zones.decoding import flag_checks
+from attention_zones.decoding import gold
+from attention_zones.decoding import passes
+from attention_zones.decoding import recorded
+from attention_zones.decoding import runs
+from attention_zones.decoding import sweep
+from attention_zones.weights import checkpoint_names
+from attention_zones.weights import checkpoints
+from attention_zones.weights import training
+from attention_zones.zones import decodes
+from attention_zones.zones import draws
+from attention_zones.zones import zones
 import modeling
 import optimization
 import tokenization
@@ -67,8 +67,8 @@ flags.DEFINE_string(
     " or 30k-clean.model; --vocab_file is then not read.")
 flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
 flags.DEFINE_enum(
-    "dataset", "squad", list(data_sets.RULES), "Whose words, answers and training "
-    "to take; the files of all have SQuAD's format.")
+    "dataset", "squad", list(data_sets.DATA_SETS), "Whose words, answers and "
+    "training to take; the files of all have SQuAD's format.")
 flags.DEFINE_string("train_file", None, "SQuAD JSON to train on.")
 flags.DEFINE_string("predict_file", None, "SQuAD JSON to predict.")
 flags.DEFINE_string(
@@ -265,7 +265,7 @@ def training_fn(options, config, num_train_steps):
         encoder.encode(hidden, masks)[-1], config.initializer_range,
         options.random_seed)
     loss = answer_head.span_loss(
-        features, logits, data_sets.RULES[options.dataset].is_cmrc)
+        features, logits, data_sets.rules(options.dataset).is_cmrc)
     train_op = optimization.create_optimizer(
         loss, options.learning_rate, num_train_steps,
         int(num_train_steps * options.warmup_proportion), options.use_tpu)
@@ -357,7 +357,7 @@ def make_reader(options, config, checkpoint, wanted):
           encoder, features, swept, options.max_seq_length, batch_size)
       return answer_head.candidates(
           features, answer_head.span_logits(hidden), options.n_best_size,
-          data_sets.RULES[options.dataset].is_cmrc)
+          data_sets.rules(options.dataset).is_cmrc)
     return read(candidates, len(swept), batch_size, input_fn)
 
   return decoding.Reader(
@@ -365,7 +365,8 @@ def make_reader(options, config, checkpoint, wanted):
       functools.partial(
           sweep.memory, config, length=options.max_seq_length,
           masks={decode.mask for decode in wanted}),
-      None if options.use_tpu else gpu.memory(session_config(config, len(wanted))),
+      None if options.use_tpu else accelerator.memory(
+          session_config(config, len(wanted))),
       predict, functools.partial(read, attention_mass.measure, 1))
 
 
@@ -387,7 +388,7 @@ def say_why_no_gpu(options):
     return
   if not tf.test.is_built_with_cuda():
     why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
-  elif not gpu.is_there():
+  elif not accelerator.is_there():
     why = "TensorFlow finds none; TF_CPP_MIN_LOG_LEVEL=0 shows its messages"
   else:
     return
@@ -416,7 +417,7 @@ def run(options, given):
       options.mask_head, config.num_attention_heads)
   if draws.needed(wanted):
     flag_checks.refuse_remote_draws(options)
-  rules = data_sets.RULES[options.dataset]
+  rules = data_sets.rules(options.dataset)
   gold_answers = gold.read_answers(options, rules)
   find_checkpoint = lambda: checkpoints.to_predict_with(
       options.output_dir, None if options.do_train else options.init_checkpoint,
@@ -478,7 +479,7 @@ def main(argv):
     raise
   except (MemoryError, ValueError, OSError, tf.errors.OpError) as error:
     message = path_checks.describe(error)
-    if gpu.is_out_of_memory(error):
+    if accelerator.is_out_of_memory(error):
       message = ("out of memory: lower --predict_batch_size=%d, --sweep_memory_gb "
                  "or, when training, --train_batch_size=%d (%s)" % (
                      FLAGS.predict_batch_size, FLAGS.train_batch_size,

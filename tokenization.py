@@ -10,9 +10,9 @@ import unicodedata
 
 import tensorflow.compat.v1 as tf
 
-from attention_zones import cjk
-from attention_zones import tokenizer_settings
-from attention_zones import vocab_lines
+from attention_zones.base import cjk
+from attention_zones.data import tokenizer_settings
+from attention_zones.data import vocab_lines
 
 # Tokens that every vocabulary must have.
 SPECIAL_TOKENS = vocab_lines.SPECIAL_TOKENS

@@ -18,7 +18,7 @@ results.controls.csv has panels of zones, of their controls, and of the contrast
 draw how much attention the zones get, and that against what masking them costs.
 """
 
-from attention_zones import interrupts
+from attention_zones.base import interrupts
 
 if __name__ == "__main__":
   interrupts.install("visualize_att_zone.py")  # Before the slow imports.
@@ -32,15 +32,15 @@ import sys
 
 import matplotlib
 
-from attention_zones import figure_marks
-from attention_zones import figure_panels
-from attention_zones import figure_text
-from attention_zones import files
-from attention_zones import heatmap
-from attention_zones import mass_figures
-from attention_zones import metrics
-from attention_zones import path_checks
-from attention_zones import results_table
+from attention_zones.base import files
+from attention_zones.base import path_checks
+from attention_zones.figures import figure_text
+from attention_zones.figures import heatmap
+from attention_zones.figures import marks
+from attention_zones.figures import mass_figures
+from attention_zones.figures import panel_tables
+from attention_zones.scores import metrics
+from attention_zones.scores import results_table
 
 # The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
 CMAP = "seismic"
@@ -317,9 +317,9 @@ def read_panels(args):
     list of heatmap.Panel.
   """
   if len(args.paths) == 2:
-    panels = figure_panels.of_controls(args.paths[0])
+    panels = panel_tables.of_controls(args.paths[0])
     if args.stats:
-      panels[0] = figure_marks.with_marks(args.stats[0], panels[0])
+      panels[0] = marks.with_marks(args.stats[0], panels[0])
     return panels
   panels = []
   for i, path in enumerate(args.paths[:-1:2]):
@@ -327,9 +327,9 @@ def read_panels(args):
     table = results_table.read_results(path)
     # First: a wrong baseline is a simpler mistake than a wrong file of statistics.
     _check_baseline(heatmap.Panel(path, table, baseline, None))
-    of_table = figure_panels.of_results(path, table, baseline)
+    of_table = panel_tables.of_results(path, table, baseline)
     if args.stats:
-      of_table = [figure_marks.with_marks(args.stats[i], panel)
+      of_table = [marks.with_marks(args.stats[i], panel)
                   for panel in of_table]
     panels += of_table
   return panels

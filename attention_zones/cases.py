@@ -9,7 +9,7 @@ answer. Questions come by the number of decodes that flip exact match. cases.csv
 beside the page has all questions in this order.
 """
 
-from attention_zones import interrupts
+from attention_zones.base import interrupts
 
 if __name__ == "__main__":
   interrupts.install("attention_zones.cases")  # Before the slow imports.
@@ -21,18 +21,18 @@ import io
 import os
 import sys
 
-from attention_zones import cases_page
-from attention_zones import checked_json
-from attention_zones import decodes
-from attention_zones import evaluators
-from attention_zones import files
-from attention_zones import path_checks
-from attention_zones import results_table
-from attention_zones import scoring
-from attention_zones import sweep_files
-from attention_zones.cases_page import GAINED, KEPT, LOST, OTHER
-from attention_zones.checked_json import member
-from attention_zones.decodes import BASELINE
+from attention_zones.base import files
+from attention_zones.base import json_files
+from attention_zones.base.json_files import member
+from attention_zones.base import path_checks
+from attention_zones.figures import cases_page
+from attention_zones.figures.cases_page import GAINED, KEPT, LOST, OTHER
+from attention_zones.scores import evaluators
+from attention_zones.scores import predictions
+from attention_zones.scores import results_table
+from attention_zones.scores import scoring
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import decodes
 
 COLUMNS = ("id", "question", "gold", "baseline", "baseline_exact", "flipped",
            "lost", "gained", "other_wrong", "kept", "masked_answer",
@@ -55,7 +55,7 @@ def find_decodes(folder):
     ValueError: it has no predictions.json, or no predictions with a zone masked in
       all heads.
   """
-  found = sweep_files.find_predictions(folder)
+  found = predictions.find_predictions(folder)
   masked = sorted(set(found) - {BASELINE}, key=lambda decode: (
       results_table.layer_order(decode.layers), decodes.column_order(decode.mask)))
   if BASELINE not in found:
@@ -85,28 +85,28 @@ def read_texts(path):
     OSError, ValueError: as scoring.load_questions.
   """
   texts, faults = {}, []
-  content = checked_json.load(path)
-  for where, paragraph in checked_json.paragraphs(path, content, faults):
-    with checked_json.noting(faults):
+  content = json_files.load(path)
+  for where, paragraph in json_files.paragraphs(path, content, faults):
+    with json_files.noting(faults):
       context = member(where, paragraph, "context", str)
       for q, qa in enumerate(member(where, paragraph, "qas", list)):
         at = "%s.qas[%d]" % (where, q)
-        golds = [(answer.text, checked_json.as_whole_number(
+        golds = [(answer.text, json_files.as_whole_number(
             answer.content.get("answer_start")))
-                 for answer in checked_json.answers(at, qa)]
-        texts[checked_json.question_id(at, qa)] = cases_page.Text(
+                 for answer in json_files.answers(at, qa)]
+        texts[json_files.question_id(at, qa)] = cases_page.Text(
             context, member(at, qa, "question", str), golds)
-  checked_json.refuse(faults)
+  json_files.refuse(faults)
   return texts
 
 
-def outcome(golds, baseline, masked, evaluator=evaluators.EVALUATORS["squad"]):
+def outcome(golds, baseline, masked, evaluator=scoring.EVALUATOR):
   """Says what a masked decode does to the answer.
 
   Args:
     golds: tuple of str, Question.golds.
     baseline, masked: str, the two answers, not normalized.
-    evaluator: evaluators.Evaluator.
+    evaluator: scoring.Evaluator.
 
   Returns:
     LOST or GAINED if exact match goes from 1 to 0 or from 0 to 1; OTHER if both are
@@ -128,7 +128,7 @@ def read_cases(folder, data_file, dataset):
 
   Args:
     folder, data_file: str, paths or addresses.
-    dataset: str, a key of evaluators.EVALUATORS.
+    dataset: str, a key of data_sets.DATA_SETS.
 
   Returns:
     (list of the masked Decodes, list of cases_page.Case, one for each question, by
@@ -137,7 +137,7 @@ def read_cases(folder, data_file, dataset):
   Raises:
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
-  with sweep_files.telling_of_journals([folder], data_file):
+  with predictions.telling_of_journals([folder], data_file):
     baseline, *masked = find_decodes(folder)
   gold = evaluators.load(dataset, data_file)
   questions, evaluator = gold.questions, gold.evaluator
@@ -148,11 +148,11 @@ def read_cases(folder, data_file, dataset):
   answers = {name: [] for name in questions}
   outcomes = {name: [] for name in questions}
   for decode in masked:
-    predictions = load(decode)
+    masked_answers = load(decode)
     for name, question in questions.items():
-      answers[name].append(predictions[name])
+      answers[name].append(masked_answers[name])
       outcomes[name].append(
-          outcome(question.golds, first[name], predictions[name], evaluator))
+          outcome(question.golds, first[name], masked_answers[name], evaluator))
   cases = [cases_page.Case(
       name, texts[name], first[name],
       bool(evaluator.answer_scores(question.golds, first[name])[0]),
@@ -194,7 +194,7 @@ def check_arguments(arguments):
   path_checks.check_input_folder(
       "the first argument", arguments.folder,
       "a folder that a sweep was written to")
-  sweep_files.settle_data(arguments, [arguments.folder])
+  predictions.settle_data(arguments, [arguments.folder])
   path_checks.check_input(
       "--data_file", arguments.data_file, "the data set that was predicted")
   if suffix.lower() not in (".html", ".htm"):

@@ -8,7 +8,7 @@ an ALBERT. OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and
 vocab.txt or spiece.model.
 """
 
-from attention_zones import interrupts
+from attention_zones.base import interrupts
 
 if __name__ == "__main__":
   interrupts.install("attention_zones.convert_hf")  # Before TensorFlow's import.
@@ -22,15 +22,15 @@ import tempfile
 
 import numpy as np
 
-from attention_zones import checked_json
-from attention_zones import data_checks
-from attention_zones import files
-from attention_zones import hf_kind
-from attention_zones import hf_names
-from attention_zones import hf_vocab
-from attention_zones import path_checks
-from attention_zones import safetensors_file
-from attention_zones import tokenizer_settings
+from attention_zones.base import files
+from attention_zones.base import json_files
+from attention_zones.base import path_checks
+from attention_zones.data import data_checks
+from attention_zones.data import tokenizer_settings
+from attention_zones.weights import hf_kind
+from attention_zones.weights import hf_names
+from attention_zones.weights import hf_vocab
+from attention_zones.weights import safetensors_file
 
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
           "intermediate_size", "max_position_embeddings", "type_vocab_size")
@@ -60,7 +60,7 @@ def convert_config(path, content, model_type):
     if content.get(name, right) != right:
       raise ValueError("%s: %s is %r; only %r is supported" % (
           path, name, content[name], right))
-  sizes = {name: checked_json.member(path, content, name, int)
+  sizes = {name: json_files.member(path, content, name, int)
            for name in _SIZES + _MORE_SIZES[model_type]}
   act = content.get("hidden_act")
   if act not in list(_ACTIVATIONS):
@@ -126,19 +126,19 @@ def match(path, config, kind):
              if hf_names.WRAPPERS.search(name)]
   if wrapped:
     remarks.append("what a wrapper put into the names is taken off: %s" %
-                   checked_json.count_ids(sorted(wrapped), "tensor"))
+                   json_files.count_ids(sorted(wrapped), "tensor"))
   double = [full for full, names in spellings.items() if len(names) > 1]
   if double:
     remarks.append("there twice, in the old spelling with gamma or beta, too: %s; "
                    "weight and bias are taken, as transformers does" %
-                   checked_json.count_ids(sorted(double), "tensor"))
+                   json_files.count_ids(sorted(double), "tensor"))
   variables = hf_names.variables(kind.model_type, config, kind.with_head)
   wanted = {variable.hf for variable in variables}
   for problem, names in (("lacks", wanted - set(held)),
                          ("also has", set(held) - wanted)):
     if names:
       raise ValueError("%s: its model %s %s; is its config.json of another "
-                       "model?" % (path, problem, checked_json.count_ids(
+                       "model?" % (path, problem, json_files.count_ids(
                            sorted(names), "tensor")))
   pairs = [(variable, held[variable.hf]) for variable in variables]
   for variable, tensor in pairs:

@@ -6,7 +6,7 @@ A paragraph is drawn with all of its questions, because questions about one pass
 are alike: intervals from a sample of whole paragraphs are honest, only wider.
 """
 
-from attention_zones import interrupts
+from attention_zones.base import interrupts
 
 if __name__ == "__main__":
   interrupts.install("attention_zones.sample")  # Before numpy's import.
@@ -17,10 +17,10 @@ import sys
 
 import numpy as np
 
-from attention_zones import checked_json
-from attention_zones import files
-from attention_zones import path_checks
-from attention_zones import scoring
+from attention_zones.base import files
+from attention_zones.base import json_files
+from attention_zones.base import path_checks
+from attention_zones.scores import scoring
 
 
 def draw(content, number, random_seed):
@@ -62,7 +62,7 @@ def run(arguments):
                      arguments.out)
   # Refuses, with one line, what is no data set.
   questions = scoring.load_questions(arguments.data)
-  content = checked_json.load(arguments.data)
+  content = json_files.load(arguments.data)
   sample, drawn, number = draw(
       content, arguments.paragraphs, arguments.random_seed)
   if drawn < arguments.paragraphs:

@@ -38,7 +38,7 @@ import sys
 sys.path.insert(
     0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from attention_zones import files  # pylint: disable=wrong-import-position
+from attention_zones.base import files  # pylint: disable=wrong-import-position
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PUNCTUATION = (".", "?")

@@ -11,11 +11,11 @@ import zlib
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import decodes
-from attention_zones.decodes import BASELINE
-from attention_zones import draws
-from attention_zones import sweep
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import sweep
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import decodes
+from attention_zones.zones import draws
 import modeling
 import tolerances
 

@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from attention_zones import machine
+from attention_zones.base import machine
 
 # As run_squad.py does, but without the warning that the last is deprecated.
 machine.use_onednn()

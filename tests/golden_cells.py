@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 
-from attention_zones.decodes import Decode
-from attention_zones import zones
+from attention_zones.zones.decodes import Decode
+from attention_zones.zones import zones
 from bert_reference import build
 from bert_reference import FEATURES
 from bert_reference import reference_logits

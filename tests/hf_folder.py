@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from attention_zones import hf_names
+from attention_zones.weights import hf_names
 import bert_reference
 import modeling
 import tiny_model

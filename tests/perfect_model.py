@@ -24,12 +24,12 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from attention_zones import answers
-from attention_zones import checked_json
-from attention_zones import path_checks
-from attention_zones import scoring
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.base.questions import split_words
+from attention_zones.data import answer_text
+from attention_zones.base import json_files
+from attention_zones.base import path_checks
+from attention_zones.data import windows
+from attention_zones.scores import scoring
 import tokenization
 
 EXACT, INSIDE, ELSEWHERE = "exact", "inside", "elsewhere"
@@ -42,9 +42,9 @@ def first_answers(path):
   for article in articles:
     for item in article["paragraphs"]:
       for qa in item["qas"]:
-        for answer in checked_json.answers(path, qa)[:1]:
+        for answer in json_files.answers(path, qa)[:1]:
           yield (str(qa["id"]), item["context"], answer.text,
-                 checked_json.whole_number(
+                 json_files.whole_number(
                      answer.where, answer.content, "answer_start"))
 
 
@@ -87,9 +87,9 @@ def score(data_file, vocab_file, do_lower_case):
   for name, context, text, start in first_answers(data_file):
     if passage is None or context != passage.paragraph.context:
       passage = windows.TokenizedParagraph(
-          squad_data.split_words(context), tokenizer)
+          split_words(context), tokenizer)
     kind, tokens = pick(passage, text, start)
-    answer = tokens and answers.span_text(
+    answer = tokens and answer_text.span_text(
         passage, tokens[0], tokens[1], tokenizer.basic_tokenizer)
     scores[kind].append(
         scoring.answer_scores(questions[name].golds, answer or ""))

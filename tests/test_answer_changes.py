@@ -2,7 +2,7 @@
 
 import pytest
 
-from attention_zones import scoring
+from attention_zones.scores import scoring
 
 
 @pytest.mark.parametrize("baseline, masked, change", [

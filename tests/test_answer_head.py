@@ -1,9 +1,9 @@
-"""attention_zones/answer_head.py: candidates leave the graph as passage tokens."""
+"""answer_head.py: candidates leave the graph as passage tokens."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
+from attention_zones.decoding import answer_head
 
 # [CLS] q q [SEP] p p p [SEP] [PAD], where p are the passage's tokens 5, 6, 7.
 FEATURES = {

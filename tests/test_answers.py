@@ -6,9 +6,11 @@ import types
 import numpy as np
 import pytest
 
-from attention_zones import answers
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.base import questions
+from attention_zones.data import answer_text
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding import answers
 import tokenization
 
 VOCAB = {piece: index for index, piece in enumerate(
@@ -48,19 +50,19 @@ LOWEST = np.finfo(np.float32).min
     ("met", "\ud55c Ann\u200b\u200b met", "met"),
 ])
 def test_align_text(tokenized, original, expected):
-  assert answers.align_text(tokenized, original, UNCASED) == expected
+  assert answer_text.align_text(tokenized, original, UNCASED) == expected
 
 
 def test_align_text_in_a_cased_model():
-  assert answers.align_text("Steve", "(Steve)", CASED) == "Steve"
-  assert answers.align_text("steve", "(Steve)", CASED) is None
+  assert answer_text.align_text("Steve", "(Steve)", CASED) == "Steve"
+  assert answer_text.align_text("steve", "(Steve)", CASED) is None
 
 
 def span(context, first, last, tokenizer):
   """The text of the word pieces `first` to `last` of a passage."""
   passage = windows.TokenizedParagraph(
-      squad_data.split_words(context), tokenizer)
-  return answers.span_text(
+      questions.split_words(context), tokenizer)
+  return answer_text.span_text(
       passage, first, last, tokenizer.basic_tokenizer)
 
 
@@ -127,7 +129,7 @@ def test_text_is_the_first_that_reads_alike():
 
 def example(context, qas_id="q"):
   return squad_data.Example(
-      qas_id, "", squad_data.split_words(context), -1, -1, "", False)
+      qas_id, "", questions.split_words(context), -1, -1, "", False)
 
 
 def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import attention_mass
-from attention_zones import zones
-from attention_zones.decodes import BASELINE
+from attention_zones.decoding import attention_mass
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import zones
 from bert_reference import reference_logits
 from bert_reference import variables_of
 import modeling

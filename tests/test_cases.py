@@ -15,8 +15,8 @@ import sys
 import pytest
 
 from attention_zones import cases
-from attention_zones.cases_page import GAINED, KEPT, LOST, OTHER
-from attention_zones import evaluators
+from attention_zones.figures.cases_page import GAINED, KEPT, LOST, OTHER
+from attention_zones.base import data_sets
 
 PASSAGE = "In 2016 the Denver Broncos won. Anna lives in Oslo, not in Bergen."
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>&lt;\0\x85\u202e"
@@ -157,7 +157,7 @@ def test_the_data_set_decides_what_is_right(dataset, expected):
   if dataset == "cmrc2018":
     pytest.importorskip("nltk", reason="its scores need nltk")
   assert cases.outcome(("北京",), "《北京》", "北京",
-                       evaluators.EVALUATORS[dataset]) == expected
+                       data_sets.evaluator(dataset)) == expected
 
 
 def test_the_table_has_all_questions_by_flips(sweep):

@@ -5,7 +5,7 @@ import re
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import checkpoints
+from attention_zones.weights import checkpoints
 from tiny_model import run_squad
 from tiny_model import train
 import tiny_model

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import bundle_index
-from attention_zones import checkpoints
+from attention_zones.weights import bundle_index
+from attention_zones.weights import checkpoints
 
 DATA = "model.ckpt-1.data-00000-of-00001"
 

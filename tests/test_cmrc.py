@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones.decodes import BASELINE
+from attention_zones.decoding import answer_head
+from attention_zones.zones.decodes import BASELINE
 import bert_reference
 from bert_reference import FEATURES
 import golden_cells

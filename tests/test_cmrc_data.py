@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from attention_zones import cmrc_data
-from attention_zones import windows
-from attention_zones.windows import WindowSizes
+from attention_zones.data import cmrc_data
+from attention_zones.data import windows
+from attention_zones.data.windows import WindowSizes
 import tokenization
 
 

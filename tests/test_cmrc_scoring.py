@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from attention_zones import cmrc_scoring
+from attention_zones.scores import cmrc_scoring
 import launcher
 
 

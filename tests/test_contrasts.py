@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import get_results
-from attention_zones import contrasts
-from attention_zones import decodes
-from attention_zones import effects
-from attention_zones import stats_tables
-from attention_zones import zones
+from attention_zones.findings import contrasts
+from attention_zones.findings import effects
+from attention_zones.findings import tables
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 from passages import read_rows, write_data, write_manifest, write_sweep
 
 SIZES = [3, 2, 1, 4, 2]
@@ -147,7 +147,7 @@ UNIONS = ["q2+q2p+p2q+p2", "q2+p2", "q2p+p2q"]
     (1, UNIONS, .1, 2), (1, ["p2"], 10, 1)])
 def test_zones_stand_below_each_other_where_latex_is_narrow(
     tmp_path, columns, names, scale, beside):
-  text = stats_tables.as_latex(wide_rows(names, scale), SETTINGS, columns)
+  text = tables.as_latex(wide_rows(names, scale), SETTINGS, columns)
   assert r"\begin{tabular}{@{}l%s@{}}" % ("r" * beside) in text
   assert text.count("Layer & ") == math.ceil(len(names) / beside)
   assert text.count("$[") == 14 * len(names)

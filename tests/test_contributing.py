@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from attention_zones import squad_data
-from attention_zones import zones
+from attention_zones.data import squad_data
+from attention_zones.zones import zones
 import launcher
 
 FILE = re.compile(r"--- a/(.+)\n\+\+\+ b/\1\n")
@@ -113,11 +113,11 @@ def test_a_diff_that_does_not_apply_is_found_out(tmp_path):
 
 
 def test_the_zone(as_released, changed):
-  printed = run_python(changed("attention_zones/zones.py"), """
+  printed = run_python(changed("attention_zones/zones/zones.py"), """
 import tensorflow.compat.v1 as tf
 tf.disable_v2_behavior()
-from attention_zones import decodes
-from attention_zones import zones
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 tokens = zones.token_sets(
     tf.constant([[1, 1, 1, 1, 1, 0]]), tf.constant([[0, 0, 0, 1, 1, 0]]))
 decode = decodes.parse_decodes("1", "sp", 2)[1]
@@ -137,7 +137,7 @@ with tf.Session() as session:
 
 
 def test_the_data_set(changed):
-  folder = changed("attention_zones/checked_json.py")
+  folder = changed("attention_zones/base/json_files.py")
   row = {"title": "T", "context": "In 1895, he left."}
   (folder / "flat.json").write_text(json.dumps([
       dict(row, id="q0", question="When?",
@@ -146,8 +146,8 @@ def test_the_data_set(changed):
            answers={"text": ["he"], "answer_start": [9]})]))
   (folder / "faulty.json").write_text(json.dumps([dict(row, question="When?")]))
   printed = run_python(folder, """
-from attention_zones import scoring
-from attention_zones import squad_data
+from attention_zones.data import squad_data
+from attention_zones.scores import scoring
 examples, dropped = squad_data.read_examples("flat.json", True)
 print([(e.qas_id, e.answer_start, e.answer_text) for e in examples], dropped)
 print(examples[0].paragraph is examples[1].paragraph)
@@ -206,7 +206,7 @@ def test_the_architecture_is_found_from_its_checkpoint(changed, tmp_path):
   printed = run_python(changed("modeling.py"), """
 import tensorflow.compat.v1 as tf
 tf.disable_v2_behavior()
-from attention_zones import checkpoint_names
+from attention_zones.weights import checkpoint_names
 tf.get_variable("roberta/encoder/layer_0/output/dense/bias", [1])
 with tf.Session() as session:
   session.run(tf.global_variables_initializer())

@@ -7,8 +7,8 @@ import types
 import numpy as np
 import pytest
 
-from attention_zones import flag_checks
-from attention_zones import run_records
+from attention_zones.base import run_records
+from attention_zones.decoding import flag_checks
 import modeling
 import tiny_model
 import tolerances

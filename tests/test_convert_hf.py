@@ -11,9 +11,9 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones import convert_hf
-from attention_zones.decodes import BASELINE
-from attention_zones import hf_names
-from attention_zones import tokenizer_settings
+from attention_zones.data import tokenizer_settings
+from attention_zones.weights import hf_names
+from attention_zones.zones.decodes import BASELINE
 from bert_reference import variables_of
 from golden_cells import cells_of
 from golden_cells import check_cells

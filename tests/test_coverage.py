@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from attention_zones import coverage
-from attention_zones import decodes
-from attention_zones import draws
-from attention_zones import run_records
-from attention_zones import squad_data
-from attention_zones import windows
-from attention_zones import zones
+from attention_zones.base import run_records
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding import coverage
+from attention_zones.zones import decodes
+from attention_zones.zones import draws
+from attention_zones.zones import zones
 import tiny_model
 import tokenization
 

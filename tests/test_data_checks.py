@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-from attention_zones import data_checks
-from attention_zones import squad_data
+from attention_zones.base import questions
+from attention_zones.data import data_checks
+from attention_zones.data import squad_data
 import tokenization
 
 JAMO = "\u1112\u1161\u11ab"  # what NFD makes of one Hangul syllable, U+D55C
@@ -18,7 +19,7 @@ def examples_of(*texts):
   """An example for each (context, question)."""
   return [
       squad_data.Example("q%d" % i, question,
-                         squad_data.Paragraph(context, [], []), -1, -1, "",
+                         questions.Paragraph(context, [], []), -1, -1, "",
                          False)
       for i, (context, question) in enumerate(texts)]
 
@@ -137,7 +138,7 @@ def test_many_unknown_word_pieces_are_remarked_on():
       "1.0 % of the word pieces are [UNK], words that the vocabulary lacks; is "
       "--vocab_file of another language? With --do_lower_case=False: 1.0 %"]
   # Of a passage that several questions share, once.
-  paragraph = squad_data.Paragraph("x x x x", [], [])
+  paragraph = questions.Paragraph("x x x x", [], [])
   example = squad_data.Example("q", "a", paragraph, -1, -1, "", False)
   tokenizer = tokenization.FullTokenizer(VOCAB)
   assert data_checks.remarks([example] * 3, tokenizer, 9) == []

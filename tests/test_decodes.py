@@ -1,10 +1,10 @@
-"""attention_zones/decodes.py: the grammar of the flags, and names of files."""
+"""decodes.py: the grammar of the flags, and names of files."""
 
 import pytest
 
-from attention_zones import decodes
-from attention_zones.decodes import BASELINE, Decode
-from attention_zones import zones
+from attention_zones.zones.decodes import BASELINE, Decode
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 
 
 def decode(layers, *names, heads=None):

@@ -5,8 +5,8 @@ import collections
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import definitions
-from attention_zones import zones
+from attention_zones.zones import definitions
+from attention_zones.zones import zones
 import tiny_model
 from tiny_model import run_squad
 
@@ -87,7 +87,7 @@ EDIT = """
 import runpy, sys
 sys.argv = sys.argv[1:]
 sys.path.insert(0, sys.argv[0].rpartition("/")[0])
-from attention_zones import zones
+from attention_zones.zones import zones
 zones.ZONES["p2"] = zones.ZONES["p2"]._replace(rows=lambda t: t.is_real)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """

@@ -1,4 +1,4 @@
-"""attention_zones/draws.py: which tokens a control masks, in any batch."""
+"""attention_zones/zones/draws.py: which tokens a control masks, in any batch."""
 
 import hashlib
 import json
@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import decodes
-from attention_zones import draws
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.zones import decodes
+from attention_zones.zones import draws
 import tiny_model
 import tokenization
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from attention_zones import eval_pictures
-from attention_zones import scoring
+from attention_zones.figures import eval_pictures
+from attention_zones.scores import scoring
 import eval_squad
 
 # The slice has all answers of squad2-dev-head.

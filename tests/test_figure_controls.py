@@ -8,8 +8,8 @@ import pytest
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from attention_zones import figure_panels
-from attention_zones import heatmap
+from attention_zones.figures import heatmap
+from attention_zones.figures import panel_tables
 import visualize_att_zone
 
 HEADER = ("layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,ci_low,"
@@ -45,7 +45,7 @@ def values(panel):
 
 
 def test_three_panels(folder):
-  zone, control, contrast = figure_panels.of_controls("c.csv")
+  zone, control, contrast = panel_tables.of_controls("c.csv")
   assert [panel.title for panel in (zone, control, contrast)] == [
       "zone", "control", "zone \u2212 control"]
   # A zone has one column, however many controls it has.
@@ -68,7 +68,7 @@ def test_three_panels(folder):
 
 
 def test_what_is_drawn(folder, capsys):
-  panels = figure_panels.of_controls("c.csv")
+  panels = panel_tables.of_controls("c.csv")
   args = visualize_att_zone.parse_args(
       ["c.csv", "f.pdf", "--symmetric", "--colorblind", "--annotate"])
   figure = visualize_att_zone.draw_panels(
@@ -112,7 +112,7 @@ def test_the_dots_of_zones_are_those_of_their_cells(folder):
 
 def test_without_a_finding(folder):
   (folder / "c.csv").write_text(HEADER + ROWS[1] + "\n")
-  panels = figure_panels.of_controls("c.csv")
+  panels = panel_tables.of_controls("c.csv")
   look = heatmap.Look(None, False, "seismic", -10, 2, None)
   assert heatmap.draw(panels, look)._supxlabel.get_text() == (
       "no cell of C has p < .05 after Holm\u2019s correction")
@@ -124,7 +124,7 @@ def test_f1_and_heads(folder):
   rows = [re.sub("^([^,]*),", r"\1,,", row).replace("exact", "f1") for row in ROWS]
   (folder / "c.csv").write_text(HEADER.replace("layer", "layer,head") + "\n".join(
       rows + ["1,3,p2q,f1,-7.0,-1.5,0.2,0.06,-5.5,-4,-1,0.01,0.01,0.2"]) + "\n")
-  zone, _, contrast = figure_panels.of_controls("c.csv")
+  zone, _, contrast = panel_tables.of_controls("c.csv")
   assert zone.measure.label == "F1"
   assert values(zone)[3] == [-4, -12, None] and len(contrast.marks) == 2
 
@@ -157,7 +157,7 @@ def test_only_one_may_be_set_of_symmetric_and_its_ends(folder, capsys):
     for mm in (85, 114, 174) for count in (1, 5) if (mm, count) != (85, 1)])
 def test_legible_at_any_width(folder, mm, count):
   (folder / "c.csv").write_text(HEADER + "\n".join(ROWS[:count]) + "\n")
-  panels = figure_panels.of_controls("c.csv")
+  panels = panel_tables.of_controls("c.csv")
   figure = heatmap.draw(panels, heatmap.Look(
       None, True, "seismic", -10, 2, mm / 25.4))
   assert np.isclose(figure.get_size_inches()[0], mm / 25.4)

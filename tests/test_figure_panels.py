@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from attention_zones import figure_marks
-from attention_zones import heatmap
-from attention_zones import results_table
+from attention_zones.figures import heatmap
+from attention_zones.figures import marks
+from attention_zones.scores import results_table
 import visualize_att_zone
 
 # Those of get_results.py; only some are read.
@@ -53,7 +53,7 @@ def small(tmp_path, monkeypatch):
 def write_stats(path, rows):
   lines = [",".join(COLUMNS)]
   for row in rows:
-    filled = dict(zip(figure_marks.COLUMNS, row))
+    filled = dict(zip(marks.COLUMNS, row))
     lines.append(",".join(str(filled.get(name, "7")) for name in COLUMNS))
   path.write_text("\n".join(lines) + "\n")
 
@@ -119,7 +119,7 @@ def test_panels_of_other_layers_and_zones_stand_in_rows(panels):
 def test_dots_are_the_cells_below_five_per_cent(small):
   table = results_table.read_results("r.csv")
   panel = heatmap.Panel("r.csv", table, 80.567, None)
-  marked = figure_marks.with_marks("r.stats.csv", panel)
+  marked = marks.with_marks("r.stats.csv", panel)
   # .05 is not below .05; empty was not tested; head 3 is no cell of the table.
   assert marked.marks == {("1", "p2"), ("1+2", "p2")}
   figure = visualize_att_zone.draw_panels([marked], LOOK)
@@ -187,7 +187,7 @@ def test_the_metric_that_fits_is_taken(small):
   others = [row[:3] + ("f1", 88, 80, 0.0001) for row in SMALL_STATS[:5]]
   write_stats(small / "both.csv", others + SMALL_STATS)
   panel = heatmap.Panel("r.csv", table, 80.567, None)
-  marked = figure_marks.with_marks("both.csv", panel)
+  marked = marks.with_marks("both.csv", panel)
   assert marked.marks == {("1", "p2"), ("1+2", "p2")}
   assert marked.metric == "exact"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attention_zones import figure_text
+from attention_zones.figures import figure_text
 
 DIRECTION = "--title: the figure's text runs from left to right, unlike "
 SHAPING = ("--title: the figure's text is drawn without shaping, which is needed "

@@ -10,9 +10,9 @@ import zipfile
 
 import pytest
 
-from attention_zones import checked_json
-from attention_zones import scoring
-from attention_zones import squad_data
+from attention_zones.base import json_files
+from attention_zones.data import squad_data
+from attention_zones.scores import scoring
 
 SQUAD = '; should be SQuAD\'s JSON, {"data": [{"paragraphs": [{"context": '
 
@@ -73,7 +73,7 @@ def test_what_is_no_json(tmp_path, content, words):
   path = tmp_path / "x.json"
   path.write_bytes(content)
   with pytest.raises(ValueError) as caught:
-    checked_json.load(str(path))
+    json_files.load(str(path))
   assert str(caught.value).startswith("%s" % path)
   assert words in str(caught.value)
   assert "\n" not in str(caught.value)

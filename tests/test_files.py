@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from attention_zones import files
+from attention_zones.base import files
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import sys
 
 import pytest
 
+from attention_zones.base import files
+from attention_zones.base import run_records
 from attention_zones import cases
-from attention_zones import files
-from attention_zones import results_table
-from attention_zones import run_records
+from attention_zones.scores import results_table
 import get_results
 
 QUESTIONS = ["q%d" % i for i in range(8)]

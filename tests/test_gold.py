@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import answers
-from attention_zones import decodes
-from attention_zones.decodes import BASELINE
-from attention_zones import gold
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import answers
+from attention_zones.decoding import gold
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import decodes
 from bert_reference import reference_logits
 from bert_reference import variables_of
 import modeling

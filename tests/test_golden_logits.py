@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import decodes
-from attention_zones.decodes import BASELINE
-from attention_zones.decodes import Decode
-from attention_zones import zones
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones.decodes import Decode
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 from bert_reference import build
 from bert_reference import reference_logits
 from bert_reference import variables_of

@@ -12,10 +12,10 @@ import types
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import gpu
-from attention_zones import passes
-from attention_zones import path_checks
-from attention_zones import sweep
+from attention_zones.base import accelerator
+from attention_zones.base import path_checks
+from attention_zones.decoding import passes
+from attention_zones.decoding import sweep
 import modeling
 import run_squad
 
@@ -28,16 +28,16 @@ CPU = Device("CPU", 268435456)
     ([CPU], None), ([], None), ([CPU, Device("XLA_GPU", 17179869184)], None),
     ([CPU, Device("GPU", 15 * 10**9), Device("GPU", 23 * 10**9)], 15 * 10**9)])
 def test_the_first_gpu_counts(devices, found):
-  assert gpu.memory_of(devices) == found
+  assert accelerator.memory_of(devices) == found
 
 
 def test_a_session_lists_such_devices():
   with tf.Session() as session:
     devices = session.list_devices()
   assert devices[0].device_type == "CPU" and devices[0].memory_limit_bytes > 0
-  if not gpu.is_there():
-    assert gpu.memory_of(devices) is None
-    assert gpu.memory(tf.ConfigProto()) is None
+  if not accelerator.is_there():
+    assert accelerator.memory_of(devices) is None
+    assert accelerator.memory(tf.ConfigProto()) is None
 
 
 @pytest.mark.parametrize("memory, gpu_memory, expected", [
@@ -84,7 +84,7 @@ def too_large():
 
 def test_the_processors_memory_is_used_up():
   error = too_large()
-  assert gpu.is_out_of_memory(error)
+  assert accelerator.is_out_of_memory(error)
   assert path_checks.describe(error).startswith(
       "OOM when allocating tensor with shape[4194304,2097152] and type float")
 
@@ -100,14 +100,15 @@ def test_the_processors_memory_is_used_up():
     ("InvalidArgumentError", "indices[0] = 7 is not in [0, 7)", False)])
 def test_what_tensorflow_says(kind, text, expected):
   error = getattr(tf.errors, kind)(None, None, text)
-  assert gpu.is_out_of_memory(error) == expected
+  assert accelerator.is_out_of_memory(error) == expected
 
 
 def test_what_python_says():
-  assert gpu.is_out_of_memory(MemoryError())
-  assert gpu.is_out_of_memory(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
-  assert not gpu.is_out_of_memory(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-  assert not gpu.is_out_of_memory(ValueError("out of memory"))
+  of = lambda number: OSError(number, os.strerror(number))
+  assert accelerator.is_out_of_memory(MemoryError())
+  assert accelerator.is_out_of_memory(of(errno.ENOMEM))
+  assert not accelerator.is_out_of_memory(of(errno.ENOSPC))
+  assert not accelerator.is_out_of_memory(ValueError("out of memory"))
 
 
 @pytest.mark.parametrize("text", [

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from attention_zones import figure_marks
-from attention_zones import figure_panels
-from attention_zones import heatmap
-from attention_zones import results_table
+from attention_zones.figures import heatmap
+from attention_zones.figures import marks
+from attention_zones.figures import panel_tables
+from attention_zones.scores import results_table
 import get_results
 import visualize_att_zone
 from passages import read_rows, write_data, write_sweep
@@ -159,7 +159,7 @@ def values(panel):
 def test_panels(tmp_path):
   table = read(tmp_path, "layer,head,q2,p2,off\n1,,49,48,\n2,,50,,\n1,1,40,,41\n"
                          "1,11,42,,43\n1,2,44,,45\n3,2,46,,47\n1,1+2,30,,31\n")
-  together, q2, off = figure_panels.of_results("r.csv", table, 50.0)
+  together, q2, off = panel_tables.of_results("r.csv", table, 50.0)
   assert (together.title, together.column_labels) == (
       "all heads", ["Q\u00b2", "P\u00b2"])
   assert values(together) == [[0, None], [-1, -2]]
@@ -180,15 +180,15 @@ def test_marks_of_heads(tmp_path):
     cells[lines[0].split(",").index("p_holm")] = p
     lines[number] = ",".join(cells)
   (tmp_path / "results.stats.csv").write_text("\n".join(lines) + "\n")
-  panels = figure_panels.of_results("results.csv", results_table.read_results(
+  panels = panel_tables.of_results("results.csv", results_table.read_results(
       str(tmp_path / "results.csv")), 100.0)
-  marks = [figure_marks.with_marks(str(tmp_path / "results.stats.csv"), panel).marks
+  marks = [marks.with_marks(str(tmp_path / "results.stats.csv"), panel).marks
            for panel in panels]
   assert marks == [{("1", "p2")}, {("1", "2")}, {("1", "1")}]
   other = panels[1]._replace(table=panels[1].table._replace(scores=[[1.0, 2, 3]]))
   with pytest.raises(ValueError, match="layer 1, head 1, p2 has the score 8.333, "
                      "but in results.csv it is 1.000"):
-    figure_marks.with_marks(str(tmp_path / "results.stats.csv"), other)
+    marks.with_marks(str(tmp_path / "results.stats.csv"), other)
 
 
 def test_a_figure_of_heads(tmp_path, capsys):

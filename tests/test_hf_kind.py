@@ -6,10 +6,10 @@ import os
 import numpy as np
 import pytest
 
-from attention_zones import hf_kind
-from attention_zones import hf_vocab
-from attention_zones import safetensors_file
-from attention_zones.tokenizer_settings import AddedToken
+from attention_zones.data.tokenizer_settings import AddedToken
+from attention_zones.weights import hf_kind
+from attention_zones.weights import hf_vocab
+from attention_zones.weights import safetensors_file
 import hf_folder
 import spm_model
 import tiny_model

@@ -1,11 +1,19 @@
-"""The root imports the package, the package never the root; no circles.
+"""The house: the root imports the package, never the other way; its eight rooms.
 
-CONTRIBUTING.md lists which module knows which, and the list is true.
+CONTRIBUTING.md shows the law of rooms in eight lines, which are read from there.
 """
 
 import ast
 import functools
 import re
+
+import pytest
+
+import launcher
+
+READING = ("scores", "findings", "figures")
+# Commands stand directly in the package, and may import from all rooms of a wing.
+COMMANDS = {"cases": READING, "sample": READING, "convert_hf": ("data", "weights")}
 
 
 @functools.lru_cache(maxsize=None)
@@ -23,82 +31,71 @@ def imports_of(path):
   return frozenset(found)
 
 
+def files_of(repository):
+  """The package's files: dict from "base.files" and its like to a path."""
+  package = repository / "attention_zones"
+  return {".".join(path.relative_to(package).with_suffix("").parts): path
+          for path in package.glob("**/*.py")}
+
+
 def modules(repository):
   """The package's modules: dict from name to the names of those it imports."""
-  names = {path.stem: path
-           for path in (repository / "attention_zones").glob("*.py")}
+  names = {name: path for name, path in files_of(repository).items()
+           if not name.endswith("__init__")}
   return {name: {other for other in names
                  if "attention_zones." + other in imports_of(path)}
           for name, path in names.items()}
 
 
+def law(repository):
+  """What CONTRIBUTING.md says: dict from a room to the rooms it may import from."""
+  text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
+  block, = re.findall(r"^```law\n(.*?)^```$", text, re.M | re.S)
+  rooms = dict(re.findall(r"^(\w+) +<- +(.*?)(?:  .*)?$", block, re.M))
+  return {room: set(known.split()) - {"nothing"} for room, known in rooms.items()}
+
+
 def test_the_package_never_imports_the_root(repository):
   root = {path.stem for path in repository.glob("*.py")}
   assert "run_squad" in root and "modeling" in root
-  for path in (repository / "attention_zones").glob("*.py"):
+  for path in files_of(repository).values():
     assert not imports_of(path) & root, path
 
 
 def test_the_package_reads_no_flags(repository):
-  for path in (repository / "attention_zones").glob("*.py"):
+  for path in files_of(repository).values():
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"\bFLAGS\b|tf\.flags|absl", text), path
 
 
-def known_by(repository):
-  """What each module of the root and of the package imports of these: dict of set.
-  """
-  root = {path.stem: path for path in repository.glob("*.py")}
-  package = {path.stem: path
-             for path in (repository / "attention_zones").glob("*.py")
-             if path.stem != "__init__"}
-  return {name: {other for other in root if other in imports_of(path)} | {
-      other for other in package if "attention_zones." + other in imports_of(path)
-  } - {name} for name, path in list(root.items()) + list(package.items())}
+def test_rooms_keep_the_law(repository):
+  allowed = law(repository)
+  assert len(allowed) == 8
+  rooms = {path.parent.name for path in files_of(repository).values()}
+  assert rooms - {"attention_zones"} == set(allowed)
+  for name, known in modules(repository).items():
+    room = name.partition(".")[0]
+    may = set(COMMANDS[name]) | {"base", "zones"} if name in COMMANDS else (
+        allowed[room] | {room})
+    assert {other.partition(".")[0] for other in known} <= may, name
 
 
-def listed_in_contributing(repository):
-  """The list in CONTRIBUTING.md, from top to bottom.
-
-  A line is "  name -> module module", which may go on in the next lines; below
-  "these know no other" names have no arrow.
-
-  Returns:
-    list of (name, set of the modules it is said to know).
-  """
-  text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
-  block, = re.findall(r"^```imports\n(.*?)^```$", text, re.M | re.S)
-  arrows, others = block.split("these know no other\n")
-  listed = []
-  for line in arrows.splitlines():
-    name, arrow, known = line.rpartition("->")
-    if arrow:
-      listed.append((name.strip(), set(known.split())))
-    elif line.startswith("   "):
-      listed[-1][1].update(line.split())
-  return listed + [(name, set()) for name in others.split()]
+def test_the_wings_never_import_each_other(repository):
+  """So says the law itself."""
+  allowed = law(repository)
+  for room in allowed:
+    others = allowed[room] - {"base", "zones"}
+    assert others <= set(READING) if room in READING else not others & set(READING)
 
 
-def test_the_list_of_who_knows_whom_is_true(repository):
-  listed = listed_in_contributing(repository)
-  assert len(dict(listed)) == len(listed)
-  real = known_by(repository)
-  assert set(dict(listed)) == set(real)
-  for name, known in listed:
-    assert known == real[name], "CONTRIBUTING.md: %s -> %s" % (
-        name, " ".join(sorted(real[name])))
-
-
-def test_what_a_module_knows_is_listed_below_it(repository):
-  listed = listed_in_contributing(repository)
-  for i, (name, known) in enumerate(listed):
-    assert known <= {other for other, _ in listed[i + 1:]}, name
+def test_there_are_two_levels_of_folders(repository):
+  assert all(len(name.split(".")) <= 2 for name in files_of(repository))
 
 
 def test_there_is_no_circle(repository):
   """Modules can be taken away one by one, always one that needs no other."""
   left = modules(repository)
-  assert "zones" in left["sweep"]
+  assert "zones.zones" in left["decoding.sweep"]
   while left:
     free = [name for name, needed in left.items() if not needed & set(left)]
     assert free, "imports in a circle among %s" % sorted(left)
@@ -106,14 +103,32 @@ def test_there_is_no_circle(repository):
       del left[name]
 
 
-def test_every_module_is_on_the_map(repository):
-  import attention_zones
-  for name in modules(repository):
-    assert name == "__init__" or re.search(
-        r"(^  |, )%s\b" % name, attention_zones.__doc__, re.M), name
+def test_every_module_is_on_its_rooms_map(repository):
+  for name, path in files_of(repository).items():
+    if not name.endswith("__init__"):
+      said = ast.get_docstring(ast.parse(
+          (path.parent / "__init__.py").read_text(encoding="utf-8")))
+      assert re.search(r"(^ *|, )%s\b" % path.stem, said, re.M), name
 
 
 def test_modeling_knows_no_zones_no_sweep_no_squad(repository):
   assert imports_of(repository / "modeling.py") & {
       "attention_zones." + name for name in modules(repository)} == {
-          "attention_zones.checked_json", "attention_zones.seeds"}
+          "attention_zones.base.json_files", "attention_zones.base.seeds"}
+
+
+@pytest.mark.parametrize("first", [
+    "get_results", "visualize_att_zone", "eval_squad", "eval_cmrc2018",
+    "attention_zones.cases", "attention_zones.sample", None])
+def test_reading_works_without_tensorflow(repository, tmp_path, first):
+  """Every module of that wing, where TensorFlow cannot be imported."""
+  names = [first] if first else [
+      "attention_zones." + name for name in modules(repository)
+      if name.partition(".")[0] in READING]
+  assert names
+  result = launcher.code("\n".join([
+      "import sys", "sys.path.insert(0, %r)" % str(repository),
+      "sys.modules['tensorflow'] = None",
+      "sys.modules['tensorflow.compat.v1'] = None"] + [
+          "import %s" % name for name in names]), tmp_path, fresh=True)
+  assert result.returncode == 0, result.stderr

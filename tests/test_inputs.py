@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from attention_zones import path_checks
+from attention_zones.base import path_checks
 import launcher
 from launcher import script
 from tiny_model import run_squad

@@ -27,7 +27,7 @@ def run_python(tmp_path):
     path.write_text(
         "import os, sys, time\n"
         "sys.path.insert(0, %r)\n"
-        "from attention_zones import interrupts\n"
+        "from attention_zones.base import interrupts\n"
         "interrupts.install('script')\n"
         "def main():\n"
         "  print('ready', flush=True)\n  %s\n"
@@ -67,7 +67,7 @@ def test_the_line_and_the_exit_status(run_python, number):
 
 
 def test_temporary_files_are_removed_on_the_way_out(run_python, tmp_path):
-  run = run_python("from attention_zones import files\n"
+  run = run_python("from attention_zones.base import files\n"
                    "with files.replacing(%r) as temporary:\n"
                    "  print('in it')\n"
                    "  time.sleep(600)" % str(tmp_path / "x.json"))
@@ -80,7 +80,7 @@ def test_the_main_thread_is_woken(run_python, tmp_path):
   """A signal to another thread does not end what the main thread waits for."""
   run = run_python(
       "import signal, threading\n"
-      "from attention_zones import files\n"
+      "from attention_zones.base import files\n"
       "with files.replacing(%r) as temporary:\n"
       "  threading.Timer(0.2, lambda: signal.pthread_kill(\n"
       "      threading.get_ident(), signal.SIGTERM)).start()\n"

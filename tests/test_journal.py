@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from attention_zones.answers import Answer
-from attention_zones.run_records import Journal
-from attention_zones.run_records import begun_decodes
+from attention_zones.base.run_records import begun_decodes
+from attention_zones.base.run_records import Journal
+from attention_zones.decoding.answers import Answer
 
 KEY = {"data": "d1", "decodes": ["", "_layer0_q2"]}
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import zones
+from attention_zones.decoding import answer_head
+from attention_zones.zones import zones
 import architectures
 import bert_reference
 import modeling

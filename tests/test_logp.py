@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from attention_zones import figure_marks
-from attention_zones import heatmap
-from attention_zones import results_table
+from attention_zones.figures import heatmap
+from attention_zones.figures import marks
+from attention_zones.scores import results_table
 import get_results
 from passages import read_rows, write_data, write_manifest, write_sweep
 import visualize_att_zone
@@ -203,7 +203,7 @@ def test_dots_on_log_probabilities(tmp_path):
       "2,,p2,logp,-1.25,-2,.04\n")
   panel = heatmap.Panel("r.csv", results_table.read_results(
       str(tmp_path / "r.csv")), -1.25, None)
-  assert figure_marks.with_marks(str(tmp_path / "s.csv"), panel).marks == {
+  assert marks.with_marks(str(tmp_path / "s.csv"), panel).marks == {
       ("1", "q2"), ("2", "p2")}
 
 

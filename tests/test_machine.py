@@ -8,7 +8,7 @@ import sys
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import machine
+from attention_zones.base import machine
 import modeling
 import run_squad
 

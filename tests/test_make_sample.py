@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from attention_zones import squad_data
+from attention_zones.data import squad_data
 import tokenization
 
 

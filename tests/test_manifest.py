@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from attention_zones import run_records
+from attention_zones.base import run_records
 
 RUN = {"--predict_file": "d1", "--n_best_size": 20, "TensorFlow": "2.15.1",
        "--precision": "float32",
        "--dataset": "squad"}
 
 ADD_FILES = """
-from attention_zones import run_records
+from attention_zones.base import run_records
 import sys
 folder, writer = sys.argv[1:]
 for i in range(40):

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from attention_zones import cases_page
-from attention_zones import marked_passage
+from attention_zones.figures import cases_page
+from attention_zones.figures import marked_passage
 
 
 def read(marked):

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from attention_zones import attention_mass
-from attention_zones import mass_figures
-from attention_zones import statistics
+from attention_zones.decoding import attention_mass
+from attention_zones.figures import mass_figures
+from attention_zones.findings import formulas
 import visualize_att_zone
 
 # From q to q, not_p to p, not_q to q, p to p, in each layer.
@@ -68,13 +68,13 @@ def all_text(figure):
 
 def test_spearman_by_hand():
   """Ranks 1 2.5 2.5 4 and 1 3 2 4: 4.5 / sqrt(4.5 * 5)."""
-  assert statistics.spearman([10, 20, 20, 30], [1, 3, 2, 9]) == (
+  assert formulas.spearman([10, 20, 20, 30], [1, 3, 2, 9]) == (
       pytest.approx(0.9486832980505138, rel=1e-12))
   # Without ties 1 - 6 sum d^2 / (n (n^2 - 1)): d is -1 1 -1 1.
-  assert statistics.spearman([1, 2, 3, 4], [20, 10, 40, 30]) == (
+  assert formulas.spearman([1, 2, 3, 4], [20, 10, 40, 30]) == (
       pytest.approx(1 - 6 * 4 / 60, rel=1e-12))
-  assert statistics.spearman([1, 2, 3], [0, -1, -1e9]) == pytest.approx(-1)
-  assert statistics.spearman([1, 2, 3], [5, 5, 5]) is None
+  assert formulas.spearman([1, 2, 3], [0, -1, -1e9]) == pytest.approx(-1)
+  assert formulas.spearman([1, 2, 3], [5, 5, 5]) is None
 
 
 def test_lift_by_layer_and_zone(folder):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones.decodes import BASELINE
-from attention_zones.decodes import Decode
-from attention_zones import zones
+from attention_zones.decoding import answer_head
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones.decodes import Decode
+from attention_zones.zones import zones
 from bert_reference import CONFIG
 from bert_reference import features_of
 from bert_reference import FILLED

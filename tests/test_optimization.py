@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding import answer_head
 import modeling
 import optimization
 import tokenization

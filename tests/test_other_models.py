@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones.decodes import BASELINE
+from attention_zones.zones.decodes import BASELINE
 import bert_reference
 from bert_reference import build
 from bert_reference import features_of

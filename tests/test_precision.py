@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import machine
-from attention_zones import precision
+from attention_zones.base import machine
+from attention_zones.base import precision
 import modeling
 import tiny_model
 

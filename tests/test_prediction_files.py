@@ -7,15 +7,16 @@ import resource
 
 import pytest
 
-from attention_zones.answers import Answer
-from attention_zones import data_sets
-from attention_zones.decodes import BASELINE
-from attention_zones.decodes import Decode
-from attention_zones import prediction_files
-from attention_zones.run_records import Journal
-from attention_zones import squad_data
-from attention_zones import windows
-from attention_zones import zones
+from attention_zones.base import questions
+from attention_zones.base import data_sets
+from attention_zones.base.run_records import Journal
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding.answers import Answer
+from attention_zones.decoding import prediction_files
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones.decodes import Decode
+from attention_zones.zones import zones
 
 MASKED = Decode((0,), zones.union(["q2"]))
 
@@ -48,10 +49,10 @@ def kinds(with_nbest, with_null_odds=False, with_gold_logp=False):
 
 
 def data_set(*ids, dataset="squad"):
-  paragraph = squad_data.Paragraph("", [], [])
+  paragraph = questions.Paragraph("", [], [])
   examples = [squad_data.Example(name, "", paragraph, -1, -1, "", False)
               for name in ids or ("q9", "q1", "q5")]
-  return windows.DataSet(examples, None, None, data_sets.RULES[dataset])
+  return windows.DataSet(examples, None, None, data_sets.rules(dataset))
 
 
 def write(folder, journal, with_nbest=(True, False), **with_others):

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from attention_zones.passes import cut_passes
-from attention_zones import decodes
-from attention_zones.progress import Progress
+from attention_zones.base.progress import Progress
+from attention_zones.decoding.passes import cut_passes
+from attention_zones.zones import decodes
 
 
 @pytest.fixture

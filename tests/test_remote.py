@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from attention_zones import files
+from attention_zones.base import files
 import launcher
 from launcher import script
 import tiny_model

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from attention_zones import controls
-from attention_zones import decodes
+from attention_zones.findings import controls
+from attention_zones.zones import decodes
 import get_results
 from passages import read_rows, write_data, write_manifest, write_sweep
 

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from attention_zones import stats_tables
-from attention_zones import zones
+from attention_zones.findings import tables
+from attention_zones.zones import zones
 import get_results
 from passages import read_rows, write_data, write_manifest, write_sweep
 
@@ -338,7 +338,7 @@ def test_folders_with_different_questions_are_refused(tmp_path, data, capsys):
 
 
 def test_zero_has_no_sign():
-  assert stats_tables.as_csv([{"diff": -1e-9, "score": -0.0, "se": -1}]) == (
+  assert tables.as_csv([{"diff": -1e-9, "score": -0.0, "se": -1}]) == (
       "diff,score,se\n0.0000,0.000,-1.0000\n")
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import decodes
-from attention_zones import sweep
+from attention_zones.decoding import sweep
+from attention_zones.zones import decodes
 import launcher
 import modeling
 from tiny_model import run_squad

@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import seeds
+from attention_zones.base import seeds
+from attention_zones.decoding import answer_head
 import modeling
 import tiny_model
 

@@ -6,11 +6,12 @@ import sys
 import numpy as np
 import pytest
 
-from attention_zones import character_alignment
-from attention_zones import data_checks
-from attention_zones import sentencepiece_tokenizer
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.base import questions
+from attention_zones.data import character_alignment
+from attention_zones.data import data_checks
+from attention_zones.data import sentencepiece_tokenizer
+from attention_zones.data import squad_data
+from attention_zones.data import windows
 import launcher
 import spm_model
 import tiny_model
@@ -34,7 +35,7 @@ def tokenizer_of(path, do_lower_case=True):
 
 def passage_of(context, path):
   return windows.tokenize_passage(
-      squad_data.split_words(context), tokenizer_of(path))
+      questions.split_words(context), tokenizer_of(path))
 
 
 # What official code computed.
@@ -211,7 +212,7 @@ def test_questions_that_are_cut(model):
   tokenizer = tokenizer_of(model)
   assert len(tokenizer.tokenize("a,3,3,")) == 9
   example = squad_data.Example(
-      "q", "a,3,3,", squad_data.split_words("anna"), -1, -1, "", False)
+      "q", "a,3,3,", questions.split_words("anna"), -1, -1, "", False)
   assert not data_checks.remarks([example], tokenizer, 9)
   line, = data_checks.remarks([example], tokenizer, 8)
   assert line.startswith("1 of 1 questions have more than --max_query_length=8 ")

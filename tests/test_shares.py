@@ -8,10 +8,10 @@ import signal
 
 import pytest
 
-from attention_zones import run_records
-from attention_zones import shares
-from attention_zones.shares import Part
-from attention_zones.shares import Share
+from attention_zones.base import run_records
+from attention_zones.decoding import shares
+from attention_zones.decoding.shares import Part
+from attention_zones.decoding.shares import Share
 import tiny_model
 
 Paragraph = collections.namedtuple("Paragraph", ["context"])

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from attention_zones import squad_data
+from attention_zones.data import squad_data
 
 #          0  3    8    13     20  24  28
 CONTEXT = "In 1895 (the year), Ann met Bob."

@@ -1,11 +1,11 @@
-"""statistics.py: the numbers of its specification."""
+"""formulas.py: the numbers of its specification."""
 
 import math
 
 import numpy as np
 import pytest
 
-from attention_zones import statistics
+from attention_zones.findings import formulas
 
 # The specification's relative tolerance.
 close = lambda value: pytest.approx(value, rel=1e-9)
@@ -15,57 +15,57 @@ close = lambda value: pytest.approx(value, rel=1e-9)
     (10, 3, .09228515625), (5, 0, .0625), (137, 92, .0035501279745504847),
     (0, 0, 1)])
 def test_one_question_in_a_cluster_is_exact_mcnemar(lost, gained, p):
-  assert statistics.sign_flip_whole([-1] * lost + [1] * gained + [0]) == close(p)
+  assert formulas.sign_flip_whole([-1] * lost + [1] * gained + [0]) == close(p)
 
 
 @pytest.mark.parametrize("sums, p", [
     ([2, 0, -1, 2, 1], .375), ([5, -2, 0, 4, 1, 1, -1, 3], .203125),
     ([2, 2, 2, 2, 2], .0625)])
 def test_sign_flips_of_clusters(sums, p):
-  assert statistics.sign_flip_whole(sums) == close(p)
-  assert statistics.sign_flip_real(np.array(sums, float)) == close(p)
+  assert formulas.sign_flip_whole(sums) == close(p)
+  assert formulas.sign_flip_real(np.array(sums, float)) == close(p)
 
 
 def test_sign_flips_of_fractions():
   sums = np.array([.5, .25, -.125, 1, .75])
-  assert statistics.sign_flip_real(sums) == close(.125)
+  assert formulas.sign_flip_real(sums) == close(.125)
 
 
 def test_sums_of_fractions_tie_though_they_are_rounded():
   # 10 of 16 signs reach .2; in binary, only some sums are a bit more than that.
   assert -.1 - .1 - .1 + .1 < -.2 == .1 - .1 - .1 - .1
-  assert statistics.sign_flip_real(np.array([-.1, -.1, -.1, .1])) == close(.625)
-  assert statistics.sign_flip_real(np.array([.3, .2, .1])) == close(.25)
+  assert formulas.sign_flip_real(np.array([-.1, -.1, -.1, .1])) == close(.625)
+  assert formulas.sign_flip_real(np.array([.3, .2, .1])) == close(.25)
 
 
 def test_normal_form():
   sums = np.array([12., -3, 7, 0, 1, -2, 6, -1, 4, 4, -5, 2])
-  assert statistics.sign_flip_normal(sums) == close(.15228815958799943)
+  assert formulas.sign_flip_normal(sums) == close(.15228815958799943)
 
 
 def test_more_than_20_clusters_are_taken_as_normal():
   sums = np.array([1.] * 14 + [-1.] * 6 + [0.])
-  exact = statistics.sign_flip_whole(sums)
-  assert statistics.sign_flip_real(sums) == close(exact)
+  exact = formulas.sign_flip_whole(sums)
+  assert formulas.sign_flip_real(sums) == close(exact)
   longer = np.append(sums, 1.)
-  assert statistics.sign_flip_real(longer) == close(
+  assert formulas.sign_flip_real(longer) == close(
       math.erfc(9 / math.sqrt(2 * 21)))
 
 
 def test_without_a_difference_p_is_1():
-  assert statistics.sign_flip_whole(np.zeros(5)) == 1
-  assert statistics.sign_flip_real(np.zeros(5)) == 1
-  assert statistics.sign_flip_normal(np.zeros(30)) == 1
-  assert statistics.normal_p(0, 0) == 1
-  assert statistics.normal_p(1, 0) == 0
+  assert formulas.sign_flip_whole(np.zeros(5)) == 1
+  assert formulas.sign_flip_real(np.zeros(5)) == 1
+  assert formulas.sign_flip_normal(np.zeros(30)) == 1
+  assert formulas.normal_p(0, 0) == 1
+  assert formulas.normal_p(1, 0) == 0
 
 
 def test_holm_and_benjamini_hochberg():
   p = [.01, .04, .03, .005, .5, .04]
-  assert statistics.holm(p) == close([.05, .12, .12, .03, .5, .12])
-  assert statistics.benjamini_hochberg(p) == close(
+  assert formulas.holm(p) == close([.05, .12, .12, .03, .5, .12])
+  assert formulas.benjamini_hochberg(p) == close(
       [.03, .048, .048, .03, .5, .048])
-  assert statistics.holm([]).size == statistics.benjamini_hochberg([]).size == 0
+  assert formulas.holm([]).size == formulas.benjamini_hochberg([]).size == 0
 
 
 DIFFERENCES = np.array([1., 0, 1, 0, 0, -1, 1, 1, 0, 0, 0, 1])
@@ -74,11 +74,11 @@ CLUSTERS = np.array([0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 4, 4])
 
 def test_standard_errors_and_design_effect():
   sizes = np.bincount(CLUSTERS)
-  sums = statistics.cluster_sums(DIFFERENCES, CLUSTERS, 5)
+  sums = formulas.cluster_sums(DIFFERENCES, CLUSTERS, 5)
   assert sums.tolist() == [2, 0, -1, 2, 1]
   assert sums.sum() / sizes.sum() == close(1 / 3)
-  se = statistics.cluster_se(sums, sizes)
-  independent = statistics.independent_se(DIFFERENCES)
+  se = formulas.cluster_se(sums, sizes)
+  independent = formulas.independent_se(DIFFERENCES)
   assert se == close(.18108895570007358)
   assert independent == close(.18802535827258873)
   assert (se / independent) ** 2 == close(.9275793650793651)
@@ -86,7 +86,7 @@ def test_standard_errors_and_design_effect():
 
 def test_sums_keep_the_shape():
   values = np.arange(24.).reshape(2, 3, 4)
-  sums = statistics.cluster_sums(values, np.array([0, 1, 1, 0]), 3)
+  sums = formulas.cluster_sums(values, np.array([0, 1, 1, 0]), 3)
   assert sums.shape == (2, 3, 3)
   assert sums[1, 2].tolist() == [20 + 23, 21 + 22, 0]
 
@@ -95,7 +95,7 @@ SUMS, SIZES = np.array([-2., 0, 1, -2, -1]), np.array([3, 2, 1, 4, 2])
 
 
 def test_bootstrap_of_clusters():
-  sums, sizes = statistics.bootstrap(SUMS[None, None], SIZES[None], 1000, 12345)
+  sums, sizes = formulas.bootstrap(SUMS[None, None], SIZES[None], 1000, 12345)
   means = 100 * sums[:, 0] / sizes[:, 0]
   assert np.percentile(means, [2.5, 97.5]) == close([-56.25, 12.5])
   assert means.std(ddof=1) == close(18.674773608223788)
@@ -105,9 +105,9 @@ def test_bootstrap_of_clusters():
 
 
 def test_bootstrap_in_blocks_draws_the_same_numbers(monkeypatch):
-  whole = statistics.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
-  monkeypatch.setattr(statistics, "_BLOCK", 35)  # 7 draws at a time
-  blocks = statistics.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
+  whole = formulas.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
+  monkeypatch.setattr(formulas, "_BLOCK", 35)  # 7 draws at a time
+  blocks = formulas.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
   for one, other in zip(whole, blocks):
     assert np.array_equal(one, other)
 
@@ -116,7 +116,7 @@ def test_bootstrap_of_seeds_and_clusters():
   """The same as drawing seeds and clusters one by one, as the paper says."""
   rs = np.random.RandomState(7)
   sums = rs.randint(-3, 4, (3, 2, 5)).astype(float)  # [K, C, G]
-  drawn, sizes = statistics.bootstrap(sums, SIZES[None], 50, 12345)
+  drawn, sizes = formulas.bootstrap(sums, SIZES[None], 50, 12345)
   rs = np.random.RandomState(12345)
   seeds_of, clusters_of = rs.randint(0, 3, (50, 3)), rs.randint(0, 5, (50, 5))
   for d in range(50):

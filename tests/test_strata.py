@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import get_results
-from attention_zones import question_traits
-from attention_zones import question_types
-from attention_zones import statistics
-from attention_zones import strata
+from attention_zones.findings import formulas
+from attention_zones.findings import question_traits
+from attention_zones.findings import question_types
+from attention_zones.findings import strata
 from passages import read_rows, write_data, write_manifest, write_sweep
 
 
@@ -274,7 +274,7 @@ def test_a_stratum_is_compared_in_the_same_bootstrap(tmp_path):
   difference = float(row["diff"]) - float(row["other_diff"])
   # Both differences are rounded to 1e-4 points; p changes by less than that.
   assert float(row["p"]) == pytest.approx(
-      statistics.normal_p(difference, (inside - outside).std(ddof=1)), abs=1e-4)
+      formulas.normal_p(difference, (inside - outside).std(ddof=1)), abs=1e-4)
 
 
 def test_per_question(sweep, tmp_path):

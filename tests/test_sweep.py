@@ -1,4 +1,4 @@
-"""attention_zones/sweep.py: the plan, and that a sweep is a loop of `encode`."""
+"""sweep.py: the plan, and that a sweep is a loop of `encode`."""
 
 import collections
 import functools
@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from attention_zones import answer_head
-from attention_zones import decodes
-from attention_zones.decodes import BASELINE
-from attention_zones import sweep
-from attention_zones import zones
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import sweep
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 import architectures
 from bert_reference import ALL_DECODES
 from bert_reference import build

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from attention_zones import data_checks
-from attention_zones import tokenizer_settings
-from attention_zones.tokenizer_settings import AddedToken
-from attention_zones import vocab_lines
+from attention_zones.data import data_checks
+from attention_zones.data import tokenizer_settings
+from attention_zones.data.tokenizer_settings import AddedToken
+from attention_zones.data import vocab_lines
 import tokenization
 
 VOCAB = {token: index for index, token in enumerate(

@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from attention_zones import run_records
-from attention_zones import squad_data
-from attention_zones import version
-from attention_zones import windows
-from attention_zones.answers import Answer
+from attention_zones.base import run_records
+from attention_zones.base import version
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding.answers import Answer
 import launcher
 import tokenization
 
@@ -80,14 +80,14 @@ def test_the_revision_is_gits(tmp_path, repository):
   git = lambda *words: subprocess.run(
       ["git", "-c", "user.name=a", "-c", "user.email=a"] + list(words), check=True,
       cwd=str(tmp_path), stdout=subprocess.PIPE, universal_newlines=True).stdout
-  package = tmp_path / "code" / "attention_zones"
+  package = tmp_path / "code" / "attention_zones" / "base"
   package.mkdir(parents=True)
   for name in ("__init__.py", "version.py"):
-    shutil.copy(str(repository / "attention_zones" / name), str(package))
+    shutil.copy(str(repository / "attention_zones" / "base" / name), str(package))
   seen = lambda: launcher.code(
       "import sys\nsys.path.insert(0, 'code')\n"
-      "from attention_zones import version\nprint(version.revision())", tmp_path,
-      fresh=True).stdout.strip()
+      "from attention_zones.base import version\nprint(version.revision())",
+      tmp_path, fresh=True).stdout.strip()
   assert seen() == "unknown"
   git("init", "-q")
   assert seen() == "unknown"

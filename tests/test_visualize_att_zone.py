@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
-from attention_zones import results_table
+from attention_zones.scores import results_table
 import visualize_att_zone
 
 SCRIPT = "visualize_att_zone.py"

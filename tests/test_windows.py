@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import squad_data
-from attention_zones.tokenizer_settings import AddedToken
-from attention_zones import windows
-from attention_zones.windows import WindowSizes
+from attention_zones.base import questions
+from attention_zones.data import squad_data
+from attention_zones.data.tokenizer_settings import AddedToken
+from attention_zones.data import windows
+from attention_zones.data.windows import WindowSizes
 import tokenization
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "?", "a", "b", "c", "d",
@@ -27,7 +28,7 @@ def example(context, question="who", answer="", start=None,
   if start is None:
     start = context.index(answer) if answer else -1
   end = start + len(answer)
-  return squad_data.Example("q", question, squad_data.split_words(context),
+  return squad_data.Example("q", question, questions.split_words(context),
                             start, end, answer, is_impossible)
 
 

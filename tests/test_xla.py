@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import decodes
-from attention_zones import sweep
-from attention_zones import zones
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import sweep
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 import architectures
 import bert_reference
 import modeling

@@ -1,12 +1,12 @@
-"""attention_zones/zones.py: which logits a zone masks."""
+"""attention_zones/zones/zones.py: which logits a zone masks."""
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import decodes
-from attention_zones import sweep
-from attention_zones import zones
+from attention_zones.decoding import sweep
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 
 # One letter a position: [CLS], question, [SEP], passage, [PAD].
 WINDOW = "CQSPS_"

@@ -16,11 +16,11 @@ import numpy as np
 import bench_sweep  # Before TensorFlow, which it sets up.
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import decodes
-from attention_zones import draws
-from attention_zones import sweep
-from attention_zones import windows
+from attention_zones.data import windows
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import sweep
+from attention_zones.zones import decodes
+from attention_zones.zones import draws
 import modeling
 import run_squad
 

@@ -22,14 +22,14 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import answer_head  # pylint: disable=wrong-import-position
-from attention_zones import answers  # pylint: disable=wrong-import-position
-from attention_zones import decodes  # pylint: disable=wrong-import-position
-from attention_zones import squad_data  # pylint: disable=wrong-import-position
-from attention_zones import sweep  # pylint: disable=wrong-import-position
-from attention_zones import windows  # pylint: disable=wrong-import-position
-import modeling  # pylint: disable=wrong-import-position
-import tokenization  # pylint: disable=wrong-import-position
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import answers
+from attention_zones.zones import decodes
+from attention_zones.data import squad_data
+from attention_zones.decoding import sweep
+from attention_zones.data import windows
+import modeling
+import tokenization
 
 SIZES = windows.WindowSizes(384, 128, 64)
 # With the baseline and 6 layers these are 61 decodes.

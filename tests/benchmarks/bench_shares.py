@@ -24,14 +24,14 @@ sys.path.insert(0, ROOT)
 # pylint: disable=wrong-import-position
 import numpy as np
 
-from attention_zones import answers
-from attention_zones import data_sets
-from attention_zones import decodes
-from attention_zones import prediction_files
-from attention_zones import run_records
-from attention_zones import shares
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.base import data_sets
+from attention_zones.base import run_records
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding import answers
+from attention_zones.decoding import prediction_files
+from attention_zones.decoding import shares
+from attention_zones.zones import decodes
 
 QUESTIONS_OF_A_PASSAGE = 5
 WANTED = decodes.parse_decodes("0-11", "q2,q2p,p2q,p2,all", 12)
@@ -97,7 +97,7 @@ def run(what, folder, examples, count):
     part = parts_of(folder, count)[0]
     answered = (shares.collect(part, KEY) if what == SHARES else
                 run_records.Journal(os.path.join(folder, "journal.jsonl"), KEY))
-    data = windows.DataSet(examples, None, None, data_sets.RULES["squad"])
+    data = windows.DataSet(examples, None, None, data_sets.rules("squad"))
     prediction_files.write_files(
         output, data, answered, WANTED,
         [["predictions"] + ["nbest_predictions"] * wants for wants in WITH_NBEST])

@@ -22,11 +22,11 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, ROOT)
 
-import numpy as np  # pylint: disable=wrong-import-position
+import numpy as np
 
-from attention_zones import scoring  # pylint: disable=wrong-import-position
-from attention_zones import sweep_files  # pylint: disable=wrong-import-position
-import get_results  # pylint: disable=wrong-import-position
+from attention_zones.scores import scoring
+from attention_zones.scores import predictions
+import get_results
 
 QUESTIONS, PASSAGES, ARTICLES = 10570, 2067, 48
 LAYERS, ZONES = 12, ("q2", "q2p", "p2q", "p2", "all")
@@ -84,7 +84,7 @@ def run(what, folder):
   data_file = os.path.join(folder, "dev.json")
   if what == SCORING:
     questions = scoring.load_questions(data_file)
-    for name in sweep_files.find_predictions(folder).values():
+    for name in predictions.find_predictions(folder).values():
       exact, _ = scoring.score_answers(questions, scoring.load_predictions(
           os.path.join(folder, name), questions))
       scoring.percentage(exact, list(questions))

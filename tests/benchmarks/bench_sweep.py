@@ -22,16 +22,16 @@ import numpy as np
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import machine
+from attention_zones.base import machine
 machine.use_onednn()
 
 import tensorflow.compat.v1 as tf
 
-from attention_zones import answer_head
-from attention_zones import decodes
-from attention_zones import squad_data
-from attention_zones import sweep
-from attention_zones import windows
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import sweep
+from attention_zones.zones import decodes
 import modeling
 import run_squad
 import tokenization

@@ -22,14 +22,14 @@ import numpy as np
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import machine
+from attention_zones.base import machine
 machine.use_onednn()
 
 import tensorflow.compat.v1 as tf
 
-from attention_zones import precision
-from attention_zones import scoring
-from attention_zones import squad_data
+from attention_zones.base import precision
+from attention_zones.data import squad_data
+from attention_zones.scores import scoring
 import bench_host
 import tokenization
 

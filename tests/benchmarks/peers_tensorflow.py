@@ -15,11 +15,11 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import answer_head
-from attention_zones import decodes
-from attention_zones import precision
-from attention_zones import sweep
-from attention_zones import windows
+from attention_zones.base import precision
+from attention_zones.data import windows
+from attention_zones.decoding import answer_head
+from attention_zones.decoding import sweep
+from attention_zones.zones import decodes
 import bench_sweep
 import modeling
 import peers_inputs

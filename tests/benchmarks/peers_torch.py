@@ -17,8 +17,8 @@ import transformers
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
-from attention_zones import hf_names
-from attention_zones import machine
+from attention_zones.base import machine
+from attention_zones.weights import hf_names
 import peers_inputs
 
 

@@ -10,7 +10,7 @@ reject 5 % of such data sets. The numbers are in README.md; this prints them:
 import numpy as np
 import pytest
 
-from attention_zones import statistics
+from attention_zones.findings import formulas
 
 RUNS = 1000
 PASSAGES, QUESTIONS = 200, 5  # questions about each passage
@@ -44,27 +44,27 @@ def rejections(p_values):
 
 def test_the_simulation_has_the_design_effect(data_sets):
   sizes = np.full(PASSAGES, QUESTIONS)
-  effects = [(statistics.cluster_se(d.sum(1), sizes)
-              / statistics.independent_se(d.ravel().astype(float))) ** 2
+  effects = [(formulas.cluster_se(d.sum(1), sizes)
+              / formulas.independent_se(d.ravel().astype(float))) ** 2
              for d in data_sets]
   # The standard deviation over data sets is .1, that of 1,000's mean is .003.
   assert np.mean(effects) == pytest.approx(1.5, abs=.01)
 
 
 def test_flipping_passages_keeps_its_level(data_sets):
-  rate = rejections([statistics.sign_flip_whole(d.sum(1)) for d in data_sets])
+  rate = rejections([formulas.sign_flip_whole(d.sum(1)) for d in data_sets])
   print("\nsign flips of passages reject %.1f %%" % (100 * rate))
   assert .02 < rate < .065
 
 
 def test_flipping_passages_of_f1_keeps_its_level(data_sets):
-  rate = rejections([statistics.sign_flip_real(d.sum(1) / 3) for d in data_sets])
+  rate = rejections([formulas.sign_flip_real(d.sum(1) / 3) for d in data_sets])
   print("\nsign flips of passages, normal form, reject %.1f %%" % (100 * rate))
   assert .02 < rate < .065
 
 
 def test_independent_mcnemar_rejects_too_often(data_sets):
-  rate = rejections([statistics.sign_flip_whole(d.ravel()) for d in data_sets])
+  rate = rejections([formulas.sign_flip_whole(d.ravel()) for d in data_sets])
   print("\nMcNemar's test of questions rejects %.1f %%" % (100 * rate))
   assert rate > .075
 
@@ -72,7 +72,7 @@ def test_independent_mcnemar_rejects_too_often(data_sets):
 def test_intervals_hold_the_truth(data_sets):
   """95 % intervals of the bootstrap; of 200 data sets, to be quick."""
   sums = np.array([[d.sum(1) for d in data_sets[:200]]], float)
-  drawn, sizes = statistics.bootstrap(
+  drawn, sizes = formulas.bootstrap(
       sums, np.full((1, PASSAGES), QUESTIONS), 2000, 12345)
   low, high = np.percentile(drawn / sizes, [2.5, 97.5], axis=0)
   share = np.mean((low <= 0) & (high >= 0))

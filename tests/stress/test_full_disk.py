@@ -16,9 +16,9 @@ import subprocess
 
 import pytest
 
-from attention_zones import answers
-from attention_zones import files
-from attention_zones import run_records
+from attention_zones.base import files
+from attention_zones.base import run_records
+from attention_zones.decoding import answers
 import faults
 import launcher
 import tiny_model

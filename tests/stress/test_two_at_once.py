@@ -7,7 +7,7 @@ import signal
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones import run_records
+from attention_zones.base import run_records
 import tiny_model
 
 # 150 questions: a sweep is in its loop for half a second.

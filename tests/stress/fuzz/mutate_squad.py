@@ -27,9 +27,9 @@ import time
 sys.path.insert(0, os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 
-from attention_zones import scoring
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.scores import scoring
 import tokenization
 
 MAX_SECONDS = 1.0

@@ -9,9 +9,10 @@ from hypothesis import example, given, strategies as st
 import numpy as np
 import pytest
 
-from attention_zones import answers
-from attention_zones import squad_data
-from attention_zones import windows
+from attention_zones.data import answer_text
+from attention_zones.data import squad_data
+from attention_zones.data import windows
+from attention_zones.decoding import answers
 import tokenization
 
 VOCAB = {piece: index for index, piece in enumerate(
@@ -280,7 +281,7 @@ def test_any_stretch_of_tokens_is_aligned(text, lower, data):
   tokens = tokenizer.basic_tokenizer.tokenize(original)
   first = data.draw(st.integers(0, len(tokens)))
   last = data.draw(st.integers(first, len(tokens)))
-  aligned = answers.align_text(
+  aligned = answer_text.align_text(
       " ".join(tokens[first:last]), original, tokenizer.basic_tokenizer)
   assert aligned is None or aligned and aligned in original
 

@@ -7,8 +7,8 @@ import json
 from hypothesis import example, given, strategies as st
 import pytest
 
-from attention_zones import eval_pictures
-from attention_zones import scoring
+from attention_zones.figures import eval_pictures
+from attention_zones.scores import scoring
 
 ASCII_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 

@@ -6,7 +6,7 @@ import math
 from hypothesis import example, given, strategies as st
 import pytest
 
-from attention_zones import results_table
+from attention_zones.scores import results_table
 
 BASIC = ["q2", "q2p", "p2q", "p2"]
 UNIONS = ["+".join(zones) for size in (2, 3, 4)

@@ -5,8 +5,8 @@ import itertools
 from hypothesis import example, given, strategies as st
 import pytest
 
-from attention_zones import decodes
-from attention_zones import zones
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 
 # Published names, in the order of the columns of results.csv.
 BASIC = ["q2", "q2p", "p2q", "p2"]

@@ -1,0 +1,14 @@
+"""JSON to windows, spans to text.
+
+  answer_text              the text of a span of word pieces
+  character_alignment      which character of a passage is which of its tokens
+  cmrc_data                CMRC 2018's words, labels and answer texts
+  data_checks              what is unusual about a data set or vocabulary that can
+                           be read
+  sentencepiece_tokenizer  the tokens of English ALBERT, instead of word pieces
+  squad_data               SQuAD's JSON to examples
+  tokenizer_settings       added tokens, the longest word
+  vocab_lines              the entries of a vocab.txt, empty lines among them
+  windows                  examples to windows of tokens, their file, and its
+                           input_fn
+"""

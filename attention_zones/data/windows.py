@@ -1,0 +1,470 @@
+"""Makes windows of token ids from examples, their TFRecord file, and its input_fn.
+
+A window is one input of BERT: [CLS] question [SEP] span of the passage [SEP].
+Windows know nothing of zones: zones.token_sets finds Q and P by position.
+"""
+
+import bisect
+import collections
+import os
+import socket
+import unicodedata
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from attention_zones.base import files
+from attention_zones.base import seeds
+from attention_zones.base import version
+from attention_zones.data import data_checks
+
+# Windows are padded to a multiple of this many tokens, so that shapes repeat.
+BUCKET_WIDTH = 8
+
+# Windows to shuffle among: more than SQuAD has, about 1 kB each.
+_SHUFFLE_BUFFER = 200000
+
+Window = collections.namedtuple("Window", [
+    "unique_id", "example_index", "num_windows", "first_token", "passage_length",
+    "question_length", "input_ids", "start_position", "end_position"])
+Window.__doc__ = """One input of BERT.
+
+Attributes:
+  unique_id: int, counted from FIRST_UNIQUE_ID over all windows of a file.
+  example_index: int, the index of the window's example.
+  num_windows: int, how many windows that example has.
+  first_token: int, the index of the first word piece of the passage in it.
+  passage_length: int, number of word pieces of the passage in it.
+  question_length: int, number of word pieces of the question in it.
+  input_ids: list of int, without padding.
+  start_position, end_position: int, positions of the answer in input_ids, both 0
+    ([CLS]) when the window does not hold the answer; -1 when predicting.
+"""
+
+FIRST_UNIQUE_ID = 1000000000
+
+# One table for the writer and the parser: name, shape and type on disk.
+_ON_DISK = {
+    "unique_id": tf.FixedLenFeature([], tf.int64),
+    "example_index": tf.FixedLenFeature([], tf.int64),
+    "num_windows": tf.FixedLenFeature([], tf.int64),
+    "first_token": tf.FixedLenFeature([], tf.int64),
+    "passage_length": tf.FixedLenFeature([], tf.int64),
+    "question_length": tf.FixedLenFeature([], tf.int64),
+    "input_ids": tf.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
+    "start_position": tf.FixedLenFeature([], tf.int64),
+    "end_position": tf.FixedLenFeature([], tf.int64),
+}
+
+WindowSizes = collections.namedtuple(
+    "WindowSizes", ["max_seq_length", "doc_stride", "max_query_length"])
+WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens."""
+
+
+DataSet = collections.namedtuple(
+    "DataSet", ["examples", "path", "tokenizer", "rules", "gold_spans"])
+# Only gold_spans has a default.
+DataSet.__new__.__defaults__ = (None,)
+DataSet.__doc__ = """A SQuAD file that was read.
+
+Attributes:
+  examples: list of squad_data.Example.
+  path: str, the TFRecord file of their windows.
+  tokenizer: tokenization.FullTokenizer or
+    sentencepiece_tokenizer.SentencePieceTokenizer that made them.
+  rules: squad_data.Rules.
+  gold_spans: int32 [N, A, 2], where gold.py finds the gold answers; None without
+    --gold_logp.
+"""
+
+
+class TokenizedParagraph:
+  """The word pieces of a passage, shared by all questions about it.
+
+  Args:
+    paragraph: questions.Paragraph.
+    tokenizer: tokenization.FullTokenizer.
+
+  Attributes:
+    paragraph: questions.Paragraph.
+    tokens: list of str, the word pieces.
+    word_of: list of int, for each word piece its word in paragraph.words.
+    first_token_of: list of int, for each word its first word piece.
+  """
+
+  def __init__(self, paragraph, tokenizer):
+    self.paragraph = paragraph
+    self.tokens, self.word_of, self.first_token_of = [], [], []
+    for index, word in enumerate(paragraph.words):
+      pieces = tokenizer.tokenize(word)
+      self.first_token_of.append(len(self.tokens))
+      self.tokens.extend(pieces)
+      self.word_of.extend([index] * len(pieces))
+    self._tokenizer = tokenizer
+    # Filled on demand, because only a few words are asked for.
+    self._places_of_word = {}
+
+  def _places(self, word):
+    """Where the pieces of a word start and end in the passage: two lists of int."""
+    if word not in self._places_of_word:
+      begin = self.paragraph.starts[word]
+      places = self._tokenizer.tokenize_with_offsets(self.paragraph.words[word])
+      self._places_of_word[word] = ([begin + start for _, start, _ in places],
+                                    [begin + end for _, _, end in places])
+    return self._places_of_word[word]
+
+  def characters(self, token):
+    """The characters of the passage that a word piece stands for.
+
+    Args:
+      token: int, index into tokens.
+
+    Returns:
+      (start, end), int each: the characters are paragraph.context[start:end].
+    """
+    word = self.word_of[token]
+    starts, ends = self._places(word)
+    index = token - self.first_token_of[word]
+    return starts[index], ends[index]
+
+  def text(self, first, last):
+    """The text of the passage from one word piece to another, str."""
+    return self.paragraph.context[
+        self.characters(first)[0]:self.characters(last)[1]]
+
+  def tokens_at(self, start, end):
+    """Finds the word pieces of a span of characters of the passage.
+
+    Args:
+      start, end: int, the span is paragraph.context[start:end].
+
+    Returns:
+      (first, last), int each: the first and the last word piece that stands for
+      any of these characters; None if no piece does.
+    """
+    starts = self.paragraph.starts
+    first_word = max(bisect.bisect_right(starts, start) - 1, 0)
+    last_word = bisect.bisect_left(starts, end) - 1
+    if first_word > last_word:
+      return None
+    # The first piece that ends after `start`, the last that starts before `end`.
+    first = self.first_token_of[first_word] + bisect.bisect_right(
+        self._places(first_word)[1], start)
+    last = self.first_token_of[last_word] + bisect.bisect_left(
+        self._places(last_word)[0], end) - 1
+    return (first, last) if first <= last else None
+
+
+def tokenize_passage(paragraph, tokenizer):
+  """Makes the tokens of a passage, with all that is asked of them here.
+
+  Args:
+    paragraph: questions.Paragraph.
+    tokenizer: as of DataSet.
+
+  Returns:
+    TokenizedParagraph; or of the class that the tokenizer's PASSAGE is, with the
+    same `paragraph`, `tokens`, `characters`, `text` and `tokens_at`.
+  """
+  return getattr(tokenizer, "PASSAGE", TokenizedParagraph)(paragraph, tokenizer)
+
+
+def window_spans(num_tokens, capacity, doc_stride):
+  """Splits a passage into overlapping spans.
+
+    window_spans(10, 6, 3) == [(0, 6), (3, 6), (6, 4)]
+
+  Args:
+    num_tokens: int, length of the passage.
+    capacity: int, the maximum number of passage tokens in a window.
+    doc_stride: int, tokens from the start of one span to the start of the next.
+
+  Returns:
+    list of (first token, number of tokens); [] for an empty passage.
+  """
+  spans = []
+  first = 0
+  while first < num_tokens:
+    length = min(capacity, num_tokens - first)
+    spans.append((first, length))
+    if first + length == num_tokens:
+      break
+    first += min(length, doc_stride)
+  return spans
+
+
+def max_context_window(spans, token):
+  """The span that shows a token in the most context.
+
+  A token that is in several spans can start an answer in only one of them: the one
+  with the largest min(left context, right context) + 0.01 * length; of equal ones,
+  the first. In
+
+    the man went to the store and bought a gallon of
+                    -- window 0 ends with "and"
+            to the store and bought a gallon of   is window 1
+
+  "store" has 1 token to its right in window 0, but 2 to its left in window 1.
+
+  Args:
+    spans: list of (first token, number of tokens), as window_spans gives it.
+    token: int, a word piece of the passage.
+
+  Returns:
+    int, index into spans.
+  """
+  def context(index):
+    first, length = spans[index]
+    left, right = token - first, first + length - 1 - token
+    return min(left, right) + 0.01 * length
+  holding = [index for index, (first, length) in enumerate(spans)
+             if first <= token < first + length]
+  return max(holding, key=context)
+
+
+def make_windows(examples, tokenizer, sizes, is_training):
+  """Turns examples into windows.
+
+  Args:
+    examples: iterable of squad_data.Example; consecutive examples of one
+      paragraph share its word pieces.
+    tokenizer: as of DataSet.
+    sizes: WindowSizes.
+    is_training: bool, whether to find the answers' positions.
+
+  Yields:
+    Window.
+  """
+  unique_id = FIRST_UNIQUE_ID
+  cls, sep = tokenizer.convert_tokens_to_ids(["[CLS]", "[SEP]"])
+  paragraph = None
+  for example_index, example in enumerate(examples):
+    if example.paragraph is not paragraph:
+      paragraph = example.paragraph
+      passage = tokenize_passage(paragraph, tokenizer)
+      passage_ids = tokenizer.convert_tokens_to_ids(passage.tokens)
+    question = tokenizer.convert_tokens_to_ids(
+        tokenizer.tokenize(example.question))[:sizes.max_query_length]
+    answer = (passage.tokens_at(example.answer_start, example.answer_end)
+              if is_training and not example.is_impossible else None)
+    capacity = sizes.max_seq_length - len(question) - 3
+    spans = window_spans(len(passage_ids), capacity, sizes.doc_stride)
+    for first, length in spans:
+      start, end = (_positions(answer, first, length, len(question) + 2)
+                    if is_training else (-1, -1))
+      yield Window(
+          unique_id, example_index, len(spans), first, length, len(question),
+          [cls] + question + [sep] + passage_ids[first:first + length] + [sep],
+          start, end)
+      unique_id += 1
+
+
+def _positions(answer, first, length, offset):
+  """The answer's positions in a window; (0, 0), [CLS], if it is not all inside."""
+  if answer is None or answer[0] < first or answer[1] >= first + length:
+    return 0, 0
+  return answer[0] - first + offset, answer[1] - first + offset
+
+
+def load(options, flag, rules, tokenizer, log):
+  """Reads a data set, logs what is unusual about it, and makes its windows.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    flag: str, the flag with the file's path: "train_file" or "predict_file".
+    rules: squad_data.Rules.
+    tokenizer: as of DataSet.
+    log: function that shows the user a line, str.
+
+  Returns:
+    DataSet.
+
+  Raises:
+    ValueError: the file is not in SQuAD's format, is faulty, or too many of its
+      questions are left out (data_checks.report_dropped).
+  """
+  path, is_training = getattr(options, flag), flag == "train_file"
+  examples, dropped = rules.read_examples(
+      path, is_training, options.version_2_with_negative)
+  source = "--%s=%s" % (flag, path)
+  if dropped:
+    log(data_checks.report_dropped(source, len(examples), dropped,
+                                   options.output_dir, options.allow_dropped))
+  for line in rules.remarks(examples) + data_checks.remarks(
+      examples, tokenizer, options.max_query_length):
+    log("%s: %s" % (source, line))
+  sizes = WindowSizes(
+      options.max_seq_length, options.doc_stride, options.max_query_length)
+  return DataSet(examples, cached_windows(
+      examples, tokenizer, sizes, is_training, options.output_dir,
+      describe(options, flag, tokenizer)), tokenizer, rules)
+
+
+# Flags that windows depend on, besides files.
+SETTINGS = ("dataset", "do_lower_case", "max_seq_length", "doc_stride",
+            "max_query_length", "version_2_with_negative")
+
+
+def describe(options, flag, tokenizer):
+  """What windows depend on: a flat dict, a part of every run and training.
+
+  Args:
+    options, flag, tokenizer: as for `load`.
+
+  Returns:
+    dict under the names of flags; of files, the digests of their content.
+  """
+  described = {"--" + name: getattr(options, name) for name in SETTINGS}
+  for name in (flag, tokenizer.FLAG):
+    described["--" + name] = files.digest(getattr(options, name))
+  # Python's own: which characters are letters, white space or accents.
+  described["Unicode tables"] = unicodedata.unidata_version
+  described["version of the numbers"] = version.NUMBERS
+  return described
+
+
+def bucket_width(options):
+  """Windows are padded to a multiple of this, int; if None, to max_seq_length."""
+  by_length = options.bucket_by_length
+  if by_length is None:
+    # A TPU compiles its program for one shape.
+    by_length = not options.use_tpu
+  return BUCKET_WIDTH if by_length else None
+
+
+def cached_windows(examples, tokenizer, sizes, is_training, folder, described):
+  """Makes the windows of a data set once, for all decodes and later runs.
+
+  Args:
+    examples: list of squad_data.Example.
+    tokenizer: as of DataSet.
+    sizes: WindowSizes.
+    is_training: bool.
+    folder: str, a folder (or gs:// address) for the file.
+    described: dict, as `describe` returns it.
+
+  Returns:
+    str, path of the TFRecord file. Its name has a digest of everything that its
+    content depends on, so that an existing file can be used as it is.
+  """
+  path = os.path.join(folder, "%s.%s.tf_record" % (
+      "train" if is_training else "eval",
+      files.short_digest(
+          [sizes, is_training, tokenizer.settings, described])))
+  if not tf.gfile.Exists(path):
+    # If two processes do this at once, the later one replaces the file with one of
+    # the same bytes.
+    temporary = "%s.%s.%d" % (path, socket.gethostname(), os.getpid())
+    try:
+      _write_windows(
+          make_windows(examples, tokenizer, sizes, is_training), temporary)
+      tf.gfile.Rename(temporary, path, overwrite=True)
+    finally:
+      if tf.gfile.Exists(temporary):
+        tf.gfile.Remove(temporary)
+  return path
+
+
+def _write_windows(windows, path):
+  with tf.python_io.TFRecordWriter(path) as writer:
+    for window in windows:
+      values = window._asdict()
+      example = tf.train.Example()
+      for name in _ON_DISK:
+        value = values[name]
+        example.features.feature[name].int64_list.value.extend(
+            value if isinstance(value, list) else [value])
+      writer.write(example.SerializeToString(deterministic=True))
+
+
+def input_fn_builder(path, max_seq_length, is_training, seed=0,
+                     bucket_width=None, finished=(), first_step=0, share=None,
+                     add=None):
+  """Makes an input_fn for TPUEstimator.
+
+  Args:
+    path: str, a file of cached_windows.
+    max_seq_length: int.
+    is_training: bool, whether to shuffle and repeat without end.
+    seed: int, of the shuffling. TensorFlow mixes in the graph's seed, which
+      the estimator sets.
+    bucket_width: int, windows of similar length are batched and padded to a
+      multiple of this, so that few lengths occur; None pads to max_seq_length,
+      which TPUs require.
+    finished: collection of int, indices of examples that need no prediction.
+      Batches stay the same; those with finished examples only are left out.
+    first_step: int, the training step to start with. Batches are the same as if
+      all steps before it had been run.
+    share: collection of int, indices of the only examples to predict; None: all.
+      Batches are made of these alone.
+    add: function from the dict of a batch's features to one with more; None adds
+      nothing.
+
+  Returns:
+    function from params, with "batch_size", to a tf.data.Dataset of dicts of
+    int32 Tensors: "input_ids", "input_mask", "segment_ids" [B, S], and the other
+    numbers of a Window [B].
+  """
+  # These functions are graph code already; to convert them takes a second.
+  @tf.autograph.experimental.do_not_convert
+  def is_among(some, indices):
+    table = np.zeros(max(some, default=0) + 2, bool)
+    table[list(some)] = True
+    # The last entry, False, stands for all that are larger.
+    return tf.gather(table, tf.minimum(indices, len(table) - 1))
+
+  @tf.autograph.experimental.do_not_convert
+  def features_of(batch):
+    features = _model_features(batch)
+    return add(features) if add else features
+
+  @tf.autograph.experimental.do_not_convert
+  def dataset(batch_size):
+    windows = tf.data.TFRecordDataset(path)
+    if is_training:
+      windows = windows.shuffle(
+          _SHUFFLE_BUFFER, seed=seeds.derive(seed, "shuffle")).repeat()
+    windows = windows.map(
+        lambda record: tf.parse_single_example(record, _ON_DISK))
+    if share is not None:
+      windows = windows.filter(
+          lambda window: is_among(share, window["example_index"]))
+    batches = _batches(windows, batch_size, max_seq_length,
+                       bucket_width, drop_remainder=is_training)
+    if first_step:
+      batches = batches.skip(first_step)
+    if finished:
+      batches = batches.filter(lambda batch: tf.reduce_any(tf.logical_not(
+          is_among(finished, batch["example_index"]))))
+    return batches.map(features_of).prefetch(1)
+  return lambda params: dataset(params["batch_size"])
+
+
+def _batches(windows, batch_size, max_seq_length, bucket_width, drop_remainder):
+  """Pads windows and batches them, by length if there is a bucket_width."""
+  if bucket_width is None:
+    shapes = {name: [] for name in _ON_DISK}
+    shapes["input_ids"] = [max_seq_length]
+    return windows.padded_batch(
+        batch_size, shapes, drop_remainder=drop_remainder)
+  # Buckets hold lengths below their boundary.
+  boundaries = list(range(
+      bucket_width + 1, max_seq_length + bucket_width + 1, bucket_width))
+  boundaries[-1] = max_seq_length + 1
+  return windows.apply(tf.data.experimental.bucket_by_sequence_length(
+      lambda window: tf.shape(window["input_ids"])[0],
+      boundaries, [batch_size] * (len(boundaries) + 1),
+      pad_to_bucket_boundary=True, drop_remainder=drop_remainder))
+
+
+def _model_features(batch):
+  """Adds input_mask and segment_ids to a batch of padded windows."""
+  features = {name: tf.cast(value, tf.int32) for name, value in batch.items()}
+  position = tf.range(tf.shape(features["input_ids"])[1])[None, :]
+  question = features["question_length"][:, None]
+  length = question + features["passage_length"][:, None] + 3
+  is_real = position < length
+  features["input_mask"] = tf.cast(is_real, tf.int32)
+  features["segment_ids"] = tf.cast(
+      tf.logical_and(is_real, position >= question + 2), tf.int32)
+  return features

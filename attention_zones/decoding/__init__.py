@@ -1,0 +1,17 @@
+"""A sweep, down to prediction files.
+
+  answer_head       logits, loss and candidates, in the graph
+  answers           candidates to answer texts
+  attention_mass    attention_mass.csv: how much attention each zone gets
+  coverage          how much of the attention matrix a decode masks
+  decoding          one sweep: its passes, its journals, its files
+  flag_checks       which flags of run_squad.py are refused
+  gold              where gold answers are, and how likely a decode finds them
+  passes            how a sweep is cut into passes, and which files there are
+  prediction_files  BERT's JSON files, written from the journal
+  recorded          what --output_dir says of flags that were not given
+  runs              what a run is made of, and which files are of it
+  shares            one sweep on several machines, a share of the questions on
+                    each
+  sweep             the plan of the shared forward pass, and running it on a model
+"""

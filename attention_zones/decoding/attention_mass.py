@@ -1,0 +1,184 @@
+"""--attention_mass: how much attention each zone gets, in the baseline.
+
+    layer,head,from,to,mass,uniform,lift,n
+    1,mean,q,q,0.213400,0.082000,2.6024,10570
+
+Layers and heads count from 1; "mean" is the mean of a layer's heads. In a window,
+mass is the mean over the rows of `from` of the weight that a row gives the columns
+of `to`; it is averaged over a question's windows, then over questions. uniform is
+what equal attention to all tokens would give, |to| / real tokens, averaged in the
+same way, and lift = mass / uniform. The five `to` are all real tokens, so that over
+these mass sums to 1.
+
+Questions without a token have no attention from or to it; they are left out, of all
+rows, and n is the number of the others.
+
+Mass is not causal effect: see README.md.
+
+Dimensions: as in modeling.py, and L = layers, 5 = sets of rows or of columns.
+"""
+
+import collections
+import os
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from attention_zones.base import files
+from attention_zones.base import interrupts
+from attention_zones.base.progress import Progress
+from attention_zones.base import run_records
+from attention_zones.data import windows
+from attention_zones.decoding import answers
+from attention_zones.decoding import runs
+from attention_zones.zones import zones
+
+FILE_NAME = run_records.ATTENTION_MASS_NAME
+
+# Sets of rows and of columns. Rows are of real tokens only.
+FROM = ("q", "p", "special", "not_q", "not_p")
+TO = ("q", "p", "cls", "sep1", "sep2")
+
+# Numbers of a window that leave the graph with its masses.
+_WINDOW = ("example_index", "num_windows", "first_token", "question_length",
+           "passage_length")
+
+
+def measure(encoder, features):
+  """Runs the model with nothing masked, and sums up its attention in each layer.
+
+  Args:
+    encoder: modeling.Encoder, or a model like it.
+    features: dict of int32, the input of the model.
+
+  Returns:
+    dict: the window's own numbers, int32 [B]; "mass", float32 [B, L, N, 5, 5].
+  """
+  tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
+  mask = zones.NOTHING.additive(tokens)
+  hidden = encoder.embed(features["input_ids"], features["segment_ids"])
+  masses = []
+  for layer in range(encoder.num_layers):
+    hidden, weights = encoder.layer(
+        layer, hidden, encoder.heads(layer, hidden), mask, keep_weights=True)
+    masses.append(mass_of(weights, tokens, features))
+  found = {name: features[name] for name in _WINDOW}
+  found["mass"] = tf.stack(masses, 1)
+  return found
+
+
+def mass_of(weights, tokens, features):
+  """The attention of each set of rows to each set of columns, in one layer.
+
+  Args:
+    weights: float [B, N, F, T], after the softmax.
+    tokens: zones.Tokens [B, S].
+    features: dict with int32 [B] "question_length" and "passage_length".
+
+  Returns:
+    float [B, N, 5, 5]: 0 from a set without rows, and to one without columns.
+  """
+  q, p, is_real = tokens.in_question, tokens.in_passage, tokens.is_real
+  rows = tf.stack([q, p, is_real - q - p, is_real - q, is_real - p], 1)  # [B, 5, F]
+  # [CLS] question [SEP] passage [SEP]
+  first_sep = features["question_length"] + 1
+  positions = tf.range(tf.shape(q)[1])[None]
+  at = lambda place: tf.cast(tf.equal(positions, place[:, None]), q.dtype)
+  columns = tf.stack([
+      q, p, at(0 * first_sep), at(first_sep),
+      at(first_sep + features["passage_length"] + 1)], 2)  # [B, T, 5]
+  rows, columns = (tf.cast(x, weights.dtype)[:, None] for x in (rows, columns))
+  sums = tf.matmul(rows, tf.matmul(weights, columns))  # [B, N, 5, 5]
+  return sums / tf.maximum(tf.reduce_sum(rows, 3, keepdims=True), 1)
+
+
+def make(options, data, reader, log):
+  """Writes attention_mass.csv, unless this run has written it before.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    data: windows.DataSet.
+    reader: decoding.Reader.
+    log: function that shows the user a line, str.
+
+  Raises:
+    ValueError: attention is NaN or infinite; nothing is written.
+  """
+  path = os.path.join(options.output_dir, FILE_NAME)
+  run = runs.describe(options, reader.checkpoint, data.tokenizer)
+  recorded = run_records.run_of_file(
+      run_records.load_manifest(options.output_dir), FILE_NAME)
+  if recorded == run and files.exists(path):
+    log("%s is there already, for these flags, data and checkpoint" % path)
+    return
+  start = time.time()
+  results = reader.attend(options.predict_batch_size, windows.input_fn_builder(
+      data.path, options.max_seq_length, is_training=False,
+      bucket_width=windows.bucket_width(options)))
+  interrupts.keep(lambda: "%s is not finished; rerun the command to make it" % path)
+  mass, uniform, number = _average(results, data.examples)
+  files.write_text(path, _lines(mass, uniform, number))
+  run_records.add_to_manifest(
+      options.output_dir, [FILE_NAME], run, runs.about(options, reader, start))
+  interrupts.keep()
+  log("%s: wrote %s" % (options.output_dir, FILE_NAME))
+
+
+def _average(results, examples):
+  """Averages over a question's windows, then over questions.
+
+  Args:
+    results: iterable of dict, one for each window, as of `measure`.
+    examples: list of squad_data.Example.
+
+  Returns:
+    (mass [L, N, 5, 5], uniform [5], n): float64, and int.
+  """
+  mass, uniform, number = 0, 0, 0
+  progress = Progress("measuring attention", len(examples), "questions")
+  for done, (index, of_question) in enumerate(answers.gather_windows(results), 1):
+    if all(_has_all_tokens(window) for window in of_question):
+      of_windows = np.array([window["mass"] for window in of_question], float)
+      if not np.isfinite(of_windows).all():
+        raise ValueError(
+            "NaN or infinite attention in question %r, so %s was not written" % (
+                examples[index].qas_id, FILE_NAME))
+      mass = mass + of_windows.mean(0)
+      uniform = uniform + np.mean(list(map(_uniform, of_question)), 0)
+      number += 1
+    progress.update(done)
+  if not number:
+    raise ValueError("--attention_mass=True: no question has tokens of its own and "
+                     "of a passage, so %s was not written" % FILE_NAME)
+  return mass / number, uniform / number, number
+
+
+def _has_all_tokens(window):
+  return window["question_length"] > 0 and window["passage_length"] > 0
+
+
+def _uniform(window):
+  """The share of each set of columns in a window's real tokens: float64 [5]."""
+  sizes = np.array([window["question_length"], window["passage_length"], 1, 1, 1])
+  return sizes / sizes.sum()
+
+
+def _lines(mass, uniform, number):
+  """Yields the lines of the file.
+
+  Args:
+    mass: float64 [L, N, 5, 5].
+    uniform: float64 [5].
+    number: int, n.
+  """
+  yield "layer,head,from,to,mass,uniform,lift,n\n"
+  for layer, of_heads in enumerate(mass, 1):
+    heads = collections.OrderedDict([("mean", of_heads.mean(0))])
+    heads.update(enumerate(of_heads, 1))
+    for head, table in heads.items():
+      for f, rows in enumerate(FROM):
+        for t, columns in enumerate(TO):
+          yield "%d,%s,%s,%s,%.6f,%.6f,%.4f,%d\n" % (
+              layer, head, rows, columns, table[f, t], uniform[t],
+              table[f, t] / uniform[t], number)

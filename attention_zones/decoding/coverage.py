@@ -1,0 +1,82 @@
+"""How much of the attention matrix a decode masks, for the manifest.
+
+And how much of a zone its control has in common with it.
+"""
+
+import collections
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import draws
+
+
+def masked_shares(path, decodes, num_heads):
+  """Averages over windows the share of real cells that decodes mask in a layer.
+
+  Zones differ much in size: P2 is most of the matrix. `all` counts with all of its
+  cells, though a softmax does not notice what is added to all of them. The share is
+  of the matrices of all heads: one head of 12 that masks P2 has a twelfth of P2's.
+
+  Args:
+    path: str, the TFRecord file of a windows.DataSet.
+    decodes: list of decodes.Decode.
+    num_heads: int, the number of attention heads of a layer.
+
+  Returns:
+    dict from each masked decode's file of predictions to float, 0 to 1. Decodes
+    without such a share (zones.Mask.masked_share: those with a flat zone, for
+    example) are left out, and all of them if there is no window.
+  """
+  lengths = collections.Counter(
+      (window["question_length"], window["passage_length"])
+      for window in _windows(path))
+  total = sum(lengths.values())
+  share_of = {}
+  for mask in {decode.mask for decode in decodes if decode != BASELINE}:
+    shares = [mask.masked_share(*pair, num_heads) for pair in lengths]
+    if shares and None not in shares:
+      share_of[mask] = sum(
+          share * count for share, count in zip(shares, lengths.values())) / total
+  return {decode.file_name(): share_of[decode.mask]
+          for decode in decodes if decode.mask in share_of}
+
+
+def overlaps(path, ids, decodes):
+  """Averages over windows the share of a draw's columns that are the zone's own.
+
+  P2 has most of the tokens as columns, and so most of those that a draw takes for
+  it: such a control masks nearly the same.
+
+  Args:
+    path: str, the TFRecord file of a windows.DataSet.
+    ids: list of str, the id of each example.
+    decodes: list of decodes.Decode.
+
+  Returns:
+    dict from the file of predictions of each decode with draws to float, 0 to 1.
+    Decodes without such a share (zones.Mask.overlap) are left out.
+  """
+  shares = collections.OrderedDict(
+      (decode.mask.in_every_head, []) for decode in decodes if decode.mask.draws)
+  numbers = draws.needed(decodes)
+  for window in _windows(path) if shares else ():
+    sizes = [window[name] for name in (
+        "question_length", "first_token", "passage_length")]
+    ranks = {number: draws.ranks(ids[window["example_index"]], number, *sizes)
+             for number in numbers}
+    for mask, found in shares.items():
+      share = mask.overlap(
+          window["question_length"], window["passage_length"], ranks)
+      found += [share] * (share is not None)
+  return {decode.file_name(): float(np.mean(shares[decode.mask.in_every_head]))
+          for decode in decodes if shares.get(decode.mask.in_every_head)}
+
+
+def _windows(path):
+  """Yields the numbers of each window: dict from name to int."""
+  for record in tf.python_io.tf_record_iterator(path):
+    feature = tf.train.Example.FromString(record).features.feature
+    yield {name: feature[name].int64_list.value[0] for name in (
+        "example_index", "question_length", "first_token", "passage_length")}

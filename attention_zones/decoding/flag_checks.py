@@ -1,0 +1,149 @@
+"""Which of run_squad.py's flags are refused, and why.
+
+Each check raises ValueError with one line that names the flag, the value and what
+would be right. `options` is the namespace of the flags.
+"""
+
+from attention_zones.base import files
+from attention_zones.base import path_checks
+from attention_zones.base import precision
+from attention_zones.data import data_checks
+from attention_zones.data import vocab_lines
+from attention_zones.decoding import shares
+
+
+def validate_flags(options):
+  """Refuses flags that cannot work, before anything slow starts."""
+  vocabulary = "spm_model_file" if options.spm_model_file else "vocab_file"
+  for name in ("bert_config_file", vocabulary, "output_dir"):
+    if not getattr(options, name):
+      raise ValueError("--%s is missing" % name)
+  if not options.do_train and not options.do_predict:
+    raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
+                     "both")
+  for name in ["bert_config_file", vocabulary, "output_dir", "train_file",
+               "predict_file"] + ["init_checkpoint"] * options.do_train:
+    path_checks.check_flag("--" + name, getattr(options, name))
+  wanted = ["bert_config_file", vocabulary]
+  for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
+    # recorded.supply may find --predict_file.
+    if getattr(options, task) and getattr(options, name):
+      wanted.append(name)
+    elif getattr(options, task) and name == "train_file":
+      raise ValueError("--do_train=True needs --train_file")
+  for name in wanted:
+    path = getattr(options, name)
+    if not files.exists(path):
+      raise ValueError("--%s=%s: there is no such file; README.md says where to "
+                       "get data and models" % (name, path))
+    if files.is_folder(path):
+      raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
+  for name in ("gold_logp", "attention_mass"):
+    if getattr(options, name) and not options.do_predict:
+      raise ValueError("--%s=True is about --predict_file; it needs "
+                       "--do_predict=True" % name)
+  if shares.parse(options.shard) and options.attention_mass:
+    raise ValueError(
+        "--attention_mass=True averages over all questions, and --shard=%s has a "
+        "part of them; give it to a run without --shard, before or after" %
+        options.shard)
+  if shares.parse(options.shard) and options.do_train:
+    raise ValueError("--shard=%s divides predictions, not trainings; train first, "
+                     "without it" % options.shard)
+  problem = precision.problem(options.precision, options.use_tpu)
+  if problem:
+    raise ValueError("--precision=%s: %s" % (options.precision, problem))
+  if options.version_2_with_negative and options.dataset != "squad":
+    raise ValueError("--version_2_with_negative=True needs --dataset=squad, not "
+                     "%s, where every question has an answer" % options.dataset)
+  if options.spm_model_file and options.dataset != "squad":
+    raise ValueError("--spm_model_file=%s is of an English ALBERT, and "
+                     "--dataset=%s is Chinese; give --vocab_file" % (
+                         options.spm_model_file, options.dataset))
+  if options.use_tpu:
+    _validate_tpu_flags(options)
+  if files.exists(options.output_dir) and not files.is_folder(options.output_dir):
+    raise ValueError("--output_dir=%s is a file; should be a folder" %
+                     options.output_dir)
+
+
+def _validate_tpu_flags(options):
+  if not options.tpu_name and not options.master:
+    raise ValueError("--use_tpu=True needs --tpu_name")
+  for name in ["output_dir"] + ["init_checkpoint"] * options.do_train:
+    refuse_local(options, name)
+  for name in ("train_batch_size", "predict_batch_size"):
+    if getattr(options, name) % options.num_tpu_cores:
+      raise ValueError("--%s=%d is not a multiple of --num_tpu_cores=%d" % (
+          name, getattr(options, name), options.num_tpu_cores))
+
+
+def refuse_local(options, name):
+  """Refuses a local path in a flag where a TPU on another machine reads it."""
+  path = getattr(options, name)
+  is_here = not options.use_tpu or options.tpu_name == "local"
+  if path and not is_here and not path.startswith("gs://"):
+    raise ValueError("--%s=%s: a TPU cannot reach local files; with "
+                     "--use_tpu=True this must be a gs:// path" % (name, path))
+
+
+def refuse_remote_draws(options):
+  """Refuses draws where the input pipeline runs on another machine."""
+  if options.use_tpu and options.tpu_name != "local":
+    raise ValueError(
+        "--mask_zone=%s: draws such as p2q@1 are made by Python in the input "
+        "pipeline, which a TPU on another machine cannot call; run on the TPU VM "
+        "with --tpu_name=local, or on a CPU or GPU" % options.mask_zone)
+
+
+def validate_sizes(options, config, tokenizer):
+  """Refuses flags and files that do not fit the model.
+
+  Args:
+    options: namespace of the flags.
+    config: modeling.BertConfig.
+    tokenizer: as of windows.DataSet.
+
+  Returns:
+    list of str, lines for the log about what is unusual but works.
+  """
+  remarks = []
+  size = vocab_lines.size(tokenizer.vocab)
+  entries = "--%s=%s has %d entries, but vocab_size is %d in %s" % (
+      tokenizer.FLAG, getattr(options, tokenizer.FLAG), size,
+      config.vocab_size, "--bert_config_file=%s" % options.bert_config_file)
+  if size > config.vocab_size:
+    raise ValueError(entries + "; should be the vocabulary that the model was "
+                     "trained with")
+  if size < config.vocab_size:
+    remarks.append(
+        entries + "; the other rows of the word embeddings are not used")
+  if config.type_vocab_size == 1:
+    remarks.append("--bert_config_file=%s: %s" % (
+        options.bert_config_file, data_checks.ONE_SEGMENT))
+  if options.max_seq_length > config.max_position_embeddings:
+    raise ValueError(
+        "--max_seq_length=%d is more than the model's max_position_embeddings, "
+        "%d" % (options.max_seq_length, config.max_position_embeddings))
+  # [CLS], two [SEP] and one token of the passage.
+  room = options.max_seq_length - options.max_query_length - 3
+  if room < 1:
+    raise ValueError(
+        "--max_seq_length=%d leaves no room for a passage after "
+        "--max_query_length=%d and 3 special tokens; at least %d is needed" % (
+            options.max_seq_length, options.max_query_length,
+            options.max_query_length + 4))
+  if options.doc_stride > room:
+    remarks.append(
+        "--doc_stride=%d: after a question of --max_query_length=%d tokens, a "
+        "window has room for only %d tokens of the passage, so windows do not "
+        "overlap" % (
+            options.doc_stride, options.max_query_length, room))
+  return remarks
+
+
+def check_casing(options, tokenizer):
+  """Refuses a vocabulary that does not suit --do_lower_case."""
+  if tokenizer.SEES_CASE and not options.allow_case_mismatch:
+    data_checks.check_casing(tokenizer.vocab, "--%s=%s" % (
+        tokenizer.FLAG, getattr(options, tokenizer.FLAG)), options.do_lower_case)

@@ -1,0 +1,187 @@
+"""How a sweep is cut into passes over the data; which files each decode gets."""
+
+import collections
+import os
+import tempfile
+
+from attention_zones.base import files
+from attention_zones.base import machine
+from attention_zones.base import run_records
+from attention_zones.decoding import shares
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones.decodes import Decode
+
+# The most memory that a sweep takes on a CPU when --sweep_memory_gb is left out.
+MAX_DEFAULT_SWEEP_GB = 3
+
+# The most decodes in a pass. More share little more, since all that they share is
+# the baseline, and a graph of several hundred takes minutes to build.
+MAX_DECODES = 100
+
+
+def files_of(options, decode):
+  """The names of the files of a decode: list of str, predictions first."""
+  return [decode.file_name(kind) for kind in kinds_of(options, decode)]
+
+
+def kinds_of(options, decode):
+  """The kinds of these files, as prediction_files.write_files takes them."""
+  kinds = ["predictions"]
+  if wants_nbest(options, decode):
+    kinds.append("nbest_predictions")
+  if options.version_2_with_negative:
+    kinds.append("null_odds")
+  if options.gold_logp:
+    kinds.append("gold_logp")
+  return kinds
+
+
+def begun_files(options):
+  """The files that unfinished runs in --output_dir are about to write: set of str.
+
+  A run that is killed after it wrote them, and before it says so in the manifest,
+  leaves its journal, or shares.
+  """
+  folders = [options.output_dir]
+  if files.is_remote(options.output_dir):
+    folders.append(tempfile.gettempdir())
+  begun = set()
+  for folder in folders:
+    for name in filter(
+        run_records.JOURNAL_NAME.fullmatch, files.list_folder(folder)):
+      for decode in run_records.begun_decodes(os.path.join(folder, name)):
+        begun.update(files_of(options, Decode.parse(decode)))
+  return begun
+
+
+def wants_nbest(options, decode):
+  """Whether a decode gets an nbest_predictions file: bool."""
+  return options.write_nbest or decode == BASELINE
+
+
+_Steps = collections.namedtuple("_Steps", ["batch_size", "limit", "words"])
+_Steps.__doc__ = """How a sweep fits into memory.
+
+Attributes:
+  batch_size: int, the maximum number of windows in a step.
+  limit: int, the maximum number of decodes in a pass over the data.
+  words: str, describes this in the log.
+"""
+
+
+def plan_steps(options, reader, num_decodes):
+  """Fits a sweep into memory, by smaller steps and then by several passes.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    reader: decoding.Reader.
+    num_decodes: int.
+
+  Returns:
+    _Steps.
+  """
+  batch_size, memory_gb = options.predict_batch_size, options.sweep_memory_gb
+  limit = min(num_decodes, MAX_DECODES)
+  if memory_gb is None:
+    if options.use_tpu:
+      return _Steps(batch_size, limit, "windows in a step: %d" % batch_size)
+    memory_gb = default_memory_gb(machine.memory(), reader.gpu_memory)
+  if num_decodes > 1 and not options.use_tpu and reader.gpu_memory is None:
+    # One window already fills the matrix products; more only spill the caches.
+    batch_size = 1
+  needs = lambda number: reader.memory(number, batch_size) / 1e9
+  while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
+    # On a TPU the batch has to stay a multiple of its cores.
+    if batch_size > 1 and not options.use_tpu:
+      batch_size -= 1
+    elif limit > 1:
+      limit -= 1
+    else:
+      break
+  return _Steps(batch_size, limit, (
+      "windows in a step: %d, hidden states: up to %.2f GB of "
+      "--sweep_memory_gb=%g" % (batch_size, needs(limit), memory_gb)))
+
+
+def default_memory_gb(memory, gpu_memory):
+  """The memory for hidden states when --sweep_memory_gb is left out: GB.
+
+  Half of a GPU's: weights, NVIDIA's libraries and gaps between tensors need the
+  rest. In whole GB, at least 1: what is free varies by some MB from run to run, but
+  an unfinished sweep resumes only with the same number of windows in a step.
+
+  Args:
+    memory: int, the bytes that this process may use.
+    gpu_memory: int, as in decoding.Reader.
+  """
+  if gpu_memory is None:
+    return min(MAX_DEFAULT_SWEEP_GB, memory / 4 / 1e9)
+  return max(1, int(gpu_memory / 2 / 1e9))
+
+
+Pass = collections.namedtuple(
+    "Pass", ["decodes", "journal_path", "part", "turn", "later"])
+Pass.__new__.__defaults__ = ("", 0)
+Pass.__doc__ = """Decodes to make in one pass over the data.
+
+Attributes:
+  decodes: list of decodes.Decode.
+  journal_path: str, a local path.
+  part: shares.Part, the share of the pass to make; None for all questions.
+  turn: str, ", pass 1 of 2" for example; "" for the only one.
+  later: float, how many decodes later passes make, for each of its own.
+"""
+
+
+def cut_passes(options, wanted, limit, done, share=None):
+  """Splits a sweep into passes over the data, and leaves out what is done.
+
+  The whole sweep is split, including what is done, so that a pass keeps its journal
+  even if another run finishes some decodes in the meantime. Decodes that were
+  started together, as the journal or that of another share shows, are resumed
+  together.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    wanted: list of decodes.Decode.
+    limit: int, the maximum number of decodes in a pass.
+    done: set of str, the names of files that are skipped.
+    share: shares.Share, or None for all questions.
+
+  Returns:
+    list of Pass.
+  """
+  passes = []
+  for first in range(0, len(wanted), limit):
+    group = wanted[first:first + limit]
+    name, part = _name_pass(options.output_dir, group, share)
+    is_done = lambda decodes: done.issuperset(
+        name for d in decodes for name in files_of(options, d))
+    begun = run_records.begun_decodes(name) or (
+        shares.begun_decodes(part) if part else [])
+    together = [d for d in group if d.file_name() in begun]
+    rest = [d for d in group if d not in together and not is_done([d])]
+    if part and is_done(together):
+      # Whoever wrote them was stopped before the shares were removed.
+      shares.remove(part)
+      together = []
+    passes += [Pass(some, name, part) for some in (together, rest) if some]
+  if len(passes) < 2:
+    return passes
+  sizes = [len(one.decodes) for one in passes]
+  return [one._replace(turn=", pass %d of %d" % (number, len(passes)),
+                       later=sum(sizes[number:]) / len(one.decodes))
+          for number, one in enumerate(passes, 1)]
+
+
+def _name_pass(folder, decodes, share):
+  """Names the files of a pass: (path of its journal, its shares.Part or None)."""
+  of = [decode.file_name("")[:-len(".json")] for decode in decodes]
+  where = folder
+  if files.is_remote(folder):
+    # Objects in a bucket cannot be appended to.
+    where, of = tempfile.gettempdir(), [files.identity(folder)] + of
+  pass_id = run_records.run_id({"of": of})
+  return os.path.join(where, "journal.%s%s.jsonl" % (
+      pass_id, share.suffix if share else "")), (
+          shares.Part(folder, pass_id, share) if share else None)

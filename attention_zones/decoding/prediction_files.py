@@ -1,0 +1,170 @@
+"""Writes the answers of a journal into BERT's JSON files, all in one reading."""
+
+import collections
+import contextlib
+import json
+import os
+
+from attention_zones.base import files
+
+# Characters that write_files collects before it appends them to the files.
+_BUFFERED = 1 << 25
+
+
+# The kinds of files, and the part of a journal's record in each. Files are renamed
+# in reverse order, so that predictions, which mark a decode as done, come last.
+_COLUMN_OF = collections.OrderedDict([
+    ("predictions", "text"), ("null_odds", "null_odds"),
+    ("gold_logp", "gold_logp"), ("nbest_predictions", "nbest")])
+
+
+def write_files(folder, data, journal, decodes, kinds):
+  """Writes the files of all decodes of a sweep in BERT's formats.
+
+  Each file is written completely or not at all. The journal is read once, question
+  by question, for all files together; their content passes through memory in parts
+  of about _BUFFERED characters.
+
+  Args:
+    folder: str, a path or address.
+    data: windows.DataSet.
+    journal: run_records.Journal with the answers to all examples that have a
+      window; a passage without words has no window, and its answer is "", in CMRC
+      2018 "empty".
+    decodes: list of V decodes.Decode.
+    kinds: list of V lists of str, the kinds of files of each decode, of
+      "predictions", "null_odds", "gold_logp" and "nbest_predictions".
+
+  Returns:
+    OrderedDict from each failed decode, whose files are not written, to the id of
+    the first question with NaN or infinite logits.
+
+  Raises:
+    OSError: a file cannot be written. Then no file is replaced, unless the last
+      step fails, which renames the files.
+  """
+  outputs = _outputs(decodes, kinds)
+  is_cmrc = data.rules.is_cmrc
+  failed = {}
+  with contextlib.ExitStack() as stack:
+    parts = [_FileInParts(stack, os.path.join(folder, output.name))
+             for output in outputs]
+    buffered = 0
+    for index, example in enumerate(data.examples):
+      record = journal.read(index) if index in journal.finished else None
+      if record:
+        for v, text in enumerate(record["text"]):
+          if text is None:
+            failed.setdefault(v, example.qas_id)
+      for output, part in zip(outputs, parts):
+        if output.decode not in failed:
+          # As published: n-best lists are ASCII in both data sets.
+          buffered += part.add(
+              example.qas_id, _value(output, record, is_cmrc),
+              as_ascii=not is_cmrc or output.column != "text")
+      if buffered > _BUFFERED:
+        for part in parts:
+          part.flush()
+        buffered = 0
+    for output, part in zip(outputs, parts):
+      part.close(keep=output.decode not in failed)
+  return collections.OrderedDict(
+      (decodes[v], failed[v]) for v in sorted(failed))
+
+
+_Output = collections.namedtuple("_Output", ["name", "column", "decode", "place"])
+_Output.__doc__ = """A file to write.
+
+Attributes:
+  name: str, the file's name.
+  column: str, the part of a journal's record in it, of _COLUMN_OF.
+  decode: int, the index of its decode.
+  place: int, the index of its value in the record's column.
+"""
+
+
+def _outputs(decodes, kinds):
+  """Lists the files of decodes: list of _Output."""
+  outputs = []
+  for kind, column in _COLUMN_OF.items():
+    wanted = [v for v, of_decode in enumerate(kinds) if kind in of_decode]
+    # Only decodes with an n-best list have a place in its column.
+    outputs += [_Output(decodes[v].file_name(kind), column, v,
+                        place if column == "nbest" else v)
+                for place, v in enumerate(wanted)]
+  return outputs
+
+
+def _value(output, record, is_cmrc):
+  """A file's entry for a question; `record` is None if it has no window."""
+  if record is None:
+    return {"text": "empty" if is_cmrc else "", "null_odds": 0.0, "gold_logp": None,
+            "nbest": []}[output.column]
+  return record[output.column][output.place]
+
+
+# json's fast encoder cannot indent, but it can put any text between two members.
+_encode_nbest_entry = json.JSONEncoder(separators=(",\n" + " " * 12, ": ")).encode
+
+
+def _indented(value, as_ascii):
+  """Encodes a number, a string or an n-best list.
+
+  The result is that of json.dumps(..., indent=4) for a member of an object, in half
+  of the time.
+  """
+  if not isinstance(value, list) or not value:
+    return json.dumps(value, ensure_ascii=as_ascii)
+  inner, outer = "\n" + " " * 12, "\n" + " " * 8
+  entries = (outer + "{" + inner + _encode_nbest_entry(entry)[1:-1] + outer + "}"
+             for entry in value)
+  return "[%s\n    ]" % ",".join(entries)
+
+
+class _FileInParts:
+  """A JSON file that is written in parts, since few can be open at the same time.
+
+  Its bytes are those of json.dumps(dict of all entries, indent=4) and a line
+  feed. The file at `path` is replaced when `stack` is closed.
+
+  Args:
+    stack: contextlib.ExitStack.
+    path: str, a path or address.
+  """
+
+  def __init__(self, stack, path):
+    self._path = path
+    self._temporary = stack.enter_context(files.replacing(path))
+    self._pieces = []
+    self._separator = "{\n"
+
+  def add(self, key, value, as_ascii):
+    """Adds an entry; returns how many characters it takes.
+
+    Args:
+      key: str.
+      value: number, str or n-best list.
+      as_ascii: bool, json.dumps's ensure_ascii.
+    """
+    entry = "%s    %s: %s" % (
+        self._separator, json.dumps(key, ensure_ascii=as_ascii),
+        _indented(value, as_ascii))
+    self._pieces.append(entry)
+    self._separator = ",\n"
+    return len(entry)
+
+  def flush(self):
+    """Writes out what was added. Raises OSError about the file's own path."""
+    try:
+      files.append_text(self._temporary, self._pieces)
+    except OSError as error:
+      raise OSError(error.errno, error.strerror, self._path) from error
+    self._pieces = []
+
+  def close(self, keep):
+    """Completes the file; without `keep`, the file at `path` stays as it was."""
+    if keep:
+      self._pieces.append("\n}\n")
+      self.flush()
+    else:
+      os.remove(self._temporary)

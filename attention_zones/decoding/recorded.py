@@ -1,0 +1,97 @@
+"""What --output_dir says of its model, for flags that a decode leaves out.
+
+A sweep belongs to its baseline and to its training. What these were made with is in
+manifest.json and training.json, so that nobody has to say it again.
+"""
+
+import os
+
+from attention_zones.base import files
+from attention_zones.base import run_records
+from attention_zones.data import windows
+from attention_zones.weights import training
+from attention_zones.zones.decodes import BASELINE
+
+# The entry of a record with where its data set is.
+_PATH = "path of the data"
+
+
+def supply(options, given, log):
+  """Sets flags that were not given to what --output_dir was made with.
+
+  These are windows.SETTINGS, the data set, the casing and the lengths; and
+  --predict_file, if that is where it was, and still the same.
+
+  Args:
+    options: namespace of run_squad.py's flags, to be changed.
+    given: collection of str, the names of the flags on the command line.
+    log: function that shows the user a line, str.
+
+  Raises:
+    ValueError: --predict_file is needed, and cannot be found out; or a record is
+      damaged.
+  """
+  others, source = {}, None
+  if not options.do_train:
+    record, source = _of_folder(options.output_dir)
+    others = {name: record["--" + name] for name in windows.SETTINGS
+              if name not in given and _differs(options, name, record)}
+    if options.predict_file is None and record.get(_PATH):
+      others["predict_file"] = record[_PATH]
+  for name, value in others.items():
+    setattr(options, name, value)
+  if options.do_predict and not options.predict_file:
+    raise ValueError("--do_predict=True needs --predict_file")
+  if others:
+    log("%s, as %s says" % (_written(others), source))
+
+
+def refuse_others(options):
+  """Refuses to decode with other settings than --output_dir was made with.
+
+  Args:
+    options: namespace of run_squad.py's flags, as `supply` leaves it.
+
+  Raises:
+    ValueError: a flag has another value, and --overwrite was not given.
+  """
+  if options.do_train or options.overwrite:
+    return
+  record, source = _of_folder(options.output_dir)
+  others = [name for name in windows.SETTINGS if _differs(options, name, record)]
+  if others:
+    raise ValueError(
+        "%s: %s says %s; leave it out to take that, give another --output_dir, "
+        "with the model as --init_checkpoint, or --overwrite=True" % (
+            _written({name: getattr(options, name) for name in others}), source,
+            _written({name: record["--" + name] for name in others})))
+
+
+def _differs(options, name, record):
+  return record.get("--" + name) not in (None, getattr(options, name))
+
+
+def _written(values):
+  return " ".join("--%s=%s" % item for item in values.items())
+
+
+def _of_folder(folder):
+  """What a folder's baseline or, without one, its training was made with.
+
+  Returns:
+    (dict, str): the settings under the names of flags, {} if none are known, with
+    _PATH if the data set is still there; and the path of the record.
+  """
+  content = run_records.load_manifest(folder)
+  baseline = BASELINE.file_name()
+  record = run_records.run_of_file(content, baseline)
+  if record:
+    path = run_records.path_of_data(content, baseline)
+    if path and files.exists(path) and files.digest(path) == record.get(
+        "--predict_file"):
+      record[_PATH] = path
+    return record, os.path.join(folder, run_records.MANIFEST_NAME)
+  record = training.load_record(folder)
+  # A model of SQuAD v2.0 also answers v1.1, and the other way round.
+  record.pop("--version_2_with_negative", None)
+  return record, os.path.join(folder, training.RECORD_NAME)

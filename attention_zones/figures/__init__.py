@@ -1,0 +1,11 @@
+"""What people look at.
+
+  cases_page      the page of attention_zones.cases
+  eval_pictures   the evaluator's curves
+  figure_text     which text a figure can draw
+  heatmap         draws tables, one panel each
+  marked_passage  a passage with answers marked
+  marks           which cells of a figure get a dot, from results.stats.csv
+  mass_figures    draws attention_mass.csv, and mass against effect
+  panel_tables    which panels a table becomes: its heads, its controls
+"""

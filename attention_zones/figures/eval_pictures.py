@@ -1,0 +1,110 @@
+"""Pictures of how well no-answer probabilities tell HasAns from NoAns.
+
+They are drawn for eval_squad.py --out-image-dir.
+"""
+
+import collections
+import os
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from attention_zones.base import files
+
+
+def draw(has_answer, na_probs, exact, f1, folder):
+  """Writes pr_*.png and na_prob_hist_*.png into a folder.
+
+  Args:
+    has_answer: OrderedDict from question id to bool, in ascending order of
+      na_probs.
+    na_probs: dict from question id to the probability that it has no answer.
+    exact, f1: dicts from question id to the score of its answer, 0 to 1.
+    folder: str, made if absent.
+
+  Returns:
+    OrderedDict with pr_exact_ap, pr_f1_ap and pr_oracle_ap, the average
+    precisions in per cent; empty when no question has an answer.
+
+  Raises:
+    OSError: a picture cannot be written.
+  """
+  files.make_folder(folder)
+  results = collections.OrderedDict()
+  if any(has_answer.values()):
+    oracle = {name: 1.0 for name in has_answer}
+    for key, scores, title in (
+        ("pr_exact", exact, "exact match"), ("pr_f1", f1, "F1"),
+        ("pr_oracle", oracle, "telling HasAns from NoAns")):
+      average, precisions, recalls = precision_recall(
+          has_answer, na_probs, scores)
+      results[key + "_ap"] = average
+      _draw_curve(precisions, recalls, "Precision and recall of " + title,
+                  os.path.join(folder, key + ".png"))
+  for group, wanted in (("hasAns", True), ("noAns", False)):
+    probs = [na_probs[name] for name, has in has_answer.items()
+             if has == wanted]
+    if probs:
+      _draw_histogram(probs, "No-answer probabilities: " + group,
+                      os.path.join(folder, "na_prob_hist_%s.png" % group))
+  return results
+
+
+def precision_recall(has_answer, na_probs, scores):
+  """Precision and recall of the answers given, as the threshold rises.
+
+  Args:
+    has_answer, na_probs: as for `draw`; at least one question has an answer.
+    scores: dict from question id to the score, 0 to 1, of its answer.
+
+  Returns:
+    (average precision in per cent, list of precisions, list of recalls); the
+    lists begin with 1 and 0 for no answer given, then have one point for each
+    distinct probability.
+  """
+  order = list(has_answer)
+  answerable = sum(has_answer.values())
+  precisions, recalls = [1.0], [0.0]
+  average = found = 0.0
+  for given, name in enumerate(order, start=1):
+    if has_answer[name]:
+      found += scores[name]
+    # Questions with the same probability pass the threshold together.
+    if given == len(order) or na_probs[name] != na_probs[order[given]]:
+      precision, recall = found / given, found / answerable
+      average += precision * (recall - recalls[-1])
+      precisions.append(precision)
+      recalls.append(recall)
+  return 100.0 * average, precisions, recalls
+
+
+def _draw_curve(precisions, recalls, title, path):
+  axes = _new_axes(title, "Recall", "Precision")
+  axes.step(recalls, precisions, where="post", color="b", alpha=0.2)
+  axes.fill_between(recalls, precisions, step="post", color="b", alpha=0.2)
+  axes.set_xlim(0, 1.05)
+  axes.set_ylim(0, 1.05)
+  _write(axes, path)
+
+
+def _draw_histogram(probs, title, path):
+  axes = _new_axes(title, "Probability of no answer", "Share of the questions")
+  axes.hist(probs, weights=[1 / len(probs)] * len(probs), bins=20,
+            range=(0.0, 1.0))
+  _write(axes, path)
+
+
+def _new_axes(title, x_label, y_label):
+  """Axes on a new figure of the Agg backend, which needs no display."""
+  figure = Figure()
+  FigureCanvasAgg(figure)
+  axes = figure.add_subplot()
+  axes.set_title(title)
+  axes.set_xlabel(x_label)
+  axes.set_ylabel(y_label)
+  return axes
+
+
+def _write(axes, path):
+  with files.replacing(path) as temporary:
+    axes.figure.savefig(temporary, format="png")

@@ -1,0 +1,187 @@
+"""Which cells of a figure get a dot, from the results.stats.csv of the table.
+
+results.stats.csv has a row for each cell of results.csv. Read here are
+
+    layer,head,zone,metric,baseline,score,p_holm
+    1,,p2,exact,80.567,66.982,0.0001
+
+whatever other columns there are. Layers count from 1, as in results.csv. p_holm is
+empty for a cell that was not tested: layers masked together, and cells that cannot
+differ from the baseline.
+"""
+
+import csv
+import io
+import math
+
+from attention_zones.base import files
+
+ALPHA = 0.05
+
+COLUMNS = ("layer", "head", "zone", "metric", "baseline", "score", "p_holm")
+
+# results.csv has three places, and so may the file of statistics.
+SCORE_TOLERANCE = 0.001 + 1e-9
+# The baseline of the command line may be rounded to one place.
+BASELINE_TOLERANCE = 0.05 + 1e-9
+# A difference has four places, the two scores that it is compared with have three.
+DIFFERENCE_TOLERANCE = 2 * 0.0005 + 0.00005 + 1e-9
+
+
+def with_marks(path, panel):
+  """Marks the cells with p_holm < ALPHA.
+
+  Args:
+    path: str, a results.stats.csv.
+    panel: heatmap.Panel of the table that it belongs to.
+
+  Returns:
+    heatmap.Panel with these marks, and with the metric of the file.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a file, or has other layers, zones, scores or
+      another baseline than the table; the message names the file and the place. (Of
+      a table of differences, the file may have more cells.)
+  """
+  scores = {(layer, column): score
+            for layer, line in zip(panel.table.layers, panel.table.scores)
+            for column, score in zip(panel.table.zones, line)
+            if not math.isnan(score)}
+  problems = []
+  for metric, rows in _read_rows(path, panel.zone).items():
+    problem = _mismatch(rows, scores, panel)
+    if problem is None:
+      return panel._replace(metric=metric, marks=frozenset(
+          cell for cell, row in rows.items() if cell in scores
+          and not math.isnan(row["p_holm"]) and row["p_holm"] < ALPHA))
+    problems.append(problem)
+  raise ValueError("%s: %s; give the stats file that was written with %s" % (
+      path, problems[0], panel.name))
+
+
+def read_rows(path, columns, kind):
+  """Yields the rows of a CSV file.
+
+  Args:
+    path: str.
+    columns: tuple of str, those that it must have.
+    kind: str, what the file should be, for messages.
+
+  Yields:
+    (str, the file and line for messages; dict from column to str).
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a table.
+  """
+  try:
+    text = files.read_bytes(path).decode("utf-8-sig")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    lacking = [name for name in columns if name not in (reader.fieldnames or ())]
+    if lacking:
+      raise ValueError("%s, line 1: has no column %s; a %s of get_results.py is "
+                       "needed" % (path, ", ".join(lacking), kind))
+    for row in reader:
+      yield "%s, line %d" % (path, reader.line_num), row
+  except (UnicodeDecodeError, csv.Error) as error:
+    raise ValueError("%s: not a table in UTF-8 (%s); a %s is needed" % (
+        path, error, kind)) from error
+
+
+def _read_rows(path, zone):
+  """Reads the rows that are not about single heads, or those of a zone's heads.
+
+  Args:
+    path: str.
+    zone: str, or None for all zones in all heads.
+
+  Returns:
+    dict from metric to a dict from (layer, zone), or (layer, head), to a dict of
+    float with the keys "baseline", "score" and "p_holm", NaN where empty.
+  """
+  by_metric = {}
+  for where, row in read_rows(path, COLUMNS, "results.stats.csv"):
+    rows = by_metric.setdefault(row["metric"], {})
+    if bool(row["head"]) != bool(zone) or zone not in (None, row["zone"]):
+      continue
+    cell = (row["layer"], row["head"] if zone else row["zone"])
+    if cell in rows:
+      raise ValueError("%s: layer %s, %s comes twice" % (
+          where, *_names(cell, zone)))
+    lowest = -math.inf if row["metric"] == "logp" else 0
+    rows[cell] = {name: read_number(where, name, row[name], limits)
+                  for name, limits in (
+                      ("baseline", (lowest, 100)), ("score", (lowest, 100)),
+                      ("p_holm", (0, 1)))}
+  if not any(by_metric.values()):
+    raise ValueError("%s: has no row about %s" % (
+        path, "heads with %s masked" % zone if zone else "all heads together"))
+  return by_metric
+
+
+def _names(cell, zone):
+  """Names a cell of `_read_rows` for messages: (layer, the rest)."""
+  layer, column = cell
+  return layer, "head %s, %s" % (column, zone) if zone else column
+
+
+def read_number(where, name, text, limits):
+  """Returns the float of a cell; NaN for an empty one.
+
+  Args:
+    where, name, text: str: file and line, and the column, for messages; the cell.
+    limits: (lowest, highest).
+
+  Raises:
+    ValueError: it is not a number, or not within the limits.
+  """
+  if text == "":
+    return math.nan
+  try:
+    value = float(text)
+  except (TypeError, ValueError):  # None in a row that is too short
+    value = math.nan
+  if not (limits[0] <= value <= limits[1] and math.isfinite(value)):
+    raise ValueError("%s, column %s: %r is not a number from %g to %g" % (
+        where, name, text, *limits))
+  return value
+
+
+def _mismatch(rows, scores, panel):
+  """Says how rows, as of `_read_rows`, differ from the panel; None if they do not.
+
+  Args:
+    rows: dict from cell to a dict of float.
+    scores: dict from cell to float, those of the panel that are there.
+    panel: heatmap.Panel.
+  """
+  tested = {cell: row for cell, row in rows.items()
+            if not math.isnan(row["score"])}
+  for cell in scores:
+    if cell not in tested:
+      return "has no score for layer %s, %s, which %s has" % (
+          *_names(cell, panel.zone), panel.name)
+  if panel.baseline is None:
+    return _other_difference(tested, scores, panel.name)
+  for cell, row in tested.items():
+    names = _names(cell, panel.zone)
+    if cell not in scores:
+      return "has layer %s, %s, which %s has not" % (*names, panel.name)
+    if abs(row["score"] - scores[cell]) > SCORE_TOLERANCE:
+      return "layer %s, %s has the score %.3f, but in %s it is %.3f" % (
+          *names, row["score"], panel.name, scores[cell])
+    if not abs(row["baseline"] - panel.baseline) <= BASELINE_TOLERANCE:
+      return "its baseline is %.3f, but %s is drawn with %g" % (
+          row["baseline"], panel.name, panel.baseline)
+  return None
+
+
+def _other_difference(tested, differences, name):
+  """As `_mismatch`, for a table of differences of some of the cells."""
+  for cell, difference in differences.items():
+    found = tested[cell]["score"] - tested[cell]["baseline"]
+    if not abs(found - difference) <= DIFFERENCE_TOLERANCE:
+      return "layer %s, %s differs from the baseline by %.4f, but in %s by %.4f" % (
+          *cell, found, name, difference)
+  return None

@@ -1,0 +1,382 @@
+"""Draws attention_mass.csv: lift by layer and zone, and mass against effect.
+
+A zone's mass is that from its rows to its columns, in the mean of a layer's heads.
+"""
+
+import collections
+import csv
+import io
+import math
+import textwrap
+
+import numpy as np
+
+from attention_zones.base import files
+from attention_zones.base import path_checks
+from attention_zones.figures import figure_text
+from attention_zones.figures import heatmap
+from attention_zones.findings import formulas
+from attention_zones.scores import metrics
+from attention_zones.zones import zones
+
+COLUMNS = ("layer", "head", "from", "to", "mass", "uniform", "lift", "n")
+_STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
+
+# Each zone as `from` and `to` of the file, in the order of zones.ZONES.
+PAIRS = collections.OrderedDict([
+    ("q2", ("q", "q")), ("q2p", ("not_p", "p")), ("p2q", ("not_q", "q")),
+    ("p2", ("p", "p"))])
+
+# Okabe and Ito's colours for colour-blind readers; markers differ as well.
+_LOOKS = {"q2": ("#0072B2", "o"), "q2p": ("#E69F00", "s"), "p2q": ("#009E73", "^"),
+          "p2": ("#D55E00", "D")}
+
+# With fewer points a rank correlation says nothing.
+MIN_CELLS = 3
+
+CAUTION = ("Attention mass is not causal effect: what masking costs has to be "
+           "measured.")
+
+# Inches; lines and characters of a caption.
+_WIDTH, _CELL_HEIGHT, _AROUND, _SCATTER_HEIGHT = 3.35, 0.22, 0.75, 2.9
+_LINE, _CHARACTER = 0.12, 0.052
+# So narrow, labels would touch each other.
+_MIN_WIDTH = 2.75
+
+# Points: of a layer's number, between two of them, and of a point's marker and from
+# its middle to a number. Numbers stand in one of the directions, the best first.
+_NUMBER_SIZE, _NUMBER_GAP, _MARKER_SIZE, _POINT_RADIUS = 6, 1, 4, 2.5
+_DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))
+
+Mass = collections.namedtuple("Mass", ["layers", "mass", "lift", "number"])
+Mass.__doc__ = """The masses of zones, in the mean of a layer's heads.
+
+Attributes:
+  layers: list of int, 1 to L.
+  mass, lift: float [L, 4], of the zones in PAIRS.
+  number: int, of questions.
+"""
+
+
+def is_mass_file(path):
+  """Whether a file has the header of attention_mass.csv: bool."""
+  with files.open_bytes(path) as f:
+    first = f.readline(200)
+  names = first.decode("utf-8-sig", "replace").strip().split(",")
+  return {"from", "to", "mass"} <= {name.strip() for name in names}
+
+
+def check_flags(args):
+  """Refuses flags that do not go with attention_mass.csv, before it is read.
+
+  Args:
+    args: namespace of visualize_att_zone.py's flags.
+
+  Raises:
+    ValueError: a flag is for results.csv, or --against is not a file.
+  """
+  if args.against:
+    path_checks.check_input(
+        "--against", args.against, "a results.stats.csv of get_results.py")
+  for flag in ("stats", "annotate", "vmin", "vmax", "symmetric", "panel_title"):
+    if getattr(args, flag) not in (None, False):
+      raise ValueError("--%s: is for results.csv; with attention_mass.csv, leave "
+                       "it out" % flag)
+
+
+def draw(args, cmap):
+  """Draws what the command line asks for.
+
+  Args:
+    args: namespace of visualize_att_zone.py's flags.
+    cmap: str, one of matplotlib's diverging maps, for lift.
+
+  Returns:
+    matplotlib.figure.Figure, as of draw_lift or draw_against.
+  """
+  mass = read_mass(args.paths[0])
+  title = args.title and figure_text.check("--title", args.title)
+  width = args.width and args.width / 25.4
+  if args.against:
+    return draw_against(
+        mass, read_effects(args.against, mass), title, width, args.caption)
+  return draw_lift(mass, title, width, cmap, args.caption)
+
+
+def read_mass(path):
+  """Reads an attention_mass.csv.
+
+  Args:
+    path: str, a path or address.
+
+  Returns:
+    Mass.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a file, or lacks a layer or zone; the message names
+      file and place.
+  """
+  found, number = {}, 0
+  for where, row in _read_rows(path, COLUMNS, "attention_mass.csv"):
+    if row["head"] == "mean":
+      layer = int(_number(where, row, "layer"))
+      found[layer, row["from"], row["to"]] = [
+          _number(where, row, name) for name in ("mass", "lift")]
+      number = int(_number(where, row, "n"))
+  layers = sorted({layer for layer, _, _ in found})
+  if not layers or layers != list(range(1, len(layers) + 1)):
+    raise ValueError("%s: has the layers %s in the mean of heads; should have 1, "
+                     "2, 3, ... without a gap" % (
+                         path, ", ".join(map(str, layers)) or "none"))
+  for layer in layers:
+    for pair in PAIRS.values():
+      if (layer,) + pair not in found:
+        raise ValueError("%s: lacks layer %d, mean, from %s to %s" % (
+            (path, layer) + pair))
+  values = np.array([[found[(layer,) + pair] for pair in PAIRS.values()]
+                     for layer in layers])
+  return Mass(layers, values[:, :, 0], values[:, :, 1], number)
+
+
+def read_effects(path, mass):
+  """Reads what masking costs in single layers from a results.stats.csv.
+
+  Args:
+    path: str, a path or address.
+    mass: Mass.
+
+  Returns:
+    (metric, diff [L, 4]): str, and float, NaN where a cell is not in the file.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a file, is of a model with more layers, has several
+      metrics, or fewer than MIN_CELLS cells of the four zones.
+  """
+  diff, metric = np.full(mass.mass.shape, math.nan), None
+  for where, row in _read_rows(path, _STATS_COLUMNS, "results.stats.csv"):
+    if row["head"] or row["zone"] not in PAIRS or not row["layer"].isdigit():
+      continue
+    layer, metric = int(row["layer"]), metric or row["metric"]
+    if row["metric"] != metric:
+      raise ValueError("%s, column metric: %r, but the lines before have %r; a "
+                       "figure has one metric" % (where, row["metric"], metric))
+    if layer not in mass.layers:
+      raise ValueError("%s: layer %d, but attention_mass.csv has %d; should be of "
+                       "the same model" % (where, layer, len(mass.layers)))
+    diff[layer - 1, list(PAIRS).index(row["zone"])] = _number(where, row, "diff")
+  number = int((~np.isnan(diff)).sum())
+  if number < MIN_CELLS:
+    raise ValueError("%s: %d cells of single layers and of the zones %s; a rank "
+                     "correlation needs %d or more" % (
+                         path, number, ", ".join(PAIRS), MIN_CELLS))
+  return metric, diff
+
+
+def _read_rows(path, columns, name):
+  """Yields (file and line, dict) for each row of a CSV file with these columns."""
+  try:
+    text = files.read_bytes(path).decode("utf-8-sig")
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    lacking = [column for column in columns
+               if column not in (reader.fieldnames or ())]
+    if lacking:
+      raise ValueError("%s, line 1: has no column %s; should be %s" % (
+          path, ", ".join(lacking), name))
+    for row in reader:
+      yield "%s, line %d" % (path, reader.line_num), {
+          column: row[column] or "" for column in columns}
+  except (UnicodeDecodeError, csv.Error) as error:
+    raise ValueError("%s: not a table in UTF-8 (%s); should be %s" % (
+        path, error, name)) from error
+
+
+def _number(where, row, column):
+  """Returns the float of a cell."""
+  try:
+    value = float(row[column])
+  except ValueError:
+    value = math.nan
+  if not math.isfinite(value):
+    raise ValueError("%s, column %s: %r is not a number" % (
+        where, column, row[column]))
+  return value
+
+
+def draw_lift(mass, title=None, width=None, cmap="RdBu_r", has_caption=True):
+  """Draws the heatmap of lift: layers from below, zones from the left.
+
+  Args:
+    mass: Mass.
+    title: str above the figure, or None.
+    width: float, inches; None for a column of a journal.
+    cmap: str, one of matplotlib's diverging maps; its middle is a lift of 1. This
+      one is ColorBrewer's for colour-blind readers.
+    has_caption: bool, whether lines below the figure explain it.
+
+  Returns:
+    matplotlib.figure.Figure. Its first axes hold a QuadMesh of log2(lift), the top
+    row first; the last is the colour bar.
+  """
+  caption = ("Lift: how much attention the rows of a zone give its columns, over "
+             "what equal attention to all tokens would give (%d questions, mean of "
+             "heads). %s" % (mass.number, CAUTION))
+  height = _AROUND + _CELL_HEIGHT * max(6, len(mass.layers))
+  # Lift of 0: no attention at all, after rounding.
+  values = np.log2(np.maximum(mass.lift[::-1], 1e-4))
+  reach = max(1, math.ceil(np.abs(values).max()))
+  with heatmap.paper_style():
+    figure = _new_figure(
+        width or _WIDTH, height, title, caption if has_caption else "")
+    axes = figure.add_subplot()
+    cells = axes.pcolormesh(values, cmap=cmap, vmin=-reach, vmax=reach,
+                            edgecolors="0.85", linewidth=0.4)
+    axes.invert_yaxis()
+    for (row, column), value in np.ndenumerate(values):
+      axes.text(
+          column + 0.5, row + 0.5, _lift_text(mass.lift[::-1][row, column]),
+          ha="center", va="center", fontsize=6.5,
+          color="white" if abs(value) > 0.62 * reach else "black")
+    axes.set_xticks(np.arange(len(PAIRS)) + 0.5)
+    axes.set_xticklabels([zones.ZONES[zone].label for zone in PAIRS])
+    axes.set_yticks(np.arange(len(mass.layers)) + 0.5)
+    axes.set_yticklabels(mass.layers[::-1])
+    axes.set_ylabel("layer")
+    axes.tick_params(length=0)
+    ticks = np.arange(-reach, reach + 1, -(-reach // 4))
+    bar = figure.colorbar(cells, ax=axes, ticks=ticks, aspect=25, pad=0.03)
+    bar.ax.set_yticklabels([_power(tick) for tick in ticks])
+    bar.set_label("lift")
+    bar.outline.set_linewidth(0)
+    figure.canvas.draw()
+  return figure
+
+
+def _lift_text(lift):
+  """A lift with two or three digits that count: "3.1", "0.48"."""
+  return ("%.1f" if lift >= 1 else "%.2f") % lift
+
+
+def _power(exponent):
+  """2 to a whole number, as the colour bar has it: "4", "1/4"."""
+  return "%d" % 2 ** exponent if exponent >= 0 else "1/%d" % 2 ** -exponent
+
+
+def draw_against(mass, effects, title=None, width=None, has_caption=True):
+  """Draws mass against what masking costs, a point for each layer and zone.
+
+  Args:
+    mass: Mass.
+    effects: (metric, diff [L, 4]), as read_effects returns it.
+    title: str above the figure, or None.
+    width: float, inches; None for a column of a journal.
+    has_caption: bool, whether lines below the figure explain it.
+
+  Returns:
+    matplotlib.figure.Figure.
+  """
+  metric, diff = effects
+  caption = ("Spearman\N{RIGHT SINGLE QUOTATION MARK}s \u03c1 = %s over all %d "
+             "cells; in brackets within a zone. Numbers are layers; they are left "
+             "out where there is no room, those of small effects first. %s" % (
+                 _shown(_correlation(mass.mass, diff)),
+                 (~np.isnan(diff)).sum(), CAUTION))
+  with heatmap.paper_style():
+    figure = _new_figure(
+        width or _WIDTH, _SCATTER_HEIGHT, title, caption if has_caption else "")
+    axes = figure.add_subplot()
+    axes.axhline(0, color="0.8", linewidth=0.5, zorder=0)
+    for column, zone in enumerate(PAIRS):
+      colour, marker = _LOOKS[zone]
+      x, y = mass.mass[:, column], diff[:, column]
+      if np.isnan(y).all():
+        continue
+      axes.plot(x, y, marker=marker, color=colour, linestyle="none",
+                markersize=_MARKER_SIZE, markeredgewidth=0, label="%s (%s)" % (
+                    zones.ZONES[zone].label, _shown(_correlation(x, y))))
+    axes.set_xlabel("attention mass")
+    axes.set_ylabel(metrics.difference(metrics.named(metric), True))
+    # Above the axes, where it hides no point.
+    axes.legend(fontsize=7, frameon=False, handletextpad=0.1, labelspacing=0.2,
+                ncol=2, loc="lower center", bbox_to_anchor=(0.4, 1))
+    # Only now is it settled where points stand.
+    figure.canvas.draw()
+    _number_points(axes, mass.layers, mass.mass, diff)
+  return figure
+
+
+def _number_points(axes, layers, x, y):
+  """Writes each point's layer beside it, where this hides no point and no number.
+
+  The largest effects choose first; a point without room gets no number.
+
+  Args:
+    axes: matplotlib Axes, whose layout is settled.
+    layers: list of L int.
+    x, y: float [L, 4]; y is NaN where there is no point.
+  """
+  from matplotlib.colors import to_rgb
+  known = sorted(zip(*np.nonzero(~np.isnan(y))), key=lambda cell: -abs(y[cell]))
+  to_points = 72 / axes.figure.dpi
+  centres = to_points * axes.transData.transform(
+      [(x[cell], y[cell]) for cell in known])
+  taken = [_box(centre, 0, _MARKER_SIZE) for centre in centres]
+  frame = to_points * axes.get_window_extent().get_points()  # [[x, y], [x, y]]
+  # In a dark shade of the marker's colour.
+  inks = [0.7 * np.array(to_rgb(colour)) for colour, _ in _LOOKS.values()]
+  for cell, centre in zip(known, centres):
+    text = str(layers[cell[0]])
+    size = _NUMBER_GAP + np.array(
+        [72 * figure_text.inches(text, _NUMBER_SIZE), 0.75 * _NUMBER_SIZE])
+    for direction in _DIRECTIONS:
+      offset = direction * (size / 2 + _POINT_RADIUS)
+      box = _box(centre, offset, size)
+      if (box[0] > frame[0]).all() and (box[1] < frame[1]).all() and not any(
+          (box[0] < other[1]).all() and (other[0] < box[1]).all()
+          for other in taken):
+        taken.append(box)
+        axes.annotate(text, (x[cell], y[cell]), offset, textcoords="offset points",
+                      fontsize=_NUMBER_SIZE, color=inks[cell[1]], ha="center",
+                      va="center_baseline")
+        break
+
+
+def _box(centre, offset, size):
+  """The lower left and upper right corner of a box: float [2, 2]."""
+  return centre + offset + np.array([[-0.5], [0.5]]) * size
+
+
+def _correlation(x, y):
+  """Spearman's coefficient of the points whose y is known; None for too few."""
+  known = ~np.isnan(y)
+  if known.sum() < MIN_CELLS:
+    return None
+  return formulas.spearman(x[known], y[known])
+
+
+def _shown(coefficient):
+  """A coefficient as the figure has it: "-0.52", or a dash for None."""
+  if coefficient is None:
+    return "\N{EN DASH}"
+  return ("%.2f" % coefficient).replace("-", "\N{MINUS SIGN}")
+
+
+def _new_figure(width, height, title, caption):
+  """An empty matplotlib Figure with a caption, and a title, if there is one."""
+  if width < _MIN_WIDTH:
+    raise ValueError("--width=%g: too narrow for the labels, which need %d mm" % (
+        width * 25.4, math.ceil(_MIN_WIDTH * 25.4)))
+  from matplotlib.backends.backend_agg import FigureCanvasAgg
+  from matplotlib.figure import Figure
+  lines = textwrap.wrap(caption, int(width / _CHARACTER))  # [] without one
+  figure = Figure(figsize=(width, height + _LINE * len(lines)),
+                  constrained_layout=True)
+  FigureCanvasAgg(figure)
+  if title:
+    # In a title, "$5 or $6" is text, not mathematics.
+    figure.suptitle(title, fontsize=9).set_parse_math(False)
+  if lines:
+    figure.supxlabel(
+        "\n".join(lines), fontsize=heatmap.NOTE_SIZE, x=0.02, ha="left")
+  return figure

@@ -1,0 +1,106 @@
+"""--contrast A B: does masking A cost more than masking B?
+
+A and B are sets of cells, each written layers:zone, whose differences are averaged.
+Layers count from 1, as in results.csv: "9-12:p2q", "1,3:q2+p2", "1+2:p2", "all:p2".
+"""
+
+import collections
+import math
+import re
+
+import numpy as np
+
+from attention_zones.findings import effects
+from attention_zones.scores import results_table
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
+
+
+def parse(text, cells):
+  """Reads one side of a contrast.
+
+  Args:
+    text: str, layers:zone. "," and "-" name layers whose cells are averaged, "+"
+      joins layers that were masked together, "all" is every layer at once.
+    cells: list of masked Decodes, those that there are.
+
+  Returns:
+    list of int, indices into `cells`.
+
+  Raises:
+    ValueError: it is not written so, or a cell is not among `cells`.
+  """
+  layers, colon, zone = text.rpartition(":")
+  try:
+    if not colon:
+      raise ValueError("has no zone after a colon")
+    mask = zones.union(zone.split("+"))
+    wanted = [decodes.Decode(item, mask)
+              for part in layers.split(",") for item in _layers(part.strip())]
+  except ValueError as error:
+    raise ValueError("--contrast: %r: %s; cells are written like 1-4:p2q, with "
+                     "layers from 1 as in results.csv" % (text, error)) from error
+  lacking = [cell for cell in wanted if cell not in cells]
+  if lacking:
+    raise ValueError("--contrast: %r: there is no decode of %s" % (
+        text, ", ".join("layer %s with %s masked" % (
+            results_table.layer_label(cell.layers), cell.mask.name)
+                        for cell in lacking)))
+  if len(set(wanted)) < len(wanted):
+    raise ValueError("--contrast: %r: names a layer twice" % text)
+  return [cells.index(cell) for cell in wanted]
+
+
+def _layers(part):
+  """Returns the layers, as in Decode, of "3", "1-4", "1+2" or "all": a list."""
+  if part == results_table.EVERY_LAYER:
+    return [None]
+  if not re.fullmatch(r"[0-9]{1,4}(-[0-9]{1,4}|(\+[0-9]{1,4})*)", part):
+    raise ValueError("%r is not a layer" % part)
+  named = [int(layer) - 1 for layer in re.split("[-+]", part)]
+  if min(named) < 0:
+    raise ValueError("there is no layer 0")
+  if "-" not in part:
+    return [tuple(sorted(named))]
+  if named[0] > named[1]:
+    raise ValueError("the range %s is empty" % part)
+  return [(layer,) for layer in range(named[0], named[1] + 1)]
+
+
+def rows(pairs, measured, may_differ):
+  """Tests contrasts: the mean difference of A's cells minus that of B's.
+
+  Args:
+    pairs: list of (A, B), str each.
+    measured: effects.Effects.
+    may_differ: set of the cells that masking can change at all.
+
+  Returns:
+    list of OrderedDict from column to value, one for each pair. Those with a cell
+    that may differ are one family of tests; of the others p_holm is None.
+
+  Raises:
+    ValueError: as for `parse`.
+  """
+  sides = [[parse(text, measured.cells) for text in pair] for pair in pairs]
+  of_cells = effects.estimate(measured).diff
+  found, family = [], []
+  for (text_a, text_b), (a, b) in zip(pairs, sides):
+    weights = np.zeros((1, len(of_cells)))
+    for side, sign in ((a, 1), (b, -1)):
+      for cell in side:
+        weights[0, cell] += sign / len(side)
+    scale = len(a) * len(b) // math.gcd(len(a), len(b))
+    estimates = effects.estimate(measured, weights, scale)
+    found.append(collections.OrderedDict([
+        ("a", text_a), ("b", text_b), ("metric", measured.settings.metric),
+        ("n", measured.sizes.sum()), ("clusters", len(measured.sizes)),
+        ("seeds", len(measured.sums)),
+        ("diff_a", of_cells[a].mean()), ("diff_b", of_cells[b].mean()),
+        ("contrast", estimates.diff[0]), ("ci_low", estimates.ci_low[0]),
+        ("ci_high", estimates.ci_high[0]), ("se", estimates.se[0]),
+        ("p", estimates.p[0]), ("p_holm", None), ("q_bh", None)]))
+    if may_differ.intersection(measured.cells[cell] for cell in a + b):
+      family.append(found[-1])
+  effects.adjust(family)
+  return found

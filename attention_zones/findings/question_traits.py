@@ -1,0 +1,188 @@
+"""What a question is like: its passage, its type, lengths, where its answer is.
+
+Statistics need the passages, because questions about one are alike. Data sets of
+which only the answers are read may lack passages or questions; those become None
+and "", and only what needs them refuses them.
+"""
+
+import collections
+import functools
+import re
+import sys
+
+import numpy as np
+
+from attention_zones.base import json_files
+from attention_zones.base import questions
+from attention_zones.findings import question_types
+
+CLUSTERS = ("paragraph", "article", "none")
+# What a cluster is called in messages and tables, one and several.
+CLUSTER_NAMES = {"paragraph": ("passage", "passages"),
+                 "article": ("article", "articles"),
+                 "none": ("question", "questions")}
+
+# Words on each side of the answer that are compared with the question.
+_NEAR = 10
+
+# A Chinese character is a word; other words stand between spaces.
+_WORD = re.compile("[{0}]|[^{0}\\s]+".format(question_types.HAN))
+_ARTICLE = re.compile(r"data\[([0-9]+)\]")
+
+Asked = collections.namedtuple("Asked", [
+    "qas_id", "article", "title", "context", "question", "num_answers", "place"])
+Asked.__doc__ = """A question as its data set has it.
+
+Attributes:
+  qas_id: str.
+  article: int, counted from 0.
+  title: str, the article's; "" without one.
+  context: str, the passage; None if the file has none.
+  question: str; "" if the file has none.
+  num_answers: int, how many answers it has.
+  place: (start, end), int each, the first answer that the passage has at its
+    answer_start is context[start:end], as in training; None without such an answer.
+"""
+
+Traits = collections.namedtuple("Traits", [
+    "question_type", "question_words", "passage_words", "answer_words",
+    "answer_position", "overlap"])
+Traits.__doc__ = """What a question is like.
+
+Attributes:
+  question_type: str of question_types.TYPES.
+  question_words, passage_words, answer_words: int, lengths in words; in Chinese, in
+    characters. An answer is the first that stands in the passage.
+  answer_position: float, where the answer starts, as a share of the passage's
+    characters: 0 is its beginning.
+  overlap: float, the share of the question's words, without its wh-word, that are
+    within 10 words of the answer, or in it; each word counts once. None if the
+    question has no other word.
+  Without an answer in the passage the last three are None.
+"""
+
+
+def load(path):
+  """Reads the questions of a data set that scoring.load_questions accepts.
+
+  Args:
+    path: str, a JSON file of SQuAD.
+
+  Returns:
+    list of Asked, in the order of the data set.
+
+  Raises:
+    OSError: the file cannot be read.
+  """
+  content = json_files.load(path)
+  asked = []
+  for where, paragraph in json_files.paragraphs(path, content, []):
+    found = _ARTICLE.search(where)
+    article = int(found.group(1)) if found else 0
+    # Another format than SQuAD's may have no articles.
+    title = (_text(content["data"][article], "title")
+             if isinstance(content, dict) else None)
+    context = _text(paragraph, "context")
+    passage = questions.split_words(context or "")
+    for qa in paragraph["qas"]:
+      answers = json_files.answers(where, qa)
+      # Scores need no offsets, so that files may have whatever there.
+      placed = [answer for answer in answers if json_files.as_whole_number(
+          answer.content.get("answer_start")) is not None]
+      _, place = next(questions.places(passage, placed), (0, None))
+      asked.append(Asked(
+          json_files.question_id(where, qa), article, title or "", context,
+          _text(qa, "question") or "", len(answers), place))
+  return asked
+
+
+def _text(holder, key):
+  """A member that is a string, or None."""
+  value = holder.get(key)
+  return value if isinstance(value, str) else None
+
+
+def check_texts(path, asked):
+  """Refuses questions without text or passage. Raises ValueError."""
+  lacking = [a.qas_id for a in asked if not a.question or a.context is None]
+  if lacking:
+    raise ValueError("%s: no \"question\" or no \"context\" for %s; --strata and "
+                     "--per_question need both" % (
+                         path, json_files.count_ids(lacking)))
+
+
+def remark(path, asked):
+  """Says on stderr how many questions have answers, but none in the passage.
+
+  Args:
+    path: str, the data set.
+    asked: list of Asked.
+  """
+  lost = [a.qas_id for a in asked if a.num_answers and not a.place]
+  if lost:
+    print("%s: %d of %d questions have no answer that stands in the passage at "
+          "answer_start, %r for example; their answer_words, answer_position and "
+          "overlap are empty" % (path, len(lost), len(asked), lost[0]),
+          file=sys.stderr)
+
+
+def clusters(asked, by):
+  """Puts questions into clusters.
+
+  Args:
+    asked: list of Asked.
+    by: str of CLUSTERS. "paragraph": all questions with the same context, wherever
+      it stands in the file; questions without one are a cluster each. "none": every
+      question is a cluster.
+
+  Returns:
+    (cluster_of, G): int [N], numbered from 0 in the order of the questions, and the
+    number of clusters.
+  """
+  keys = {
+      "paragraph": lambda i: i if asked[i].context is None else asked[i].context,
+      "article": lambda i: asked[i].article,
+      "none": lambda i: i}[by]
+  numbers = {}
+  of = [numbers.setdefault(keys(i), len(numbers)) for i in range(len(asked))]
+  return np.array(of), len(numbers)
+
+
+def words(text):
+  """Splits a text into words without punctuation, in lower case: list of str."""
+  return [word for word, _ in _words_and_starts(text)]
+
+
+# Consecutive questions have the same passage.
+@functools.lru_cache(maxsize=16)
+def _words_and_starts(text):
+  """Words as in `words`, each with its offset in the text: list of (str, int)."""
+  stripped = ((re.sub(r"^[\W_]+|[\W_]+$", "", match.group().lower()), match.start())
+              for match in _WORD.finditer(text))
+  return [(word, start) for word, start in stripped if word]
+
+
+def of_question(asked):
+  """Finds out what a question is like.
+
+  Args:
+    asked: Asked with question and context.
+
+  Returns:
+    Traits.
+  """
+  kind, begin, end = question_types.classify(asked.question)
+  passage = _words_and_starts(asked.context)
+  lengths = len(words(asked.question)), len(passage)
+  if not asked.place:
+    return Traits(kind, *lengths, answer_words=None, answer_position=None,
+                  overlap=None)
+  others = set(words(asked.question[:begin] + " " + asked.question[end:]))
+  first, stop = asked.place
+  before = sum(start + len(word) <= first for word, start in passage)
+  until = sum(start < stop for _, start in passage)
+  near = {word for word, _ in passage[max(0, before - _NEAR):until + _NEAR]}
+  return Traits(
+      kind, *lengths, answer_words=len(words(asked.context[first:stop])),
+      answer_position=first / len(asked.context),
+      overlap=len(others & near) / len(others) if others else None)

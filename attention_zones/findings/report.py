@@ -1,0 +1,167 @@
+"""results.stats.csv and the other files of statistics that get_results.py writes.
+
+They are made as texts, so that nothing is written before all of them are complete.
+"""
+
+import collections
+import itertools
+import os
+import sys
+
+from attention_zones.base import files
+from attention_zones.base import run_records
+from attention_zones.findings import contrasts
+from attention_zones.findings import controls
+from attention_zones.findings import effects
+from attention_zones.findings import question_traits
+from attention_zones.findings import readout
+from attention_zones.findings import strata
+from attention_zones.findings import tables
+from attention_zones.zones.decodes import BASELINE
+
+# Tables beside results.csv, named like results.stats.csv.
+BESIDE = ("std", "stats", "controls", "contrasts", "strata")
+
+
+def beside(results_path, kind):
+  """The path of another table: results.stats.csv beside results.csv."""
+  stem, suffix = os.path.splitext(results_path)
+  return "%s.%s%s" % (stem, kind, suffix)
+
+
+def left_out(results_path, why_not, cells):
+  """Says why there is no results.stats.csv, or results.controls.csv: str, a line.
+
+  Args:
+    results_path, why_not: str.
+    cells: list of the masked Decodes.
+  """
+  kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
+  return _left_out([beside(results_path, kind) for kind in kinds], why_not)
+
+
+def _left_out(paths, why_not):
+  """Says why files are not written: str, a line."""
+  line = "%s %s left out: %s" % (
+      " and ".join(paths), "is" if len(paths) == 1 else "are", why_not)
+  if any(map(files.exists, paths)):
+    line += "; the file of this name is of an earlier run"
+  return line
+
+
+def check(options, names, cells, asked):
+  """Finds out whether there can be statistics, before anything is scored.
+
+  Args:
+    options: namespace of get_results.py's flags.
+    names: dict from Decode to file name, of the first folder.
+    cells: list of the masked Decodes.
+    asked: list of question_traits.Asked.
+
+  Returns:
+    str, why there can be none; None if there can.
+
+  Raises:
+    ValueError: there can be none, and a flag asks for them; or a flag asks for what
+      is not there.
+  """
+  wants = [flag for flag in ("strata", "per_question", "contrast", "tex")
+           if getattr(options, flag)]
+  _, number = question_traits.clusters(asked, options.cluster)
+  why_not = None
+  if BASELINE not in names:
+    why_not = "no %s in the folder, so the baseline is not known" % (
+        BASELINE.file_name())
+  elif number < 2:
+    why_not = "%s has one %s only, and statistics compare several" % (
+        options.data_file, question_traits.CLUSTER_NAMES[options.cluster][0])
+    if len(asked) > 1:
+      why_not += "; --cluster=none takes its questions as independent"
+  if why_not and wants:
+    raise ValueError("--%s: %s" % (wants[0], why_not))
+  for flag in ("strata", "tex"):
+    if getattr(options, flag) and not _of_zones(cells):
+      raise ValueError("--%s: is about zones in all heads; here are controls and "
+                       "single heads only" % flag)
+  for text in itertools.chain(*options.contrast):
+    contrasts.parse(text, cells)
+  if options.strata or options.per_question:
+    question_traits.check_texts(options.data_file, asked)
+  return why_not
+
+
+def make(options, cells, seeds, gold, asked):
+  """Makes the files of statistics.
+
+  Args:
+    options: namespace of get_results.py's flags.
+    cells: list of the masked Decodes, in the order of the tables.
+    seeds: list of FolderScores.
+    gold: evaluators.Gold.
+    asked: list of question_traits.Asked of the same questions.
+
+  Returns:
+    (texts, lines): dict from path to the text to write there, and the list of str
+    to print.
+  """
+  *folders, results_path = options.paths
+  settings = effects.Settings(options.metric, options.cluster, options.draws,
+                              options.random_seed)
+  if len(folders) == 2:
+    print("2 training seeds: how much seeds differ is hardly known from two; train "
+          "three or more, five as in the paper", file=sys.stderr)
+  cluster_of, _ = question_traits.clusters(asked, settings.cluster)
+  measured = effects.measure(cells, seeds, cluster_of, settings)
+  manifests = [run_records.load_manifest(folder) for folder in folders]
+  manifest = manifests[0]
+  may_differ = readout.cells_that_may_differ(
+      cells, seeds, manifests, len(gold.questions), settings.metric)
+  rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
+      run_records.masked_shares(manifest), cells))
+  texts = collections.OrderedDict(
+      [(beside(results_path, "stats"), tables.as_csv(rows))])
+  lines = tables.findings(rows, settings)
+  compared = controls.rows(
+      measured, _of_cells(run_records.overlaps(manifest), cells), may_differ)
+  if compared:
+    texts[beside(results_path, "controls")] = tables.as_csv(compared)
+    lines += controls.findings(compared)
+  if options.contrast:
+    tested = contrasts.rows(options.contrast, measured, may_differ)
+    texts[beside(results_path, "contrasts")] = tables.as_csv(tested)
+    lines += map(tables.contrast_line, tested)
+  if options.strata or options.per_question:
+    question_traits.remark(options.data_file, asked)
+    traits = list(map(question_traits.of_question, asked))
+  if options.strata:
+    of_zones, path = effects.of_some(measured, _of_zones(cells)), beside(
+        results_path, "strata")
+    found = strata.find(traits)
+    large = strata.large(found, of_zones)
+    if large:
+      strata.remark(options.data_file, found, len(large), settings.cluster)
+      texts[path] = tables.as_csv(
+          strata.rows(large, of_zones, seeds, may_differ))
+    else:
+      lines.append(_left_out([path], "%s, and none in %s has as many" % (
+          strata.needs(settings.cluster), options.data_file)))
+  if options.per_question:
+    texts[options.per_question] = tables.per_question_csv(
+        asked, traits, question_traits.clusters(asked, "paragraph")[0], measured,
+        seeds)
+  if options.tex:
+    texts[options.tex] = tables.as_latex(
+        [rows[c] for c in _of_zones(cells)], settings, options.tex_columns)
+  return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
+
+
+def _of_cells(of_files, cells):
+  """A dict from Decode to float, from a dict from file name to float."""
+  return {cell: of_files[cell.file_name()] for cell in cells
+          if cell.file_name() in of_files}
+
+
+def _of_zones(cells):
+  """The cells that are of zones themselves, in all heads: list of int, indices."""
+  return [c for c, cell in enumerate(cells)
+          if cell.mask.heads is None and not cell.mask.has_controls]

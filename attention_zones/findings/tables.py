@@ -1,0 +1,278 @@
+"""Lays out statistics: CSV, LaTeX, and the words that get_results.py ends with.
+
+The rows come from effects.py, contrasts.py and strata.py: a dict from column to
+value, None for an empty cell.
+"""
+
+import collections
+import csv
+import io
+
+import numpy as np
+
+from attention_zones.findings import question_traits
+from attention_zones.scores import results_table
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import zones
+
+# Cells with p_holm below this are findings.
+LEVEL = 0.05
+
+# With fewer clusters, intervals and p are mostly too small.
+FEW_CLUSTERS = 20
+
+# How columns are written; all others as they are. Scores are as in results.csv.
+_FORMS = dict.fromkeys(
+    ("diff", "ci_low", "ci_high", "se", "deff", "sd_seeds", "diff_a", "diff_b",
+     "contrast", "other_diff", "control_diff", "control_sd", "overlap", "share"),
+    "%.4f")
+_FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
+_FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"), masked_share="%.6f")
+
+# How LaTeX's note names a metric and its unit.
+_METRIC_NAMES = {
+    "exact": "EM in points", "f1": "F1 in points",
+    "logp": "the log-probability of the gold answer in nats"}
+
+
+# A journal's widths in mm, by --tex_columns; TeX's points in a mm.
+TEX_WIDTHS = {1: 85, 2: 174}
+_POINTS = 72.27 / 25.4
+# Points: of the table's letters and lines, and at either side of a column.
+_TEX_SIZE, _TEX_LINE, _TEX_GAP = 7, 8.5, 3
+# How wide characters are in Computer Modern, over their size; capitals are 0.85.
+_TEX_CHARACTERS = dict(dict.fromkeys("0123456789", 0.6), **dict.fromkeys(
+    ".,[] ", 0.33))
+
+
+def as_csv(rows):
+  """Makes the text of a CSV file of rows, at least one, with the same columns."""
+  return _csv_text([list(rows[0])] + [
+      [_as_text(_FORMS.get(column, "%s"), value) for column, value in row.items()]
+      for row in rows])
+
+
+def _csv_text(lines):
+  text = io.StringIO()
+  csv.writer(text, lineterminator="\n").writerows(lines)
+  return text.getvalue()
+
+
+def _as_text(form, value):
+  """Writes a number or str: "" for None, "0.000" for what rounds to -0.000."""
+  if value is None:
+    return ""
+  text = form % value
+  return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def per_question_csv(asked, traits, paragraph_of, effects, seeds):
+  """Makes the text of --per_question: a line for each question.
+
+  Args:
+    asked: list of N question_traits.Asked.
+    traits: list of N question_traits.Traits.
+    paragraph_of: int [N], the passage of each question, from 0.
+    effects: effects.Effects.
+    seeds: list of FolderScores.
+
+  Returns:
+    str. Scores, 0 to 1 or log-probabilities, are means over seeds.
+  """
+  metric = effects.settings.metric
+  baseline = np.mean([getattr(seed, metric)[BASELINE] for seed in seeds], 0)
+  scores = np.concatenate(
+      [baseline[None], baseline + effects.differences.mean(0)])  # [1 + C, N]
+  lines = [["id", "article", "paragraph"]
+           + list(question_traits.Traits._fields) + ["has_answer", "baseline"]
+           + [results_table.cell_label(cell.layers, cell.mask.heads, cell.mask.name)
+              for cell in effects.cells]]
+  for of, trait, paragraph, of_question in zip(
+      asked, traits, paragraph_of, scores.T.tolist()):
+    lines.append(
+        [of.qas_id, of.title or of.article + 1, paragraph + 1]
+        + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
+           for value in trait]
+        + [int(of.num_answers > 0)] + ["%.6g" % score for score in of_question])
+  return _csv_text(lines)
+
+
+def as_latex(rows, settings, columns):
+  """Makes a table of booktabs: differences with intervals, findings in bold.
+
+  Zones that do not fit beside the others stand below them.
+
+  Args:
+    rows: list of dict, as effects.cell_rows returns it, those that are is_of_zones.
+    settings: effects.Settings.
+    columns: int, a key of TEX_WIDTHS.
+
+  Returns:
+    str.
+  """
+  labels = collections.OrderedDict((row["layer"], {}) for row in rows)
+  names = list(collections.OrderedDict((row["zone"], None) for row in rows))
+  for row in rows:
+    labels[row["layer"]][row["zone"]] = row
+  beside = _zones_beside(labels, names, columns)
+  lines = [r"% \usepackage{booktabs}",
+           r"{\fontsize{%g}{%g}\selectfont\setlength{\tabcolsep}{%gpt}%%" % (
+               _TEX_SIZE, _TEX_LINE, _TEX_GAP),
+           r"\begin{tabular}{@{}l%s@{}}" % ("r" * beside), r"\toprule"]
+  for first in range(0, len(names), beside):
+    block = names[first:first + beside]
+    heads = [_zone_label(name).replace("\u00b2", "$^2$") for name in block]
+    lines += [r"\midrule"] * (first > 0) + [
+        " & ".join(["Layer"] + heads) + r" \\", r"\midrule"]
+    lines += [" & ".join([label] + [
+        _latex_cell(cells[name]) if name in cells else "" for name in block])
+              + r" \\" for label, cells in labels.items()]
+  lines += [r"\bottomrule", r"\end{tabular}}", "", r"\smallskip",
+            r"{\footnotesize\sloppy %s\par}" % _latex_note(rows, settings)]
+  return "\n".join(lines) + "\n"
+
+
+def _zones_beside(labels, names, columns):
+  """How many zones fit beside each other in as many columns of a journal: int.
+
+  Args:
+    labels: dict from the layers' labels to a dict from zone to row.
+    names: list of the zones.
+    columns: int.
+  """
+  width = lambda text: _TEX_SIZE * sum(
+      _TEX_CHARACTERS.get(character, 0.85) for character in text)
+  room = _POINTS * TEX_WIDTHS[columns] - max(map(width, ["Layer"] + list(labels)))
+  texts = ["%s [%s, %s]" % _numbers(row) for cells in labels.values()
+           for row in cells.values()] + list(map(_zone_label, names))
+  widest = max(map(width, texts))
+  return min(len(names), max(1, int(room / (widest + 2 * _TEX_GAP))))
+
+
+def _zone_label(name):
+  """What a zone or union is called in tables: str."""
+  return zones.union(name.split("+")).label
+
+
+def _numbers(row):
+  """A difference and the ends of its interval, as str, for tables: tuple."""
+  return tuple(
+      _as_text("%.2f", row[name]) for name in ("diff", "ci_low", "ci_high"))
+
+
+def _latex_cell(row):
+  """A difference and its interval, bold if it is a finding: str."""
+  form = r"$\mathbf{%s}$ $[%s, %s]$" if is_finding(row) else "$%s$ $[%s, %s]$"
+  return form % _numbers(row)
+
+
+def _latex_note(rows, settings):
+  """What the table shows, of what, and how it was tested: str."""
+  first = rows[0]
+  return (
+      r"Change of %s when the zone is masked, with its 95\,\%% interval; "
+      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells. %d questions, %d "
+      r"%s, %s. %s" % (
+          _METRIC_NAMES[settings.metric], first["baseline"],
+          len(family(rows)), first["n"], first["clusters"],
+          question_traits.CLUSTER_NAMES[settings.cluster][1],
+          _seeds(first["seeds"]), test_words(settings, first["seeds"])))
+
+
+def _seeds(number):
+  return "one training seed" if number == 1 else "%d training seeds" % number
+
+
+def test_words(settings, num_seeds):
+  """Names the test and the interval in a sentence each: str."""
+  drawn = question_traits.CLUSTER_NAMES[settings.cluster][1]
+  if num_seeds > 1:
+    test = "normal test with the standard error of the multi-bootstrap"
+    drawn = "training seeds and " + drawn
+  elif settings.cluster == "none" and settings.metric == "exact":
+    test = "exact McNemar test"
+  else:
+    test = "%ssign-flip test of %s" % (
+        "exact " * (settings.metric == "exact"), drawn)
+  return "Test: %s. Intervals: %d bootstrap draws of %s (random seed %d)." % (
+      test, settings.draws, drawn, settings.random_seed)
+
+
+def family(rows):
+  """The rows of results.stats.csv that were tested together: list."""
+  return [row for row in rows if row["p_holm"] is not None]
+
+
+def is_finding(row):
+  """Whether a row's difference is significant after Holm: bool."""
+  return row["p_holm"] is not None and row["p_holm"] < LEVEL
+
+
+def findings(rows, settings):
+  """Says how many cells hurt, which the most, and what the result holds for.
+
+  Args:
+    rows: list of dict, as effects.cell_rows returns it.
+    settings: effects.Settings.
+
+  Returns:
+    list of str, lines.
+  """
+  of_zones = [row for row in rows if is_of_zones(row)]
+  lines = _hurting(of_zones or rows, "cells")
+  of_heads = [row for row in rows if row["head"] and not is_control(row)]
+  if of_heads and of_zones:
+    lines += _hurting(of_heads, "cells of heads")
+  lines.append(_scope(rows[0], settings))
+  if rows[0]["clusters"] < FEW_CLUSTERS:
+    lines.append("%d %s are few: intervals and p are rather too small" % (
+        rows[0]["clusters"], question_traits.CLUSTER_NAMES[settings.cluster][1]))
+  return lines
+
+
+def _hurting(rows, name):
+  """Says how many of the cells hurt, and which the most: list of str, lines."""
+  tested = family(rows)
+  hurting = [row for row in tested if is_finding(row) and row["diff"] < 0]
+  worst = min(hurting or tested or rows, key=lambda row: row["diff"])
+  lines = ["%s of %d %s hurt significantly (Holm, p < .05)" % (
+      len(hurting) or "none", len(tested), name)] if tested else []
+  if not worst["diff"] < 0:
+    return lines + ["no masked decode scores below the baseline"]
+  return lines + [
+      "hurts most: %s in %s, %s %.3f (%+.3f, 95 %% interval %+.3f to %+.3f)" % (
+          (worst["zone"], results_table.place(worst["layer"], worst["head"]))
+          + tuple(worst[column] for column in (
+              "metric", "score", "diff", "ci_low", "ci_high")))]
+
+
+def is_of_zones(row):
+  """Whether a row of results.stats.csv is of zones as such, in all heads: bool."""
+  return not row["head"] and not is_control(row)
+
+
+def is_control(row):
+  """Whether a row of results.stats.csv is of a control: bool."""
+  return "@" in row["zone"]
+
+
+def contrast_line(row):
+  """Says what a contrast, a row of contrasts.rows, found: str."""
+  if row["p_holm"] is None:
+    return "%s minus %s: masking can change neither" % (row["a"], row["b"])
+  return ("%s minus %s: %+.3f (95 %% interval %+.3f to %+.3f), p_holm %.3g" % tuple(
+      row[name] for name in ("a", "b", "contrast", "ci_low", "ci_high", "p_holm")))
+
+
+def _scope(row, settings):
+  """What a result can be said to hold for: str."""
+  one, several = question_traits.CLUSTER_NAMES[settings.cluster]
+  if settings.cluster == "none":
+    questions = ("for questions that are independent of each other, as those about "
+                 "one passage are not")
+  else:
+    questions = "for questions about other %s like these %d" % (
+        several, row["clusters"])
+  if row["seeds"] == 1:
+    return "this holds for this checkpoint only (one training seed), %s" % questions
+  return "this holds for trainings like these %d, %s" % (row["seeds"], questions)

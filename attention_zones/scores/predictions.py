@@ -1,0 +1,302 @@
+"""The prediction files of one or more sweeps: which there are, and which lack.
+
+A folder holds a sweep of one training seed; get_results.py takes several.
+"""
+
+import collections
+import contextlib
+import os
+import sys
+
+from attention_zones.base import data_sets
+from attention_zones.base import files
+from attention_zones.base import json_files
+from attention_zones.base import run_records
+from attention_zones.scores import results_table
+from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones.decodes import Decode
+from attention_zones.zones import decodes
+
+# So many names of files are listed; tables of heads may have hundreds of holes.
+MOST_NAMES = 60
+
+
+def find_predictions(folder):
+  """Finds the prediction files of a sweep.
+
+  Args:
+    folder: str.
+
+  Returns:
+    dict from Decode to file name.
+
+  Raises:
+    OSError: the folder cannot be read.
+    ValueError: there is no such file.
+  """
+  names = {}
+  for name in files.list_folder(folder):
+    decode = Decode.parse(name)
+    if decode:
+      names[decode] = name
+    elif name.startswith("predictions_"):
+      print("%s: not read, its name is not like predictions_layer0_q2.json, with a "
+            "zone of zones.py" % os.path.join(folder, name), file=sys.stderr)
+  if not set(names) - {BASELINE}:
+    raise ValueError("%s: has no file like predictions_layer0_q2.json; give "
+                     "the folder that a sweep was written to" % folder)
+  return names
+
+
+@contextlib.contextmanager
+def telling_of_journals(folders, data_file):
+  """Adds to a ValueError about missing predictions which sweeps are unfinished.
+
+  Args:
+    folders: list of str.
+    data_file: str, the data set, whose questions are counted if it is what was
+      predicted.
+  """
+  try:
+    yield
+  except ValueError as error:
+    told = [_tell(folder, data_file, *one) for folder in folders
+            for one in run_records.unfinished(folder)]
+    if not told:
+      raise
+    raise ValueError("; ".join([str(error)] + told)) from error
+
+
+def _tell(folder, data_file, names, number, key):
+  """Says how far an entry of run_records.unfinished is: str."""
+  total = ""
+  if key.get("--predict_file") == files.digest(data_file):
+    total = " of %d" % sum(len(paragraph["qas"]) for _, paragraph in (
+        json_files.paragraphs(data_file, json_files.load(data_file), [])))
+  return ("the sweep of %s is unfinished, %d%s questions are done (%s): rerun the "
+          "command that decodes, and it resumes" % (
+              folder, number, total, ", ".join(names)))
+
+
+Row = collections.namedtuple("Row", ["layers", "heads"])
+Row.__doc__ = """A row of results.csv: `layers` of a Decode, `heads` of its Mask."""
+
+
+def place(decode):
+  """Where a masked Decode stands in results.csv: (Row, zones.Mask of all heads)."""
+  return Row(decode.layers, decode.mask.heads), decode.mask.in_every_head
+
+
+def decode_at(row, mask):
+  """The Decode of a Row and of a column's zones.Mask."""
+  return Decode(row.layers, mask._replace(heads=row.heads))
+
+
+def plan_table(cells):
+  """Finds the rows and columns that hold all cells.
+
+  Args:
+    cells: iterable of masked Decodes.
+
+  Returns:
+    (rows, masks): the Rows in the order of results_table, and the zones.Mask of
+    each column. Of all heads there is every single layer from 0 to the highest
+    found; of other heads every layer (or union) that any of them was masked in.
+  """
+  places = [place(decode) for decode in cells]
+  rows = {row for row, _ in places}
+  single = [row.layers[0] for row in rows
+            if row.heads is None and len(row.layers or ()) == 1]
+  rows.update(Row((layer,), None) for layer in range(max(single, default=-1) + 1))
+  of_heads = [row for row in rows if row.heads is not None]
+  rows.update(Row(a.layers, b.heads) for a in of_heads for b in of_heads)
+  return (sorted(rows, key=results_table.row_order),
+          sorted({mask for _, mask in places}, key=decodes.column_order))
+
+
+def is_single(decode):
+  """Whether a decode masks one layer: bool."""
+  return decode.layers is not None and len(decode.layers) == 1
+
+
+# Cells that are tested together: those of the paper's table, and two more kinds.
+FAMILIES = ZONES, CONTROLS, HEADS = ("zones", "controls", "heads")
+
+
+def family(decode):
+  """Which cells a masked decode is tested together with.
+
+  Returns:
+    ZONES for zones of a single layer in all heads; CONTROLS for p2q@1, p2q@flat and
+    unions with these; HEADS for certain heads of a single layer. None for layers
+    masked together, whose p stays as it is.
+  """
+  if not is_single(decode):
+    return None
+  if decode.mask.has_controls:
+    return CONTROLS
+  return ZONES if decode.mask.heads is None else HEADS
+
+
+def find_sweeps(folders):
+  """Finds the files of several folders, which must hold the same decodes.
+
+  Returns:
+    list of dicts, as `find_predictions` returns them.
+
+  Raises:
+    OSError, ValueError: as `find_predictions`, or a folder is given twice, or lacks
+      a file that another one has.
+  """
+  real = [files.identity(folder) for folder in folders]
+  for i, folder in enumerate(folders):
+    if real[i] in real[:i]:
+      raise ValueError("%s: the folder is given twice; give the folder of each "
+                       "training seed once" % folder)
+  sweeps = [find_predictions(folder) for folder in folders]
+  for folder, sweep in zip(folders, sweeps):
+    for other_folder, other in zip(folders, sweeps):
+      lacking = [name for cell, name in other.items() if cell not in sweep]
+      if lacking:
+        raise ValueError("%s: lacks %d files that %s has: %s" % (
+            folder, len(lacking), other_folder, ", ".join(lacking)))
+  return sweeps
+
+
+def report_mixed_runs(folder, names, allow_mixed):
+  """Reports predictions of different runs, according to their manifest.
+
+  Args:
+    folder: str.
+    names: dict from Decode to file name, as `find_predictions` returns it.
+    allow_mixed: bool, whether to warn on stderr instead of raising.
+
+  Raises:
+    ValueError: two files differ in their checkpoint, data set, vocabulary,
+      configuration or a flag, and that is not allowed.
+  """
+  content = run_records.load_manifest(folder)
+  files_of = collections.OrderedDict()
+  for name in names.values():
+    if name in content["files"]:
+      files_of.setdefault(content["files"][name], []).append(name)
+  changed = _redefined(content, names.values())
+  if len(files_of) > 1:
+    first, second = [alike[0] for alike in files_of.values()][:2]
+    changed = (second, run_records.changes(*(
+        run_records.without_about(content["runs"][content["files"][name]])
+        for name in (first, second))))
+  if not changed:
+    return
+  message = ("%s: predictions of different runs (manifest.json): %s; %s has a "
+             "different %s") % (
+      folder, ", ".join("%d like %s" % (len(alike), alike[0])
+                        for alike in files_of.values()),
+      changed[0], ", ".join(changed[1]))
+  if not allow_mixed:
+    raise ValueError(message + "; decode them again, remove those that do not "
+                     "belong here, or give --allow_mixed")
+  print(message, file=sys.stderr)
+
+
+def _redefined(content, names):
+  """Finds a zone that does one thing in some files, and another in others.
+
+  Returns:
+    (str, list of str): the name of a file, and in what it differs; None if each
+    zone has one definition.
+  """
+  seen = {}
+  for name in names:
+    for zone, definition in content["zones"].get(name, {}).items():
+      before = seen.setdefault(zone, definition)
+      if before != definition:
+        return name, run_records.changes({zone: before}, {zone: definition})
+  return None
+
+
+def settle_data(arguments, folders):
+  """Fills in --dataset and --data_file as the manifests of the folders say.
+
+  Args:
+    arguments: Namespace with `dataset` and `data_file`, None where not given, to be
+      changed. A data file that is elsewhere now, or another one, is not taken;
+      without one, it is where the data set's dev set usually is.
+    folders: list of str, paths or addresses.
+
+  Raises:
+    ValueError: a folder was predicted with another --dataset, or with one that is
+      not known; or a manifest is damaged.
+  """
+  taken = []
+  for folder in folders:
+    content = run_records.load_manifest(folder)
+    # As find_predictions: the baseline's, or that of any other decode.
+    name = next((name for name in [BASELINE.file_name()] + sorted(content["files"])
+                 if name in content["files"]), None)
+    run = run_records.run_of_file(content, name) or {}
+    source = os.path.join(folder, run_records.MANIFEST_NAME)
+    dataset = run.get("--dataset") or arguments.dataset or "squad"
+    if dataset not in data_sets.DATA_SETS or dataset != (
+        arguments.dataset or dataset):
+      raise ValueError("%s says --dataset=%s%s; should be one of %s" % (
+          source, dataset, ", not %s" % arguments.dataset
+          if arguments.dataset else "", ", ".join(data_sets.DATA_SETS)
+          if dataset not in data_sets.DATA_SETS else dataset))
+    arguments.dataset = dataset
+    path = run_records.path_of_data(content, name) if run else None
+    if arguments.data_file is None and path and files.exists(path) and (
+        files.digest(path) == run.get("--predict_file")):
+      arguments.data_file = path
+      taken.append("--dataset=%s --data_file=%s, as %s says" % (
+          dataset, path, source))
+  arguments.dataset = arguments.dataset or "squad"
+  if arguments.data_file is None:
+    arguments.data_file = data_sets.DATA_SETS[arguments.dataset].data_file
+  for line in taken:
+    print(line, file=sys.stderr)
+
+
+def report_holes(folder, rows, masks, cells, allow_holes):
+  """Reports missing files of the table rows x masks, on stderr if allowed.
+
+  A hole is a file missing in the sweep over single layers, or over these and
+  single heads. For layers or heads masked together, and for every layer, not all
+  zones need be decoded; their rows may have empty cells.
+
+  Args:
+    folder: str, for messages.
+    rows, masks: as `plan_table` returns them.
+    cells: set of the masked Decodes that were found.
+    allow_holes: bool, whether to warn on stderr instead of raising.
+
+  Raises:
+    ValueError: there are holes, and they are not allowed.
+  """
+  # A zone that is masked in any single head is to be masked in all of them, but not
+  # in all heads together.
+  kind = lambda decode: (decode.mask.heads is None, place(decode)[1])
+  together = lambda decode: len(decode.mask.heads or ()) > 1
+  swept = {kind(d) for d in cells if is_single(d) and not together(d)}
+  table = [decode_at(row, mask) for row in rows for mask in masks]
+  sweep = [d for d in table
+           if is_single(d) and not together(d) and kind(d) in swept]
+  holes = [d.file_name() for d in sweep if d not in cells]
+  kinds, known = set(map(kind, cells)), cells.union(sweep)
+  empty = [d.file_name() for d in table
+           if kind(d) in kinds and d not in known]
+  if holes:
+    message = "%s: %d of %d files are missing: %s" % (
+        folder, len(holes), len(sweep), _some(holes))
+    if not allow_holes:
+      raise ValueError(message + "; decode them, or give --allow_holes")
+    print(message, file=sys.stderr)
+  if empty:
+    print("%s: not decoded, so their cells stay empty: %s" % (
+        folder, _some(empty)), file=sys.stderr)
+
+
+def _some(names):
+  """Lists names, the first ones of many: str."""
+  more = len(names) - MOST_NAMES
+  return ", ".join(names[:MOST_NAMES]) + (" and %d more" % more if more > 0 else "")

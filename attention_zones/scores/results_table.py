@@ -1,0 +1,335 @@
+"""results.csv: one score for each masked layer (row) and zone (column).
+
+    layer,all,q2,q2p,p2q,p2
+    1,78.344,80.539,80.482,79.991,66.982
+    2,80.028,80.114,80.360,80.388,76.424
+
+Layers count from 1 here, from 0 in the names of prediction files. The row "1+2"
+has the scores with layers 1 and 2 masked together, "all" those with every layer
+masked. An empty cell has no score.
+
+Where single heads were masked, a second column `head` says which, from 1; "1+2" are
+two heads together, and the rows of all heads have an empty cell there.
+
+    layer,head,q2,p2q
+    1,,80.539,79.991
+    1,1,80.542,80.567
+"""
+
+import collections
+import csv
+import io
+import math
+import re
+import sys
+
+from attention_zones.base import files
+from attention_zones.zones import decodes
+from attention_zones.zones.zones import union
+from attention_zones.zones.zones import ZONES
+
+EVERY_LAYER = "all"
+LAYER_COLUMN = "layer"
+HEAD_COLUMN = "head"
+
+_VALID_LAYERS = "a number, layers masked together like 1+2, or %s" % EVERY_LAYER
+_VALID_HEADS = ("a number from 1, heads masked together like 1+2, or an empty cell "
+                "for all heads")
+_VALID_ZONES = ("%s, controls like p2q@1 and p2q@flat, or unions like q2+p2" %
+                ", ".join(ZONES))
+
+
+class ResultsTable(collections.namedtuple(
+    "ResultsTable", ["layers", "zones", "scores", "heads"], defaults=[None])):
+  """The scores of a sweep.
+
+  Attributes:
+    layers: list of str, the rows' labels: single layers "1", "2", ... in
+      ascending order, then unions like "1+2", then "all".
+    zones: list of str, the columns, as decodes.column_order sorts them.
+    scores: list of a list of float for each row, in per cent (0 to 100), or mean
+      log-probabilities (below 0); float("nan") where there is no score.
+    heads: list of str, which heads of each row's layers are masked: "1", "1+2";
+      "" for all. None for a table without this column.
+  """
+  __slots__ = ()
+
+  @property
+  def is_logp(self):
+    """Whether it has log-probabilities (get_results.py --metric=logp): bool."""
+    return any(score < 0 for row in self.scores for score in row)
+
+
+def layer_label(layers):
+  """Names the row of a set of layers.
+
+  Args:
+    layers: ascending tuple of int, counted from 0; None for every layer.
+
+  Returns:
+    str, counted from 1: "1" for (0,), "1+2" for (0, 1), "all" for None.
+  """
+  if layers is None:
+    return EVERY_LAYER
+  return "+".join(str(layer + 1) for layer in layers)
+
+
+def layer_order(layers):
+  """Key that sorts sets of layers, as for `layer_label`, in the order of rows."""
+  return layers is None, len(layers or ()), layers or ()
+
+
+def head_label(heads):
+  """Names masked heads: "1" for (0,), "1+2" for (0, 1), "" for None, all heads."""
+  return "" if heads is None else layer_label(heads)
+
+
+def place(layer, head):
+  """Names a row by its labels: "layer 3", "layer 3, head 5"; `head` may be ""."""
+  return "layer %s" % layer + (", head %s" % head if head else "")
+
+
+def cell_label(layers, heads, zone):
+  """Names a cell in lists: "3:q2", and "3/5:q2" for head 5 of layer 3 only.
+
+  Args:
+    layers, heads: ascending tuples of int, from 0; None for every layer, all heads.
+    zone: str.
+  """
+  label = layer_label(layers)
+  if heads is not None:
+    label += "/" + head_label(heads)
+  return "%s:%s" % (label, zone)
+
+
+def row_order(row):
+  """Key that sorts (layers, heads): by layers, all heads before single ones."""
+  layers, heads = row
+  return layer_order(layers), (heads is not None, len(heads or ()), heads or ())
+
+
+def read_results(path):
+  """Reads a results.csv.
+
+  Spaces around cells do not matter, nor does the order of columns and rows. The
+  layers of a file that counts from 0 are renumbered from 1, and a line on stderr
+  says so.
+
+  Args:
+    path: str, a path or address.
+
+  Returns:
+    ResultsTable.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a table; the message names file, line and column.
+  """
+  lines = _read_lines(path)
+  zones, has_heads = _read_header(path, *lines[0])
+  labels = 2 if has_heads else 1
+  rows = {}
+  for number, cells in lines[1:]:
+    where = "%s, line %d" % (path, number)
+    if len(cells) != len(zones) + labels:
+      raise ValueError("%s: %d cells, but the header has %d columns" % (
+          where, len(cells), len(zones) + labels))
+    if has_heads:
+      row = read_layers(where, cells[0]), _read_heads(where, cells[1])
+    else:
+      row = _read_layers(where, cells[0]), None
+    if row in rows:
+      raise ValueError("%s: layer %s comes twice" % (
+          where, " head ".join(filter(None, cells[:labels]))))
+    rows[row] = {zone.name: _read_score(
+        "%s, column %s" % (where, zone.name), cell)
+                 for zone, cell in zip(zones, cells[labels:])}
+  if not has_heads:
+    rows = _count_from_0(path, rows)
+  columns = [mask.name for mask in sorted(zones, key=decodes.column_order)]
+  order = sorted(rows, key=row_order)
+  table = ResultsTable(
+      layers=[layer_label(layers) for layers, _ in order], zones=columns,
+      scores=[[rows[row][zone] for zone in columns] for row in order],
+      heads=[head_label(heads) for _, heads in order] if has_heads else None)
+  _refuse_mixed(path, table)
+  return table
+
+
+def _read_lines(path):
+  """Returns [(line number, stripped cells)] of the lines that are not blank."""
+  try:
+    # A spreadsheet may put a byte order mark first, which utf-8-sig drops.
+    text = files.read_bytes(path).decode("utf-8-sig")
+  except UnicodeDecodeError as error:
+    raise ValueError("%s: not a text file in UTF-8 (%s); a results.csv is "
+                     "needed" % (path, error.reason)) from error
+  reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+  try:
+    lines = [(reader.line_num, [cell.strip() for cell in cells])
+             for cells in reader]
+  except csv.Error as error:
+    raise ValueError("%s, line %d: %s; a results.csv is needed" % (
+        path, reader.line_num, error)) from error
+  lines = [(number, cells) for number, cells in lines if any(cells)]
+  if len(lines) < 2:
+    raise ValueError("%s: %d lines; a header like \"layer,all,q2,q2p,p2q,p2\" "
+                     "and a line for each layer are needed" % (
+                         path, len(lines)))
+  return lines
+
+
+def _read_header(path, number, cells):
+  """Reads the header.
+
+  Returns:
+    (list of the zones.Mask of each column, in the order of the file; whether there
+    is a column of heads before them).
+  """
+  where = "%s, line %d" % (path, number)
+  if cells[0] != LAYER_COLUMN:
+    raise ValueError("%s: the first column is %r; it should be %r" % (
+        where, cells[0], LAYER_COLUMN))
+  for column in ("zone", "mass"):
+    if column in cells:
+      raise ValueError(
+          "%s: with a column %r this is no results.csv; results.controls.csv and "
+          "attention_mass.csv are drawn alone, without a baseline, and "
+          "results.stats.csv is for --stats" % (where, column))
+  has_heads = cells[1:2] == [HEAD_COLUMN]
+  zones = []
+  for name in cells[2 if has_heads else 1:]:
+    try:
+      mask = union(name.split("+"))
+    except ValueError as error:
+      raise ValueError("%s: the column %r is not a zone; zones are %s" % (
+          where, name, _VALID_ZONES)) from error
+    if mask in zones:
+      raise ValueError("%s: the column %s comes twice" % (where, name))
+    zones.append(mask)
+  if not zones:
+    raise ValueError("%s: no zone besides %r; zones are %s" % (
+        where, LAYER_COLUMN, _VALID_ZONES))
+  return zones, has_heads
+
+
+def _read_layers(where, label):
+  """Returns the layers of a label, as for layer_label, but counted as in the file.
+  """
+  if label == EVERY_LAYER:
+    return None
+  return _read_numbers("%s, column %s" % (where, LAYER_COLUMN), label,
+                       "layer", _VALID_LAYERS)
+
+
+def read_layers(where, label):
+  """Reads a label of layers, as of layer_label.
+
+  Args:
+    where, label: str, file and line for messages; the label.
+
+  Returns:
+    ascending tuple of the layers, counted from 0; None for every layer.
+
+  Raises:
+    ValueError: it is no such label.
+  """
+  layers = _read_layers(where, label)
+  if layers is None:
+    return None
+  if not layers[0]:
+    raise ValueError("%s, column %s: %r is not a layer; they count from 1" % (
+        where, LAYER_COLUMN, label))
+  return tuple(layer - 1 for layer in layers)
+
+
+def _read_heads(where, label):
+  """Returns the heads of a label, counted from 0; None for an empty one."""
+  if not label:
+    return None
+  where = "%s, column %s" % (where, HEAD_COLUMN)
+  heads = _read_numbers(where, label, "head", _VALID_HEADS)
+  if not heads[0]:
+    raise ValueError("%s: %r is not a head; a head is %s" % (
+        where, label, _VALID_HEADS))
+  return tuple(head - 1 for head in heads)
+
+
+def _read_numbers(where, label, kind, valid):
+  """Returns the ascending tuple of the numbers in "2" or "1+2"."""
+  if not re.fullmatch(r"[0-9]{1,9}(\+[0-9]{1,9})*", label):
+    raise ValueError("%s: %r is not a %s; a %s is %s" % (
+        where, label, kind, kind, valid))
+  numbers = tuple(sorted(map(int, label.split("+"))))
+  if len(set(numbers)) < len(numbers):
+    raise ValueError("%s: %s has a %s twice" % (where, label, kind))
+  return numbers
+
+
+def _read_score(where, cell):
+  """Returns the float of a cell, NaN for an empty one."""
+  if not cell:
+    return math.nan
+  try:
+    score = float(cell)
+  except ValueError:
+    score = math.nan
+  # This also refuses NaN, which is in no range.
+  if not -math.inf < score <= 100:
+    raise ValueError("%s: %r is not a score; a score is a number from 0 to "
+                     "100, or an empty cell if missing; a log-probability is 0 at "
+                     "most" % (where, cell))
+  return score
+
+
+def _refuse_mixed(path, table):
+  """Raises ValueError for a table with scores and log-probabilities."""
+  known = [score for row in table.scores for score in row if not math.isnan(score)]
+  if table.is_logp and max(known) > 0:
+    raise ValueError("%s: has cells below 0, like %g, and above 0, like %g; scores "
+                     "are from 0 to 100, log-probabilities 0 at most" % (
+                         path, min(known), max(known)))
+
+
+def _count_from_0(path, rows):
+  """Returns the dict `rows` with layers counted from 0, however the file counts.
+
+  The single layers must have no gaps. Otherwise 1, 2, 3 could be the layers of a
+  file that counts from 1, or of one that counts from 0 and lost a line. (Files with
+  heads always count from 1, and may be about some layers only.)
+  """
+  counted = [layers for layers, _ in rows if layers is not None]
+  first = 0 if any(0 in layers for layers in counted) else 1
+  single = sorted(layers[0] for layers in counted if len(layers) == 1)
+  if single != list(range(first, first + len(single))):
+    raise ValueError("%s: the layers are %s; they should be 1, 2, 3, ... (or "
+                     "0, 1, 2, ...) without a gap" % (
+                         path, ", ".join(map(str, single))))
+  if first == 0:
+    print("%s: counts layers from 0; its layer 0 is called layer 1 from here on"
+          % path, file=sys.stderr)
+  return {(layers and tuple(layer - first for layer in layers), heads): scores
+          for (layers, heads), scores in rows.items()}
+
+
+def write_results(path, table):
+  """Writes a ResultsTable as a results.csv, scores to 3 places.
+
+  Raises:
+    OSError: as for files.replacing.
+  """
+  text = io.StringIO()
+  print_results(table, text)
+  files.write_text(path, [text.getvalue()])
+
+
+def print_results(table, stream):
+  """Writes a ResultsTable to an open text stream, as in a results.csv."""
+  writer = csv.writer(stream, lineterminator="\n")
+  columns, labels = [LAYER_COLUMN], [table.layers]
+  if table.heads is not None:
+    columns, labels = columns + [HEAD_COLUMN], labels + [table.heads]
+  writer.writerow(columns + table.zones)
+  for *names, scores in zip(*labels, table.scores):
+    writer.writerow(names + ["" if math.isnan(score) else "%.3f" % score
+                             for score in scores])

@@ -1,0 +1,11 @@
+"""Where weights come from.
+
+  bundle_index      where in a checkpoint's file each tensor is
+  checkpoint_names  what the names of variables say: architecture, answer head
+  checkpoints       which one is read, whether it is complete and fits the model
+  hf_kind           what a folder of Hugging Face is, and what is refused
+  hf_names          what Hugging Face and Google call the same variable
+  hf_vocab          a folder's vocabulary and added tokens
+  safetensors_file  reads a file of safetensors
+  training          steps, resuming, the record of a training's settings
+"""

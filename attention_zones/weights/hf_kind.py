@@ -1,0 +1,340 @@
+"""What a folder of Hugging Face is: decided before anything of it is converted."""
+
+import collections
+import json
+import os
+import re
+
+from attention_zones.base import files
+from attention_zones.base import json_files
+from attention_zones.data import data_checks
+from attention_zones.weights import hf_vocab
+from attention_zones.weights import safetensors_file
+
+_STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
+_ENCODERS = ("Model", "ForPreTraining", "ForMaskedLM")
+_ANSWERING = "ForQuestionAnswering"
+_WEIGHTS = "model.safetensors"
+_FOLDER = ("should be a model folder of Hugging Face: config.json, "
+           "model.safetensors, and vocab.txt or tokenizer.json")
+
+# Tokenizers that are BERT's, by the start of their class; and those of any kind, of
+# which tokenizer.json says more.
+_TOKENIZERS = {
+    hf_vocab.VOCAB_NAME: ("Bert", "BertWordPiece", "Electra", "DistilBert",
+                          "MobileBert", "SqueezeBert", "ConvBert", "LayoutLM",
+                          "Lxmert"),
+    hf_vocab.SPM_NAME: ("Albert",)}
+_ANY_TOKENIZER = ("PreTrained", "TokenizersBackend")
+# Settings with which words are others than BERT's, and the value of BERT's.
+_WORDS = (("word_tokenizer_type", "basic"), ("subword_tokenizer_type", "wordpiece"),
+          ("do_basic_tokenize", True), ("do_word_tokenize", True),
+          ("do_subword_tokenize", True))
+_NORMALIZERS = ("BertNormalizer", "Lowercase", "NFD", "StripAccents", "Sequence")
+_DEFAULT_CHARS = 100
+_WRITERS = {"pt": "PyTorch", "tf": "TensorFlow", "flax": "Flax", "mlx": "MLX"}
+# The ends of names of TensorFlow's and of Flax's.
+_OTHER_NAMES = re.compile(r":0$|[./](kernel|embedding)$")
+
+Kind = collections.namedtuple("Kind", [
+    "config", "model_type", "with_head", "vocabulary", "max_chars", "casing",
+    "tensors", "line", "remarks"])
+Kind.__doc__ = """What a folder is.
+
+Attributes:
+  config: dict, its config.json.
+  model_type: str, "bert", "electra" or "albert".
+  with_head: bool, whether it has an answer head.
+  vocabulary: hf_vocab.Vocabulary.
+  max_chars: int, longer words are [UNK].
+  casing: Casing.
+  tensors: dict from name to safetensors_file.Tensor, of all files.
+  line: str, all this in one line.
+  remarks: list of str, in what the tokenizer here differs from the folder's.
+"""
+
+Casing = collections.namedtuple("Casing", ["lower_case", "why", "flags"])
+Casing.__doc__ = """Whether text is lower-cased.
+
+Attributes:
+  lower_case: bool, the value of --do_lower_case.
+  why: str, where it is from.
+  flags: list of str, the flags of run_squad.py that say so.
+"""
+
+
+def read(folder, allow_other_tokenizer=False):
+  """Finds out what a folder is.
+
+  Args:
+    folder: str.
+    allow_other_tokenizer: bool, whether its tokenizer may be another than BERT's.
+
+  Returns:
+    Kind.
+
+  Raises:
+    OSError: a file cannot be read.
+    ValueError: it is no model that can be converted.
+  """
+  path = os.path.join(folder, "config.json")
+  if not files.exists(path):
+    raise ValueError("HF_FOLDER=%s has no config.json%s" % (
+        folder, _instead(folder)))
+  config = json_files.load(path)
+  model_type, architecture = _architecture(path, config)
+  name, remarks = _tokenizer(folder, config, hf_vocab.name_in(folder, model_type),
+                             allow_other_tokenizer)
+  vocabulary = hf_vocab.read(folder, model_type)
+  casing = lower_case(folder, vocabulary)
+  tensors, metadata = _tensors(folder)
+  writer = _writer(folder, config, tensors, metadata)
+  with_head = (architecture.endswith(_ANSWERING) if architecture else any(
+      "qa_outputs." in name for name in tensors))
+  line = "%s: %s, %s answer head; %s, %s; written by %s" % (
+      folder, "%s (%s)" % (model_type, architecture or "class not named"),
+      "with" if with_head else "without", name or "tokenizer not named",
+      "lower-cased" if casing.lower_case else "cased", writer)
+  return Kind(
+      config, model_type, with_head, vocabulary, _max_chars(folder), casing,
+      tensors, line, remarks + vocabulary.remarks
+      + _tokenizer_remarks(folder, casing.lower_case, vocabulary.name))
+
+
+def _instead(folder):
+  """What a folder without config.json has, and what it should be: str."""
+  names = files.list_folder(folder)
+  if any(name.endswith(".ckpt.index") for name in names):
+    return ("; it is in Google's format, which run_squad.py reads as it is: name "
+            "it in BERT_DIR")
+  # Downloads of Hugging Face's own tools have their files in snapshots/3f2a....
+  snapshots = os.path.join(folder, "snapshots")
+  for inner in [os.path.join(holder, name) for holder in (folder, snapshots)
+                if files.is_folder(holder) for name in files.list_folder(holder)]:
+    if files.exists(os.path.join(inner, "config.json")):
+      return ", but %s has" % inner
+  return "%s; %s" % (", only %s" % ", ".join(names[:5]) if names else ", is empty",
+                     _FOLDER)
+
+
+def _architecture(path, config):
+  """What a config.json is of: (model_type, name of the class or "")."""
+  given = {key: json_files.member(path, config, key, kind)
+           for key, kind in (("model_type", str), ("architectures", list))
+           if not isinstance(config, dict) or config.get(key) not in (None, "", [])}
+  names = [re.sub("^(TF|Flax)", "", name) if isinstance(name, str) else name
+           for name in given.get("architectures", [])]
+  known = {stem + end: model_type for model_type, stem in _STEMS.items()
+           for end in (_ANSWERING,) + _ENCODERS}
+  model_type = given.get("model_type") or next(
+      (known[name] for name in names if name in list(known)), None)
+  if not given:
+    raise ValueError(
+        "%s has neither model_type nor architectures; write \"model_type\": "
+        "\"bert\" into it, or what it is: one of %s" % (path, ", ".join(_STEMS)))
+  if model_type not in _STEMS:
+    raise ValueError(
+        "%s: model_type is %r, architectures %s; should be one of %s" % (
+            path, given.get("model_type"), json.dumps(names), ", ".join(_STEMS)))
+  known = [name for name in known if known[name] == model_type]
+  if any(name not in known for name in names):
+    raise ValueError("%s: architectures is %s; should be one of %s" % (
+        path, json.dumps(names), ", ".join(known)))
+  return model_type, next(
+      (name for name in names if name.endswith(_ANSWERING)), (names + [""])[0])
+
+
+def _tokenizer(folder, config, vocabulary, is_allowed):
+  """Finds the class of the tokenizer: (str or None, list of remarks).
+
+  Args:
+    folder, config: as of `read`.
+    vocabulary: str, as of hf_vocab.name_in.
+    is_allowed: bool, whether it may be another than BERT's, with a remark.
+  """
+  settings = hf_vocab.json_object(folder, "tokenizer_config.json")
+  name = settings.get("tokenizer_class") or config.get("tokenizer_class")
+  odd = ["tokenizer_class %s" % name] * (bool(name) and not re.match(
+      "(%s)(Tokenizer|$)" % "|".join(_TOKENIZERS[vocabulary] + _ANY_TOKENIZER),
+      str(name)))
+  odd += ["%s %s" % (key, json.dumps(settings[key])) for key, right in _WORDS
+          if settings.get(key, right) not in (right, None)]
+  if vocabulary == hf_vocab.VOCAB_NAME:
+    content = hf_vocab.json_object(folder, "tokenizer.json")
+    for part, key, right in (("pre_tokenizer", "type", "BertPreTokenizer"),
+                             ("model", "continuing_subword_prefix", "##"),
+                             ("model", "unk_token", "[UNK]")):
+      holder = content.get(part)
+      value = holder.get(key) if isinstance(holder, dict) else None
+      if value not in (None, right):
+        odd.append("%s.%s %s" % (part, key, json.dumps(value)))
+  if not odd:
+    return name, []
+  problem = "%s: its tokenizer is not the one here, which is %s's: %s" % (
+      folder, "ALBERT" if vocabulary == hf_vocab.SPM_NAME else "BERT",
+      ", ".join(odd))
+  if not is_allowed:
+    raise ValueError("%s; words would be split otherwise than in its training; "
+                     "--allow_other_tokenizer converts it nevertheless" % problem)
+  return name, [problem]
+
+
+def _max_chars(folder):
+  """The length of the longest word that is not [UNK], int."""
+  where = os.path.join(folder, "tokenizer.json") + ": model"
+  model = hf_vocab.json_object(folder, "tokenizer.json").get("model")
+  key = "max_input_chars_per_word"
+  return json_files.member(where, model, key, int) if isinstance(
+      model, dict) and key in model else _DEFAULT_CHARS
+
+
+def _tensors(folder):
+  """Finds the tensors of a model: (dict from name to safetensors_file.Tensor, the
+  metadata of the first file).
+
+  Raises:
+    OSError: a file cannot be read.
+    ValueError: there are none, or they are truncated or damaged.
+  """
+  path = os.path.join(folder, _WEIGHTS)
+  if files.exists(path):
+    return safetensors_file.read(path)
+  index = path + ".index.json"
+  if not files.exists(index):
+    others = [name for name in files.list_folder(folder)
+              if name.endswith((".bin", ".h5", ".msgpack"))]
+    raise ValueError("%s has no %s%s" % (folder, _WEIGHTS, others and (
+        ", only %s, which is not read; save it with save_pretrained(..., "
+        "safe_serialization=True)" % others[0]) or ""))
+  held = json_files.member(index, json_files.load(index), "weight_map", dict)
+  shards = collections.OrderedDict()
+  for name in held:
+    shard = json_files.member(index + ": weight_map", held, name, str)
+    if shard not in shards:
+      shards[shard] = safetensors_file.read(
+          os.path.join(folder, os.path.basename(shard)))
+    if name not in shards[shard][0]:
+      raise ValueError("%s says that %s has %r, but it does not" % (
+          index, shard, name))
+  return ({name: shards[shard][0][name] for name, shard in held.items()},
+          next((metadata for _, metadata in shards.values()), {}))
+
+
+def _writer(folder, config, tensors, metadata):
+  """What wrote the folder, str; raises ValueError if tensors have other names than
+  PyTorch's."""
+  form = metadata.get("format")
+  library = _WRITERS.get(form, form)
+  other = next(filter(_OTHER_NAMES.search, sorted(tensors)), None)
+  if other:
+    raise ValueError(
+        "%s: its tensors were written by %s (they have names like %r); should be "
+        "as save_pretrained of a PyTorch model writes them (with TensorFlow "
+        "installed, transformers 4 loads this folder into one)" % (folder, (
+            "TensorFlow" if other.endswith(":0") else library
+            or "TensorFlow or Flax"), other))
+  version = config.get("transformers_version")
+  return ", ".join(["transformers %s" % version] * bool(version)
+                   + [str(library)] * bool(library)) or "a program not named"
+
+
+def lower_case(folder, vocabulary):
+  """Finds out whether text has to be lower-cased.
+
+  What the tokenizer says holds, also of a cased vocabulary, which a fine-tuning
+  may have read with lower-cased text. But with a lower-cased vocabulary and cased
+  text, as bert-base-chinese has it, each word with a capital would be [UNK].
+
+  Args:
+    folder: str.
+    vocabulary: hf_vocab.Vocabulary.
+
+  Returns:
+    Casing.
+  """
+  says, source = _said_of_case(folder)
+  why = "from %s" % source
+  shown = data_checks.casing(vocabulary.entries)
+  if says is None:
+    added = {token.content for token in vocabulary.added_tokens}
+    guess = data_checks.casing(
+        [entry for entry in vocabulary.entries if entry not in added])
+    says = guess != "cased"
+    why = "a guess: the vocabulary " + (
+        "is %s" % guess if guess else "does not show it, so the default")
+  elif (says, shown) == (False, "lower-cased"):
+    says = True
+    why = ("not False, as %s has it: the vocabulary is lower-cased, and words with "
+           "a capital would be [UNK]" % source)
+  flags = ["--do_lower_case=%s" % says]
+  if (says, shown) == (True, "cased"):
+    why += "; the vocabulary has cased entries"
+    flags.append("--allow_case_mismatch=True")
+  return Casing(says, why, flags)
+
+
+def _said_of_case(folder):
+  """What the files say: (bool, where it is from), both None if nothing."""
+  name = "tokenizer_config.json"
+  said = hf_vocab.json_object(folder, name).get("do_lower_case")
+  if type(said) is bool:
+    return said, os.path.join(folder, name)
+  for part in _normalizers(folder):
+    said = True if part.get("type") == "Lowercase" else part.get("lowercase")
+    if type(said) is bool:
+      return said, "the normalizer in %s" % os.path.join(folder, "tokenizer.json")
+  return None, None
+
+
+def _normalizers(folder):
+  """The parts of the normalizer in a tokenizer.json, from first to last: dicts."""
+  found = []
+  left = [hf_vocab.json_object(folder, "tokenizer.json").get("normalizer")]
+  while left:
+    part = left.pop(0)
+    if isinstance(part, dict):
+      found.append(part)
+      inner = part.get("normalizers")
+      left = (inner if isinstance(inner, list) else []) + left
+  return found
+
+
+def _tokenizer_remarks(folder, lower, vocabulary):
+  """Finds settings of the tokenizer that the one here does not follow.
+
+  Args:
+    folder: str.
+    lower: bool, the value of --do_lower_case.
+    vocabulary: str, as of hf_vocab.name_in.
+
+  Returns:
+    list of str, a line for each.
+  """
+  parts = _normalizers(folder)
+  settings = {}
+  for part in parts:
+    settings.update(strip_accents=part.get("strip_accents"),
+                    tokenize_chinese_chars=part.get("handle_chinese_chars"))
+  settings.update(hf_vocab.json_object(folder, "tokenizer_config.json"))
+  found = []
+  if vocabulary == hf_vocab.SPM_NAME:
+    found.append("pieces are those of ALBERT's code; transformers' differ before a "
+                 "comma after a digit, and where two ` or ' are a quotation mark")
+    if settings.get("keep_accents") is True:
+      found.append(
+          "%s has keep_accents=true, but accents are removed here" % folder)
+    return found
+  if settings.get("strip_accents") is (not lower):
+    found.append("%s has strip_accents=%s, but accents are %s here with "
+                 "--do_lower_case=%s" % (
+                     folder, json.dumps(not lower), "removed" if lower else "kept",
+                     lower))
+  if settings.get("tokenize_chinese_chars") is False:
+    found.append("%s has tokenize_chinese_chars=false, but each Chinese character "
+                 "is a word here" % folder)
+  other = [str(part.get("type")) for part in parts
+           if part.get("type") not in _NORMALIZERS + (None,)]
+  if other:
+    found.append("%s: tokenizer.json changes text with %s, which is not done "
+                 "here" % (folder, ", ".join(other)))
+  return found

@@ -1,0 +1,187 @@
+"""The vocabulary of a Hugging Face folder, with the added tokens."""
+
+import collections
+import os
+import string
+import unicodedata
+
+from attention_zones.base import files
+from attention_zones.base import json_files
+from attention_zones.data import sentencepiece_tokenizer
+from attention_zones.data.tokenizer_settings import AddedToken
+from attention_zones.data import vocab_lines
+
+VOCAB_NAME = "vocab.txt"
+SPM_NAME = "spiece.model"
+# Of BERT's code, in which they are found in no text, and of the first vocabularies.
+_OWN = vocab_lines.SPECIAL_TOKENS + ("[MASK]", "<S>", "<T>")
+
+Vocabulary = collections.namedtuple("Vocabulary", [
+    "name", "content", "size", "entries", "added_tokens", "remarks"])
+Vocabulary.__doc__ = """A vocabulary, as run_squad.py reads it.
+
+Attributes:
+  name: str, SPM_NAME or VOCAB_NAME.
+  content: bytes, its file.
+  size: int, how many rows of word embeddings it needs.
+  entries: list of str.
+  added_tokens: list of tokenizer_settings.AddedToken.
+  remarks: list of str, lines about entries that are not used.
+"""
+
+
+def json_object(folder, name):
+  """Reads a JSON file of a folder: a dict, {} if there is none."""
+  path = os.path.join(folder, name)
+  content = json_files.load(path) if files.exists(path) else {}
+  return content if isinstance(content, dict) else {}
+
+
+def name_in(folder, model_type):
+  """The name of the file that a vocabulary becomes: SPM_NAME of an ALBERT that has
+  it and no vocab.txt, else VOCAB_NAME."""
+  return SPM_NAME if (
+      model_type == "albert" and files.exists(os.path.join(folder, SPM_NAME))
+      and not files.exists(os.path.join(folder, VOCAB_NAME))) else VOCAB_NAME
+
+
+def read(folder, model_type):
+  """Reads a vocabulary.
+
+  Args:
+    folder: str.
+    model_type: str, "albert" for example.
+
+  Returns:
+    Vocabulary.
+
+  Raises:
+    OSError: a file cannot be read.
+    ValueError: there is none, or it is damaged.
+  """
+  added = _added_tokens(folder)
+  name = name_in(folder, model_type)
+  if name == SPM_NAME:
+    path = os.path.join(folder, name)
+    content = files.read_bytes(path)
+    pieces = sentencepiece_tokenizer.pieces_of(path, content)
+    lacking = sorted(token.content for _, _, token in added
+                     if token.content not in pieces)
+    return Vocabulary(name, content, len(pieces), pieces, [], lacking and [
+        "not used: %s, added to %s" % (
+            json_files.count_ids(lacking, "token"), name)])
+  path, by_id = _entries(folder)
+  for where, index, token in added:
+    if by_id.setdefault(index, token.content) != token.content:
+      raise ValueError("%s: %r has id %d, but %s has %r there" % (
+          where, token.content, index, path, by_id[index]))
+  for expected, index in enumerate(sorted(by_id)):
+    if index != expected:
+      raise ValueError("%s: %r has id %d, but no entry has id %d" % (
+          path, by_id[index], index, expected))
+  # An entry with white space, U+2028 for example, matches no text, and could not be
+  # read from the file that is written.
+  content = "".join("%s\n" % ("" if _has_space(by_id[index]) else by_id[index])
+                    for index in range(len(by_id))).encode("utf-8")
+  entries = vocab_lines.entries(path, content, vocab_lines.SPECIAL_TOKENS)
+  found = list(collections.OrderedDict.fromkeys(
+      token for _, _, token in added if token.content not in _OWN))
+  used = [token for token in found if not _has_space(token.content)]
+  return Vocabulary(name, content, vocab_lines.size(
+      {entry: index for index, entry in enumerate(entries)}), entries, used,
+                    _remarks(path, entries, found, used))
+
+
+def _entries(folder):
+  """Reads vocab.txt or tokenizer.json: (path, dict from id to str)."""
+  path = os.path.join(folder, VOCAB_NAME)
+  if files.exists(path):
+    return path, dict(enumerate(vocab_lines.entries(path, files.read_bytes(path))))
+  path = os.path.join(folder, "tokenizer.json")
+  if not files.exists(path):
+    others = [name for name in files.list_folder(folder) if name.endswith(".model")]
+    hint = "; %s may be of SentencePiece, which is read for ALBERT, as %s"
+    raise ValueError(
+        "%s has neither vocab.txt nor tokenizer.json, nor an ALBERT's %s%s" % (
+            folder, SPM_NAME, hint % (others[0], SPM_NAME) if others else ""))
+  model = json_files.member(path, json_files.load(path), "model", dict)
+  kind = model.get("type", "WordPiece")
+  if kind != "WordPiece":
+    raise ValueError("%s: its model is of type %s; should be WordPiece%s" % (
+        path, json_files.excerpt(kind),
+        ", or %s beside it, of an ALBERT" % SPM_NAME if kind == "Unigram" else ""))
+  vocab = json_files.member(path + ": model", model, "vocab", dict)
+  by_id = {json_files.member(path + ": vocab", vocab, entry, int): entry
+           for entry in vocab}
+  twice = [entry for entry in vocab if by_id[vocab[entry]] != entry]
+  if twice:
+    raise ValueError("%s: %r and %r have the same id, %d" % (
+        path, twice[0], by_id[vocab[twice[0]]], vocab[twice[0]]))
+  return path, by_id
+
+
+def _added_tokens(folder):
+  """Lists the tokens that were added to a vocabulary, BERT's own among them.
+
+  tokenizer.json has them, tokenizer_config.json of later slow tokenizers, and
+  added_tokens.json of earlier ones.
+
+  Returns:
+    list of (where it is said, id, AddedToken).
+  """
+  found, seen = [], set()
+
+  def add(where, index, entry):
+    content = json_files.member(where, entry, "content", str)
+    if content and content not in seen:
+      seen.add(content)
+      found.append((where, index, AddedToken(
+          content, entry.get("normalized", not entry.get("special")) is True,
+          entry.get("single_word") is True)))
+
+  where = os.path.join(folder, "tokenizer.json") + ": added_tokens"
+  for entry in json_object(folder, "tokenizer.json").get("added_tokens") or []:
+    add(where, json_files.member(where, entry, "id", int), entry)
+  where = os.path.join(folder, "tokenizer_config.json") + ": added_tokens_decoder"
+  entries = json_object(folder, "tokenizer_config.json").get(
+      "added_tokens_decoder") or {}
+  for index in entries:
+    if not index.isdigit():
+      raise ValueError("%s has %r; should be a number" % (where, index))
+    add(where, int(index), entries[index])
+  where = os.path.join(folder, "added_tokens.json")
+  entries = json_object(folder, "added_tokens.json")
+  for content in entries:
+    add(where, json_files.member(where, entries, content, int),
+        {"content": content})
+  return found
+
+
+def _remarks(path, entries, found, used):
+  """Says which entries are never given: list of str."""
+  lines = []
+  spaced = [token.content for token in found if token not in used]
+  if spaced:
+    lines.append("%s: not used, because of white space inside: %s" % (
+        path, json_files.count_ids(spaced, "token")))
+  added = {token.content for token in used}
+  odd = [entry for entry in entries
+         if _is_never_given(entry) and entry not in added]
+  if odd:
+    lines.append("%s has %s with punctuation inside, which word pieces never give; "
+                 "no file says that these are added tokens, so texts with them are "
+                 "split" % (path, json_files.count_ids(odd, "token")))
+  return lines
+
+
+def _is_never_given(entry):
+  """Whether BERT's tokenizer splits an entry, though it is no special one."""
+  marks = [character in string.punctuation
+           or unicodedata.category(character).startswith("P")
+           for character in entry]
+  return (any(marks) and any(map(str.isalnum, entry)) and not entry.startswith("##")
+          and not entry.lower().startswith("[unused") and entry not in _OWN)
+
+
+def _has_space(entry):
+  return any(map(str.isspace, entry))

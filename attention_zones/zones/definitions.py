@@ -1,0 +1,106 @@
+"""What each zone and control does, as a digest: a part of what answers depend on.
+
+An edited zone is another zone. A sweep that is resumed, or a folder with finished
+files, must not mix both, so each masked zone has an entry in the keys of journals
+and in the manifest, {"zone p2": "19079a248759d144"}. The digest is of what the zone
+adds to the logits, and does to the weights, of fixed windows, as in a sweep.
+"""
+
+import hashlib
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from attention_zones.zones import draws
+from attention_zones.zones import zones
+
+# Two batches of windows, (question, passage) lengths each: without a question, with
+# [PAD] and without, short and as long as BERT's longest.
+_BATCHES = (((0, 5), (3, 9), (20, 30), (7, 1)), ((64, 445),))
+
+# All draws of a zone are one control: they differ in their numbers only.
+_ANY_DRAW = "draw"
+
+
+def of_mask(mask):
+  """The names of a mask's zones and controls in keys: {name: (zone, variant)}."""
+  return {"zone %s" % "@".join(filter(None, (
+      zone, _ANY_DRAW if variant.isdigit() else variant))): (
+          zone, "1" if variant.isdigit() else variant)
+          for zone, variant in mask.zones}
+
+
+def of_decodes(decodes):
+  """What decodes mask: dict from each decodes.Decode to a dict of its `digests`."""
+  found = digests({decode.mask for decode in decodes})
+  return {decode: {name: found[name] for name in of_mask(decode.mask)}
+          for decode in decodes}
+
+
+def digests(masks):
+  """What masks do: a dict for keys and manifests.
+
+  Args:
+    masks: iterable of zones.Mask.
+
+  Returns:
+    dict from "zone p2", "zone p2@draw", "zone p2@flat" and so on to a str of 16
+    hexadecimal digits, for all zones and controls in the masks. Heads do not count.
+  """
+  wanted = {}
+  for mask in masks:
+    wanted.update(of_mask(mask))
+  # Not on a GPU, which rounds in another way and would be taken for good.
+  config = tf.ConfigProto(device_count={"GPU": 0})
+  with tf.Graph().as_default(), tf.Session(config=config) as session:
+    batches = [_Batch(lengths) for lengths in _BATCHES]
+    effects = session.run({
+        name: [batch.effects(zones.Mask((part,), None)) for batch in batches]
+        for name, part in wanted.items()})
+  return {name: _digest(zones.Mask((part,), None), effects[name])
+          for name, part in wanted.items()}
+
+
+def _digest(mask, effects):
+  """The digest of what a mask does to each batch: lists of arrays."""
+  total = hashlib.sha256(repr(
+      (mask.changes_passage_rows, mask.reaches_padding)).encode())
+  for arrays in effects:
+    for array in arrays:
+      total.update(repr(array.shape).encode())
+      # Whatever the last bits of a division are.
+      total.update(np.rint(1000 * array).astype(np.int32).tobytes())
+  return total.hexdigest()[:16]
+
+
+class _Batch:
+  """Fixed windows, as the model gets them.
+
+  Args:
+    lengths: sequence of (question length, passage length).
+  """
+
+  def __init__(self, lengths):
+    question, passage = np.array(lengths)[:, :, None].transpose(1, 0, 2)
+    size = (question + passage).max() + 3
+    position = np.arange(size)[None]
+    is_real = position < question + passage + 3
+    ranks = draws.of_batch(
+        [""] * len(lengths), [1], size,
+        [(i, q, i, p) for i, (q, p) in enumerate(lengths)])
+    self._tokens = zones.token_sets(
+        tf.constant(is_real.astype(np.int32)),
+        tf.constant((is_real & (position >= question + 2)).astype(np.int32)),
+        {1: tf.constant(ranks[0])})
+    # Whole numbers, whose sums are exact.
+    row, column = np.mgrid[:size, :size]
+    weights = (7 * row + 5 * column + row * column) % 13
+    self._weights = tf.constant(np.tile(
+        weights.astype(np.float32), [len(lengths), 1, 1, 1]))
+
+  def effects(self, mask):
+    """What a mask adds and, if it edits weights, makes of them: list of Tensors."""
+    effects = [mask.additive(self._tokens)]
+    if mask.edit:
+      effects.append(mask.edit(self._weights, self._tokens, self._tokens))
+    return effects
