@@ -16,5 +16,9 @@ Reading them:
   figures    what people look at
 
 The two wings never import each other: they meet in files. Each room's __init__.py
-says what its modules do. The commands cases, sample and convert_hf stand here.
+says what its modules do. Commands stand here:
+
+  cases       the questions whose answer masking changes most, as a page
+  sample      a part of a data set, in whole passages
+  convert_hf  a model of Hugging Face to a checkpoint
 """

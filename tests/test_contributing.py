@@ -220,8 +220,8 @@ def test_the_drawing_names_modules_that_exist(repository):
   drawing, = blocks(repository, "flow")
   steps = re.findall(r"^ *\|(?: *\|)?  (\w+(?:  \w+)*)$", drawing, re.M)
   words = {word for step in steps for word in step.split()}
-  modules = {path.stem for folder in (repository, repository / "attention_zones")
-             for path in folder.glob("*.py")}
+  modules = {path.stem for pattern in ("*.py", "attention_zones/**/*.py")
+             for path in repository.glob(pattern)}
   assert len(steps) == 10
   assert words <= modules, words - modules
 
