@@ -30,7 +30,7 @@ def test_affinity(repository):
   """Of a process that may use one core."""
   core = min(os.sched_getaffinity(0))
   result = subprocess.run(
-      [sys.executable, "-c", "import os; from attention_zones import machine; "
+      [sys.executable, "-c", "import os; from attention_zones.base import machine; "
        "os.sched_setaffinity(0, [%d]); print(machine.cores(environ={}))" % core],
       cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True)
   assert result.stdout == "1\n"

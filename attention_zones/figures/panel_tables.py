@@ -167,7 +167,7 @@ def _compare(path, cells, metric):
               for (layers, mask), numbers in cells.items()}
   tables = [_table(rows, of, name) for of, name in (
       (of_zones, "diff"), (cells, "control_diff"), (cells, "contrast"))]
-  marks = frozenset(
+  significant = frozenset(
       (results_table.layer_label(layers), _control_name(mask))
       for (layers, mask), numbers in cells.items()
       if not math.isnan(numbers["p_holm"])
@@ -175,7 +175,8 @@ def _compare(path, cells, metric):
   labels = [_control_label(mask) for mask in _columns(cells)]
   return [heatmap.Panel(path, table, None, of, title, names, metric=metric)
           for table, title, of, names in zip(
-              tables, CONTROL_TITLES, (None, None, marks), (None, labels, labels))]
+              tables, CONTROL_TITLES, (None, None, significant),
+              (None, labels, labels))]
 
 
 def _columns(cells):
