@@ -132,9 +132,10 @@ def _run_pass(options, data, one, run, zones_of, reader, log):
                 for name in passes.files_of(options, decode)}
   run_records.add_to_manifest(
       options.output_dir, list(of_written), run,
-      dict(runs.about(options, reader, start), masked_share=coverage.masked_shares(
-          data.path, written, reader.num_heads), overlap=coverage.overlaps(
-              data.path, _ids(data), written)),
+      dict(runs.about(options, reader, start),
+           masked_fraction=coverage.masked_fractions(
+               data.path, written, reader.num_heads),
+           overlap=coverage.overlaps(data.path, _ids(data), written)),
       {name: zones for name, zones in of_written.items() if zones})
   if one.part:
     shares.remove(one.part)
