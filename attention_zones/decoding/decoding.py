@@ -225,7 +225,7 @@ def _answer_questions(options, data, one, journal, results, mine):
   """
   finder = answers.AnswerFinder(
       data.examples, data.tokenizer, options, data.rules.span_text,
-      with_positions=data.rules.is_cmrc)
+      with_positions=data.rules.positions_in_nbest)
   with_nbest = [passes.wants_nbest(options, decode) for decode in one.decodes]
   progress = Progress(
       "predicting, %d decode%s%s%s" % (
