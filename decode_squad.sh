@@ -27,49 +27,23 @@ esac
 
 # sbatch runs a copy of this script in another folder; the repository is the folder
 # that sbatch was called from.
+script=decode_squad.sh
 here=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")" >/dev/null && pwd -P)
-if ! [ -f "$here/run_squad.py" ]; then
-  if ! [ -f "${SLURM_SUBMIT_DIR:-}/run_squad.py" ]; then
-    where="$here${SLURM_SUBMIT_DIR:+ or in SLURM_SUBMIT_DIR=$SLURM_SUBMIT_DIR}"
-    echo "decode_squad.sh: there is no run_squad.py in $where;" \
-      "call bash or sbatch from the repository's folder" >&2
-    exit 1
-  fi
-  here=$SLURM_SUBMIT_DIR
-fi
 cd "$here"
-
+[ -f run_squad.py ] || cd "${SLURM_SUBMIT_DIR:-.}" 2>/dev/null || true
+if ! [ -f run_squad.py ]; then
+  echo "$script: there is no run_squad.py in" \
+    "$here${SLURM_SUBMIT_DIR:+ or in SLURM_SUBMIT_DIR=$SLURM_SUBMIT_DIR};" \
+    "call bash or sbatch from the repository's folder" >&2
+  exit 1
+fi
 dataset_given=${DATASET:-}
-# What belongs to the data set: its files, and the settings of its paper.
-case "${DATASET:=squad}" in
-  squad)
-    model=cased_L-12_H-768_A-12 lower_case=False dev_file=squad/dev-v1.1.json
-    ;;
-  cmrc2018)
-    model=chinese_L-12_H-768_A-12 lower_case=True
-    dev_file=cmrc2018/cmrc2018_dev.json
-    ;;
-  *)
-    echo "decode_squad.sh: DATASET=$DATASET: should be squad or cmrc2018" >&2
-    exit 1
-    ;;
-esac
+. attention_zones/base/scripts.sh
 
-GS_BUCKET=${GS_BUCKET:-}
-TPU_NAME=${TPU_NAME:-}
-TPU_ZONE=${TPU_ZONE:-}
-BERT_DIR=${BERT_DIR:-${GS_BUCKET:+$GS_BUCKET/bert/}$model}
-MODEL_OUTPUT_DIR=${MODEL_OUTPUT_DIR:-${GS_BUCKET:+$GS_BUCKET/}$DATASET-model}
-SEEDS=${SEEDS:-}
-USE_TPU=${USE_TPU:-$([ -n "$TPU_NAME" ] && echo True || echo False)}
 ZONES=${ZONES:-q2 q2p p2q p2 all}
 LAYERS=${LAYERS:-0-11}
 
 zones=(${ZONES//,/ })
-fail() {
-  echo "decode_squad.sh: $*" >&2
-  exit 1
-}
 
 # Task i of a job array, counted from 0, predicts share i + 1 of the questions.
 shard=()
@@ -93,24 +67,6 @@ elif [ -n "${SHARDS:-}" ]; then
   fail "SHARDS=$SHARDS is for job arrays; without one, give --shard=k/$SHARDS"
 fi
 
-# An empty array counts as unset in the bash of macOS.
-seeds=(${SEEDS//,/ })
-for seed in ${seeds[@]+"${seeds[@]}"}; do
-  if ! [[ $seed =~ ^[0-9]+$ ]]; then
-    fail "SEEDS=$SEEDS: should be whole numbers, as in SEEDS=\"1 2 3\""
-  fi
-done
-
-# Otherwise Linux's allocator returns the memory of every large tensor to the
-# system, which has to clear it before it is used again.
-export MALLOC_MMAP_THRESHOLD_=1000000000 MALLOC_TRIM_THRESHOLD_=4000000000
-# TensorFlow logs much that does not matter here; level 0 shows all of it.
-export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-3}
-export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore::FutureWarning}
-
-python=$(bash setup_env.sh --which)
-
-# Replaces the calling shell by run_squad.py: run OUTPUT_DIR [flag ...]
 run() {
   local output_dir=$1 settings=()
   shift
@@ -122,31 +78,14 @@ run() {
   elif [ -n "$dataset_given" ]; then
     settings+=(--dataset="$DATASET")
   fi
-  exec "$python" -u run_squad.py \
-    --vocab_file="$BERT_DIR/vocab.txt" \
-    --bert_config_file="$BERT_DIR/bert_config.json" \
+  # An empty array counts as unset in the bash of macOS.
+  run_squad "$output_dir" \
     --do_train=False \
-    --do_predict=True \
-    --predict_batch_size=32 \
     --mask_layer="$LAYERS" \
     --mask_zone="$(IFS=,; echo "${zones[*]-}")" \
-    --output_dir="$output_dir" \
-    --use_tpu="$USE_TPU" \
-    --tpu_name="$TPU_NAME" \
-    --tpu_zone="$TPU_ZONE" \
     ${settings[@]+"${settings[@]}"} \
     ${shard[@]+"${shard[@]}"} \
     "$@"
 }
 
-if [ -z "${seeds[*]-}" ]; then
-  run "$MODEL_OUTPUT_DIR" "$@"
-fi
-for seed in "${seeds[@]}"; do
-  # In the background: bash handles a signal only after a foreground command ends.
-  run "$MODEL_OUTPUT_DIR/seed$seed" "$@" &
-  for name in INT TERM HUP; do
-    trap "kill -TERM $! || true; wait $! || true; exit $((128 + $(kill -l $name)))" $name
-  done
-  wait $! || exit
-done
+run_seeds "$@"

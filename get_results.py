@@ -278,13 +278,22 @@ def _whole_number(least, most):
   return read
 
 
+class _Renamed(argparse.Action):
+  """--draws, as --resamples was called: says so, and ends the program."""
+
+  def __call__(self, parser, *_):
+    parser.exit(2, "get_results.py: --draws is called --resamples (a draw is a "
+                "random control)\n")
+
+
 def _add_statistics(parser):
   """Adds the flags of the statistics to an ArgumentParser."""
   parser.add_argument("--cluster", choices=question_traits.CLUSTERS,
                       default="paragraph", help="questions that are drawn together "
                       "(default: %(default)s, those about one passage)")
-  parser.add_argument("--draws", type=_whole_number(2, 10 ** 7), default=10000,
+  parser.add_argument("--resamples", type=_whole_number(2, 10 ** 7), default=10000,
                       help="of the bootstrap (default: %(default)s)")
+  parser.add_argument("--draws", nargs="?", action=_Renamed, help=argparse.SUPPRESS)
   parser.add_argument("--random_seed", type=_whole_number(0, 2 ** 32 - 1),
                       default=12345, help="of the bootstrap (default: %(default)s)")
   parser.add_argument("--per_question", metavar="a.csv",

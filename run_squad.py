@@ -265,7 +265,7 @@ def training_fn(options, config, num_train_steps):
         encoder.encode(hidden, masks)[-1], config.initializer_range,
         options.random_seed)
     loss = answer_head.span_loss(
-        features, logits, data_sets.rules(options.dataset).is_cmrc)
+        features, logits, data_sets.rules(options.dataset).limits_logits)
     train_op = optimization.create_optimizer(
         loss, options.learning_rate, num_train_steps,
         int(num_train_steps * options.warmup_proportion), options.use_tpu)
@@ -357,7 +357,7 @@ def make_reader(options, config, checkpoint, wanted):
           encoder, features, swept, options.max_seq_length, batch_size)
       return answer_head.candidates(
           features, answer_head.span_logits(hidden), options.n_best_size,
-          data_sets.rules(options.dataset).is_cmrc)
+          data_sets.rules(options.dataset).limits_logits)
     return read(candidates, len(swept), batch_size, input_fn)
 
   return decoding.Reader(

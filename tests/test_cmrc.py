@@ -48,7 +48,7 @@ def test_probabilities_are_over_cls_and_the_passage():
 def test_cls_takes_one_of_the_places():
   found = in_graph(
       lambda features, logits: answer_head.candidates(
-          features, logits[None], 2, is_cmrc=True), [LOGITS, LOGITS])
+          features, logits[None], 2, limits_logits=True), [LOGITS, LOGITS])
   assert found["start_tokens"].tolist() == [[[-1, 6]]]
   assert found["start_logits"][0, 0] == pytest.approx(
       [np.log(4 / 8), np.log(2 / 8)], abs=1e-5)
@@ -57,7 +57,7 @@ def test_cls_takes_one_of_the_places():
 def test_the_loss_is_over_cls_and_the_passage():
   """At the second token of the passage it is -ln 2/8, at the first -ln 1/8."""
   loss = in_graph(lambda features, logits: answer_head.span_loss(
-      features, logits, is_cmrc=True), [LOGITS, LOGITS],
+      features, logits, limits_logits=True), [LOGITS, LOGITS],
                   start_position=[4], end_position=[5])
   assert loss == pytest.approx((np.log(8) + np.log(4)) / 2, abs=1e-5)
 

@@ -123,7 +123,7 @@ def test_latex(tmp_path):
   assert lines[8:10] == [r"\bottomrule", r"\end{tabular}}"]
   assert ("after Holm over 3 cells. 2000 questions, 1000 passages, one training "
           "seed. Test: exact sign-flip test of passages. Intervals: 10000 "
-          "bootstrap draws of passages" in lines[-1])
+          "bootstrap resamples of passages" in lines[-1])
 
 
 SETTINGS = effects.Settings("exact", "paragraph", 10000, 12345)

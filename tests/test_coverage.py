@@ -26,13 +26,13 @@ SHARES = {"q2": 2 * 2 / 64, "q2p": (8 - 3) * 3 / 64, "p2q": (8 - 2) * 2 / 64,
 @pytest.mark.parametrize("zone", SHARES)
 def test_share_of_a_window(zone):
   mask = zones.union(zone.split("+"))
-  assert mask.masked_share(2, 3) == pytest.approx(SHARES[zone], rel=1e-12)
-  assert mask._replace(heads=(0, 5)).masked_share(2, 3, 12) == pytest.approx(
+  assert mask.masked_fraction(2, 3) == pytest.approx(SHARES[zone], rel=1e-12)
+  assert mask._replace(heads=(0, 5)).masked_fraction(2, 3, 12) == pytest.approx(
       SHARES[zone] / 6, rel=1e-12)
 
 
 def test_share_of_heads_that_are_off():
-  assert zones.union(["off"])._replace(heads=(3,)).masked_share(2, 3, 4) == 1 / 4
+  assert zones.union(["off"])._replace(heads=(3,)).masked_fraction(2, 3, 4) == 1 / 4
 
 
 @pytest.mark.parametrize("zone", [
@@ -40,7 +40,7 @@ def test_share_of_heads_that_are_off():
     # The draws share the rows of Q, and maybe some columns.
     "q2@1+q2p@1", "q2@1+q2p"])
 def test_what_has_no_share(zone):
-  assert zones.union(zone.split("+")).masked_share(2, 3) is None
+  assert zones.union(zone.split("+")).masked_fraction(2, 3) is None
 
 
 def test_mean_over_windows(tmp_path):
@@ -56,7 +56,7 @@ def test_mean_over_windows(tmp_path):
       tokenization.load_vocab(str(tmp_path / "vocab.txt")))
   path = windows.cached_windows(
       examples, tokenizer, windows.WindowSizes(24, 8, 8), False, str(tmp_path), "")
-  shares = coverage.masked_shares(
+  shares = coverage.masked_fractions(
       path, decodes.parse_decodes("0-1", "p2,q2", 2), num_heads=2)
   p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
@@ -125,27 +125,28 @@ def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
   run = {"checkpoint": "c"}
   for name, share in (("a.json", .5), ("b.json", .25)):
     run_records.add_to_manifest(
-        folder, [name], run, {"machine": name, "masked_share": {name: share}})
+        folder, [name], run, {"machine": name, "masked_fraction": {name: share}})
   content = run_records.load_manifest(folder)
-  assert run_records.masked_shares(content) == {"a.json": .5, "b.json": .25}
+  assert run_records.masked_fractions(content) == {"a.json": .5, "b.json": .25}
   assert content["runs"][run_records.run_id(run)]["about"]["machine"] == "b.json"
   assert run_records.overlaps(content) == {}
   run_records.add_to_manifest(
       folder, ["c.json"], run, {"overlap": {"c.json": .125}})
   content = run_records.load_manifest(folder)
-  assert run_records.masked_shares(content) == {"a.json": .5, "b.json": .25}
+  assert run_records.masked_fractions(content) == {"a.json": .5, "b.json": .25}
   assert run_records.overlaps(content) == {"c.json": .125}
   # Another run of the same name forgets them.
   run_records.add_to_manifest(
       folder, ["a.json", "b.json", "c.json"], {"checkpoint": "d"}, {})
   content = run_records.load_manifest(folder)
-  assert run_records.masked_shares(content) == run_records.overlaps(content) == {}
+  assert not run_records.masked_fractions(content)
+  assert not run_records.overlaps(content)
 
 
 @pytest.mark.parametrize("about", [
-    None, 3, {"masked_share": 3}, {"masked_share": {"a.json": "x"}}])
+    None, 3, {"masked_fraction": 3}, {"masked_fraction": {"a.json": "x"}}])
 def test_a_manifest_without_shares(about):
-  assert run_records.masked_shares(
+  assert run_records.masked_fractions(
       {"files": {"a.json": "r"}, "runs": {"r": {"about": about}}}) == {}
 
 
@@ -159,7 +160,7 @@ def test_a_sweep_writes_them(project):
   name = "predictions_layer%d_%s.json"
   # Questions of 5 tokens, passages of 15 in one window: 23 tokens.
   q2, p2 = 5 ** 2 / 23 ** 2, 15 ** 2 / 23 ** 2
-  assert run_records.masked_shares(manifest) == {
+  assert run_records.masked_fractions(manifest) == {
       name % (layer, zone): pytest.approx(share, rel=1e-12)
       for layer in range(2)
       for zone, share in (("q2", q2), ("p2", p2), ("p2@1", p2))}

@@ -13,7 +13,7 @@ from attention_zones.figures import panel_tables
 import visualize_att_zone
 
 HEADER = ("layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,ci_low,"
-          "ci_high,p,p_holm,share\n")
+          "ci_high,p,p_holm,ratio\n")
 ROWS = ["1,p2q,exact,-4.0,-1.5,0.2,0.06,-2.5,-4,-1,0.01,0.0499,0.375",
         "1,p2q@flat,exact,-4.0,-3.0,,,-1.0,-2,0,0.2,0.2,0.75",
         "1,p2@flat,exact,-12.0,1.0,,,-13.0,-15,-11,0,1e-9,-0.083",

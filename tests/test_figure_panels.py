@@ -19,7 +19,7 @@ import visualize_att_zone
 COLUMNS = (
     "layer,head,zone,metric,n,clusters,seeds,baseline,score,diff,ci_low,ci_high,se,"
     "deff,lost,gained,changed,shifted,elsewhere,sd_seeds,seeds_same_sign,p,p_holm,"
-    "q_bh,masked_share").split(",")
+    "q_bh,masked_fraction").split(",")
 LOOK = heatmap.Look(title=None, annotate=False, cmap="seismic", vmin=-10, vmax=2,
                     width=None)
 SMALL = "layer,q2,p2\n1,80.5,66.982\n2,80.567,\n1+2,70.0,60.0\n"

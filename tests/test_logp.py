@@ -47,7 +47,7 @@ def test_a_cell_in_nats(tmp_path, data, capsys):
   ids, data_file = data
   folder = write_logp(tmp_path / "sweep", ids, {
       "": BASELINE, "_layer0_p2": MASKED})
-  assert run([folder], tmp_path, data_file, "--draws=1000") == 0
+  assert run([folder], tmp_path, data_file, "--resamples=1000") == 0
   # The means are -12 / 12 and -16 / 12.
   assert (tmp_path / "results.csv").read_text() == "layer,p2\n1,-1.333\n"
   row, = read_rows(tmp_path / "results.stats.csv")

@@ -55,7 +55,7 @@ def test_every_digit(tmp_path, capsys):
   assert status == 0
   assert list(rows[0]) == (
       "layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,ci_low,"
-      "ci_high,p,p_holm,share").split(",")
+      "ci_high,p,p_holm,ratio").split(",")
   # Three times the contrast of the draws is 6-1 0 -3 6-2 3. Of the 16 sums of
   # +-5 +-3 +-4 +-3, three are 9 or more, and three -9 or less.
   assert list(rows[0].values()) == [
@@ -95,7 +95,7 @@ def test_a_large_overlap_leaves_share_empty(tmp_path, capsys):
       names % (0, 1): 0.5, names % (0, 2): 0.25, names % (0, 3): 0.75,
       names % (1, 1): 0.625, names % (1, 2): 0.625})[1]
   # The mean 0.5 is not above 0.5.
-  assert [(row["zone"], row["overlap"], row["share"]) for row in rows] == [
+  assert [(row["zone"], row["overlap"], row["ratio"]) for row in rows] == [
       ("p2q", "0.5000", "0.2500"), ("p2q@flat", "", "1.2500"),
       ("p2q", "0.6250", ""), ("p2q@flat", "", "1.2500")]
   assert "keeps" not in capsys.readouterr().out
@@ -121,7 +121,7 @@ def test_what_cancels_is_no_difference(tmp_path):
   names = ["_layer0_p2q"] + ["_layer0_p2q@%d" % k for k in range(1, 8)]
   cells = dict({name: wrong for name in names}, **{"": "1" * 12})
   row, = run(tmp_path, cells, "-use-f1")[1]
-  assert (row["metric"], row["contrast"], row["p"], row["share"]) == (
+  assert (row["metric"], row["contrast"], row["p"], row["ratio"]) == (
       "f1", "0.0000", "1", "1.0000")
 
 
@@ -156,7 +156,7 @@ def test_what_cannot_differ_is_not_in_the_family(tmp_path):
                **{"": BASELINE, "_layer0_q2": "101001110001"})
   _, rows = run(tmp_path, cells, num_layers=2)
   # 2 0 0 2 1: two of eight.
-  assert [(row["layer"], row["p"], row["p_holm"], row["share"])
+  assert [(row["layer"], row["p"], row["p_holm"], row["ratio"])
           for row in rows] == [("1", "0.25", "0.25", "0.0000"), ("2", "1", "", "")]
 
 

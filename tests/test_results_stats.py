@@ -14,7 +14,7 @@ from passages import read_rows, write_data, write_manifest, write_sweep
 COLUMNS = (
     "layer,head,zone,metric,n,clusters,seeds,baseline,score,diff,ci_low,ci_high,se,"
     "deff,lost,gained,changed,shifted,elsewhere,sd_seeds,seeds_same_sign,p,p_holm,"
-    "q_bh,masked_share")
+    "q_bh,masked_fraction")
 SIZES = [3, 2, 1, 4, 2]
 # masked - baseline is 1 0 1, 0 0, -1, 1 1 0 0, 0 1.
 BASELINE, MASKED = "000001000000", "101000110001"
@@ -54,7 +54,7 @@ def test_the_interval_is_that_of_the_seed_and_the_draws(tmp_path, data):
   ids, data_file = data
   folder = write_sweep(tmp_path / "sweep", ids, {
       "": "110" "00" "0" "1100" "10", "_layer0_p2": "000" "00" "1" "0000" "00"})
-  assert run([folder], tmp_path, data_file, "--draws=1000",
+  assert run([folder], tmp_path, data_file, "--resamples=1000",
              "--random_seed=12345") == 0
   row, = read_rows(tmp_path / "results.stats.csv")
   assert (row["ci_low"], row["ci_high"]) == ("-56.2500", "12.5000")
@@ -351,15 +351,25 @@ def test_what_a_decode_masks_is_copied_from_the_manifest(tmp_path, data):
   (tmp_path / "sweep" / "manifest.json").write_text(json.dumps({
       "files": {name: "r" for name in names},
       "runs": {"r": {"checkpoint": "c", "about": {
-          "masked_share": {"predictions_layer0_p2.json": .8313149}}}}}))
+          "masked_fraction": {"predictions_layer0_p2.json": .8313149}}}}}))
   assert run([folder], tmp_path, data_file) == 0
-  assert [(row["zone"], row["masked_share"])
+  assert [(row["zone"], row["masked_fraction"])
           for row in read_rows(tmp_path / "results.stats.csv")] == [
               ("q2", ""), ("p2", "0.831315")]
 
 
+def test_the_old_name_of_resamples_says_the_new_one(capsys):
+  """Whether or not it has a value, and before anything else is read."""
+  for flags in ["--draws=1000"], ["--draws", "1000"], ["--draws"]:
+    with pytest.raises(SystemExit) as ended:
+      get_results.main(["prediction", "results.csv"] + flags)
+    assert ended.value.code == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert line.startswith("get_results.py: --draws is called --resamples (")
+
+
 @pytest.mark.parametrize("flags, message", [
-    (["--draws=1"], "--draws: '1' is not a whole number from 2 to"),
+    (["--resamples=1"], "--resamples: '1' is not a whole number from 2 to"),
     (["--random_seed=4294967296"], "is not a whole number from 0 to 4294967295"),
     (["--cluster=passage"], "--cluster: invalid choice: 'passage'"),
 ])

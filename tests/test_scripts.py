@@ -13,6 +13,8 @@ import time
 import pytest
 
 SCRIPTS = ("train_squad.sh", "decode_squad.sh")
+PACKAGE = tuple("attention_zones/" + name for name in (
+    "__init__.py", "base/__init__.py", "base/data_sets.py", "base/scripts.sh"))
 STAND_IN = """
 import os, pathlib, signal, sys, time
 words = [w for w in sys.argv if w.startswith(("--output", "--random", "--shard"))]
@@ -34,8 +36,9 @@ def project(repository, tmp_path):
   """A repository with the scripts and the stand-in."""
   folder = tmp_path / "a project"
   folder.mkdir()
-  for name in SCRIPTS + ("setup_env.sh",):
-    shutil.copy(str(repository / name), str(folder))
+  (folder / "attention_zones" / "base").mkdir(parents=True)
+  for name in SCRIPTS + ("setup_env.sh",) + PACKAGE:
+    shutil.copy(str(repository / name), str(folder / name))
   (folder / "run_squad.py").write_text(STAND_IN)
   return folder
 

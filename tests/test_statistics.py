@@ -99,14 +99,14 @@ def test_bootstrap_of_clusters():
   means = 100 * sums[:, 0] / sizes[:, 0]
   assert np.percentile(means, [2.5, 97.5]) == close([-56.25, 12.5])
   assert means.std(ddof=1) == close(18.674773608223788)
-  # The first draws are the clusters 2 1 4 1 2 and 1 1 3 1 3.
+  # The first resamples are the clusters 2 1 4 1 2 and 1 1 3 1 3.
   assert sums[:2, 0].tolist() == [1 + 0 - 1 + 0 + 1, 0 + 0 - 2 + 0 - 2]
   assert sizes[:2, 0].tolist() == [1 + 2 + 2 + 2 + 1, 2 + 2 + 4 + 2 + 4]
 
 
 def test_bootstrap_in_blocks_draws_the_same_numbers(monkeypatch):
   whole = formulas.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
-  monkeypatch.setattr(formulas, "_BLOCK", 35)  # 7 draws at a time
+  monkeypatch.setattr(formulas, "_BLOCK", 35)  # 7 resamples at a time
   blocks = formulas.bootstrap(SUMS[None, None], SIZES[None], 100, 1)
   for one, other in zip(whole, blocks):
     assert np.array_equal(one, other)

@@ -258,7 +258,7 @@ def test_a_stratum_is_compared_in_the_same_bootstrap(tmp_path):
   folder = write_sweep(tmp_path / "sweep", ids, {
       "": "1" * len(ids), "_layer0_p2": "".join("10"[int(x)] for x in lost)})
   assert get_results.main([folder, str(tmp_path / "results.csv"), "--strata",
-                           "--draws=500", "--data_file", str(path)]) == 0
+                           "--resamples=500", "--data_file", str(path)]) == 0
   row = read_rows(tmp_path / "results.strata.csv")[0]
   cluster_of = np.repeat(np.arange(50), sizes)
   draws = np.random.RandomState(12345).randint(0, 50, (500, 50))

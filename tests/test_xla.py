@@ -103,8 +103,8 @@ def all_decodes(config, features):
   logits = answer_head.span_logits(sweep.run(
       encoder, features, swept, LENGTH, BATCH), config.initializer_range, 1)
   outputs = [logits]
-  for is_cmrc in (False, True):
-    found = answer_head.candidates(features, logits, 3, is_cmrc)
+  for limits_logits in (False, True):
+    found = answer_head.candidates(features, logits, 3, limits_logits)
     outputs += [found[name] for name in sorted(found)]
   return outputs
 

@@ -13,6 +13,7 @@
   progress     one line of progress
   questions    passages, and where an answer stands in its passage
   run_records  journal, manifest, and what differs between two runs
+  scripts.sh   what train_squad.sh and decode_squad.sh share
   seeds        random numbers from a hash of the seed and a name
   version      the version of what is computed, the revision of the code
 """

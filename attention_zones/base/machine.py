@@ -1,6 +1,6 @@
 """The cores and the memory that this process may use, and what its CPU can do.
 
-A cluster job or a container has only a share of its machine. A process that uses
+A cluster job or a container has only a part of its machine. A process that uses
 the whole machine takes cores from others, or is killed for its memory.
 """
 

@@ -87,7 +87,7 @@ def load_manifest(folder):
 
 # Entries of "about" with a number for each file of predictions (coverage.py): how
 # much it masks, and how much of a zone its control has.
-OF_FILES = ("masked_share", "overlap")
+OF_FILES = ("masked_fraction", "overlap")
 
 
 def run_of_file(content, name):
@@ -150,8 +150,8 @@ def add_to_manifest(
         json.dumps(content, indent=2, sort_keys=True), "\n"])
 
 
-def masked_shares(content):
-  """What a manifest says of how much its decodes mask (coverage.masked_shares).
+def masked_fractions(content):
+  """What a manifest says of how much its decodes mask (coverage.masked_fractions).
 
   Args:
     content: dict, as load_manifest returns it.
@@ -159,11 +159,11 @@ def masked_shares(content):
   Returns:
     dict from file name to float, 0 to 1; files may be missing.
   """
-  return _numbers_of_files(content, "masked_share")
+  return _numbers_of_files(content, "masked_fraction")
 
 
 def overlaps(content):
-  """As `masked_shares`: how many of a zone's columns its controls have."""
+  """As `masked_fractions`: how many of a zone's columns its controls have."""
   return _numbers_of_files(content, "overlap")
 
 

@@ -161,4 +161,6 @@ def span_text(passage, first, last, basic_tokenizer):
 
 
 RULES = squad_data.Rules(
-    "cmrc2018", read_examples, read_answers, remarks, span_text, is_cmrc=True)
+    "cmrc2018", read_examples, read_answers, remarks, span_text,
+    limits_logits=True, counts_windows=True, positions_in_nbest=True,
+    empty_answer="empty", ascii_texts=False)

@@ -11,13 +11,13 @@ from attention_zones.base import files
 # version of the passages.
 MAX_DROPPED = 0.05
 
-# The share of [UNK] among the word pieces. With a vocabulary for the language of
+# The fraction of [UNK] among the word pieces. With a vocabulary for the language of
 # the text it is 0.0 to 0.7 % (XQuAD, SQuAD and CMRC 2018 with BERT's vocabularies).
 # With the wrong casing, or a vocabulary for another language, it is mostly 3 to
 # 90 %. Fewer than MIN_UNKNOWN may be one or two rare characters in a small file.
 MAX_UNKNOWN = 0.01
 MIN_UNKNOWN = 5
-# Questions, with their passages, that are enough to know the share to 0.1 or 0.2 %.
+# Questions, with their passages, that are enough to know it to 0.1 or 0.2 %.
 UNKNOWN_SAMPLE = 200
 
 DROPPED_NAME = "train_dropped_ids.txt"
@@ -28,9 +28,9 @@ _SPECIAL = re.compile(r"\[.*\]|<.*>")
 ONE_SEGMENT = ("type_vocab_size is 1: segment 1, the passage, has no embedding and "
                "adds zeros, as in Google's code")
 
-# If less than this share of a vocabulary has letters with two cases, it does not
+# If less than this fraction of a vocabulary has letters with two cases, it does not
 # show whether it is cased. BERT's Chinese one, from lower-cased text, has 18 %.
-MIN_LETTERS_SHARE = 0.01
+MIN_LETTERS_FRACTION = 0.01
 
 
 def remarks(examples, tokenizer, max_query_length):
@@ -79,26 +79,26 @@ def remarks(examples, tokenizer, max_query_length):
 
 def _remark_unknown(examples, tokenizer):
   """Reports many word pieces that are [UNK]: list of one line, or empty."""
-  unknown, share = _count_unknown(examples, tokenizer)
-  if unknown < MIN_UNKNOWN or share <= MAX_UNKNOWN:
+  unknown, fraction = _count_unknown(examples, tokenizer)
+  if unknown < MIN_UNKNOWN or fraction <= MAX_UNKNOWN:
     return []
   other_case = not tokenizer.do_lower_case
-  _, other_share = _count_unknown(
+  _, other_fraction = _count_unknown(
       examples, type(tokenizer)(tokenizer.vocab, other_case, **tokenizer.settings))
   hint = "is --%s of another language? With --do_lower_case=%s: %.1f %%" % (
-      tokenizer.FLAG, other_case, 100 * other_share)
-  if other_share < share / 2:
+      tokenizer.FLAG, other_case, 100 * other_fraction)
+  if other_fraction < fraction / 2:
     hint = "give --do_lower_case=%s, which leaves %.1f %%, or another --%s" % (
-        other_case, 100 * other_share, tokenizer.FLAG)
+        other_case, 100 * other_fraction, tokenizer.FLAG)
   return ["%.1f %% of the word pieces are [UNK], words that the vocabulary lacks; "
-          "%s" % (100 * share, hint)]
+          "%s" % (100 * fraction, hint)]
 
 
 def _count_unknown(examples, tokenizer):
   """Counts [UNK] in some questions and their passages.
 
   Returns:
-    (number, share): int, and float from 0 to 1.
+    (number, fraction): int, and float from 0 to 1.
   """
   step = -(-len(examples) // UNKNOWN_SAMPLE) or 1
   unknown_id, = tokenizer.convert_tokens_to_ids(["[UNK]"])
@@ -167,8 +167,8 @@ def casing(vocab):
 
   Entries with letters of two cases show it: cased text has capitals. A vocabulary
   of a script without case does not show it, even if it has a few units and names in
-  Latin letters: less than MIN_LETTERS_SHARE of its entries is not enough. Entries
-  that lower-casing would decompose (BERT's strips accents, and makes three
+  Latin letters: less than MIN_LETTERS_FRACTION of its entries is not enough.
+  Entries that lower-casing would decompose (BERT's strips accents, and makes three
   characters of a Hangul syllable) outweigh small letters: a Korean vocabulary with
   "kg" is not of lower-cased text. Georgian has capitals in Unicode, but does not
   use them at the start of a sentence; it counts as a script without case.
@@ -181,7 +181,7 @@ def casing(vocab):
   """
   entries = [token for token in vocab if not _SPECIAL.fullmatch(token)]
   num_letters = sum(token.lower() != token.title() for token in entries)
-  if not num_letters or num_letters < MIN_LETTERS_SHARE * len(entries):
+  if not num_letters or num_letters < MIN_LETTERS_FRACTION * len(entries):
     return None
   if cased_entries(entries):
     return "cased"

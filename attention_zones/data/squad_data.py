@@ -9,7 +9,9 @@ from attention_zones.base.questions import find_answer, places, split_words
 from attention_zones.data import answer_text
 
 Rules = collections.namedtuple("Rules", [
-    "name", "read_examples", "read_answers", "remarks", "span_text", "is_cmrc"])
+    "name", "read_examples", "read_answers", "remarks", "span_text",
+    "limits_logits", "counts_windows", "positions_in_nbest", "empty_answer",
+    "ascii_texts"])
 Rules.__doc__ = """The rules of a data set's published script.
 
 Attributes:
@@ -22,12 +24,16 @@ Attributes:
     the log about what is unusual but works.
   span_text: function (passage, first, last, basic_tokenizer) to the text of a span
     of word pieces, as answer_text.span_text.
-  is_cmrc: bool, whether the rest is as in run_cmrc2018.py: only [CLS] and the
-    passage have logits, in training, too (answer_head.mask_spans); [CLS] is a
-    candidate, and windows compete by log-probabilities (answer_head.candidates);
-    steps are counted by windows (training.num_train_steps); n-best lists have
-    positions (answers.AnswerFinder); predictions have characters as they are, and
-    "empty" for a passage without words (prediction_files.write_files).
+  limits_logits: bool, whether only [CLS] and the passage have logits, in training,
+    too (answer_head.mask_spans); [CLS] is then a candidate, and windows compete by
+    log-probabilities (answer_head.candidates).
+  counts_windows: bool, whether steps are counted by windows, not by questions
+    (training.num_train_steps).
+  positions_in_nbest: bool, whether n-best lists have positions
+    (answers.AnswerFinder).
+  empty_answer: str, the prediction for a passage without words.
+  ascii_texts: bool, whether predictions are written in ASCII, with escapes; n-best
+    lists always are (prediction_files.write_files).
 """
 
 Example = collections.namedtuple("Example", [
@@ -177,4 +183,5 @@ def _remarks(examples):
 
 
 RULES = Rules("squad", read_examples, read_answers, _remarks, answer_text.span_text,
-              is_cmrc=False)
+              limits_logits=False, counts_windows=False, positions_in_nbest=False,
+              empty_answer="", ascii_texts=True)

@@ -71,20 +71,20 @@ def _may_be_span(features, with_cls):
       tf.equal(tf.range(tf.shape(in_passage)[1]), 0), tf.float32)
 
 
-def span_loss(features, logits, is_cmrc=False):
+def span_loss(features, logits, limits_logits=False):
   """The mean of the cross-entropies of the start and of the end.
 
   Args:
     features: dict with int32 [B] "start_position" and "end_position"; with
-      `is_cmrc` also the input of the model.
+      `limits_logits` also the input of the model.
     logits: float32 [B, 2, S].
-    is_cmrc: bool, squad_data.Rules.is_cmrc.
+    limits_logits: bool, squad_data.Rules.limits_logits.
 
   Returns:
     float32 scalar.
   """
   positions = tf.stack([features["start_position"], features["end_position"]], 1)
-  if is_cmrc:
+  if limits_logits:
     logits = mask_spans(features, logits)
   losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
       labels=positions, logits=logits)  # [B, 2]
@@ -97,7 +97,7 @@ _WINDOW = ("example_index", "num_windows", "first_token", "passage_length",
            "question_length")
 
 
-def candidates(features, logits, n_best_size, is_cmrc=False):
+def candidates(features, logits, n_best_size, limits_logits=False):
   """Finds the best starts and ends in the logits.
 
   Only tokens of the passage can be answers.
@@ -106,8 +106,9 @@ def candidates(features, logits, n_best_size, is_cmrc=False):
     features: dict of int32, the input of the model.
     logits: float32 [V, B, 2, S].
     n_best_size: int, K.
-    is_cmrc: bool, squad_data.Rules.is_cmrc: whether logits become log-probabilities
-      over [CLS] and the passage, and [CLS] can take one of the K places.
+    limits_logits: bool, squad_data.Rules.limits_logits: whether logits become
+      log-probabilities over [CLS] and the passage, and [CLS] can take one of the K
+      places.
 
   Returns:
     dict: the window's own numbers, int32 [B]; "start_tokens" and "end_tokens",
@@ -118,13 +119,13 @@ def candidates(features, logits, n_best_size, is_cmrc=False):
     finite. If the input has "gold_spans", also "gold_logp", as `gold_logp` returns
     it.
   """
-  if is_cmrc:
+  if limits_logits:
     logits = log_probabilities(features, logits)
   logits = tf.transpose(logits, [1, 0, 2, 3])  # [B, V, 2, S]
   is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
   is_finite = tf.reduce_all(tf.logical_or(
       tf.is_finite(logits), is_padding), [2, 3])  # [B, V]
-  may_be_span = _may_be_span(features, with_cls=is_cmrc)  # [B, S]
+  may_be_span = _may_be_span(features, with_cls=limits_logits)  # [B, S]
   may_be_span = may_be_span[:, None, None, :] + tf.zeros_like(logits)
   scores = tf.where(may_be_span > 0, logits,
                     tf.fill(tf.shape(logits), logits.dtype.min))

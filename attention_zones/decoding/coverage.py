@@ -12,12 +12,12 @@ from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import draws
 
 
-def masked_shares(path, decodes, num_heads):
-  """Averages over windows the share of real cells that decodes mask in a layer.
+def masked_fractions(path, decodes, num_heads):
+  """Averages over windows the fraction of real cells that decodes mask in a layer.
 
   Zones differ much in size: P2 is most of the matrix. `all` counts with all of its
-  cells, though a softmax does not notice what is added to all of them. The share is
-  of the matrices of all heads: one head of 12 that masks P2 has a twelfth of P2's.
+  cells, though a softmax does not notice what is added to all of them. The matrices
+  are those of all heads: one head of 12 that masks P2 has a twelfth of P2's.
 
   Args:
     path: str, the TFRecord file of a windows.DataSet.
@@ -26,25 +26,26 @@ def masked_shares(path, decodes, num_heads):
 
   Returns:
     dict from each masked decode's file of predictions to float, 0 to 1. Decodes
-    without such a share (zones.Mask.masked_share: those with a flat zone, for
+    without such a fraction (zones.Mask.masked_fraction: those with a flat zone, for
     example) are left out, and all of them if there is no window.
   """
   lengths = collections.Counter(
       (window["question_length"], window["passage_length"])
       for window in _windows(path))
   total = sum(lengths.values())
-  share_of = {}
+  fraction_of = {}
   for mask in {decode.mask for decode in decodes if decode != BASELINE}:
-    shares = [mask.masked_share(*pair, num_heads) for pair in lengths]
-    if shares and None not in shares:
-      share_of[mask] = sum(
-          share * count for share, count in zip(shares, lengths.values())) / total
-  return {decode.file_name(): share_of[decode.mask]
-          for decode in decodes if decode.mask in share_of}
+    fractions = [mask.masked_fraction(*pair, num_heads) for pair in lengths]
+    if fractions and None not in fractions:
+      fraction_of[mask] = sum(
+          fraction * count
+          for fraction, count in zip(fractions, lengths.values())) / total
+  return {decode.file_name(): fraction_of[decode.mask]
+          for decode in decodes if decode.mask in fraction_of}
 
 
 def overlaps(path, ids, decodes):
-  """Averages over windows the share of a draw's columns that are the zone's own.
+  """Averages over windows the fraction of a draw's columns that are the zone's own.
 
   P2 has most of the tokens as columns, and so most of those that a draw takes for
   it: such a control masks nearly the same.
@@ -56,22 +57,22 @@ def overlaps(path, ids, decodes):
 
   Returns:
     dict from the file of predictions of each decode with draws to float, 0 to 1.
-    Decodes without such a share (zones.Mask.overlap) are left out.
+    Decodes without such a fraction (zones.Mask.overlap) are left out.
   """
-  shares = collections.OrderedDict(
+  fractions = collections.OrderedDict(
       (decode.mask.in_every_head, []) for decode in decodes if decode.mask.draws)
   numbers = draws.needed(decodes)
-  for window in _windows(path) if shares else ():
+  for window in _windows(path) if fractions else ():
     sizes = [window[name] for name in (
         "question_length", "first_token", "passage_length")]
     ranks = {number: draws.ranks(ids[window["example_index"]], number, *sizes)
              for number in numbers}
-    for mask, found in shares.items():
-      share = mask.overlap(
+    for mask, found in fractions.items():
+      fraction = mask.overlap(
           window["question_length"], window["passage_length"], ranks)
-      found += [share] * (share is not None)
-  return {decode.file_name(): float(np.mean(shares[decode.mask.in_every_head]))
-          for decode in decodes if shares.get(decode.mask.in_every_head)}
+      found += [fraction] * (fraction is not None)
+  return {decode.file_name(): float(np.mean(fractions[decode.mask.in_every_head]))
+          for decode in decodes if fractions.get(decode.mask.in_every_head)}
 
 
 def _windows(path):

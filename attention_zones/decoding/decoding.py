@@ -132,9 +132,10 @@ def _run_pass(options, data, one, run, zones_of, reader, log):
                 for name in passes.files_of(options, decode)}
   run_records.add_to_manifest(
       options.output_dir, list(of_written), run,
-      dict(runs.about(options, reader, start), masked_share=coverage.masked_shares(
-          data.path, written, reader.num_heads), overlap=coverage.overlaps(
-              data.path, _ids(data), written)),
+      dict(runs.about(options, reader, start),
+           masked_fraction=coverage.masked_fractions(
+               data.path, written, reader.num_heads),
+           overlap=coverage.overlaps(data.path, _ids(data), written)),
       {name: zones for name, zones in of_written.items() if zones})
   if one.part:
     shares.remove(one.part)
@@ -224,7 +225,7 @@ def _answer_questions(options, data, one, journal, results, mine):
   """
   finder = answers.AnswerFinder(
       data.examples, data.tokenizer, options, data.rules.span_text,
-      with_positions=data.rules.is_cmrc)
+      with_positions=data.rules.positions_in_nbest)
   with_nbest = [passes.wants_nbest(options, decode) for decode in one.decodes]
   progress = Progress(
       "predicting, %d decode%s%s%s" % (

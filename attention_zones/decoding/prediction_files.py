@@ -29,8 +29,8 @@ def write_files(folder, data, journal, decodes, kinds):
     folder: str, a path or address.
     data: windows.DataSet.
     journal: run_records.Journal with the answers to all examples that have a
-      window; a passage without words has no window, and its answer is "", in CMRC
-      2018 "empty".
+      window; a passage without words has no window, and its answer is
+      data.rules.empty_answer.
     decodes: list of V decodes.Decode.
     kinds: list of V lists of str, the kinds of files of each decode, of
       "predictions", "null_odds", "gold_logp" and "nbest_predictions".
@@ -44,7 +44,6 @@ def write_files(folder, data, journal, decodes, kinds):
       step fails, which renames the files.
   """
   outputs = _outputs(decodes, kinds)
-  is_cmrc = data.rules.is_cmrc
   failed = {}
   with contextlib.ExitStack() as stack:
     parts = [_FileInParts(stack, os.path.join(folder, output.name))
@@ -60,8 +59,8 @@ def write_files(folder, data, journal, decodes, kinds):
         if output.decode not in failed:
           # As published: n-best lists are ASCII in both data sets.
           buffered += part.add(
-              example.qas_id, _value(output, record, is_cmrc),
-              as_ascii=not is_cmrc or output.column != "text")
+              example.qas_id, _value(output, record, data.rules.empty_answer),
+              as_ascii=data.rules.ascii_texts or output.column != "text")
       if buffered > _BUFFERED:
         for part in parts:
           part.flush()
@@ -95,10 +94,10 @@ def _outputs(decodes, kinds):
   return outputs
 
 
-def _value(output, record, is_cmrc):
+def _value(output, record, empty_answer):
   """A file's entry for a question; `record` is None if it has no window."""
   if record is None:
-    return {"text": "empty" if is_cmrc else "", "null_odds": 0.0, "gold_logp": None,
+    return {"text": empty_answer, "null_odds": 0.0, "gold_logp": None,
             "nbest": []}[output.column]
   return record[output.column][output.place]
 

@@ -1,12 +1,12 @@
 """results.controls.csv: does a zone cost more than a control of the same size?
 
-    layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,...,share
+    layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,...,ratio
     3,p2q,exact,-4.1000,-0.9000,0.3000,0.0600,-3.2000,...,0.2195
     3,p2q@flat,exact,-4.1000,-2.5000,,,-1.6000,...,0.6098
 
 The row p2q compares the zone with its draws p2q@1, p2q@2 and so on, averaged; the
 row p2q@flat with its flat zone. In a union of which only some zones are drawn,
-these are written with "@k": q2+p2@k.
+these are written with "@k": q2+p2@k. Layers and heads count from 1, in every table.
 """
 
 import collections
@@ -21,7 +21,7 @@ from attention_zones.findings import formulas
 from attention_zones.scores import results_table
 
 # With a larger overlap, control and zone mask nearly the same columns, so that what
-# the control costs says nothing about the zone's share.
+# the control costs says nothing about the zone.
 LARGE_OVERLAP = 0.5
 ALPHA = 0.05
 
@@ -155,7 +155,7 @@ def rows(measured, overlap, may_differ):
 
 
 def _row(pair, metric, diff, control_diffs, contrast):
-  """Makes a row without its `overlap` and `share`.
+  """Makes a row without its `overlap` and `ratio`.
 
   Args:
     pair: Pair.
@@ -176,15 +176,15 @@ def _row(pair, metric, diff, control_diffs, contrast):
       ("control_sd", control_diffs.std(ddof=1) if several else None),
       ("overlap", None), ("contrast", contrast.diff[0]),
       ("ci_low", contrast.ci_low[0]), ("ci_high", contrast.ci_high[0]),
-      ("p", contrast.p[0]), ("p_holm", None), ("share", None)])
+      ("p", contrast.p[0]), ("p_holm", None), ("ratio", None)])
 
 
 def _shared(row, overlaps):
-  """Finds a row's `overlap` and `share` from the overlaps of its draws: dict."""
+  """Finds a row's `overlap` and `ratio` from the overlaps of its draws: dict."""
   overlap = np.mean(overlaps) if overlaps else None
   if (overlap or 0) > LARGE_OVERLAP or not round(row["diff"], 9):
     return {"overlap": overlap}
-  return {"overlap": overlap, "share": row["control_diff"] / row["diff"]}
+  return {"overlap": overlap, "ratio": row["control_diff"] / row["diff"]}
 
 
 def findings(rows):

@@ -1,7 +1,7 @@
 """What masking a cell costs, and whether that is more than chance.
 
     scores of each question --clusters--> differences, intervals, p
-    --families--> rows of results.stats.csv
+    --families--> rows of results.stats.csv, layers and heads from 1
 
 Dimensions: as in formulas.py; C = cells, one for each masked decode.
 """
@@ -20,13 +20,13 @@ _CANCELS = 1e-9  # A weighted sum is 0 if it is this small a part of its terms.
 
 
 class Settings(collections.namedtuple(
-    "Settings", ["metric", "cluster", "draws", "random_seed"])):
+    "Settings", ["metric", "cluster", "resamples", "random_seed"])):
   """The choices that the statistics depend on.
 
   Attributes:
-    metric: str of sweep_scores.METRICS.
+    metric: str of folder_scores.METRICS.
     cluster: str of question_traits.CLUSTERS.
-    draws: int, D, of the bootstrap.
+    resamples: int, D, of the bootstrap.
     random_seed: int, 0 to 2^32-1.
   """
   __slots__ = ()
@@ -49,7 +49,7 @@ Attributes:
   cluster_of: int [N], the cluster of each question.
   sums: float64 [K, C, G], the differences summed in each cluster.
   sizes: int [G], how many questions each cluster has.
-  drawn: float64 [D, C], the mean difference in each bootstrap draw, in points (of
+  drawn: float64 [D, C], the mean difference in each resample, in points (of
     logp in nats).
 """
 
@@ -61,7 +61,7 @@ adjusted."""
 
 
 def measure(cells, seeds, cluster_of, settings):
-  """Computes the differences of all cells and draws their bootstrap.
+  """Computes the differences of all cells and their bootstrap.
 
   Args:
     cells: list of C masked Decodes.
@@ -78,13 +78,13 @@ def measure(cells, seeds, cluster_of, settings):
   sizes = np.bincount(cluster_of)
   sums = formulas.cluster_sums(differences, cluster_of, len(sizes))
   drawn_sums, drawn_sizes = formulas.bootstrap(
-      sums, sizes[None], settings.draws, settings.random_seed)
+      sums, sizes[None], settings.resamples, settings.random_seed)
   return Effects(settings, cells, differences, cluster_of, sums, sizes,
                  settings.scale * drawn_sums / drawn_sizes)
 
 
 def of_some(effects, indices):
-  """The Effects of some of the cells, list of int; the draws stay the same."""
+  """The Effects of some of the cells, list of int; the resamples stay the same."""
   return effects._replace(
       cells=[effects.cells[c] for c in indices],
       differences=effects.differences[:, indices], sums=effects.sums[:, indices],
@@ -134,14 +134,14 @@ def _weigh(weights, sums):
   return weighted.swapaxes(0, 1)
 
 
-def cell_rows(effects, seeds, may_differ, masked_share):
+def cell_rows(effects, seeds, may_differ, masked_fraction):
   """Makes the rows of results.stats.csv.
 
   Args:
     effects: Effects.
     seeds: list of K FolderScores.
     may_differ: set of the cells that masking can change at all.
-    masked_share: dict from Decode to float, 0 to 1; cells may be missing.
+    masked_fraction: dict from Decode to float, 0 to 1; cells may be missing.
 
   Returns:
     list of OrderedDict from column to str, int, float, or None for an empty cell.
@@ -168,7 +168,7 @@ def cell_rows(effects, seeds, may_differ, masked_share):
     rows[-1].update(_counts(cell, seeds))
     rows[-1].update(_spread(of_seeds[:, c], diff))
     rows[-1].update(p=estimates.p[c], p_holm=None, q_bh=None,
-                    masked_share=masked_share.get(cell))
+                    masked_fraction=masked_fraction.get(cell))
   families = collections.defaultdict(list)
   for row, cell in zip(rows, effects.cells):
     if cell in may_differ:

@@ -5,7 +5,7 @@ is a cluster: all questions about a passage. d = masked - baseline, for each
 question (exact match 0 or 1, F1 0 to 1); S = sum of d in a cluster.
 
 Dimensions: N = questions, G = clusters, K = training seeds, C = cells (decodes),
-D = draws.
+D = resamples.
 """
 
 import functools
@@ -13,9 +13,9 @@ import math
 
 import numpy as np
 
-_TIE = 1e-9  # Sums of floats are equal within this share of sum |S|.
+_TIE = 1e-9  # Sums of floats are equal within this fraction of sum |S|.
 _MAX_SIGNS = 20  # The largest number of clusters whose 2^k signs are all tried.
-_BLOCK = 1 << 18  # Clusters times draws that are held at the same time: 2 MB.
+_BLOCK = 1 << 18  # Clusters times resamples that are held at the same time: 2 MB.
 
 
 def cluster_sums(values, cluster_of, num_clusters):
@@ -52,40 +52,40 @@ def independent_se(differences):
   return differences.std(-1, ddof=1) / math.sqrt(differences.shape[-1])
 
 
-def bootstrap(sums, sizes, draws, random_seed):
+def bootstrap(sums, sizes, resamples, random_seed):
   """Draws clusters with replacement and, where there are several, training seeds.
 
-  A draw's mean is its sum over its size; the percentiles 2.5 and 97.5 of the means
-  are an interval (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
-  chapter 13; of clusters: Field and Welsh, J. R. Stat. Soc. B 69, 2007). Seeds are
-  drawn as in the multi-bootstrap (Sellam et al., The MultiBERTs, ICLR 2022); their
-  deviations from their mean are multiplied by sqrt(K/(K-1)), because K drawn seeds
-  vary too little.
+  A resample's mean is its sum over its size; the percentiles 2.5 and 97.5 of the
+  means are an interval (Efron and Tibshirani, An Introduction to the Bootstrap,
+  1993, chapter 13; of clusters: Field and Welsh, J. R. Stat. Soc. B 69, 2007).
+  Seeds are drawn as in the multi-bootstrap (Sellam et al., The MultiBERTs, ICLR
+  2022); their deviations from their mean are multiplied by sqrt(K/(K-1)), because K
+  drawn seeds vary too little.
 
   Args:
     sums: float [K, C, G], S of each seed.
     sizes: int [M, G], one or more sizes of the clusters.
-    draws: int, D.
+    resamples: int, D.
     random_seed: int, 0 to 2^32-1.
 
   Returns:
-    (sums [D, C], averaged over a draw's seeds, sizes [D, M]), float64.
+    (sums [D, C], averaged over a resample's seeds, sizes [D, M]), float64.
   """
   num_seeds, num_cells, num_clusters = sums.shape
   rs = np.random.RandomState(random_seed)
-  seed_weights = np.ones((draws, 1))
+  seed_weights = np.ones((resamples, 1))
   if num_seeds > 1:
-    drawn = rs.randint(0, num_seeds, (draws, num_seeds))
+    drawn = rs.randint(0, num_seeds, (resamples, num_seeds))
     seed_weights = _count(drawn, num_seeds) / num_seeds  # [D, K]
     mean = sums.mean(0)
     sums = mean + math.sqrt(num_seeds / (num_seeds - 1)) * (sums - mean)
   columns = np.concatenate([sums.reshape(-1, num_clusters), sizes]).T
-  drawn_sums = np.empty((draws, num_cells))
-  drawn_sizes = np.empty((draws, len(sizes)))
+  drawn_sums = np.empty((resamples, num_cells))
+  drawn_sizes = np.empty((resamples, len(sizes)))
   # The numbers are those of one randint(0, G, (D, G)), without its memory.
   step = max(1, _BLOCK // num_clusters)
-  for first in range(0, draws, step):
-    block = slice(first, min(first + step, draws))
+  for first in range(0, resamples, step):
+    block = slice(first, min(first + step, resamples))
     drawn = rs.randint(0, num_clusters, (block.stop - first, num_clusters))
     drawn = _count(drawn, num_clusters).dot(columns)
     of_seeds = drawn[:, :num_seeds * num_cells].reshape(-1, num_seeds, num_cells)
@@ -182,7 +182,7 @@ def holm(p_values):
 
 
 def benjamini_hochberg(p_values):
-  """Adjusts p, float [m], for the share of false findings among the findings.
+  """Adjusts p, float [m], for the fraction of false findings among the findings.
 
     the i-th smallest becomes min over j >= i of min(1, m p_(j) / j)
 

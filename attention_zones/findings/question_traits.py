@@ -53,9 +53,9 @@ Attributes:
   question_type: str of question_types.TYPES.
   question_words, passage_words, answer_words: int, lengths in words; in Chinese, in
     characters. An answer is the first that stands in the passage.
-  answer_position: float, where the answer starts, as a share of the passage's
+  answer_position: float, where the answer starts, as a fraction of the passage's
     characters: 0 is its beginning.
-  overlap: float, the share of the question's words, without its wh-word, that are
+  overlap: float, the part of the question's words, without its wh-word, that are
     within 10 words of the answer, or in it; each word counts once. None if the
     question has no other word.
   Without an answer in the passage the last three are None.

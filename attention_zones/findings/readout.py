@@ -18,7 +18,7 @@ def cells_that_may_differ(cells, seeds, manifests, total, metric):
     seeds: list of K FolderScores.
     manifests: list of K dict, as run_records.load_manifest returns it.
     total: int, how many questions are scored.
-    metric: str of sweep_scores.METRICS.
+    metric: str of folder_scores.METRICS.
 
   Returns:
     set of Decode. A cell with any change is in it, whatever the reason.
@@ -51,18 +51,18 @@ def _rows_read(run, metric):
 
   Args:
     run: dict, of a manifest.
-    metric: str of sweep_scores.METRICS.
+    metric: str of folder_scores.METRICS.
 
   Returns:
     function from zones.Tokens to float32 [1, S], as Mask.changes_rows takes it.
   """
   dataset = run.get("--dataset")
-  is_cmrc = dataset in data_sets.DATA_SETS and (
+  cls_takes_part = dataset in data_sets.DATA_SETS and (
       data_sets.evaluator(dataset).cls_takes_part)
-  if metric == "logp" and not is_cmrc:
+  if metric == "logp" and not cls_takes_part:
     # The softmax is over all tokens.
     return lambda tokens: tokens.is_real
-  reads_cls = is_cmrc or run.get("--version_2_with_negative", True)
+  reads_cls = cls_takes_part or run.get("--version_2_with_negative", True)
 
   def rows(tokens):
     read = tokens.in_passage.copy()

@@ -105,7 +105,7 @@ def make(options, cells, seeds, gold, asked):
     to print.
   """
   *folders, results_path = options.paths
-  settings = effects.Settings(options.metric, options.cluster, options.draws,
+  settings = effects.Settings(options.metric, options.cluster, options.resamples,
                               options.random_seed)
   if len(folders) == 2:
     print("2 training seeds: how much seeds differ is hardly known from two; train "
@@ -117,7 +117,7 @@ def make(options, cells, seeds, gold, asked):
   may_differ = readout.cells_that_may_differ(
       cells, seeds, manifests, len(gold.questions), settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
-      run_records.masked_shares(manifest), cells))
+      run_records.masked_fractions(manifest), cells))
   texts = collections.OrderedDict(
       [(beside(results_path, "stats"), tables.as_csv(rows))])
   lines = tables.findings(rows, settings)

@@ -1,6 +1,7 @@
 """results.strata.csv: what masking costs questions of one type, length or place.
 
 A stratum is compared with all other questions of its kind, in the same bootstrap.
+Layers count from 1, as in results.csv.
 """
 
 import collections
@@ -187,7 +188,7 @@ def _draw(strata, effects):
   sizes = formulas.cluster_sums(
       np.array(parts, float), effects.cluster_of, num_clusters)
   sums, sizes = formulas.bootstrap(
-      sums, sizes, effects.settings.draws, effects.settings.random_seed)
+      sums, sizes, effects.settings.resamples, effects.settings.random_seed)
   sums = sums.reshape(len(sums), len(parts), num_cells)
   for s, stratum in enumerate(strata, len(kinds)):
     of_kind = list(kinds).index(stratum.kind)

@@ -24,10 +24,11 @@ FEW_CLUSTERS = 20
 # How columns are written; all others as they are. Scores are as in results.csv.
 _FORMS = dict.fromkeys(
     ("diff", "ci_low", "ci_high", "se", "deff", "sd_seeds", "diff_a", "diff_b",
-     "contrast", "other_diff", "control_diff", "control_sd", "overlap", "share"),
+     "contrast", "other_diff", "control_diff", "control_sd", "overlap", "ratio"),
     "%.4f")
 _FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
-_FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"), masked_share="%.6f")
+_FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"),
+              masked_fraction="%.6f")
 
 # How LaTeX's note names a metric and its unit.
 _METRIC_NAMES = {
@@ -194,8 +195,8 @@ def test_words(settings, num_seeds):
   else:
     test = "%ssign-flip test of %s" % (
         "exact " * (settings.metric == "exact"), drawn)
-  return "Test: %s. Intervals: %d bootstrap draws of %s (random seed %d)." % (
-      test, settings.draws, drawn, settings.random_seed)
+  return "Test: %s. Intervals: %d bootstrap resamples of %s (random seed %d)." % (
+      test, settings.resamples, drawn, settings.random_seed)
 
 
 def family(rows):

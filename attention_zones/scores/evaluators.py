@@ -42,4 +42,4 @@ def add_flags(parser):
                       "folder's manifest.json says, or squad)")
   parser.add_argument("--data_file", help="data set (default: as the folder's "
                       "manifest.json says, or %s)" % " or ".join(
-                          of.data_file for of in data_sets.DATA_SETS.values()))
+                          of.dev_file for of in data_sets.DATA_SETS.values()))

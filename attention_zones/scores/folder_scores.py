@@ -33,7 +33,7 @@ def score_folder(folder, names, gold, metric):
 
   Args:
     folder: str.
-    names: dict from Decode to file name, as sweep_files.find_predictions makes it.
+    names: dict from Decode to file name, as predictions.find_predictions makes it.
     gold: evaluators.Gold of N questions.
     metric: str of METRICS.
 

@@ -252,7 +252,7 @@ def settle_data(arguments, folders):
           dataset, path, source))
   arguments.dataset = arguments.dataset or "squad"
   if arguments.data_file is None:
-    arguments.data_file = data_sets.DATA_SETS[arguments.dataset].data_file
+    arguments.data_file = data_sets.DATA_SETS[arguments.dataset].dev_file
   for line in taken:
     print(line, file=sys.stderr)
 

@@ -29,7 +29,7 @@ def num_train_steps(options, data):
     ValueError: there would be no step.
   """
   count, counted = len(data.examples), "questions"
-  if data.rules.is_cmrc:
+  if data.rules.counts_windows:
     # As run_cmrc2018.py counts.
     count = sum(1 for _ in tf.python_io.tf_record_iterator(data.path))
     counted = "windows"

@@ -237,8 +237,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     rows = of(_tokens_of_window(*lengths))[0] > 0
     return cells is None or any(bool(each[rows].any()) for each in cells)
 
-  def masked_share(self, question_length, passage_length, num_heads=1):
-    """The share of a window's attention matrices, without [PAD], that is masked.
+  def masked_fraction(self, question_length, passage_length, num_heads=1):
+    """The fraction of a window's attention matrices, without [PAD], that is masked.
 
     A draw masks as many cells as its zone. `off` counts as all cells of its heads.
 
@@ -256,11 +256,12 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
       return None
     if self.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
       return None
-    share = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
-    return share * len(self.heads) / num_heads if self.is_per_head else share
+    fraction = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
+    return (fraction * len(self.heads) / num_heads if self.is_per_head
+            else fraction)
 
   def overlap(self, question_length, passage_length, ranks):
-    """The share of the columns of its draws that are their zone's own columns.
+    """The fraction of the columns of its draws that are their zone's own columns.
 
     Args:
       question_length, passage_length: int, numbers of tokens of a window.
