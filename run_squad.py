@@ -258,7 +258,7 @@ def training_fn(options, config, num_train_steps):
         random_seed=options.random_seed,
         step=tf.cast(tf.train.get_or_create_global_step(), tf.int32),
         product=precision.product(options.precision))
-    tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
+    tokens = zones.token_sets(features)
     hidden = encoder.embed(features["input_ids"], features["segment_ids"])
     masks = [zones.NOTHING.additive(tokens)] * config.num_hidden_layers
     logits = answer_head.span_logits(  # [B, 2, S]
@@ -344,7 +344,7 @@ def make_estimator(
       predict_batch_size=predict_batch_size)
 
 
-def make_reader(options, config, checkpoint, wanted):
+def make_reader(options, config, checkpoint, wanted, pad_id):
   """Makes the decoding.Reader of a fine-tuned model, for these decodes."""
   def read(predict, num_decodes, batch_size, input_fn):
     return make_estimator(
@@ -354,7 +354,7 @@ def make_reader(options, config, checkpoint, wanted):
   def predict(swept, batch_size, input_fn):
     def candidates(encoder, features):
       hidden = sweep.run(  # [V, B, S, H]
-          encoder, features, swept, options.max_seq_length, batch_size)
+          encoder, features, swept, options.max_seq_length, batch_size, pad_id)
       return answer_head.candidates(
           features, answer_head.span_logits(hidden), options.n_best_size,
           data_sets.rules(options.dataset).limits_logits)
@@ -453,7 +453,8 @@ def run(options, given):
           options, train_data, lambda steps: make_estimator(
               options, config, training_fn(options, config, steps)), log)
   if options.do_predict:
-    reader = make_reader(options, config, checkpoint or find_checkpoint(), wanted)
+    reader = make_reader(options, config, checkpoint or find_checkpoint(), wanted,
+                         tokenizer.LAYOUT.pad_id)
     decoding.decode(options, predict_data, wanted, reader, log)
     if options.attention_mass:
       attention_mass.make(options, predict_data, reader, log)

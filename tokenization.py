@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.base import cjk
 from attention_zones.data import tokenizer_settings
 from attention_zones.data import vocab_lines
+from attention_zones.zones import layouts
 
 # Tokens that every vocabulary must have.
 SPECIAL_TOKENS = vocab_lines.SPECIAL_TOKENS
@@ -260,6 +261,10 @@ class FullTokenizer:
   FLAG = "vocab_file"
   # Whether "A" and "a" may be different word pieces when text is not lower-cased.
   SEES_CASE = True
+  # Where question and passage stand in a window, and the tokens around them: before
+  # the question, between it and the passage, and after that.
+  LAYOUT = layouts.BERT
+  AROUND = ["[CLS]"], ["[SEP]"], ["[SEP]"]
   # Bounds the memory for remembered words; a corpus like SQuAD has about 100,000.
   MAX_REMEMBERED_WORDS = 500000
 

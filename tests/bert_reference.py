@@ -16,6 +16,8 @@ from attention_zones.decoding import sweep
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import decodes
 from attention_zones.zones import draws
+from attention_zones.zones import layouts
+from attention_zones.zones import zones
 import modeling
 import tolerances
 
@@ -83,9 +85,28 @@ def drawn(features, draw):
   return np.random.RandomState(seed % 2**32).permutation(members).tolist()
 
 
+def with_places(features):
+  """The features of a model: dict of int32, [B, S] and [B].
+
+  Args:
+    features: int32 [3, B, S], as of features_of.
+  """
+  ids, mask, segments = features
+  passage_length = segments.sum(1, dtype=np.int32) - 1
+  return dict(
+      layouts.BERT.places(mask.sum(1, dtype=np.int32) - passage_length - 3,
+                          passage_length),
+      input_ids=ids, segment_ids=segments)
+
+
+def token_sets(features):
+  """The zones.Tokens of features [3, B, S]."""
+  return zones.token_sets(with_places(features))
+
+
 def with_ranks(features, numbers=tuple(DRAWS)):
-  """The features of a model, with the ranks of draws: dict of int32 [B, S]."""
-  named = dict(zip(FEATURES, features))
+  """As with_places, with the ranks of draws, int32 [B, S]."""
+  named = with_places(features)
   for draw in numbers:
     # What is in no set has 0, too, the rank that is drawn first.
     ranks = np.zeros_like(features[0])
@@ -124,6 +145,12 @@ def load(session, weights):
               {v.initializer.inputs[1]: weights[v.op.name] for v in variables})
 
 
+def placeholders():
+  """The input of a model, as with_ranks makes it: dict of Tensors."""
+  return {name: tf.placeholder(tf.int32, [None] * value.ndim)
+          for name, value in with_ranks(features_of(SHORT)).items()}
+
+
 def build(swept, full_length=FULL, config=TINY, weights=None, batch_size=1,
           **options):
   """Builds a sweep.
@@ -137,8 +164,7 @@ def build(swept, full_length=FULL, config=TINY, weights=None, batch_size=1,
     float32 [B, 2, S].
   """
   with tf.Graph().as_default() as graph:
-    inputs = {name: tf.placeholder(tf.int32, [None, None])
-              for name in with_ranks(features_of(SHORT))}
+    inputs = placeholders()
     hidden = sweep.run(
         modeling.Encoder(config, **options), inputs, swept, full_length, batch_size)
     logits = answer_head.span_logits(hidden)  # [V, B, 2, S]

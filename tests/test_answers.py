@@ -143,7 +143,7 @@ def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):
     size: int, K.
   """
   result = {"first_token": first, "passage_length": length,
-            "question_length": 3,
+            "passage_start": 5,
             "num_windows": 1, "example_index": 0,
             "null_logits": np.array([null], np.float32),
             "is_finite": np.array([True])}

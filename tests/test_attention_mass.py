@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import attention_mass
 from attention_zones.zones.decodes import BASELINE
+from attention_zones.zones import layouts
 from attention_zones.zones import zones
 from bert_reference import reference_logits
 from bert_reference import variables_of
@@ -48,13 +49,11 @@ def test_the_vector_of_the_specification():
   i, j = np.mgrid[:8, :8]
   weights = np.exp((3 * i + 5 * j) % 7 / 2)
   weights /= weights.sum(1, keepdims=True)
-  features = {"question_length": tf.constant([2]),
-              "passage_length": tf.constant([3])}
+  features = layouts.BERT.places(tf.constant([2]), tf.constant([3]))
   with tf.Session() as session:
-    tokens = zones.token_sets(
-        tf.constant([[1] * 8]), tf.constant([[0] * 4 + [1] * 4]))
+    tokens = zones.token_sets(dict(features, input_ids=tf.zeros([1, 8])))
     found = session.run(attention_mass.mass_of(
-        tf.constant(weights[None, None]), tokens, features))[0, 0]
+        tf.constant(weights[None, None]), tokens))[0, 0]
   of = lambda zone: found[attention_mass.FROM.index(ZONES[zone][0]),
                           attention_mass.TO.index(ZONES[zone][1])]
   assert [of(zone) for zone in ("q2", "q2p", "p2q", "p2")] == pytest.approx(

@@ -18,10 +18,9 @@ import tolerances
 
 # [CLS] q q [SEP] p p p [SEP] [PAD], as in test_answer_head.py.
 WINDOW = {
-    "input_mask": [[1, 1, 1, 1, 1, 1, 1, 1, 0]],
-    "segment_ids": [[0, 0, 0, 0, 1, 1, 1, 1, 0]],
-    "example_index": [3], "num_windows": [2], "first_token": [5],
-    "passage_length": [3], "question_length": [2]}
+    "input_ids": [[0] * 9], "example_index": [3], "num_windows": [2],
+    "first_token": [5], "passage_length": [3], "question_length": [2],
+    "question_start": [1], "passage_start": [4], "window_length": [8]}
 # [CLS] has ln 4, the passage 0, ln 2 and 0: softmax is 4, 1, 2 and 1 eighths.
 LOGITS = [np.log(4), 9.0, 8.0, 7.0, 0.0, np.log(2), 0.0, 9.0, 9.0]
 
@@ -112,7 +111,7 @@ def in_graph_of(features, logits, function):
   """Runs a function of answer_head on features [3, B, S] and logits [B, 2, S]."""
   with tf.Graph().as_default(), tf.Session() as session:
     return session.run(function(
-        {name: tf.constant(value) for name, value in zip(FEATURES, features)},
+        bert_reference.with_places(features),
         tf.constant(logits)))
 
 

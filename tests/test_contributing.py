@@ -117,9 +117,11 @@ def test_the_zone(as_released, changed):
 import tensorflow.compat.v1 as tf
 tf.disable_v2_behavior()
 from attention_zones.zones import decodes
+from attention_zones.zones import layouts
 from attention_zones.zones import zones
-tokens = zones.token_sets(
-    tf.constant([[1, 1, 1, 1, 1, 0]]), tf.constant([[0, 0, 0, 1, 1, 0]]))
+one = tf.constant([1])
+tokens = zones.token_sets(dict(
+    layouts.BERT.places(one, one), input_ids=tf.zeros([1, 6])))
 decode = decodes.parse_decodes("1", "sp", 2)[1]
 print(decode.file_name(), decode.mask.label)
 with tf.Session() as session:

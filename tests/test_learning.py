@@ -21,13 +21,13 @@ def test_three_windows_are_learned_by_heart(name):
   config = architectures.config_of(name, dict(
       bert_reference.CONFIG, hidden_dropout_prob=0.0,
       attention_probs_dropout_prob=0.0))
-  ids, mask, segments = bert_reference.features_of(
+  features = bert_reference.features_of(
       bert_reference.SHORT, bert_reference.LONG, bert_reference.FILLED)
   with tf.Graph().as_default(), tf.Session() as session:
     encoder = modeling.Encoder(config, is_training=True, random_seed=1, step=0)
-    tokens = zones.token_sets(tf.constant(mask), tf.constant(segments))
+    tokens = bert_reference.token_sets(features)
     hidden = encoder.encode(
-        encoder.embed(tf.constant(ids), tf.constant(segments)),
+        encoder.embed(tf.constant(features[0]), tf.constant(features[2])),
         [zones.NOTHING.additive(tokens)] * config.num_hidden_layers)[-1]
     loss = answer_head.span_loss(
         {"start_position": tf.constant([5, 6, 9]),

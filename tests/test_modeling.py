@@ -39,8 +39,8 @@ def encode(features, decode=BASELINE, config=TINY, **options):
     options: further arguments of Encoder.
   """
   with tf.Graph().as_default(), tf.Session() as session:
-    ids, mask, segments = [tf.constant(f) for f in features]
-    tokens = zones.token_sets(mask, segments)
+    ids, _, segments = [tf.constant(f) for f in features]
+    tokens = bert_reference.token_sets(features)
     encoder = modeling.Encoder(config, **options)
     hidden = encoder.embed(ids, segments)
     outputs = encoder.encode(hidden, [
@@ -90,8 +90,8 @@ def test_weights_can_be_had():
   features = features_of(SHORT)
   decode = Decode((0,), zones.union(["p2q"]))
   with tf.Graph().as_default(), tf.Session() as session:
-    ids, mask, segments = [tf.constant(f) for f in features]
-    tokens = zones.token_sets(mask, segments)
+    ids, _, segments = [tf.constant(f) for f in features]
+    tokens = bert_reference.token_sets(features)
     encoder = modeling.Encoder(TINY)
     hidden = encoder.embed(ids, segments)
     additive = decode.mask_at(0).additive(tokens)

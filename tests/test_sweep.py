@@ -307,13 +307,12 @@ class Loop:
     self.config, self.weights = config, weights
     self._graph = tf.Graph()
     with self._graph.as_default():
-      names = list(with_ranks(features_of(SHORT)))
-      self._inputs = {
-          name: tf.placeholder(tf.int32, [None, None]) for name in names}
-      ids, mask, segments, *ranks = map(self._inputs.get, names)
-      self._tokens = zones.token_sets(mask, segments, dict(zip(DRAWS, ranks)))
+      self._inputs = bert_reference.placeholders()
+      self._tokens = zones.token_sets(self._inputs, {
+          draw: self._inputs["ranks_in_draw_%d" % draw] for draw in DRAWS})
       self._encoder = modeling.Encoder(config)
-      self._embedded = self._encoder.embed(ids, segments)
+      self._embedded = self._encoder.embed(
+          self._inputs["input_ids"], self._inputs["segment_ids"])
       self._logits = {BASELINE: self._logits_of(BASELINE)}
       self._session = tf.Session()
       bert_reference.load(self._session, weights)

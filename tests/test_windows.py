@@ -172,9 +172,10 @@ def test_agrees_with_the_published_features(
       path, sizes.max_seq_length, False, 1), 10000)
   for ours, theirs in (
       ("unique_id", "unique_ids"), ("example_index", "example_index"),
-      ("input_ids", "input_ids"), ("input_mask", "input_mask"),
-      ("segment_ids", "segment_ids")):
+      ("input_ids", "input_ids"), ("segment_ids", "segment_ids")):
     np.testing.assert_array_equal(batch[ours], published[theirs], ours)
+  np.testing.assert_array_equal(
+      batch["window_length"], published["input_mask"].sum(1))
   if is_training:
     np.testing.assert_array_equal(
         batch["start_position"], published["start_positions"])
@@ -200,7 +201,7 @@ def check_token_maps(examples, tokenizer, batch, published):
     first, length = batch["first_token"][row], batch["passage_length"][row]
     number = spans[index].index((first, length))
     assert batch["num_windows"][row] == len(spans[index])
-    to_token = first - batch["question_length"][row] - 2
+    to_token = first - batch["passage_start"][row]
     positions = [str(token - to_token)
                  for token in range(first, first + length)]
     assert word_of[row] == dict(zip(
@@ -292,8 +293,7 @@ def test_batches_of_one_length(windows_file):
   assert all(value.dtype == np.int32 for value in batches[0].values())
   assert batches[0]["input_ids"][0].tolist() == (
       [CLS, WHO, SEP, A, SEP] + [0] * 9)
-  assert batches[0]["input_mask"][:2].tolist() == [
-      [1] * 5 + [0] * 9, [1] * 13 + [0]]
+  assert batches[0]["window_length"][:2].tolist() == [5, 13]
   # The question's segment is [CLS] who [SEP], the passage's has the last [SEP].
   assert batches[0]["segment_ids"][:2].tolist() == [
       [0] * 3 + [1] * 2 + [0] * 9, [0] * 3 + [1] * 10 + [0]]
@@ -306,7 +306,7 @@ def test_padding_is_told_from_tokens_by_position(tmp_path):
   batch, = predict_batches(path, 1)
   assert batch["input_ids"][0].tolist() == [
       CLS, WHO, QUESTION_MARK, SEP, A, 1, 1, 1, B, SEP, 0, 0, 0, 0]
-  assert batch["input_mask"][0].tolist() == [1] * 10 + [0] * 4
+  assert batch["window_length"].tolist() == [10]
   assert batch["segment_ids"][0].tolist() == [0] * 4 + [1] * 6 + [0] * 4
 
 
@@ -328,7 +328,7 @@ def test_buckets(windows_file, width, widths):
       assert batch["input_ids"][row].tolist() == (
           [CLS, WHO, SEP] + [A] * (length - 4) + [SEP]
           + [0] * (padded - length))
-      assert batch["input_mask"][row].sum() == length
+      assert batch["window_length"][row] == length
 
 
 @pytest.mark.parametrize("width", [None, 4])

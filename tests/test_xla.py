@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
+from attention_zones.zones import layouts
 from attention_zones.zones import zones
 import architectures
 import bert_reference
@@ -41,17 +42,15 @@ def windows():
   position = np.arange(LENGTH)[None]
   is_real = position < length
   question = np.full(BATCH, 4)
-  numbers = {
+  numbers = dict(layouts.BERT.places(question, length[:, 0] - 7), **{
       "input_ids": is_real * random.randint(
           4, len(tiny_model.VOCAB), [BATCH, LENGTH]),
-      "input_mask": is_real,
       "segment_ids": is_real & (position >= 6),
-      "question_length": question, "passage_length": length[:, 0] - 7,
       "example_index": np.arange(BATCH), "num_windows": np.ones(BATCH),
       "first_token": np.zeros(BATCH),
       "start_position": np.full(BATCH, 6), "end_position": np.full(BATCH, 7),
       # Not the order of a draw, but one.
-      "ranks_in_draw_1": np.tile(7 * np.arange(LENGTH) % LENGTH, [BATCH, 1])}
+      "ranks_in_draw_1": np.tile(7 * np.arange(LENGTH) % LENGTH, [BATCH, 1])})
   return {name: value.astype(np.int32) for name, value in numbers.items()}
 
 
@@ -83,7 +82,7 @@ def run(compute, is_compiled):
 def train_step(config, features):
   encoder = modeling.Encoder(
       config, is_training=True, use_one_hot_embeddings=True, random_seed=1, step=0)
-  tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
+  tokens = zones.token_sets(features)
   masks = [zones.NOTHING.additive(tokens)] * config.num_hidden_layers
   hidden = encoder.embed(features["input_ids"], features["segment_ids"])
   loss = answer_head.span_loss(features, answer_head.span_logits(

@@ -6,24 +6,26 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
+from attention_zones.zones import layouts
 from attention_zones.zones import zones
 
 # One letter a position: [CLS], question, [SEP], passage, [PAD].
 WINDOW = "CQSPS_"
 
 
-def masks_of(*windows):
-  """input_mask and segment_ids, int32 [B, S], of windows written in letters."""
-  input_mask = [[int(c != "_") for c in w] for w in windows]
-  segment_ids = [[int(c != "_" and i > w.index("S")) for i, c in enumerate(w)]
-                 for w in windows]
-  return np.array(input_mask, np.int32), np.array(segment_ids, np.int32)
+def features_of(*windows, layout=layouts.BERT):
+  """The input of a model, of windows written in letters."""
+  ends = [(w.index("S"), len(w.rstrip("_"))) for w in windows]
+  lengths = [(first - layout.before, end - first - layout.between - layout.after)
+             for first, end in ends]
+  return dict(layout.places(*np.array(lengths, np.int32).T),
+              input_ids=np.zeros([len(windows), len(windows[0])], np.int32))
 
 
 def token_sets(*windows):
   """The positions of Q and of P, in 0s and 1s, for each window."""
   with tf.Graph().as_default(), tf.Session() as session:
-    tokens = session.run(zones.token_sets(*map(tf.constant, masks_of(*windows))))
+    tokens = session.run(zones.token_sets(features_of(*windows)))
   return [found.astype(int).tolist()
           for found in (tokens.in_question, tokens.in_passage)]
 
@@ -32,7 +34,7 @@ def additive_mask(names, *windows):
   """The additive mask of some zones as [B][F][T] in units of -10000."""
   mask = zones.union(names) if names else zones.NOTHING
   with tf.Graph().as_default(), tf.Session() as session:
-    tokens = zones.token_sets(*map(tf.constant, masks_of(*windows)))
+    tokens = zones.token_sets(features_of(*windows))
     additive = session.run(mask.additive(tokens))
   size = len(windows[0])
   additive = np.broadcast_to(additive, [len(windows), 1, size, size])[:, 0]
@@ -122,7 +124,7 @@ def controls(mask, window, ranks=None, num_heads=2):
   weights = some_weights(num_heads, len(window))
   with tf.Graph().as_default(), tf.Session() as session:
     tokens = zones.token_sets(
-        *map(tf.constant, masks_of(window)), ranks={1: tf.constant([ranks or [0]])})
+        features_of(window), {1: tf.constant([ranks or [0]])})
     additive = session.run(mask.additive(tokens, num_heads))
     if mask.edit:
       weights, = session.run(mask.edit(tf.constant(weights[None]), tokens, tokens))

@@ -12,6 +12,7 @@ import unicodedata
 from attention_zones.base import file_kinds
 from attention_zones.base import files
 from attention_zones.data import character_alignment
+from attention_zones.zones import layouts
 
 # SentencePiece's sign for a space before a piece.
 UNDERLINE = "\u2581"
@@ -235,6 +236,8 @@ class SentencePieceTokenizer:
 
   # As of tokenization.FullTokenizer.
   FLAG = "spm_model_file"
+  LAYOUT = layouts.BERT
+  AROUND = ["[CLS]"], ["[SEP]"], ["[SEP]"]
   settings = {}
   # What windows.tokenize_passage makes of a passage.
   PASSAGE = SentencePieceParagraph

@@ -1,7 +1,7 @@
 """Makes windows of token ids from examples, their TFRecord file, and its input_fn.
 
-A window is one input of BERT: [CLS] question [SEP] span of the passage [SEP].
-Windows know nothing of zones: zones.token_sets finds Q and P by position.
+A window is one input of BERT: [CLS] question [SEP] span of the passage [SEP], or as
+the tokenizer's layout has it. Windows know nothing of zones.
 """
 
 import bisect
@@ -17,6 +17,7 @@ from attention_zones.base import files
 from attention_zones.base import seeds
 from attention_zones.base import version
 from attention_zones.data import data_checks
+from attention_zones.zones import layouts
 
 # Windows are padded to a multiple of this many tokens, so that shapes repeat.
 BUCKET_WIDTH = 8
@@ -236,7 +237,7 @@ def make_windows(examples, tokenizer, sizes, is_training):
     Window.
   """
   unique_id = FIRST_UNIQUE_ID
-  cls, sep = tokenizer.convert_tokens_to_ids(["[CLS]", "[SEP]"])
+  before, between, after = map(tokenizer.convert_tokens_to_ids, tokenizer.AROUND)
   paragraph = None
   for example_index, example in enumerate(examples):
     if example.paragraph is not paragraph:
@@ -247,14 +248,15 @@ def make_windows(examples, tokenizer, sizes, is_training):
         tokenizer.tokenize(example.question))[:sizes.max_query_length]
     answer = (passage.tokens_at(example.answer_start, example.answer_end)
               if is_training and not example.is_impossible else None)
-    capacity = sizes.max_seq_length - len(question) - 3
+    outside = tokenizer.LAYOUT.places(len(question), 0)
+    capacity = sizes.max_seq_length - outside["window_length"]
     spans = window_spans(len(passage_ids), capacity, sizes.doc_stride)
     for first, length in spans:
-      start, end = (_positions(answer, first, length, len(question) + 2)
+      start, end = (_positions(answer, first, length, outside["passage_start"])
                     if is_training else (-1, -1))
       yield Window(
           unique_id, example_index, len(spans), first, length, len(question),
-          [cls] + question + [sep] + passage_ids[first:first + length] + [sep],
+          before + question + between + passage_ids[first:first + length] + after,
           start, end)
       unique_id += 1
 
@@ -379,7 +381,7 @@ def _write_windows(windows, path):
 
 def input_fn_builder(path, max_seq_length, is_training, seed=0,
                      bucket_width=None, finished=(), first_step=0, share=None,
-                     add=None):
+                     add=None, layout=layouts.BERT):
   """Makes an input_fn for TPUEstimator.
 
   Args:
@@ -399,11 +401,12 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
       Batches are made of these alone.
     add: function from the dict of a batch's features to one with more; None adds
       nothing.
+    layout: layouts.Layout of the tokenizer that made the windows.
 
   Returns:
     function from params, with "batch_size", to a tf.data.Dataset of dicts of
-    int32 Tensors: "input_ids", "input_mask", "segment_ids" [B, S], and the other
-    numbers of a Window [B].
+    int32 Tensors: "input_ids", "segment_ids" [B, S], and the other numbers of a
+    Window and those of Layout.places [B].
   """
   # These functions are graph code already; to convert them takes a second.
   @tf.autograph.experimental.do_not_convert
@@ -415,7 +418,7 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
 
   @tf.autograph.experimental.do_not_convert
   def features_of(batch):
-    features = _model_features(batch)
+    features = _model_features(batch, layout)
     return add(features) if add else features
 
   @tf.autograph.experimental.do_not_convert
@@ -429,8 +432,8 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
     if share is not None:
       windows = windows.filter(
           lambda window: is_among(share, window["example_index"]))
-    batches = _batches(windows, batch_size, max_seq_length,
-                       bucket_width, drop_remainder=is_training)
+    batches = _batches(windows, batch_size, max_seq_length, bucket_width,
+                       layout.pad_id, drop_remainder=is_training)
     if first_step:
       batches = batches.skip(first_step)
     if finished:
@@ -440,13 +443,16 @@ def input_fn_builder(path, max_seq_length, is_training, seed=0,
   return lambda params: dataset(params["batch_size"])
 
 
-def _batches(windows, batch_size, max_seq_length, bucket_width, drop_remainder):
+def _batches(windows, batch_size, max_seq_length, bucket_width, pad_id,
+             drop_remainder):
   """Pads windows and batches them, by length if there is a bucket_width."""
+  # The others are scalars, which need no padding.
+  padding = dict.fromkeys(_ON_DISK, np.int64(pad_id))
   if bucket_width is None:
     shapes = {name: [] for name in _ON_DISK}
     shapes["input_ids"] = [max_seq_length]
     return windows.padded_batch(
-        batch_size, shapes, drop_remainder=drop_remainder)
+        batch_size, shapes, padding, drop_remainder=drop_remainder)
   # Buckets hold lengths below their boundary.
   boundaries = list(range(
       bucket_width + 1, max_seq_length + bucket_width + 1, bucket_width))
@@ -454,17 +460,17 @@ def _batches(windows, batch_size, max_seq_length, bucket_width, drop_remainder):
   return windows.apply(tf.data.experimental.bucket_by_sequence_length(
       lambda window: tf.shape(window["input_ids"])[0],
       boundaries, [batch_size] * (len(boundaries) + 1),
-      pad_to_bucket_boundary=True, drop_remainder=drop_remainder))
+      padding_values=padding, pad_to_bucket_boundary=True,
+      drop_remainder=drop_remainder))
 
 
-def _model_features(batch):
-  """Adds input_mask and segment_ids to a batch of padded windows."""
+def _model_features(batch, layout):
+  """Adds segment_ids and where everything stands to a batch of padded windows."""
   features = {name: tf.cast(value, tf.int32) for name, value in batch.items()}
-  position = tf.range(tf.shape(features["input_ids"])[1])[None, :]
-  question = features["question_length"][:, None]
-  length = question + features["passage_length"][:, None] + 3
-  is_real = position < length
-  features["input_mask"] = tf.cast(is_real, tf.int32)
+  features.update(layout.places(
+      features["question_length"], features["passage_length"]))
+  found = layouts.sets(features, tf.range(tf.shape(features["input_ids"])[1]))
+  # BERT's second segment is the passage and what follows.
   features["segment_ids"] = tf.cast(
-      tf.logical_and(is_real, position >= question + 2), tf.int32)
+      found["in_passage"] | found["after"], tf.int32)
   return features

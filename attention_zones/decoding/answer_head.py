@@ -63,8 +63,7 @@ def log_probabilities(features, logits):
 
 def _may_be_span(features, with_cls):
   """float32 [B, S]: 1.0 at the passage, and at [CLS] if `with_cls`; else 0.0."""
-  in_passage = zones.token_sets(
-      features["input_mask"], features["segment_ids"]).in_passage
+  in_passage = zones.token_sets(features).in_passage
   if not with_cls:
     return in_passage
   return in_passage + tf.cast(
@@ -94,7 +93,7 @@ def span_loss(features, logits, limits_logits=False):
 # Entries of a window that are needed to combine its candidates with those of the
 # question's other windows.
 _WINDOW = ("example_index", "num_windows", "first_token", "passage_length",
-           "question_length")
+           "passage_start")
 
 
 def candidates(features, logits, n_best_size, limits_logits=False):
@@ -122,7 +121,7 @@ def candidates(features, logits, n_best_size, limits_logits=False):
   if limits_logits:
     logits = log_probabilities(features, logits)
   logits = tf.transpose(logits, [1, 0, 2, 3])  # [B, V, 2, S]
-  is_padding = tf.equal(features["input_mask"], 0)[:, None, None, :]
+  is_padding = tf.equal(zones.token_sets(features).is_real, 0)[:, None, None, :]
   is_finite = tf.reduce_all(tf.logical_or(
       tf.is_finite(logits), is_padding), [2, 3])  # [B, V]
   may_be_span = _may_be_span(features, with_cls=limits_logits)  # [B, S]
@@ -133,8 +132,7 @@ def candidates(features, logits, n_best_size, limits_logits=False):
                   constant_values=logits.dtype.min)
   best, positions = tf.nn.top_k(scores, n_best_size)  # [B, V, 2, K]
   per_window = lambda name: features[name][:, None, None, None]
-  # [CLS] question [SEP] passage
-  tokens = positions - per_window("question_length") - 2
+  tokens = positions - per_window("passage_start")
   tokens = tf.where(
       tf.logical_and(tokens >= 0, tokens < per_window("passage_length")),
       tokens + per_window("first_token"), tf.fill(tf.shape(tokens), -1))
@@ -164,7 +162,7 @@ def gold_logp(features, logits):
   Returns:
     float32 [B, V]; -inf where the window does not hold a whole gold span.
   """
-  is_real = tf.equal(features["input_mask"], 1)[:, None, None, :]
+  is_real = tf.equal(zones.token_sets(features).is_real, 1)[:, None, None, :]
   log_p = tf.nn.log_softmax(tf.where(
       tf.logical_and(is_real, tf.ones_like(logits, tf.bool)), logits,
       tf.fill(tf.shape(logits), logits.dtype.min)))  # [B, V, 2, S]
@@ -172,8 +170,7 @@ def gold_logp(features, logits):
   tokens = features["gold_spans"] - first_token  # [B, A, 2]
   is_inside = tf.reduce_all(tf.logical_and(
       tokens >= 0, tokens < features["passage_length"][:, None, None]), 2)
-  # [CLS] question [SEP] passage
-  places = tokens + features["question_length"][:, None, None] + 2
+  places = tokens + features["passage_start"][:, None, None]
   places *= tf.cast(is_inside, tf.int32)[:, :, None]  # 0 is somewhere inside.
   of_ends = tf.gather(
       tf.transpose(log_p, [0, 2, 3, 1]), tf.transpose(places, [0, 2, 1]),

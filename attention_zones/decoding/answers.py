@@ -92,7 +92,7 @@ class AnswerFinder:
       example_index: int.
       windows: list of dict, the predictions for the question's windows in
         passage order, as answer_head.candidates gives them: int "first_token",
-        "passage_length" and "question_length"; with shape [V, K] int
+        "passage_length" and "passage_start"; with shape [V, K] int
         "start_tokens", "end_tokens" and float "start_logits", "end_logits"; float
         [V, 2] "null_logits", the start and the end logit of [CLS]; bool [V]
         "is_finite".
@@ -212,8 +212,7 @@ def _rank(scores, windows, v, null, text_of):
     text = text_of(first, last)
     if text not in seen:
       seen.add(text)
-      # [CLS] question [SEP] passage
-      offset = int(window["question_length"] + 2 - window["first_token"])
+      offset = int(window["passage_start"] - window["first_token"])
       yield _Ranked(text, float(window["start_logits"][v, start]),
                     float(window["end_logits"][v, end]),
                     first + offset, last + offset)

@@ -55,39 +55,33 @@ def measure(encoder, features):
   Returns:
     dict: the window's own numbers, int32 [B]; "mass", float32 [B, L, N, 5, 5].
   """
-  tokens = zones.token_sets(features["input_mask"], features["segment_ids"])
+  tokens = zones.token_sets(features)
   mask = zones.NOTHING.additive(tokens)
   hidden = encoder.embed(features["input_ids"], features["segment_ids"])
   masses = []
   for layer in range(encoder.num_layers):
     hidden, weights = encoder.layer(
         layer, hidden, encoder.heads(layer, hidden), mask, keep_weights=True)
-    masses.append(mass_of(weights, tokens, features))
+    masses.append(mass_of(weights, tokens))
   found = {name: features[name] for name in _WINDOW}
   found["mass"] = tf.stack(masses, 1)
   return found
 
 
-def mass_of(weights, tokens, features):
+def mass_of(weights, tokens):
   """The attention of each set of rows to each set of columns, in one layer.
 
   Args:
     weights: float [B, N, F, T], after the softmax.
     tokens: zones.Tokens [B, S].
-    features: dict with int32 [B] "question_length" and "passage_length".
 
   Returns:
     float [B, N, 5, 5]: 0 from a set without rows, and to one without columns.
   """
   q, p, is_real = tokens.in_question, tokens.in_passage, tokens.is_real
   rows = tf.stack([q, p, is_real - q - p, is_real - q, is_real - p], 1)  # [B, 5, F]
-  # [CLS] question [SEP] passage [SEP]
-  first_sep = features["question_length"] + 1
-  positions = tf.range(tf.shape(q)[1])[None]
-  at = lambda place: tf.cast(tf.equal(positions, place[:, None]), q.dtype)
-  columns = tf.stack([
-      q, p, at(0 * first_sep), at(first_sep),
-      at(first_sep + features["passage_length"] + 1)], 2)  # [B, T, 5]
+  columns = tf.stack(
+      [q, p, tokens.before, tokens.between, tokens.after], 2)  # [B, T, 5]
   rows, columns = (tf.cast(x, weights.dtype)[:, None] for x in (rows, columns))
   sums = tf.matmul(rows, tf.matmul(weights, columns))  # [B, N, 5, 5]
   return sums / tf.maximum(tf.reduce_sum(rows, 3, keepdims=True), 1)
@@ -115,9 +109,9 @@ def make(options, data, reader, log):
   start = time.time()
   results = reader.attend(options.predict_batch_size, windows.input_fn_builder(
       data.path, options.max_seq_length, is_training=False,
-      bucket_width=windows.bucket_width(options)))
+      bucket_width=windows.bucket_width(options), layout=data.tokenizer.LAYOUT))
   interrupts.keep(lambda: "%s is not finished; rerun the command to make it" % path)
-  mass, uniform, number = _average(results, data.examples)
+  mass, uniform, number = _average(results, data)
   files.write_text(path, _lines(mass, uniform, number))
   run_records.add_to_manifest(
       options.output_dir, [FILE_NAME], run, runs.about(options, reader, start))
@@ -125,27 +119,28 @@ def make(options, data, reader, log):
   log("%s: wrote %s" % (options.output_dir, FILE_NAME))
 
 
-def _average(results, examples):
+def _average(results, data):
   """Averages over a question's windows, then over questions.
 
   Args:
     results: iterable of dict, one for each window, as of `measure`.
-    examples: list of squad_data.Example.
+    data: windows.DataSet.
 
   Returns:
     (mass [L, N, 5, 5], uniform [5], n): float64, and int.
   """
   mass, uniform, number = 0, 0, 0
-  progress = Progress("measuring attention", len(examples), "questions")
+  progress = Progress("measuring attention", len(data.examples), "questions")
   for done, (index, of_question) in enumerate(answers.gather_windows(results), 1):
     if all(_has_all_tokens(window) for window in of_question):
       of_windows = np.array([window["mass"] for window in of_question], float)
       if not np.isfinite(of_windows).all():
         raise ValueError(
             "NaN or infinite attention in question %r, so %s was not written" % (
-                examples[index].qas_id, FILE_NAME))
+                data.examples[index].qas_id, FILE_NAME))
       mass = mass + of_windows.mean(0)
-      uniform = uniform + np.mean(list(map(_uniform, of_question)), 0)
+      uniform = uniform + np.mean([
+          _uniform(window, data.tokenizer.LAYOUT) for window in of_question], 0)
       number += 1
     progress.update(done)
   if not number:
@@ -158,9 +153,10 @@ def _has_all_tokens(window):
   return window["question_length"] > 0 and window["passage_length"] > 0
 
 
-def _uniform(window):
+def _uniform(window, layout):
   """The share of each set of columns in a window's real tokens: float64 [5]."""
-  sizes = np.array([window["question_length"], window["passage_length"], 1, 1, 1])
+  sizes = np.array([window["question_length"], window["passage_length"],
+                    layout.before, layout.between, layout.after])
   return sizes / sizes.sum()
 
 

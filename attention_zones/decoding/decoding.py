@@ -205,7 +205,8 @@ def _answer(options, data, one, key, reader, log):
   input_fn = windows.input_fn_builder(
       data.path, options.max_seq_length, is_training=False,
       bucket_width=windows.bucket_width(options), finished=journal.finished,
-      share=mine if share else None, add=functools.partial(
+      share=mine if share else None, layout=data.tokenizer.LAYOUT,
+      add=functools.partial(
           draws.add_to_features, ids=_ids(data), numbers=draws.needed(one.decodes)))
   if options.gold_logp:
     input_fn = gold.add_spans(input_fn, data.gold_spans)

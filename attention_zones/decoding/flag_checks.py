@@ -125,14 +125,14 @@ def validate_sizes(options, config, tokenizer):
     raise ValueError(
         "--max_seq_length=%d is more than the model's max_position_embeddings, "
         "%d" % (options.max_seq_length, config.max_position_embeddings))
-  # [CLS], two [SEP] and one token of the passage.
-  room = options.max_seq_length - options.max_query_length - 3
+  special = tokenizer.LAYOUT.num_special
+  room = options.max_seq_length - options.max_query_length - special
   if room < 1:
     raise ValueError(
         "--max_seq_length=%d leaves no room for a passage after "
-        "--max_query_length=%d and 3 special tokens; at least %d is needed" % (
-            options.max_seq_length, options.max_query_length,
-            options.max_query_length + 4))
+        "--max_query_length=%d and %d special tokens; at least %d is needed" % (
+            options.max_seq_length, options.max_query_length, special,
+            options.max_seq_length - room + 1))
   if options.doc_stride > room:
     remarks.append(
         "--doc_stride=%d: after a question of --max_query_length=%d tokens, a "

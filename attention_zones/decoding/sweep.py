@@ -172,18 +172,18 @@ def count_passes(planned):
   return sum(len(block.masks) for blocks in planned.layers for block in blocks)
 
 
-def run(model, features, decodes, max_seq_length, batch_size=1):
+def run(model, features, decodes, max_seq_length, batch_size=1, pad_id=0):
   """Runs a sweep over one batch.
 
   Args:
     model: modeling.Encoder, or another model with its `embed`, `heads`, `layer`,
       `num_layers` and `num_heads`.
-    features: dict of int32 [B, S] "input_ids", padded with 0; "input_mask", 1 for
-      tokens, 0 for padding; "segment_ids", 0 up to and including the first [SEP],
-      then 1, and 0 for padding; and what draws.add_to_features adds.
+    features: dict of int32 [B, S] "input_ids" and "segment_ids"; [B], the places of
+      layouts.Layout; and what draws.add_to_features adds.
     decodes: list of decodes.Decode, each at most once.
     max_seq_length: int, the length up to which `all` attends to [PAD].
     batch_size: int, the usual B; it decides only how many variants are in a block.
+    pad_id: int, the id of [PAD].
 
   Returns:
     float32 [V, B, S, H], the last layer's hidden states of each decode.
@@ -193,7 +193,8 @@ def run(model, features, decodes, max_seq_length, batch_size=1):
   ids, segments = features["input_ids"], features["segment_ids"]
   if any(decode.mask.reaches_padding for decode in decodes):
     rest = [[0, 0], [0, max_seq_length - tf.shape(ids)[1]]]
-    ids, segments = tf.pad(ids, rest), tf.pad(segments, rest)
+    ids = tf.pad(ids, rest, constant_values=pad_id)
+    segments = tf.pad(segments, rest)
   runner = _Runner(model, features, max_seq_length)
   outputs = [model.embed(ids, segments)[None]]  # [V, B, S', H] each
   finished = []
@@ -227,9 +228,7 @@ class _Runner:
   def __init__(self, model, features, max_seq_length):
     self._model = model
     self._length = tf.shape(features["input_ids"])[1]
-    self._tokens = zones.token_sets(
-        features["input_mask"], features["segment_ids"],
-        draws.from_features(features))
+    self._tokens = zones.token_sets(features, draws.from_features(features))
     rest = [[0, 0], [0, max_seq_length - self._length]]
     # For masks that reach [PAD]; TensorFlow computes them only if there are any.
     self._padded_tokens = tf.nest.map_structure(
@@ -238,8 +237,7 @@ class _Runner:
     # With a fixed length (TPU) the number of rows would have to be fixed, too.
     self._few_rows = (
         None if features["input_ids"].shape[1].value is not None
-        else _rows_outside_passage(
-            features["input_mask"], features["segment_ids"]))
+        else _rows_outside_passage(features))
 
   def cut(self, hidden):
     """Cuts [..., S', H] or [..., S', D] to the batch's length S."""
@@ -383,24 +381,23 @@ def _swap(mask):
   return tf.transpose(mask, [0, 2, 1, 3])
 
 
-def _rows_outside_passage(input_mask, segment_ids):
+def _rows_outside_passage(features):
   """Finds [CLS], the question and both [SEP] in each window.
 
   Args:
-    input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
-    segment_ids: int32 [B, S], 0 up to and including the first [SEP], then 1; 0
-      again for padding.
+    features: dict with the places of layouts.Layout, int32 [B].
 
   Returns:
     int32 [B, F, 2] of (window, position), for tf.gather_nd. The window with the
     longest question decides F; the others include more of their rows.
   """
-  batch = tf.shape(input_mask)[0]
-  real = tf.reduce_sum(input_mask, 1)
-  first_segment = real - tf.reduce_sum(input_mask * segment_ids, 1)
+  start = features["passage_start"]
+  end = start + features["passage_length"]
+  batch = tf.shape(start)[0]
+  num_after = tf.reduce_max(features["window_length"] - end)
   positions = tf.concat([
-      tf.tile(tf.range(tf.reduce_max(first_segment))[None], [batch, 1]),
-      real[:, None] - 1], 1)
+      tf.tile(tf.range(tf.reduce_max(start))[None], [batch, 1]),
+      end[:, None] + tf.range(num_after)], 1)
   windows = tf.zeros_like(positions) + tf.range(batch)[:, None]
   return tf.stack([windows, positions], 2)
 

@@ -76,7 +76,7 @@ def train(options, data, make_estimator, log):
   input_fn = windows.input_fn_builder(
       data.path, options.max_seq_length, is_training=True,
       seed=options.random_seed, bucket_width=windows.bucket_width(options),
-      first_step=first_step)
+      first_step=first_step, layout=data.tokenizer.LAYOUT)
   try:
     make_estimator(steps).train(
         input_fn, max_steps=steps,

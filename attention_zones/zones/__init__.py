@@ -3,5 +3,6 @@
   decodes      the grammar of the flags --mask_..., names of files
   definitions  what each zone does, as a digest
   draws        which tokens a control masks
-  zones        ONE table of zones; which tokens are Q and P; masks, controls
+  layouts      where question and passage stand in a window
+  zones        ONE table of zones; masks, controls
 """

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones.zones import draws
+from attention_zones.zones import layouts
 from attention_zones.zones import zones
 
 # Two batches of windows, (question, passage) lengths each: without a question, with
@@ -81,17 +82,15 @@ class _Batch:
   """
 
   def __init__(self, lengths):
-    question, passage = np.array(lengths)[:, :, None].transpose(1, 0, 2)
-    size = (question + passage).max() + 3
-    position = np.arange(size)[None]
-    is_real = position < question + passage + 3
-    ranks = draws.of_batch(
-        [""] * len(lengths), [1], size,
-        [(i, q, i, p) for i, (q, p) in enumerate(lengths)])
-    self._tokens = zones.token_sets(
-        tf.constant(is_real.astype(np.int32)),
-        tf.constant((is_real & (position >= question + 2)).astype(np.int32)),
-        {1: tf.constant(ranks[0])})
+    places = layouts.BERT.places(*np.array(lengths, np.int32).T)
+    size = places["window_length"].max()
+    first_token = np.arange(len(lengths))
+    features = dict(
+        places, input_ids=np.zeros([len(lengths), size], np.int32),
+        example_index=first_token, first_token=first_token)
+    ranks = draws.of_batch([""] * len(lengths), [1], size, zip(*(
+        features[name] for name in draws.WINDOW)))
+    self._tokens = zones.token_sets(features, {1: tf.constant(ranks[0])})
     # Whole numbers, whose sums are exact.
     row, column = np.mgrid[:size, :size]
     weights = (7 * row + 5 * column + row * column) % 13

@@ -27,7 +27,8 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FEATURE = "ranks_in_draw_"
 
 # What of a window its ranks depend on.
-_WINDOW = ("example_index", "question_length", "first_token", "passage_length")
+WINDOW = ("example_index", "question_length", "first_token", "passage_length",
+          "question_start", "passage_start")
 
 
 def splitmix64(state):
@@ -88,8 +89,8 @@ def add_to_features(features, ids, numbers):
   """Adds the ranks of draws to a batch of windows, in the input pipeline.
 
   Args:
-    features: dict of int32 Tensors, the numbers of windows [B], and "input_ids"
-      [B, S], each [CLS] question [SEP] passage [SEP].
+    features: dict of int32 Tensors, the numbers of windows and the places of
+      layouts.Layout [B], and "input_ids" [B, S].
     ids: list of str, the id of each example.
     numbers: list of int, the draws.
 
@@ -104,7 +105,7 @@ def add_to_features(features, ids, numbers):
   input_ids = features["input_ids"]
   found = tf.numpy_function(
       lambda length, *windows: of_batch(ids, numbers, length, zip(*windows)),
-      [tf.shape(input_ids)[1]] + [features[name] for name in _WINDOW], tf.int32)
+      [tf.shape(input_ids)[1]] + [features[name] for name in WINDOW], tf.int32)
   found.set_shape([len(numbers)] + input_ids.shape.as_list())
   return dict(features, **{
       _FEATURE + str(number): found[k] for k, number in enumerate(numbers)})
@@ -117,20 +118,20 @@ def of_batch(ids, numbers, length, windows):
     ids, numbers: as for `add_to_features`.
     length: int, S.
     windows: iterable of (index in ids, question_length, first_token,
-      passage_length).
+      passage_length, question_start, passage_start).
 
   Returns:
     int32 [K, B, S].
   """
   rows = []
-  for index, question_length, first_token, passage_length in windows:
+  for (index, question_length, first_token, passage_length, question_start,
+       passage_start) in windows:
     row = np.zeros([len(numbers), length], np.int32)
     for k, number in enumerate(numbers):
       found = ranks(
           ids[index], number, question_length, first_token, passage_length)
-      row[k, 1:question_length + 1] = found[:question_length]
-      start = question_length + 2
-      row[k, start:start + passage_length] = found[question_length:]
+      row[k, question_start:][:question_length] = found[:question_length]
+      row[k, passage_start:][:passage_length] = found[question_length:]
     rows.append(row)
   return np.stack(rows, 1)
 

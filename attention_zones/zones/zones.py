@@ -45,7 +45,7 @@ To add a zone, add an entry to ZONES: every command then knows it, and its contr
 The columns of [CLS] and both [SEP], for example, are
 
     ("sp", Zone("Sp", rows=lambda t: t.is_real,
-                columns=lambda t: t.is_real - t.in_question - t.in_passage,
+                columns=lambda t: t.before + t.between + t.after,
                 changes_passage_rows=True, replaces_padding_mask=False)),
 
 The name appears in flags, file names and results.csv, so use only letters, digits
@@ -62,6 +62,8 @@ import re
 
 import numpy as np
 
+from attention_zones.zones import layouts
+
 # Added to a masked attention logit before the softmax.
 MASKED_LOGIT = -10000.0
 
@@ -69,14 +71,17 @@ MASKED_LOGIT = -10000.0
 OFF = "off"
 FLAT = "flat"
 
-Tokens = collections.namedtuple(
-    "Tokens", ["is_real", "in_question", "in_passage", "ranks"], defaults=({},))
+Tokens = collections.namedtuple("Tokens", [
+    "is_real", "in_question", "in_passage", "before", "between", "after", "ranks"],
+                                defaults=({},))
 Tokens.__doc__ = """The sets that the tokens of a batch are in, float32 [B, S] each.
 
 Attributes:
   is_real: 1.0 for tokens, 0.0 for [PAD].
   in_question: 1.0 for members of Q, 0.0 for others.
   in_passage: 1.0 for members of P, 0.0 for others.
+  before, between, after: 1.0 for the special tokens before the question, between
+    it and the passage, and after that: [CLS], [SEP] and [SEP]; 0.0 for others.
   ranks: dict from a draw's number to int32 [B, S], in which order the draw takes
     the members of Q and P of each window, from 0; whatever for other tokens.
 """
@@ -124,22 +129,17 @@ ZONES = collections.OrderedDict([
 ])
 
 
-def token_sets(input_mask, segment_ids, ranks=None):
+def token_sets(features, ranks=None):
   """Finds Q and P by position alone, never by a token's text.
 
-  The question is the first segment without its first and last token, [CLS] and
-  [SEP]; the passage is the second segment without its last token, [SEP]:
-
                  [CLS] who ? [SEP] a  b  c  [SEP] [PAD]
-    input_mask     1    1  1   1   1  1  1    1     0
-    segment_ids    0    0  0   0   1  1  1    1     0
+    is_real        1    1  1   1   1  1  1    1     0
     in_question    0    1  1   0   0  0  0    0     0
     in_passage     0    0  0   0   1  1  1    0     0
 
   Args:
-    input_mask: int32 [B, S], 1 for real tokens, 0 for padding.
-    segment_ids: int32 [B, S], 0 up to and including the first [SEP], then 1; 0
-      again for padding.
+    features: dict of int32 Tensors, the input of the model: "input_ids" [B, S], and
+      the places of layouts.Layout [B].
     ranks: dict as in Tokens, for the draws; None for none.
 
   Returns:
@@ -147,13 +147,9 @@ def token_sets(input_mask, segment_ids, ranks=None):
   """
   # Imported here, so that scripts that need only names do not wait for it.
   import tensorflow.compat.v1 as tf
-  is_real = tf.cast(input_mask, tf.float32)
-  second = is_real * tf.cast(segment_ids, tf.float32)
-  first = is_real - second
-  followed = lambda tokens: tf.pad(tokens[:, 1:], [[0, 0], [0, 1]])
-  preceded = lambda tokens: tf.pad(tokens[:, :-1], [[0, 0], [1, 0]])
-  return Tokens(is_real, in_question=preceded(first) * first * followed(first),
-                in_passage=second * followed(second), ranks=ranks or {})
+  found = layouts.sets(features, tf.range(tf.shape(features["input_ids"])[1]))
+  return Tokens(ranks=ranks or {}, **{
+      name: tf.cast(each, tf.float32) for name, each in found.items()})
 
 
 class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
@@ -366,14 +362,11 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 NOTHING = Mask(zones=(), heads=None)
 
 
-def _tokens_of_window(question_length, passage_length):
+def _tokens_of_window(question_length, passage_length, layout=layouts.BERT):
   """The Tokens of a window without [PAD], numpy float32 [1, S] each."""
-  position = np.arange(question_length + passage_length + 3)[None, :]
-  is_in = lambda first, length: np.logical_and(
-      position >= first, position < first + length).astype(np.float32)
-  return Tokens(
-      np.ones(position.shape, np.float32), in_question=is_in(1, question_length),
-      in_passage=is_in(question_length + 2, passage_length))
+  places = layout.places(np.array([question_length]), np.array([passage_length]))
+  found = layouts.sets(places, np.arange(places["window_length"][0]))
+  return Tokens(**{name: each.astype(np.float32) for name, each in found.items()})
 
 
 def _suffix(variant):

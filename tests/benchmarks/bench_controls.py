@@ -50,15 +50,11 @@ class Timed:
 
   def __init__(self, config, swept, full_length):
     self.passes = sweep.count_passes(sweep.plan(swept, config.num_hidden_layers))
-    self._names = ("input_ids", "input_mask", "segment_ids")
-    self._numbers = ("question_length", "first_token", "passage_length")
-    features = {
-        name: tf.placeholder(tf.int32, [None, None]) for name in self._names}
-    features.update((name, tf.placeholder(tf.int32, [None]))
-                    for name in self._numbers + ("example_index",))
-    self._inputs = features
+    self._inputs = bench_sweep.placeholders()
+    for name in ("example_index", "first_token"):
+      self._inputs[name] = tf.placeholder(tf.int32, [None])
     features = draws.add_to_features(
-        features, ["question"], draws.needed(swept))
+        self._inputs, ["question"], draws.needed(swept))
     self._fetch = tf.reduce_sum(answer_head.span_logits(sweep.run(
         modeling.Encoder(config), features, swept, full_length)))
 
@@ -67,8 +63,7 @@ class Timed:
     start = time.time()
     for window in timed:
       batch, = bench_sweep.batches([window], 1, windows.BUCKET_WIDTH)
-      feed = dict(zip(self._names, batch), example_index=[0])
-      feed.update((name, [getattr(window, name)]) for name in self._numbers)
+      feed = dict(batch, example_index=[0], first_token=[window.first_token])
       session.run(self._fetch, {
           self._inputs[name]: value for name, value in feed.items()})
     return time.time() - start

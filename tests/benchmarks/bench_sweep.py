@@ -32,6 +32,7 @@ from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
+from attention_zones.zones import layouts
 import modeling
 import run_squad
 import tokenization
@@ -75,18 +76,28 @@ def read_windows(arguments):
 
 
 def batches(windows, batch_size, width):
-  """Yields input_ids, input_mask and segment_ids, int32 [B, S] each."""
+  """Yields the features of a sweep: dict of int32, [B, S] or [B]."""
   for i in range(0, len(windows), batch_size):
     part = windows[i:i + batch_size]
     longest = max(len(window.input_ids) for window in part)
     length = -(-longest // width) * width
-    ids, mask, segments = np.zeros([3, len(part), length], np.int32)
+    ids, segments = np.zeros([2, len(part), length], np.int32)
     for row, window in enumerate(part):
       n = len(window.input_ids)
       ids[row, :n] = window.input_ids
-      mask[row, :n] = 1
       segments[row, window.question_length + 2:n] = 1
-    yield ids, mask, segments
+    lengths = np.array([
+        (window.question_length, window.passage_length) for window in part])
+    yield dict(layouts.BERT.places(*lengths.T), input_ids=ids, segment_ids=segments)
+
+
+def placeholders():
+  """The features that `batches` yields, to be fed: dict of Tensors."""
+  features = {name: tf.placeholder(tf.int32, [None, None])
+              for name in ("input_ids", "segment_ids")}
+  features.update((name, tf.placeholder(tf.int32, [None]))
+                  for name in layouts.BERT.places(0, 0))
+  return features
 
 
 class Timed:
@@ -94,17 +105,17 @@ class Timed:
 
   def __init__(self, config, swept, batch_size, width, arguments):
     self._shape = (batch_size, width)
-    self._inputs = [tf.placeholder(tf.int32, [None, None]) for _ in range(3)]
-    names = ("input_ids", "input_mask", "segment_ids")
+    self._inputs = placeholders()
     self._fetch = tf.reduce_sum(answer_head.span_logits(sweep.run(
-        modeling.Encoder(config), dict(zip(names, self._inputs)), swept,
+        modeling.Encoder(config), self._inputs, swept,
         arguments.max_seq_length, batch_size)))
 
   def seconds(self, session, windows):
     """Seconds for all windows."""
     start = time.time()
     for batch in batches(windows, *self._shape):
-      session.run(self._fetch, dict(zip(self._inputs, batch)))
+      session.run(self._fetch, {
+          self._inputs[name]: value for name, value in batch.items()})
     return time.time() - start
 
 

@@ -50,8 +50,9 @@ def training_session(config, path, width, arguments):
         path, arguments.max_seq_length, True, 1, width)(
             {"batch_size": arguments.batch_size})).get_next()
     model = modeling.BertModel(
-        config, True, features["input_ids"], features["input_mask"],
-        features["segment_ids"])
+        config, True, features["input_ids"],
+        tf.sequence_mask(features["window_length"], tf.shape(
+            features["input_ids"])[1], tf.int32), features["segment_ids"])
     loss = answer_head.span_loss(
         features, answer_head.span_logits(model.get_sequence_output()))
     train_op = optimization.create_optimizer(loss, 3e-5, 1000, 100, False)

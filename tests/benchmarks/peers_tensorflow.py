@@ -20,10 +20,20 @@ from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
+from attention_zones.zones import layouts
 import bench_sweep
 import modeling
 import peers_inputs
 import run_squad
+
+
+def features_of(some, width):
+  """The features of windows: dict of int32, as bench_sweep.placeholders."""
+  features = peers_inputs.batch(some, width)
+  length = features.pop("input_mask").sum(1)
+  question = np.array([window.question_length for window in some])
+  return dict(features, **layouts.BERT.places(
+      question, length - question - layouts.BERT.num_special))
 
 
 class Benchmark:
@@ -38,8 +48,7 @@ class Benchmark:
     self._config = modeling.BertConfig.from_dict(
         peers_inputs.config(settings["size"]))
     self._timed = peers_inputs.windows(settings["windows"])
-    self._inputs = {name: tf.placeholder(tf.int32, [None, None])
-                    for name in ("input_ids", "input_mask", "segment_ids")}
+    self._inputs = bench_sweep.placeholders()
     self._encoder = self._session = None
 
   def swept(self, zones):
@@ -66,7 +75,7 @@ class Benchmark:
 
   def run(self, fetch, some, width=windows.BUCKET_WIDTH):
     """Runs the graph on windows that are padded to a multiple of `width`."""
-    numbers = peers_inputs.batch(some, width)
+    numbers = features_of(some, width)
     return self._session.run(
         fetch, {self._inputs[name]: numbers[name] for name in numbers})
 
@@ -161,7 +170,7 @@ class Benchmark:
         self._inputs, None, tf.estimator.ModeKeys.TRAIN, {}).train_op
 
   def _train(self, train_op, some):
-    numbers = peers_inputs.batch(some, windows.BUCKET_WIDTH)
+    numbers = features_of(some, windows.BUCKET_WIDTH)
     numbers["start_position"] = numbers["end_position"] = peers_inputs.answer(some)
     self._session.run(
         train_op, {self._inputs[name]: numbers[name] for name in numbers})
