@@ -32,6 +32,7 @@ import sys
 
 from attention_zones.base import files
 from attention_zones.base import path_checks
+from attention_zones.base import questions
 from attention_zones.findings import controls
 from attention_zones.findings import question_traits
 from attention_zones.findings import report
@@ -116,11 +117,11 @@ def collect(arguments):
         folders[0], cells, arguments.allow_holes, arguments.dataset)
     predictions.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
-  asked = question_traits.load(arguments.data_file)
+  asked = questions.read(arguments.data_file)
   if arguments.metric == "logp":
     gold = gold._replace(questions=folder_scores.with_logp(
         folders, sweeps, gold.questions))
-    asked = [of for of in asked if of.qas_id in gold.questions]
+    asked = [of for of in asked if of.id in gold.questions]
   why_not = report.check(arguments, sweeps[0], cells, asked)
   seeds = [folder_scores.score_folder(folder, names, gold, arguments.metric)
            for folder, names in zip(folders, sweeps)]

@@ -136,9 +136,9 @@ def test_remarks():
   assert cmrc_data.remarks([one]) == [
       "1 of 1 questions have U+2581 in their passage, which ends a word and is in "
       "no answer; 'DEV_1_QUERY_0' is the first"]
-  line, = cmrc_data.remark_on_squad([one])
+  line, = cmrc_data.squad_data.RULES.remarks([one])
   assert line.startswith("has the ids of CMRC 2018; --dataset=cmrc2018 ")
-  assert cmrc_data.remark_on_squad([one, one._replace(qas_id="q")]) == []
+  assert cmrc_data.squad_data.RULES.remarks([one, one._replace(qas_id="q")]) == []
 
 
 @pytest.fixture(scope="module")

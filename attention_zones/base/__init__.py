@@ -11,7 +11,7 @@
   path_checks  which paths are refused, and why
   precision    how exactly matrices are multiplied, and which machine can do it
   progress     one line of progress
-  questions    passages, and where an answer stands in its passage
+  questions    the questions of a data set, where an answer stands in its passage
   run_records  journal, manifest, and what differs between two runs
   seeds        random numbers from a hash of the seed and a name
   version      the version of what is computed, the revision of the code
