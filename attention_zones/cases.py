@@ -9,10 +9,10 @@ answer. Questions come by the number of decodes that flip exact match. cases.csv
 beside the page has all questions in this order.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("attention_zones.cases")  # Before the slow imports.
+  commands.install("attention_zones.cases")  # Before the slow imports.
 
 import argparse
 import collections
@@ -216,19 +216,7 @@ def parse_arguments(argv):
   return parser.parse_args(argv)
 
 
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
-  arguments = parse_arguments(argv)
-  try:
-    write(arguments)
-  except BrokenPipeError:
-    raise
-  except (OSError, ValueError) as error:
-    print("attention_zones.cases: %s" % path_checks.describe(error),
-          file=sys.stderr)
-    return 1
-  return 0
-
+main = commands.main("attention_zones.cases", parse_arguments, write)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)
