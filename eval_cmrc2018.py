@@ -6,10 +6,10 @@ prints the average of F1 and exact match, and both, in per cent. A question with
 a prediction counts 0. Needs nltk: bash setup_env.sh requirements-models.txt.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("eval_cmrc2018.py")  # Before the slow imports.
+  commands.install("eval_cmrc2018.py")  # Before the slow imports.
 
 import argparse
 import json
@@ -21,12 +21,13 @@ from attention_zones.scores import cmrc_scoring
 from attention_zones.scores import scoring
 
 
-def evaluate(data_file, pred_file):
+def evaluate(arguments):
   """Prints the scores of a file of predictions, and on stderr what is unusual.
 
   Raises:
     OSError, ValueError: a file cannot be read, or is faulty.
   """
+  data_file, pred_file = arguments.data_file, arguments.pred_file
   path_checks.check_input(
       "data.json", data_file, "a data set of CMRC 2018, cmrc2018_dev.json")
   path_checks.check_input(
@@ -47,24 +48,18 @@ def evaluate(data_file, pred_file):
   print(json.dumps(results))
 
 
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
+def parse_arguments(argv):
+  """Returns the Namespace of the command line."""
   parser = argparse.ArgumentParser(
       description="Scores predictions as the official evaluator of CMRC 2018.")
   parser.add_argument("data_file", metavar="data.json",
                       help="data set in SQuAD's format")
   parser.add_argument("pred_file", metavar="pred.json",
                       help="object from question id to answer")
-  arguments = parser.parse_args(argv)
-  try:
-    evaluate(arguments.data_file, arguments.pred_file)
-  except BrokenPipeError:
-    raise
-  except (OSError, ValueError) as error:
-    print("eval_cmrc2018.py: %s" % path_checks.describe(error), file=sys.stderr)
-    return 1
-  return 0
+  return parser.parse_args(argv)
 
+
+main = commands.main("eval_cmrc2018.py", parse_arguments, evaluate)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)

@@ -7,10 +7,10 @@ prints exact match and F1 in per cent, of all questions and of those with
 every digit. Data sets of v1.1 and v2.0 both work.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("eval_squad.py")  # Before the slow imports.
+  commands.install("eval_squad.py")  # Before the slow imports.
 
 import argparse
 import collections
@@ -124,18 +124,7 @@ def evaluate(arguments):
     print(json.dumps(results, indent=2))
 
 
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
-  arguments = parse_arguments(argv)
-  try:
-    evaluate(arguments)
-  except BrokenPipeError:
-    raise
-  except (OSError, ValueError) as error:
-    print("eval_squad.py: %s" % path_checks.describe(error), file=sys.stderr)
-    return 1
-  return 0
-
+main = commands.main("eval_squad.py", parse_arguments, evaluate)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)

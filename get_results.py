@@ -15,10 +15,10 @@ of their difference.
 the gold answer, from the files of run_squad.py --gold_logp=True.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("get_results.py")  # Before the slow imports.
+  commands.install("get_results.py")  # Before the slow imports.
 
 import argparse
 import collections
@@ -32,6 +32,7 @@ import sys
 
 from attention_zones.base import files
 from attention_zones.base import path_checks
+from attention_zones.base import questions
 from attention_zones.findings import controls
 from attention_zones.findings import question_traits
 from attention_zones.findings import report
@@ -116,11 +117,11 @@ def collect(arguments):
         folders[0], cells, arguments.allow_holes, arguments.dataset)
     predictions.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
-  asked = question_traits.load(arguments.data_file)
+  asked = questions.read(arguments.data_file)
   if arguments.metric == "logp":
     gold = gold._replace(questions=folder_scores.with_logp(
         folders, sweeps, gold.questions))
-    asked = [of for of in asked if of.qas_id in gold.questions]
+    asked = [of for of in asked if of.id in gold.questions]
   why_not = report.check(arguments, sweeps[0], cells, asked)
   seeds = [folder_scores.score_folder(folder, names, gold, arguments.metric)
            for folder, names in zip(folders, sweeps)]
@@ -268,16 +269,6 @@ def print_comparison(deviations):
   writer.writerow(["std"] + ["%.3f" % value for value in deviations.values()])
 
 
-def _whole_number(least, most):
-  """Makes the reader of a flag that is a whole number from `least` to `most`."""
-  def read(text):
-    if not text.isdigit() or not least <= int(text) <= most:
-      raise argparse.ArgumentTypeError(
-          "%r is not a whole number from %d to %d" % (text, least, most))
-    return int(text)
-  return read
-
-
 class _Renamed(argparse.Action):
   """--draws, as --resamples was called: says so, and ends the program."""
 
@@ -291,11 +282,11 @@ def _add_statistics(parser):
   parser.add_argument("--cluster", choices=question_traits.CLUSTERS,
                       default="paragraph", help="questions that are drawn together "
                       "(default: %(default)s, those about one passage)")
-  parser.add_argument("--resamples", type=_whole_number(2, 10 ** 7), default=10000,
-                      help="of the bootstrap (default: %(default)s)")
+  parser.add_argument("--resamples", type=commands.whole_number(2, 10 ** 7),
+                      default=10000, help="of the bootstrap (default: %(default)s)")
   parser.add_argument("--draws", nargs="?", action=_Renamed, help=argparse.SUPPRESS)
-  parser.add_argument("--random_seed", type=_whole_number(0, 2 ** 32 - 1),
-                      default=12345, help="of the bootstrap (default: %(default)s)")
+  parser.add_argument("--random_seed", type=commands.seed, default=12345,
+                      help="of the bootstrap (default: %(default)s)")
   parser.add_argument("--per_question", metavar="a.csv",
                       help="write a row for each question, for R, pandas, models")
   parser.add_argument("--strata", action="store_true",
@@ -345,21 +336,15 @@ def parse_arguments(argv):
   return arguments
 
 
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
-  arguments = parse_arguments(argv)
-  try:
-    if arguments.compare:
-      print_comparison(compare(*arguments.compare))
-    else:
-      collect(arguments)
-  except BrokenPipeError:
-    raise
-  except (OSError, ValueError) as error:
-    print("get_results.py: %s" % path_checks.describe(error), file=sys.stderr)
-    return 1
-  return 0
+def run(arguments):
+  """Does what the command line asks for. Raises OSError and ValueError."""
+  if arguments.compare:
+    print_comparison(compare(*arguments.compare))
+  else:
+    collect(arguments)
 
+
+main = commands.main("get_results.py", parse_arguments, run)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)

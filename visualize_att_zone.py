@@ -18,10 +18,10 @@ results.controls.csv has panels of zones, of their controls, and of the contrast
 draw how much attention the zones get, and that against what masking them costs.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("visualize_att_zone.py")  # Before the slow imports.
+  commands.install("visualize_att_zone.py")  # Before the slow imports.
 
 import argparse
 import collections
@@ -359,34 +359,24 @@ def make_look(args, panels):
       args.width and args.width / 25.4, args.caption)
 
 
-def warn(message):
-  """Prints one line to stderr under the script's name."""
-  print("visualize_att_zone.py: %s" % message, file=sys.stderr)
-
-
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
-  args = parse_args(argv)
-  try:
-    check_paths(args)
-    if _is_of_mass(args):
-      _check_colours(args.cmap, VMIN, VMAX)
-      cmap = COLORBLIND_CMAP if args.cmap == CMAP else args.cmap
-      save(mass_figures.draw(args, cmap), args.paths[-1])
-      return 0
-    panels = with_titles(read_panels(args), args.panel_title)
-    save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
-  except BrokenPipeError:
-    raise
-  except (ValueError, OSError) as error:
-    warn(path_checks.describe(error))
-    return 1
+def run(args):
+  """Draws what the command line asks for. Raises OSError and ValueError."""
+  check_paths(args)
+  if _is_of_mass(args):
+    _check_colours(args.cmap, VMIN, VMAX)
+    cmap = COLORBLIND_CMAP if args.cmap == CMAP else args.cmap
+    save(mass_figures.draw(args, cmap), args.paths[-1])
+    return
+  panels = with_titles(read_panels(args), args.panel_title)
+  save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
   for panel in panels:
     holes = missing_cells(panel)
     if holes:
-      warn("%s: missing cells, drawn hatched: %s" % (panel.name, holes))
-  return 0
+      print("visualize_att_zone.py: %s: missing cells, drawn hatched: %s" % (
+          panel.name, holes), file=sys.stderr)
 
+
+main = commands.main("visualize_att_zone.py", parse_args, run)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)

@@ -9,10 +9,10 @@ answer. Questions come by the number of decodes that flip exact match. cases.csv
 beside the page has all questions in this order.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("attention_zones.cases")  # Before the slow imports.
+  commands.install("attention_zones.cases")  # Before the slow imports.
 
 import argparse
 import collections
@@ -22,9 +22,8 @@ import os
 import sys
 
 from attention_zones.base import files
-from attention_zones.base import json_files
-from attention_zones.base.json_files import member
 from attention_zones.base import path_checks
+from attention_zones.base import questions
 from attention_zones.figures import cases_page
 from attention_zones.figures.cases_page import GAINED, KEPT, LOST, OTHER
 from attention_zones.scores import evaluators
@@ -72,39 +71,11 @@ def find_decodes(folder):
   return [BASELINE] + of_all_heads
 
 
-def read_texts(path):
-  """Reads what a data set says about each question.
-
-  Args:
-    path: str, a JSON file of SQuAD v1.1 or v2.0.
-
-  Returns:
-    dict from question id to cases_page.Text.
-
-  Raises:
-    OSError, ValueError: as scoring.load_questions.
-  """
-  texts, faults = {}, []
-  content = json_files.load(path)
-  for where, paragraph in json_files.paragraphs(path, content, faults):
-    with json_files.noting(faults):
-      context = member(where, paragraph, "context", str)
-      for q, qa in enumerate(member(where, paragraph, "qas", list)):
-        at = "%s.qas[%d]" % (where, q)
-        golds = [(answer.text, json_files.as_whole_number(
-            answer.content.get("answer_start")))
-                 for answer in json_files.answers(at, qa)]
-        texts[json_files.question_id(at, qa)] = cases_page.Text(
-            context, member(at, qa, "question", str), golds)
-  json_files.refuse(faults)
-  return texts
-
-
 def outcome(golds, baseline, masked, evaluator=scoring.EVALUATOR):
   """Says what a masked decode does to the answer.
 
   Args:
-    golds: tuple of str, Question.golds.
+    golds: tuple of str, Golds.golds.
     baseline, masked: str, the two answers, not normalized.
     evaluator: scoring.Evaluator.
 
@@ -140,24 +111,20 @@ def read_cases(folder, data_file, dataset):
   with predictions.telling_of_journals([folder], data_file):
     baseline, *masked = find_decodes(folder)
   gold = evaluators.load(dataset, data_file)
-  questions, evaluator = gold.questions, gold.evaluator
-  texts = read_texts(data_file)
-  load = lambda decode: scoring.load_predictions(
-      os.path.join(folder, decode.file_name()), questions)
-  first = load(baseline)
-  answers = {name: [] for name in questions}
-  outcomes = {name: [] for name in questions}
-  for decode in masked:
-    masked_answers = load(decode)
-    for name, question in questions.items():
-      answers[name].append(masked_answers[name])
-      outcomes[name].append(
-          outcome(question.golds, first[name], masked_answers[name], evaluator))
-  cases = [cases_page.Case(
-      name, texts[name], first[name],
-      bool(evaluator.answer_scores(question.golds, first[name])[0]),
-      answers[name], outcomes[name], evaluator.compare_texts)
-           for name, question in questions.items()]
+  first, *others = [scoring.load_predictions(
+      os.path.join(folder, decode.file_name()), gold.questions)
+                    for decode in [baseline] + masked]
+
+  def compare(question):
+    name, golds = question.id, gold.questions[question.id].golds
+    answers = [of_decode[name] for of_decode in others]
+    return cases_page.Case(
+        name, question.context, question.text, question.answers, first[name],
+        bool(gold.evaluator.answer_scores(golds, first[name])[0]), answers,
+        [outcome(golds, first[name], answer, gold.evaluator) for answer in answers],
+        gold.evaluator.compare_texts)
+
+  cases = questions.read(data_file, compare)
   return masked, sorted(cases, key=lambda case: -case.flipped)
 
 
@@ -173,7 +140,7 @@ def table(masked, cases):
     flips = [name for name, what in zip(names, case.outcomes)
              if what in (LOST, GAINED)]
     writer.writerow([
-        case.name, case.text.question, " | ".join(case.text.gold_texts),
+        case.name, case.question, " | ".join(case.gold_texts),
         case.baseline, int(case.is_right), case.flipped, counts[LOST],
         counts[GAINED], counts[OTHER], counts[KEPT], case.masked_answer,
         " ".join(flips)])
@@ -249,19 +216,7 @@ def parse_arguments(argv):
   return parser.parse_args(argv)
 
 
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
-  arguments = parse_arguments(argv)
-  try:
-    write(arguments)
-  except BrokenPipeError:
-    raise
-  except (OSError, ValueError) as error:
-    print("attention_zones.cases: %s" % path_checks.describe(error),
-          file=sys.stderr)
-    return 1
-  return 0
-
+main = commands.main("attention_zones.cases", parse_arguments, write)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)

@@ -8,16 +8,15 @@ an ALBERT. OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and
 vocab.txt or spiece.model.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("attention_zones.convert_hf")  # Before TensorFlow's import.
+  commands.install("attention_zones.convert_hf")  # Before TensorFlow's import.
 
 import argparse
 import json
 import os
 import shlex
-import sys
 import tempfile
 
 import numpy as np
@@ -277,8 +276,8 @@ def write(out, config, vocabulary, pairs):
     os.rename(folder, target)
 
 
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
+def parse_arguments(argv):
+  """Returns the Namespace of the command line."""
   parser = argparse.ArgumentParser(
       prog="python -m attention_zones.convert_hf",
       description="Converts a model of Hugging Face to Google's checkpoint format.")
@@ -287,17 +286,10 @@ def main(argv=None):
   parser.add_argument("output_folder", metavar="OUTPUT_FOLDER", help="a new folder")
   parser.add_argument("--allow_other_tokenizer", action="store_true",
                       help="convert a model whose tokenizer is not BERT's, too")
-  arguments = parser.parse_args(argv)
-  try:
-    run(arguments)
-  except BrokenPipeError:
-    raise
-  except (OSError, ValueError) as error:
-    print("attention_zones.convert_hf: %s" % path_checks.describe(error),
-          file=sys.stderr)
-    return 1
-  return 0
+  return parser.parse_args(argv)
 
+
+main = commands.main("attention_zones.convert_hf", parse_arguments, run)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)

@@ -6,14 +6,13 @@ A paragraph is drawn with all of its questions, because questions about one pass
 are alike: intervals from a sample of whole paragraphs are honest, only wider.
 """
 
-from attention_zones.base import interrupts
+from attention_zones.base import commands
 
 if __name__ == "__main__":
-  interrupts.install("attention_zones.sample")  # Before numpy's import.
+  commands.install("attention_zones.sample")  # Before numpy's import.
 
 import argparse
 import json
-import sys
 
 import numpy as np
 
@@ -76,43 +75,21 @@ def run(arguments):
           for paragraph in article["paragraphs"]), len(questions)))
 
 
-def positive(text):
-  """Reads a flag that is a whole number above 0."""
-  if not text.isdigit() or not int(text):
-    raise argparse.ArgumentTypeError("%r is not a whole number above 0" % text)
-  return int(text)
-
-
-def seed(text):
-  """Reads a flag that is a seed of numpy."""
-  if not text.isdigit() or int(text) >= 2 ** 32:
-    raise argparse.ArgumentTypeError(
-        "%r is not a whole number from 0 to %d" % (text, 2 ** 32 - 1))
-  return int(text)
-
-
-def main(argv=None):
-  """Runs the command line; returns the exit status."""
+def parse_arguments(argv):
+  """Returns the Namespace of the command line."""
   parser = argparse.ArgumentParser(
       prog="python -m attention_zones.sample",
       description="Draws whole paragraphs of a SQuAD data set.")
   parser.add_argument("data", metavar="DATA", help="data set, dev-v1.1.json")
   parser.add_argument("out", metavar="OUT", help="data set to write")
-  parser.add_argument("--paragraphs", type=positive, required=True,
+  parser.add_argument("--paragraphs", type=commands.whole_number(1), required=True,
                       help="how many to draw")
-  parser.add_argument("--random_seed", type=seed, default=12345,
+  parser.add_argument("--random_seed", type=commands.seed, default=12345,
                       help="of the drawing (default: %(default)s)")
-  arguments = parser.parse_args(argv)
-  try:
-    run(arguments)
-  except BrokenPipeError:
-    raise
-  except (OSError, ValueError) as error:
-    print("attention_zones.sample: %s" % path_checks.describe(error),
-          file=sys.stderr)
-    return 1
-  return 0
+  return parser.parse_args(argv)
 
+
+main = commands.main("attention_zones.sample", parse_arguments, run)
 
 if __name__ == "__main__":
-  interrupts.run(main)
+  commands.run(main)

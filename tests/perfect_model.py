@@ -16,7 +16,6 @@ left out of the first line. Questions without an answer do not count.
 
 import argparse
 import collections
-import json
 import os
 import sys
 
@@ -24,9 +23,8 @@ import tensorflow.compat.v1 as tf
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from attention_zones.base.questions import split_words
+from attention_zones.base import questions
 from attention_zones.data import answer_text
-from attention_zones.base import json_files
 from attention_zones.base import path_checks
 from attention_zones.data import windows
 from attention_zones.scores import scoring
@@ -37,15 +35,9 @@ EXACT, INSIDE, ELSEWHERE = "exact", "inside", "elsewhere"
 
 def first_answers(path):
   """Yields (id, passage, text, answer_start) of questions with an answer."""
-  with open(path, encoding="utf-8-sig") as f:
-    articles = json.load(f)["data"]
-  for article in articles:
-    for item in article["paragraphs"]:
-      for qa in item["qas"]:
-        for answer in json_files.answers(path, qa)[:1]:
-          yield (str(qa["id"]), item["context"], answer.text,
-                 json_files.whole_number(
-                     answer.where, answer.content, "answer_start"))
+  for question in questions.read(path):
+    for answer in question.answers[:1]:
+      yield question.id, question.context, answer.text, answer.start
 
 
 def pick(passage, text, start):
@@ -79,7 +71,7 @@ def score(data_file, vocab_file, do_lower_case):
   Returns:
     dict from EXACT, INSIDE and ELSEWHERE to a list of (exact, f1), each 0 to 1.
   """
-  questions = scoring.load_questions(data_file)
+  golds = scoring.load_questions(data_file)
   tokenizer = tokenization.FullTokenizer(
       tokenization.load_vocab(vocab_file), do_lower_case)
   scores = collections.defaultdict(list)
@@ -87,12 +79,12 @@ def score(data_file, vocab_file, do_lower_case):
   for name, context, text, start in first_answers(data_file):
     if passage is None or context != passage.paragraph.context:
       passage = windows.TokenizedParagraph(
-          split_words(context), tokenizer)
+          questions.split_words(context), tokenizer)
     kind, tokens = pick(passage, text, start)
     answer = tokens and answer_text.span_text(
         passage, tokens[0], tokens[1], tokenizer.basic_tokenizer)
     scores[kind].append(
-        scoring.answer_scores(questions[name].golds, answer or ""))
+        scoring.answer_scores(golds[name].golds, answer or ""))
   return scores
 
 

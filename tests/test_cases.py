@@ -15,6 +15,7 @@ import sys
 import pytest
 
 from attention_zones import cases
+from attention_zones.base import questions
 from attention_zones.figures.cases_page import GAINED, KEPT, LOST, OTHER
 from attention_zones.base import data_sets
 
@@ -67,9 +68,9 @@ def test_golds_as_training_reads_them(tmp_path):
           {"text": "Anna", "answer_start": "<"}]},
       {"id": "b", "question": "?", "is_impossible": True,
        "plausible_answers": [{"text": "Oslo"}]}]}]}]})
-  texts = cases.read_texts(str(path))
-  assert [texts[name].golds for name in "ab"] == [
-      [("Oslo", 46), ("", None), ("Anna", None)], []]
+  assert [[(answer.text, answer.start_if_known) for answer in question.answers]
+          for question in questions.read(str(path))] == [
+              [("Oslo", 46), ("", None), ("Anna", None)], []]
 
 
 def run_here(*flags):

@@ -139,7 +139,7 @@ with tf.Session() as session:
 
 
 def test_the_data_set(changed):
-  folder = changed("attention_zones/base/json_files.py")
+  folder = changed("attention_zones/base/questions.py")
   row = {"title": "T", "context": "In 1895, he left."}
   (folder / "flat.json").write_text(json.dumps([
       dict(row, id="q0", question="When?",

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from attention_zones.base import questions
 from attention_zones.figures import cases_page
 from attention_zones.figures import marked_passage
 
@@ -25,8 +26,10 @@ def brackets(context, spans):
 
 
 def case(context, golds, baseline, masked):
-  return cases_page.Case("q", cases_page.Text(context, "?", golds), baseline, True,
-                         [masked], [cases_page.LOST], None)
+  golds = [questions.Answer("", text, {"answer_start": start})
+           for text, start in golds]
+  return cases_page.Case("q", context, "?", golds, baseline, True, [masked],
+                         [cases_page.LOST], None)
 
 
 @pytest.mark.parametrize("context, golds, baseline, masked, expected", [

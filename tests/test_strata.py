@@ -8,6 +8,7 @@ import pytest
 
 import get_results
 from attention_zones.findings import formulas
+from attention_zones.base import questions
 from attention_zones.findings import question_traits
 from attention_zones.findings import question_types
 from attention_zones.findings import strata
@@ -47,9 +48,12 @@ def test_types(question, kind):
 
 
 def asked(question, context, answer="", start=None):
-  """An Asked; its answer stands at `start`, or nowhere."""
-  place = None if start is None else (start, start + len(answer))
-  return question_traits.Asked("q", 0, "", context, question, 1, place)
+  """A Question; its answer stands at `start`, or nowhere."""
+  return questions.Question(
+      "dev.json: data[0].paragraphs[0].qas[0]", {
+          "id": "q", "question": question,
+          "answers": [{"text": answer, "answer_start": start}]},
+      {"context": context}, 0, "")
 
 
 def test_what_a_question_is_like():
@@ -96,8 +100,8 @@ def test_where_the_answer_is(tmp_path, answers, place):
   path = tmp_path / "dev.json"
   write_data(path, [1], answers=[
       {"text": text, "answer_start": start} for text, start in answers])
-  of, = question_traits.load(str(path))
-  assert (of.num_answers, of.place) == (len(answers), place)
+  of, = questions.read(str(path))
+  assert question_traits.place(of) == place
 
 
 def test_a_wrong_offset_leaves_columns_empty_and_is_said(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
   accelerator  the memory of a GPU, and what running out of memory looks like
   cjk          which characters BERT takes for Chinese words
+  commands     the shell of a command: signals, flags, one-line errors, exit status
   data_sets    ONE table of what --dataset chooses
   file_kinds   what a file is that is not what it should be
   files        local files and gs://, written completely or not at all; locks
@@ -11,7 +12,7 @@
   path_checks  which paths are refused, and why
   precision    how exactly matrices are multiplied, and which machine can do it
   progress     one line of progress
-  questions    passages, and where an answer stands in its passage
+  questions    the questions of a data set, where an answer stands in its passage
   run_records  journal, manifest, and what differs between two runs
   scripts.sh   what train_squad.sh and decode_squad.sh share
   seeds        random numbers from a hash of the seed and a name

@@ -3,7 +3,7 @@
 An entry names the two modules that have the rest: how to read and decode it (its
 RULES), and how to score it (its EVALUATOR). They are imported when asked for, so
 that scoring never waits for TensorFlow. Another data set is another entry; one that
-only comes in another format is read by json_files.paragraphs.
+only comes in another format is read by questions.read.
 
     python -m attention_zones.base.data_sets cmrc2018
 

@@ -106,80 +106,19 @@ def whole_number(where, holder, key):
   return member(where, holder, key, int) if value is None else value
 
 
-Answer = collections.namedtuple("Answer", ["where", "text", "content"])
-Answer.__doc__ = """A gold answer as a data set has it.
-
-Attributes:
-  where: str, names it in messages: file and JSON path.
-  text: str, "" for null.
-  content: dict, the answer as the JSON has it; whether its answer_start is a whole
-    number was not looked at.
-"""
-
-
-def answers(where, qa):
-  """Reads the gold answers of a question, as all commands do.
-
-  A question that is_impossible may lack them: KLUE has only plausible_answers.
-
-  Args:
-    where: str, names the question in messages: file and JSON path.
-    qa: the question as SQuAD's JSON has it.
-
-  Returns:
-    list of Answer.
-
-  Raises:
-    ValueError: there is no array of them, or an answer has no text.
-  """
-  if isinstance(qa, dict) and qa.get("is_impossible") is True and (
-      qa.get("answers") is None):
-    return []
-  found = []
-  for i, answer in enumerate(member(where, qa, "answers", list)):
-    at = "%s.answers[%d]" % (where, i)
-    is_null = isinstance(answer, dict) and answer.get("text", "") is None
-    found.append(Answer(
-        at, "" if is_null else member(at, answer, "text", str), answer))
-  return found
-
-
-def paragraphs(path, content, faults):
-  """Yields the paragraphs of a SQuAD data set.
-
-  Args:
-    path: str, names the file in messages.
-    content: any value as `load` returns it.
-    faults: list of str; faults of articles are added to it.
-
-  Yields:
-    (JSON path for messages, paragraph as the JSON has it).
-
-  Raises:
-    ValueError: it is not a SQuAD data set; the message says what it is.
-  """
-  kind = file_kinds.of_json(content)
-  if kind:
-    raise ValueError("%s %s" % (path, kind))
-  for a, article in enumerate(member(path, content, "data", list)):
-    where, items = "%s: data[%d]" % (path, a), []
-    with noting(faults):
-      items = member(where, article, "paragraphs", list)
-    for p, item in enumerate(items):
-      yield "%s.paragraphs[%d]" % (where, p), item
-
-
 @contextlib.contextmanager
 def noting(faults):
   """Adds the message of a ValueError to a list, so that reading can continue.
 
   Args:
-    faults: list of str, for `refuse`.
+    faults: list of str, for `refuse`. All questions about a passage may have the
+      same fault; it counts as one.
   """
   try:
     yield
   except ValueError as error:
-    faults.append(str(error))
+    if faults[-1:] != [str(error)]:
+      faults.append(str(error))
 
 
 def refuse(faults):
@@ -189,38 +128,6 @@ def refuse(faults):
   if faults:
     raise ValueError("%s; the first of %d faulty places" % (
         faults[0], len(faults)))
-
-
-def question_id(where, qa):
-  """Returns the id of a question, as predictions have it.
-
-  Args:
-    where: str, names the question in messages: file and JSON path.
-    qa: the question as SQuAD's JSON has it.
-
-  Returns:
-    str. A whole number becomes its digits, because the keys of predictions.json
-    are always strings.
-
-  Raises:
-    ValueError: there is none, or it is neither a string nor a whole number.
-  """
-  if isinstance(qa, dict) and type(qa.get("id")) is int:
-    return str(qa["id"])
-  return member(where, qa, "id", str)
-
-
-def refuse_repeated(path, ids):
-  """Raises a ValueError if an id is used more than once, with each such id once.
-
-  Args:
-    path: str, names the file in messages.
-    ids: iterable of str, the ids of all questions.
-  """
-  twice = [name for name, count in collections.Counter(ids).items() if count > 1]
-  if twice:
-    raise ValueError("%s: used more than once: %s; ids must differ" % (
-        path, count_ids(twice)))
 
 
 def excerpt(value):

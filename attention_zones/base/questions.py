@@ -1,10 +1,157 @@
-"""Passages of a data set, and where an answer stands in its passage."""
+"""Questions of a data set, and where an answer stands in its passage.
+
+All commands read a data set with `read`.
+"""
 
 import bisect
 import collections
 import re
 
+from attention_zones.base import file_kinds
 from attention_zones.base import json_files
+from attention_zones.base.json_files import member
+
+
+class Answer(collections.namedtuple("Answer", ["where", "text", "content"])):
+  """A gold answer as its data set has it.
+
+  Attributes:
+    where: str, names it in messages: file and JSON path.
+    text: str, "" for null.
+    content: dict, the answer as the JSON has it.
+  """
+  __slots__ = ()
+
+  @property
+  def start(self):
+    """Its answer_start: int. Raises ValueError if that is no whole number."""
+    return json_files.whole_number(self.where, self.content, "answer_start")
+
+  @property
+  def start_if_known(self):
+    """Its answer_start: int; None if that is no whole number."""
+    return json_files.as_whole_number(self.content.get("answer_start"))
+
+
+class Question(collections.namedtuple("Question", [
+    "where", "content", "paragraph", "article", "title"])):
+  """A question as its data set has it.
+
+  What the file lacks is refused when it is asked for: then the properties raise a
+  ValueError that names the file and the place in it.
+
+  Attributes:
+    where: str, names it in messages: file and JSON path.
+    content, paragraph: the question and its paragraph as the JSON has them.
+    article: int, which article it is in, from 0.
+    title: str, the article's; "" without one.
+  """
+  __slots__ = ()
+
+  @property
+  def id(self):
+    """str, as predictions have it.
+
+    A whole number becomes its digits, because the keys of predictions.json are
+    always strings.
+    """
+    if isinstance(self.content, dict) and type(self.content.get("id")) is int:
+      return str(self.content["id"])
+    return member(self.where, self.content, "id", str)
+
+  @property
+  def text(self):
+    """str, what is asked."""
+    return member(self.where, self.content, "question", str)
+
+  @property
+  def context(self):
+    """str, the passage."""
+    return member(
+        self.where.rpartition(".qas")[0], self.paragraph, "context", str)
+
+  @property
+  def is_impossible(self):
+    """bool, whether the file says that there is no answer."""
+    return "is_impossible" in self.content and member(
+        self.where, self.content, "is_impossible", bool)
+
+  @property
+  def answers(self):
+    """list of Answer, the gold ones.
+
+    A question that is_impossible may lack them: KLUE has only plausible_answers.
+    """
+    qa, found = self.content, []
+    if isinstance(qa, dict) and qa.get("is_impossible") is True and (
+        qa.get("answers") is None):
+      return found
+    for i, answer in enumerate(member(self.where, qa, "answers", list)):
+      at = "%s.answers[%d]" % (self.where, i)
+      is_null = isinstance(answer, dict) and answer.get("text", "") is None
+      found.append(Answer(
+          at, "" if is_null else member(at, answer, "text", str), answer))
+    return found
+
+
+def read(path, make=lambda question: question):
+  """Reads a data set in SQuAD's format.
+
+  Args:
+    path: str, a path (or gs:// address) of SQuAD's JSON, v1.1 or v2.0.
+    make: function from a Question to what is kept of it; it may raise ValueError.
+
+  Returns:
+    list of what `make` returns, in the order of the file.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a file, or `make` refused a question; the message
+      names the first faulty place and says how many there are.
+  """
+  made, faults = [], []
+  for question in _walk(path, json_files.load(path), faults):
+    with json_files.noting(faults):
+      made.append(make(question))
+  json_files.refuse(faults)
+  return made
+
+
+def _walk(path, content, faults):
+  """Yields the Questions of a file; faults around them are added to a list of str.
+
+  Raises:
+    ValueError: it is not a SQuAD data set; the message says what it is.
+  """
+  kind = file_kinds.of_json(content)
+  if kind:
+    raise ValueError("%s %s" % (path, kind))
+  for a, article in enumerate(member(path, content, "data", list)):
+    at, paragraphs = "%s: data[%d]" % (path, a), []
+    with json_files.noting(faults):
+      paragraphs = member(at, article, "paragraphs", list)
+    for p, paragraph in enumerate(paragraphs):
+      within, qas = "%s.paragraphs[%d]" % (at, p), []
+      with json_files.noting(faults):
+        qas = member(within, paragraph, "qas", list)
+      title = article.get("title")
+      for q, qa in enumerate(qas):
+        yield Question("%s.qas[%d]" % (within, q), qa, paragraph, a,
+                       title if isinstance(title, str) else "")
+
+
+def refuse_repeated(path, ids):
+  """Raises a ValueError if an id is used more than once, with each such id once.
+
+  Args:
+    path: str, names the file in messages.
+    ids: iterable of str, the ids of all questions.
+  """
+  twice = [name for name, count in collections.Counter(ids).items() if count > 1]
+  if twice:
+    raise ValueError("%s: used more than once: %s; ids must differ" % (
+        path, json_files.count_ids(twice)))
+
 
 # SQuAD's preprocessing splits words at these characters; other spaces, like U+00A0,
 # are left to the tokenizer.
@@ -72,7 +219,7 @@ def places(paragraph, answers, find=find_answer):
 
   Args:
     paragraph: Paragraph.
-    answers: list of json_files.Answer.
+    answers: list of Answer.
     find: as for read_examples.
 
   Yields:
@@ -84,7 +231,6 @@ def places(paragraph, answers, find=find_answer):
   """
   for index, answer in enumerate(answers):
     if answer.text.strip():
-      place = find(paragraph, answer.text, json_files.whole_number(
-          answer.where, answer.content, "answer_start"))
+      place = find(paragraph, answer.text, answer.start)
       if place:
         yield index, place

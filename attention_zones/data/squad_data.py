@@ -1,10 +1,10 @@
 """Reads SQuAD's JSON, v1.1 and v2.0, into validated examples."""
 
 import collections
+import functools
 import re
 
-from attention_zones.base import json_files
-from attention_zones.base.json_files import member, question_id
+from attention_zones.base import questions
 from attention_zones.base.questions import find_answer, places, split_words
 from attention_zones.data import answer_text
 
@@ -79,31 +79,30 @@ def read_examples(path, is_training, version_2_with_negative=False,
     ValueError: it is not such a file, or one of v2.0 that is read as v1.1; the
       message names the file and the place in it.
   """
-  content = json_files.load(path)
-  examples, dropped, impossible, ids = [], [], [], []
-  faults = []
-  for where, paragraph, qa in _questions(path, content, split, faults):
-    with json_files.noting(faults):
-      example = _without_answer(where, paragraph, qa)
-      ids.append(example.qas_id)
-      if example.is_impossible:
-        impossible.append(where)
-      elif is_training:
-        example = _with_answer(where, qa, example, find)
-      if example.is_impossible or not is_training or example.answer_text:
-        examples.append(example)
-      else:
-        dropped.append(example.qas_id)
-  json_files.refuse(faults)
+  split, ids, impossible = _of_passage(split), [], []
+
+  def read_one(question):
+    example = _without_answer(question, split)
+    ids.append(example.qas_id)
+    if example.is_impossible:
+      impossible.append(question.where)
+    elif is_training:
+      example = _with_answer(question, example, find)
+    return example
+
+  found = questions.read(path, read_one)
   if impossible and not version_2_with_negative:
     raise ValueError(
         "%s is the first of %d questions with is_impossible true, as SQuAD "
         "v2.0 has them; they need --version_2_with_negative=True" % (
             impossible[0], len(impossible)))
-  json_files.refuse_repeated(path, ids)
+  questions.refuse_repeated(path, ids)
   if not ids:
     raise ValueError("%s holds no question" % path)
-  return examples, dropped
+  is_kept = lambda example: (
+      example.is_impossible or not is_training or example.answer_text)
+  return ([example for example in found if is_kept(example)],
+          [example.qas_id for example in found if not is_kept(example)])
 
 
 def read_answers(path, split=split_words, find=find_answer):
@@ -122,47 +121,37 @@ def read_answers(path, split=split_words, find=find_answer):
     OSError: the file cannot be read.
     ValueError: it is not such a file; the message names the file and the place.
   """
-  content = json_files.load(path)
-  found, faults = {}, []
-  for where, paragraph, qa in _questions(path, content, split, faults):
-    with json_files.noting(faults):
-      answers = json_files.answers(where, qa) if "answers" in qa else []
-      found[question_id(where, qa)] = [
-          place for _, place in places(paragraph, answers, find)]
-  json_files.refuse(faults)
-  return found
+  split = _of_passage(split)
+
+  def read_one(question):
+    answers = question.answers if "answers" in question.content else []
+    return question.id, [
+        place for _, place in places(split(question.context), answers, find)]
+
+  return dict(questions.read(path, read_one))
 
 
-def _questions(path, content, split, faults):
-  """Yields (JSON path for messages, Paragraph, question as the JSON has it).
-
-  Faults of articles and paragraphs are added to the list `faults`.
-  """
-  for where, item in json_files.paragraphs(path, content, faults):
-    qas = []
-    with json_files.noting(faults):
-      context = member(where, item, "context", str)
-      paragraph = split(context)
-      qas = member(where, item, "qas", list)
-    for q, qa in enumerate(qas):
-      yield "%s.qas[%d]" % (where, q), paragraph, qa
+def _of_passage(split):
+  """As `split`; the questions about a passage, neighbours, share one Paragraph."""
+  return functools.lru_cache(maxsize=1)(split)
 
 
-def _without_answer(where, paragraph, qa):
-  """Makes the Example of a question as the JSON has it, without its answer."""
+def _without_answer(question, split):
+  """Makes the Example of a questions.Question, without its answer."""
   return Example(
-      question_id(where, qa), member(where, qa, "question", str),
-      paragraph, -1, -1, "",
-      "is_impossible" in qa and member(where, qa, "is_impossible", bool))
+      paragraph=split(question.context), qas_id=question.id,
+      question=question.text, answer_start=-1, answer_end=-1, answer_text="",
+      is_impossible=question.is_impossible)
 
 
-def _with_answer(where, qa, example, find):
+def _with_answer(question, example, find):
   """Fills in the first answer that the passage has at answer_start, if any."""
-  answers = json_files.answers(where, qa)
+  answers = question.answers
   if not answers:
     raise ValueError(
         "%s has no answer; a question to train on should have one, or be marked "
-        "is_impossible and read with --version_2_with_negative=True" % where)
+        "is_impossible and read with --version_2_with_negative=True" %
+        question.where)
   for index, (start, end) in places(example.paragraph, answers, find):
     return example._replace(
         answer_start=start, answer_end=end, answer_text=answers[index].text,

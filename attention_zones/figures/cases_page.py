@@ -91,30 +91,16 @@ _HEAD = """\
 """
 
 
-class Text(collections.namedtuple("Text", ["context", "question", "golds"])):
-  """What a data set says about a question.
-
-  Attributes:
-    context: str, the passage.
-    question: str.
-    golds: list of (text, answer_start), int, or None where it is no number.
-  """
-  __slots__ = ()
-
-  @property
-  def gold_texts(self):
-    """The distinct gold answers in the order of the file: list of str."""
-    return list(collections.OrderedDict.fromkeys(text for text, _ in self.golds))
-
-
 class Case(collections.namedtuple("Case", [
-    "name", "text", "baseline", "is_right", "answers", "outcomes",
-    "compare_texts"])):
+    "name", "context", "question", "golds", "baseline", "is_right", "answers",
+    "outcomes", "compare_texts"])):
   """A question, and what masking does to its answer.
 
   Attributes:
     name: str, the question's id.
-    text: Text.
+    context: str, the passage.
+    question: str.
+    golds: list of questions.Answer.
     baseline: str, the baseline's answer, "" for none.
     is_right: bool, its exact match.
     answers: list of str, the answer of each masked decode.
@@ -122,6 +108,11 @@ class Case(collections.namedtuple("Case", [
     compare_texts: function, scoring.Evaluator.compare_texts.
   """
   __slots__ = ()
+
+  @property
+  def gold_texts(self):
+    """The distinct gold answers in the order of the file: list of str."""
+    return list(collections.OrderedDict.fromkeys(gold.text for gold in self.golds))
 
   @property
   def flipped(self):
@@ -237,7 +228,7 @@ def _overview(cases, num_masked):
     rows.append(
         '<td class="number">%d</td><th scope="row"><a href="#q%d">%s</a></th>'
         '<td class="number">%d</td><td class="number">%d</td>' % (
-            number, number, _foreign(case.text.question), counts[LOST],
+            number, number, _foreign(case.question), counts[LOST],
             counts[GAINED]))
   yield _table("Questions by number of flips, of %d masked decodes" % num_masked,
                ["rank", "question", "lost", "gained"], rows)
@@ -251,7 +242,7 @@ def _article(number, case, masked):
                  for answer, what in zip(case.answers, case.outcomes))
   verdict = lambda is_right: "right" if is_right else "wrong"
   yield '<article aria-labelledby="q%d">\n<h3 id="q%d">%d. %s</h3>\n' % (
-      number, number, number, _foreign(case.text.question))
+      number, number, number, _foreign(case.question))
   yield ('<p class="muted">%d of %d masked decodes flip: %s. Question id '
          "<bdi>%s</bdi></p>\n" % (
              flips, len(masked), ", ".join("%d %s" % (counts[what], what)
@@ -259,13 +250,13 @@ def _article(number, case, masked):
              escape(case.name)))
   yield '<div class="columns">\n<div>\n<dl>\n'
   yield "<dt>Gold</dt><dd>%s</dd>\n" % (
-      " | ".join(map(_foreign, case.text.gold_texts)) or _foreign(""))
+      " | ".join(map(_foreign, case.gold_texts)) or _foreign(""))
   yield "<dt>Baseline</dt><dd>%s (%s)</dd>\n" % (
       _foreign(case.baseline), verdict(case.is_right))
   yield "<dt>Masked</dt><dd>%s (%s, in %d of the %d that flip)</dd>\n</dl>\n" % (
       _foreign(case.masked_answer), verdict(not case.is_right), agreeing, flips)
   yield '<p class="passage" dir="auto" lang="">%s</p>\n' % marked_passage.mark(
-      case.text.context, marked_passage.find_spans(case))
+      case.context, marked_passage.find_spans(case))
   yield "%s</div>\n" % _answers(case, masked)
   yield "%s</div>\n</article>\n" % _grid(number, case, masked)
 

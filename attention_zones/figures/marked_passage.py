@@ -40,8 +40,9 @@ def find_spans(case):
     list of (start, end, kind), offsets in the passage and a key of KINDS; golds
     that overlap are one. An answer that the passage does not have is left out.
   """
-  context, golds = case.text.context, []
-  for text, start in case.text.golds:
+  context, golds = case.context, []
+  for gold in case.golds:
+    text, start = gold.text, gold.start_if_known
     if start is not None and start >= 0 and context.startswith(text, start):
       golds.append((start, start + len(text)))
     else:

@@ -1,8 +1,8 @@
 """What a question is like: its passage, its type, lengths, where its answer is.
 
 Statistics need the passages, because questions about one are alike. Data sets of
-which only the answers are read may lack passages or questions; those become None
-and "", and only what needs them refuses them.
+which only the answers are read may lack passages or questions; only what needs them
+refuses them.
 """
 
 import collections
@@ -27,23 +27,6 @@ _NEAR = 10
 
 # A Chinese character is a word; other words stand between spaces.
 _WORD = re.compile("[{0}]|[^{0}\\s]+".format(question_types.HAN))
-_ARTICLE = re.compile(r"data\[([0-9]+)\]")
-
-Asked = collections.namedtuple("Asked", [
-    "qas_id", "article", "title", "context", "question", "num_answers", "place"])
-Asked.__doc__ = """A question as its data set has it.
-
-Attributes:
-  qas_id: str.
-  article: int, counted from 0.
-  title: str, the article's; "" without one.
-  context: str, the passage; None if the file has none.
-  question: str; "" if the file has none.
-  num_answers: int, how many answers it has.
-  place: (start, end), int each, the first answer that the passage has at its
-    answer_start is context[start:end], as in training; None without such an answer.
-"""
-
 Traits = collections.namedtuple("Traits", [
     "question_type", "question_words", "passage_words", "answer_words",
     "answer_position", "overlap"])
@@ -62,38 +45,32 @@ Attributes:
 """
 
 
-def load(path):
-  """Reads the questions of a data set that scoring.load_questions accepts.
-
-  Args:
-    path: str, a JSON file of SQuAD.
+def place(question):
+  """Where a question's answer stands in its passage, which it must have.
 
   Returns:
-    list of Asked, in the order of the data set.
-
-  Raises:
-    OSError: the file cannot be read.
+    (start, end), int each, the first answer that the passage has at its
+    answer_start is context[start:end], as in training; None without such an answer.
   """
-  content = json_files.load(path)
-  asked = []
-  for where, paragraph in json_files.paragraphs(path, content, []):
-    found = _ARTICLE.search(where)
-    article = int(found.group(1)) if found else 0
-    # Another format than SQuAD's may have no articles.
-    title = (_text(content["data"][article], "title")
-             if isinstance(content, dict) else None)
-    context = _text(paragraph, "context")
-    passage = questions.split_words(context or "")
-    for qa in paragraph["qas"]:
-      answers = json_files.answers(where, qa)
-      # Scores need no offsets, so that files may have whatever there.
-      placed = [answer for answer in answers if json_files.as_whole_number(
-          answer.content.get("answer_start")) is not None]
-      _, place = next(questions.places(passage, placed), (0, None))
-      asked.append(Asked(
-          json_files.question_id(where, qa), article, title or "", context,
-          _text(qa, "question") or "", len(answers), place))
-  return asked
+  # Scores need no offsets, so that files may have whatever there.
+  answers = [answer for answer in question.answers
+             if answer.start_if_known is not None]
+  passage = _split_words(question.context)
+  return next((found for _, found in questions.places(passage, answers)), None)
+
+
+# Consecutive questions have the same passage.
+_split_words = functools.lru_cache(maxsize=1)(questions.split_words)
+
+
+def check_texts(path, asked):
+  """Refuses questions without text or passage. Raises ValueError."""
+  lacking = [of.id for of in asked if not _text(of.content, "question")
+             or _text(of.paragraph, "context") is None]
+  if lacking:
+    raise ValueError("%s: no \"question\" or no \"context\" for %s; --strata and "
+                     "--per_question need both" % (
+                         path, json_files.count_ids(lacking)))
 
 
 def _text(holder, key):
@@ -102,23 +79,14 @@ def _text(holder, key):
   return value if isinstance(value, str) else None
 
 
-def check_texts(path, asked):
-  """Refuses questions without text or passage. Raises ValueError."""
-  lacking = [a.qas_id for a in asked if not a.question or a.context is None]
-  if lacking:
-    raise ValueError("%s: no \"question\" or no \"context\" for %s; --strata and "
-                     "--per_question need both" % (
-                         path, json_files.count_ids(lacking)))
-
-
 def remark(path, asked):
   """Says on stderr how many questions have answers, but none in the passage.
 
   Args:
     path: str, the data set.
-    asked: list of Asked.
+    asked: list of questions.Question.
   """
-  lost = [a.qas_id for a in asked if a.num_answers and not a.place]
+  lost = [of.id for of in asked if of.answers and not place(of)]
   if lost:
     print("%s: %d of %d questions have no answer that stands in the passage at "
           "answer_start, %r for example; their answer_words, answer_position and "
@@ -130,7 +98,7 @@ def clusters(asked, by):
   """Puts questions into clusters.
 
   Args:
-    asked: list of Asked.
+    asked: list of questions.Question.
     by: str of CLUSTERS. "paragraph": all questions with the same context, wherever
       it stands in the file; questions without one are a cluster each. "none": every
       question is a cluster.
@@ -140,11 +108,12 @@ def clusters(asked, by):
     number of clusters.
   """
   keys = {
-      "paragraph": lambda i: i if asked[i].context is None else asked[i].context,
-      "article": lambda i: asked[i].article,
-      "none": lambda i: i}[by]
+      "paragraph": lambda i, of: (
+          i if _text(of.paragraph, "context") is None else of.context),
+      "article": lambda i, of: of.article,
+      "none": lambda i, of: i}[by]
   numbers = {}
-  of = [numbers.setdefault(keys(i), len(numbers)) for i in range(len(asked))]
+  of = [numbers.setdefault(keys(i, of), len(numbers)) for i, of in enumerate(asked)]
   return np.array(of), len(numbers)
 
 
@@ -166,19 +135,20 @@ def of_question(asked):
   """Finds out what a question is like.
 
   Args:
-    asked: Asked with question and context.
+    asked: questions.Question with text and passage.
 
   Returns:
     Traits.
   """
-  kind, begin, end = question_types.classify(asked.question)
+  kind, begin, end = question_types.classify(asked.text)
+  stands = place(asked)
   passage = _words_and_starts(asked.context)
-  lengths = len(words(asked.question)), len(passage)
-  if not asked.place:
+  lengths = len(words(asked.text)), len(passage)
+  if not stands:
     return Traits(kind, *lengths, answer_words=None, answer_position=None,
                   overlap=None)
-  others = set(words(asked.question[:begin] + " " + asked.question[end:]))
-  first, stop = asked.place
+  others = set(words(asked.text[:begin] + " " + asked.text[end:]))
+  first, stop = stands
   before = sum(start + len(word) <= first for word, start in passage)
   until = sum(start < stop for _, start in passage)
   near = {word for word, _ in passage[max(0, before - _NEAR):until + _NEAR]}

@@ -56,7 +56,7 @@ def check(options, names, cells, asked):
     options: namespace of get_results.py's flags.
     names: dict from Decode to file name, of the first folder.
     cells: list of the masked Decodes.
-    asked: list of question_traits.Asked.
+    asked: list of questions.Question.
 
   Returns:
     str, why there can be none; None if there can.
@@ -98,7 +98,7 @@ def make(options, cells, seeds, gold, asked):
     cells: list of the masked Decodes, in the order of the tables.
     seeds: list of FolderScores.
     gold: evaluators.Gold.
-    asked: list of question_traits.Asked of the same questions.
+    asked: list of questions.Question of the same questions.
 
   Returns:
     (texts, lines): dict from path to the text to write there, and the list of str

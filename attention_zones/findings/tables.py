@@ -71,7 +71,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
   """Makes the text of --per_question: a line for each question.
 
   Args:
-    asked: list of N question_traits.Asked.
+    asked: list of N questions.Question.
     traits: list of N question_traits.Traits.
     paragraph_of: int [N], the passage of each question, from 0.
     effects: effects.Effects.
@@ -91,10 +91,10 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
   for of, trait, paragraph, of_question in zip(
       asked, traits, paragraph_of, scores.T.tolist()):
     lines.append(
-        [of.qas_id, of.title or of.article + 1, paragraph + 1]
+        [of.id, of.title or of.article + 1, paragraph + 1]
         + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
            for value in trait]
-        + [int(of.num_answers > 0)] + ["%.6g" % score for score in of_question])
+        + [int(bool(of.answers))] + ["%.6g" % score for score in of_question])
   return _csv_text(lines)
 
 

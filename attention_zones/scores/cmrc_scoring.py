@@ -118,7 +118,7 @@ def load_questions(path):
     path: str, a JSON file.
 
   Returns:
-    OrderedDict from question id to scoring.Question, in the order of the data set;
+    OrderedDict from question id to scoring.Golds, in the order of the data set;
     its golds are not normalized.
 
   Raises:

@@ -9,7 +9,7 @@ Gold.__doc__ = """A data set to score with.
 
 Attributes:
   path: str, its file, for messages.
-  questions: OrderedDict from question id to scoring.Question; for log-probabilities
+  questions: OrderedDict from question id to scoring.Golds; for log-probabilities
     only of those that have a value in all files.
   evaluator: scoring.Evaluator.
   total: int, how many questions the data set has.

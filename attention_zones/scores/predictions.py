@@ -10,7 +10,7 @@ import sys
 
 from attention_zones.base import data_sets
 from attention_zones.base import files
-from attention_zones.base import json_files
+from attention_zones.base import questions
 from attention_zones.base import run_records
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
@@ -71,8 +71,7 @@ def _tell(folder, data_file, names, number, key):
   """Says how far an entry of run_records.unfinished is: str."""
   total = ""
   if key.get("--predict_file") == files.digest(data_file):
-    total = " of %d" % sum(len(paragraph["qas"]) for _, paragraph in (
-        json_files.paragraphs(data_file, json_files.load(data_file), [])))
+    total = " of %d" % len(questions.read(data_file))
   return ("the sweep of %s is unfinished, %d%s questions are done (%s): rerun the "
           "command that decodes, and it resumes" % (
               folder, number, total, ", ".join(names)))

@@ -10,7 +10,8 @@ import re
 import string
 
 from attention_zones.base import json_files
-from attention_zones.base.json_files import count_ids, excerpt, member, question_id
+from attention_zones.base import questions as data_questions
+from attention_zones.base.json_files import count_ids, excerpt
 
 Evaluator = collections.namedtuple("Evaluator", [
     "load_questions", "answer_scores", "compare_texts", "cls_takes_part"])
@@ -18,9 +19,9 @@ Evaluator.__doc__ = """The official evaluator of a data set, as functions.
 
 Attributes:
   load_questions: function from a path to an OrderedDict from question id to
-    Question.
+    Golds.
   answer_scores: function (golds, prediction) to (exact, f1), 0 to 1 each; golds as
-    in Question.
+    in Golds.
   compare_texts: function (baseline, masked) to "same", "shifted" or "elsewhere".
   cls_takes_part: bool, whether the logits of [CLS] count among those of the
     passage (and no others), so that what changes [CLS] alone can change an answer.
@@ -30,7 +31,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 
 
-class Question(collections.namedtuple("Question", ["has_answer", "golds"])):
+class Golds(collections.namedtuple("Golds", ["has_answer", "golds"])):
   """The gold answers to a question, with which a prediction is compared.
 
   Attributes:
@@ -70,7 +71,7 @@ def compare_texts(baseline, masked):
 
 
 def _normalized(texts):
-  """Turns the gold answers of a question, list of str, into Question.golds."""
+  """Turns the gold answers of a question, list of str, into Golds.golds."""
   return tuple(sorted(set(filter(None, map(normalize, texts))))) or ("",)
 
 
@@ -79,41 +80,24 @@ def load_questions(path, golds_of=_normalized):
 
   Args:
     path: str, a JSON file of SQuAD v1.1 or v2.0.
-    golds_of: function from the list of a question's answers to Question.golds.
+    golds_of: function from the list of a question's answers to Golds.golds.
 
   Returns:
-    OrderedDict from question id to Question, in the order of the data set.
+    OrderedDict from question id to Golds, in the order of the data set.
 
   Raises:
     OSError: the file cannot be read.
     ValueError: it is not a SQuAD data set, has no question or an id twice.
   """
-  questions = collections.OrderedDict()
-  ids, faults = [], []
-  for where, qa in _walk(path, faults):
-    with json_files.noting(faults):
-      ids.append(question_id(where, qa))
-      texts = [answer.text for answer in json_files.answers(where, qa)]
-      questions[ids[-1]] = Question(bool(texts), golds_of(texts))
-  json_files.refuse(faults)
-  json_files.refuse_repeated(path, ids)
-  if not questions:
+  def read_one(question):
+    texts = [answer.text for answer in question.answers]
+    return question.id, Golds(bool(texts), golds_of(texts))
+
+  found = data_questions.read(path, read_one)
+  data_questions.refuse_repeated(path, (name for name, _ in found))
+  if not found:
     raise ValueError("%s: has no question, so there is nothing to score" % path)
-  return questions
-
-
-def _walk(path, faults):
-  """Yields (JSON path for messages, question as the JSON has it).
-
-  Faults of articles and paragraphs are added to the list `faults`.
-  """
-  content = json_files.load(path)
-  for where, paragraph in json_files.paragraphs(path, content, faults):
-    qas = []
-    with json_files.noting(faults):
-      qas = member(where, paragraph, "qas", list)
-    for q, qa in enumerate(qas):
-      yield "%s.qas[%d]" % (where, q), qa
+  return collections.OrderedDict(found)
 
 
 def load_predictions(path, questions, allow_missing=False):
@@ -208,7 +192,7 @@ def answer_scores(golds, prediction):
   """Compares a prediction with the gold answers of its question.
 
   Args:
-    golds: tuple of str, Question.golds.
+    golds: tuple of str, Golds.golds.
     prediction: str, not normalized.
 
   Returns:
