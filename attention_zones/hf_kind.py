@@ -12,7 +12,8 @@ from attention_zones import hf_vocab
 from attention_zones import safetensors_file
 
 _STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
-_ENCODERS = ("Model", "ForPreTraining", "ForMaskedLM")
+# What follows the stem in the name of a class; of all but one the encoder is taken.
+_CLASSES = r"(Model|LMHeadModel|For\w+)$"
 _ANSWERING = "ForQuestionAnswering"
 _WEIGHTS = "model.safetensors"
 _FOLDER = ("should be a model folder of Hugging Face: config.json, "
@@ -89,8 +90,9 @@ def read(folder, allow_other_tokenizer=False):
   casing = lower_case(folder, vocabulary)
   tensors, metadata = _tensors(folder)
   writer = _writer(folder, config, tensors, metadata)
-  with_head = (architecture.endswith(_ANSWERING) if architecture else any(
-      "qa_outputs." in name for name in tensors))
+  # A class that is not named right loses no head, and the other way round.
+  with_head = architecture.endswith(_ANSWERING) or any(
+      "qa_outputs." in name for name in tensors)
   line = "%s: %s, %s answer head; %s, %s; written by %s" % (
       folder, "%s (%s)" % (model_type, architecture or "class not named"),
       "with" if with_head else "without", name or "tokenizer not named",
@@ -124,10 +126,11 @@ def _architecture(path, config):
            if not isinstance(config, dict) or config.get(key) not in (None, "", [])}
   names = [re.sub("^(TF|Flax)", "", name) if isinstance(name, str) else name
            for name in given.get("architectures", [])]
-  known = {stem + end: model_type for model_type, stem in _STEMS.items()
-           for end in (_ANSWERING,) + _ENCODERS}
+  type_of = lambda name: next((
+      model_type for model_type, stem in _STEMS.items()
+      if re.match(stem + _CLASSES, str(name))), None)
   model_type = given.get("model_type") or next(
-      (known[name] for name in names if name in list(known)), None)
+      filter(None, map(type_of, names)), None)
   if not given:
     raise ValueError(
         "%s has neither model_type nor architectures; write \"model_type\": "
@@ -136,10 +139,11 @@ def _architecture(path, config):
     raise ValueError(
         "%s: model_type is %r, architectures %s; should be one of %s" % (
             path, given.get("model_type"), json.dumps(names), ", ".join(_STEMS)))
-  known = [name for name in known if known[name] == model_type]
-  if any(name not in known for name in names):
+  if any(type_of(name) != model_type for name in names):
     raise ValueError("%s: architectures is %s; should be one of %s" % (
-        path, json.dumps(names), ", ".join(known)))
+        path, json.dumps(names), ", ".join(
+            _STEMS[model_type] + end
+            for end in (_ANSWERING, "Model", "ForPreTraining", "ForMaskedLM"))))
   return model_type, next(
       (name for name in names if name.endswith(_ANSWERING)), (names + [""])[0])
 
@@ -201,11 +205,15 @@ def _tensors(folder):
     return safetensors_file.read(path)
   index = path + ".index.json"
   if not files.exists(index):
-    others = [name for name in files.list_folder(folder)
-              if name.endswith((".bin", ".h5", ".msgpack"))]
-    raise ValueError("%s has no %s%s" % (folder, _WEIGHTS, others and (
-        ", only %s, which is not read; save it with save_pretrained(..., "
-        "safe_serialization=True)" % others[0]) or ""))
+    names = sorted(files.list_folder(folder))
+    hints = [
+        (".safetensors", "; rename it, or download %s, too, if it is one of several"
+         % os.path.basename(index))] + [
+             (end, ", which is not read; save it with save_pretrained(..., "
+              "safe_serialization=True)") for end in (".bin", ".h5", ".msgpack")]
+    raise ValueError("%s has no %s%s" % (folder, _WEIGHTS, next(
+        (", only %s%s" % (name, hint) for end, hint in hints for name in names
+         if name.endswith(end)), "")))
   held = checked_json.member(index, checked_json.load(index), "weight_map", dict)
   shards = collections.OrderedDict()
   for name in held:

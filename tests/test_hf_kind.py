@@ -58,7 +58,7 @@ def refusal(folder):
      "bert (BertForQuestionAnswering), with answer head; BertTokenizer, "
      "lower-cased; written by PyTorch"),
     ({"model_type": "", "architectures": ["TFBertModel"]},
-     "bert (BertModel), without answer head; tokenizer not named, lower-cased; "
+     "bert (BertModel), with answer head; tokenizer not named, lower-cased; "
      "written by PyTorch"),
     # Of a model without a class, the tensors tell.
     ({"architectures": None}, "bert (class not named), with answer head; tokenizer "
