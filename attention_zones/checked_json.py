@@ -106,6 +106,26 @@ def whole_number(where, holder, key):
   return member(where, holder, key, int) if value is None else value
 
 
+# How a file, or what wrote it, spells true and false.
+_BOOLS = {"true": True, "1": True, "false": False, "0": False, "null": False}
+
+
+def is_impossible(where, qa):
+  """Whether a question says that it has no answer: bool.
+
+  Args:
+    where: str, names the question in messages: file and JSON path.
+    qa: dict, the question as SQuAD's JSON has it.
+
+  Raises:
+    ValueError: its is_impossible is neither true nor false.
+  """
+  value = qa.get("is_impossible", False)
+  spelled = (value if isinstance(value, str) else json.dumps(value)).strip().lower()
+  known = _BOOLS.get(spelled)
+  return member(where, qa, "is_impossible", bool) if known is None else known
+
+
 Answer = collections.namedtuple("Answer", ["where", "text", "content"])
 Answer.__doc__ = """A gold answer as a data set has it.
 
@@ -121,6 +141,8 @@ def answers(where, qa):
   """Reads the gold answers of a question, as all commands do.
 
   A question that is_impossible may lack them: KLUE has only plausible_answers.
+  They may be columns, {"text": [...], "answer_start": [...]}, as in Hugging Face's
+  data sets.
 
   Args:
     where: str, names the question in messages: file and JSON path.
@@ -132,16 +154,25 @@ def answers(where, qa):
   Raises:
     ValueError: there is no array of them, or an answer has no text.
   """
-  if isinstance(qa, dict) and qa.get("is_impossible") is True and (
-      qa.get("answers") is None):
+  held = qa.get("answers") if isinstance(qa, dict) else None
+  if isinstance(qa, dict) and held is None and is_impossible(where, qa):
     return []
   found = []
-  for i, answer in enumerate(member(where, qa, "answers", list)):
+  for i, answer in enumerate(_rows("%s.answers" % where, held) if isinstance(
+      held, dict) else member(where, qa, "answers", list)):
     at = "%s.answers[%d]" % (where, i)
     is_null = isinstance(answer, dict) and answer.get("text", "") is None
     found.append(Answer(
         at, "" if is_null else member(at, answer, "text", str), answer))
   return found
+
+
+def _rows(where, columns):
+  """Turns an object of equally long arrays into a list of dicts."""
+  lengths = {len(member(where, columns, key, list)) for key in columns}
+  if len(lengths) != 1:
+    raise ValueError("%s has arrays of different lengths" % where)
+  return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
 def paragraphs(path, content, faults):
@@ -199,15 +230,16 @@ def question_id(where, qa):
     qa: the question as SQuAD's JSON has it.
 
   Returns:
-    str. A whole number becomes its digits, because the keys of predictions.json
-    are always strings.
+    str, "guid" where there is no "id", as in KLUE. A whole number becomes its
+    digits, because the keys of predictions.json are always strings.
 
   Raises:
     ValueError: there is none, or it is neither a string nor a whole number.
   """
-  if isinstance(qa, dict) and type(qa.get("id")) is int:
-    return str(qa["id"])
-  return member(where, qa, "id", str)
+  key = "guid" if isinstance(qa, dict) and "guid" in qa and "id" not in qa else "id"
+  if isinstance(qa, dict) and type(qa.get(key)) is int:
+    return str(qa[key])
+  return member(where, qa, key, str)
 
 
 def refuse_repeated(path, ids):

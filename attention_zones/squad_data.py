@@ -120,7 +120,8 @@ def read_examples(path, is_training, version_2_with_negative=False,
       if example.is_impossible:
         impossible.append(where)
       elif is_training:
-        example = _with_answer(where, qa, example, find)
+        example = _with_answer(
+            where, qa, example, find, version_2_with_negative)
       if example.is_impossible or not is_training or example.answer_text:
         examples.append(example)
       else:
@@ -180,7 +181,8 @@ def places(paragraph, answers, find=find_answer):
     ValueError: an answer_start is not a whole number.
   """
   for index, answer in enumerate(answers):
-    if answer.text.strip():
+    # Without an answer_start, too, an answer stands nowhere.
+    if answer.text.strip() and answer.content.get("answer_start") is not None:
       place = find(paragraph, answer.text, checked_json.whole_number(
           answer.where, answer.content, "answer_start"))
       if place:
@@ -206,13 +208,18 @@ def _without_answer(where, paragraph, qa):
   """Makes the Example of a question as the JSON has it, without its answer."""
   return Example(
       question_id(where, qa), member(where, qa, "question", str),
-      paragraph, -1, -1, "",
-      "is_impossible" in qa and member(where, qa, "is_impossible", bool))
+      paragraph, -1, -1, "", checked_json.is_impossible(where, qa))
 
 
-def _with_answer(where, qa, example, find):
-  """Fills in the first answer that the passage has at answer_start, if any."""
+def _with_answer(where, qa, example, find, may_lack):
+  """Fills in the first answer that the passage has at answer_start, if any.
+
+  With may_lack, a question without answers is impossible if it does not say whether
+  it is, as the evaluator takes it: Hugging Face's SQuAD v2.0 has no is_impossible.
+  """
   answers = checked_json.answers(where, qa)
+  if not answers and may_lack and qa.get("is_impossible") is None:
+    return example._replace(is_impossible=True)
   if not answers:
     raise ValueError(
         "%s has no answer; a question to train on should have one, or be marked "
