@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import re
+import unicodedata
 
 from attention_zones import checked_json
 from attention_zones import data_checks
@@ -31,6 +32,8 @@ _ANY_TOKENIZER = ("PreTrained", "TokenizersBackend")
 _WORDS = (("word_tokenizer_type", "basic"), ("subword_tokenizer_type", "wordpiece"),
           ("do_basic_tokenize", True), ("do_word_tokenize", True),
           ("do_subword_tokenize", True))
+# Tokens that windows are made with.
+_TOKENS = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 _NORMALIZERS = ("BertNormalizer", "Lowercase", "NFD", "StripAccents", "Sequence")
 _DEFAULT_CHARS = 100
 _WRITERS = {"pt": "PyTorch", "tf": "TensorFlow", "flax": "Flax", "mlx": "MLX"}
@@ -172,6 +175,12 @@ def _tokenizer(folder, config, vocabulary, is_allowed):
       value = holder.get(key) if isinstance(holder, dict) else None
       if value not in (None, right):
         odd.append("%s.%s %s" % (part, key, json.dumps(value)))
+    for key, right in _TOKENS.items():
+      value = dict(hf_vocab.json_object(folder, "special_tokens_map.json"),
+                   **settings).get(key)
+      value = value.get("content") if isinstance(value, dict) else value
+      if value not in (None, right):
+        odd.append("%s %s" % (key, json.dumps(value)))
   if not odd:
     return name, []
   problem = "%s: its tokenizer is not the one here, which is %s's: %s" % (
@@ -267,9 +276,14 @@ def lower_case(folder, vocabulary):
     added = {token.content for token in vocabulary.added_tokens}
     guess = data_checks.casing(
         [entry for entry in vocabulary.entries if entry not in added])
-    says = guess != "cased"
+    # Lower-casing takes accents and Hangul apart: no text would have these entries.
+    apart = not guess and any(unicodedata.normalize("NFD", entry) != entry
+                              for entry in vocabulary.entries)
+    says = guess != "cased" and not apart
     why = "a guess: the vocabulary " + (
-        "is %s" % guess if guess else "does not show it, so the default")
+        "is %s" % guess if guess
+        else "has entries that lower-casing would take apart" if apart
+        else "does not show it, so the default")
   elif (says, shown) == (False, "lower-cased"):
     says = True
     why = ("not False, as %s has it: the vocabulary is lower-cased, and words with "
