@@ -35,9 +35,24 @@ _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads
           "intermediate_size", "max_position_embeddings", "type_vocab_size")
 _MORE_SIZES = {"bert": (), "electra": ("embedding_size",),
                "albert": ("embedding_size", "num_hidden_groups")}
+# What transformers takes for what a config.json leaves out.
+_DEFAULTS = {
+    "bert": {"vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
+             "num_attention_heads": 12, "intermediate_size": 3072,
+             "max_position_embeddings": 512, "type_vocab_size": 2,
+             "hidden_act": "gelu"},
+    "electra": {"vocab_size": 30522, "embedding_size": 128, "hidden_size": 256,
+                "num_hidden_layers": 12, "num_attention_heads": 4,
+                "intermediate_size": 1024, "max_position_embeddings": 512,
+                "type_vocab_size": 2, "hidden_act": "gelu"},
+    "albert": {"vocab_size": 30000, "embedding_size": 128, "hidden_size": 4096,
+               "num_hidden_layers": 12, "num_hidden_groups": 1,
+               "num_attention_heads": 64, "intermediate_size": 16384,
+               "max_position_embeddings": 512, "type_vocab_size": 2,
+               "hidden_act": "gelu_new"}}
 # Hugging Face's "gelu" is the erf form, Google's the tanh form.
 _ACTIVATIONS = {"gelu": "gelu_erf", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu",
-                "relu": "relu"}
+                "gelu_python": "gelu_erf", "gelu_fast": "gelu", "relu": "relu"}
 
 
 def convert_config(path, content, model_type):
@@ -49,11 +64,14 @@ def convert_config(path, content, model_type):
     model_type: str, as of hf_kind.Kind.
 
   Returns:
-    dict.
+    (dict, list of remarks).
 
   Raises:
     ValueError: it is of a model that cannot be converted.
   """
+  taken = {name: value for name, value in _DEFAULTS[model_type].items()
+           if content.get(name) is None}
+  content = dict(content, **taken)
   for name, right in (("position_embedding_type", "absolute"),
                       ("is_decoder", False), ("inner_group_num", 1)):
     if content.get(name, right) != right:
@@ -69,14 +87,20 @@ def convert_config(path, content, model_type):
     raise ValueError("%s: embedding_size is hidden_size, %d; such an ALBERT has no "
                      "embedding_hidden_mapping_in in Google's format" % (
                          path, sizes["hidden_size"]))
+  if sizes["hidden_size"] % max(1, sizes["num_attention_heads"]):
+    raise ValueError("%s: hidden_size is %d; should be a multiple of "
+                     "num_attention_heads, %d" % (
+                         path, sizes["hidden_size"], sizes["num_attention_heads"]))
   kept = {name: content[name] for name in (
       "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-      "layer_norm_eps") if name in content}
+      "layer_norm_eps") if content.get(name) is not None}
   act = _ACTIVATIONS[act]
   if (model_type, act) == ("electra", "gelu"):
     # In Google's ELECTRA, "gelu" is the erf form.
     act = "gelu_new"
-  return dict(sizes, model_type=model_type, hidden_act=act, **kept)
+  return dict(sizes, model_type=model_type, hidden_act=act, **kept), taken and [
+      "not in %s, so as transformers takes it: %s" % (path, ", ".join(
+          "%s %s" % item for item in sorted(taken.items())))]
 
 
 def tokenizer_entries(path, kind):
@@ -111,14 +135,22 @@ def match(path, config, kind):
     (list of (hf_names.Variable, safetensors_file.Tensor), list of remarks).
 
   Raises:
-    ValueError: a tensor is missing or unknown, has another shape than config.json
-      says, or is not of a type for weights.
+    ValueError: a tensor is missing, or unknown within the encoder, has another
+      shape than config.json says, or is not of a type for weights.
   """
   held, remarks = {}, []
   spellings = {
       full: names for full, names in hf_names.in_full(
-          kind.tensors, kind.model_type).items()
-      if not hf_names.is_unused(full, kind.with_head)}
+          kind.tensors, kind.model_type).items() if not hf_names.is_unused(full)}
+  variables = hf_names.variables(kind.model_type, config, kind.with_head)
+  wanted = {variable.hf for variable in variables}
+  others = [full for full in spellings
+            if hf_names.is_other_head(full, kind.model_type)]
+  # Where something is lacking, they may be that under another name.
+  if others and wanted <= set(spellings):
+    remarks.append("not used, because of another head: %s" %
+                   json_files.count_ids(sorted(others), "tensor"))
+    spellings = {full: spellings[full] for full in set(spellings) - set(others)}
   for full, names in spellings.items():
     held[full] = kind.tensors[hf_names.newest(names)]
   wrapped = [name for names in spellings.values() for name in names
@@ -131,14 +163,13 @@ def match(path, config, kind):
     remarks.append("there twice, in the old spelling with gamma or beta, too: %s; "
                    "weight and bias are taken, as transformers does" %
                    json_files.count_ids(sorted(double), "tensor"))
-  variables = hf_names.variables(kind.model_type, config, kind.with_head)
-  wanted = {variable.hf for variable in variables}
-  for problem, names in (("lacks", wanted - set(held)),
-                         ("also has", set(held) - wanted)):
-    if names:
-      raise ValueError("%s: its model %s %s; is its config.json of another "
-                       "model?" % (path, problem, json_files.count_ids(
-                           sorted(names), "tensor")))
+  problems = [
+      "%s %s" % (problem, json_files.count_ids(sorted(names), "tensor"))
+      for problem, names in (("lacks", wanted - set(held)),
+                             ("also has", set(held) - wanted)) if names]
+  if problems:
+    raise ValueError("%s: its model %s; is its config.json of another model?" % (
+        path, ", and ".join(problems)))
   pairs = [(variable, held[variable.hf]) for variable in variables]
   for variable, tensor in pairs:
     _check_tensor(path, variable, tensor)
@@ -158,12 +189,12 @@ def _check_tensor(path, variable, tensor):
             path, variable.hf, tensor.dtype, ", ".join(safetensors_file.FLOATS)))
 
 
-def load(variable, tensor):
-  """Reads a tensor as Google's checkpoints have it; raises ValueError if it has
-  numbers that are not finite."""
+def load(path, variable, tensor):
+  """Reads a tensor as Google's checkpoints have it; raises ValueError, with the
+  path of the folder, if it has numbers that are not finite."""
   values = np.asarray(tensor.read(), np.float32)
   if not np.isfinite(values).all():
-    raise ValueError("%s has NaN or infinite numbers" % variable.hf)
+    raise ValueError("%s: %s has NaN or infinite numbers" % (path, variable.hf))
   return values.T if variable.transposed else values
 
 
@@ -226,21 +257,21 @@ def run(arguments):
                      "folder" % out)
   kind = hf_kind.read(source, arguments.allow_other_tokenizer)
   print(kind.line)
-  config = dict(convert_config(
-      os.path.join(source, "config.json"), kind.config, kind.model_type),
-                **tokenizer_entries(source, kind))
+  config, remarks = convert_config(
+      os.path.join(source, "config.json"), kind.config, kind.model_type)
+  config.update(tokenizer_entries(source, kind))
   if kind.vocabulary.size > config["vocab_size"]:
     raise ValueError(
         "%s: the vocabulary has %d entries, but vocab_size is %d in config.json; "
         "is it of another model?" % (
             source, kind.vocabulary.size, config["vocab_size"]))
-  pairs, remarks = match(source, config, kind)
-  write(out, config, kind.vocabulary, pairs)
+  pairs, more = match(source, config, kind)
+  write(source, out, config, kind.vocabulary, pairs)
   print("%s: %d variables, %s" % (out, len(pairs), (
       "with answer head: it can be decoded" if kind.with_head
       else "without answer head: train one first")))
   print("--do_lower_case=%s (%s)" % (kind.casing.lower_case, kind.casing.why))
-  remarks += kind.remarks
+  remarks = [*remarks, *more, *kind.remarks]
   if config["type_vocab_size"] == 1:
     remarks.append(data_checks.ONE_SEGMENT)
   for line in remarks:
@@ -252,10 +283,11 @@ def run(arguments):
   print("next: %s" % next_command(out, config, kind.with_head, flags))
 
 
-def write(out, config, vocabulary, pairs):
+def write(source, out, config, vocabulary, pairs):
   """Writes OUTPUT_FOLDER, completely or not at all.
 
   Args:
+    source: str, the path of HF_FOLDER, for messages.
     out: str, its path.
     config: dict, what bert_config.json is to have.
     vocabulary: hf_vocab.Vocabulary.
@@ -267,7 +299,8 @@ def write(out, config, vocabulary, pairs):
   with tempfile.TemporaryDirectory(prefix=".convert_hf.", dir=parent) as temporary:
     folder = os.path.join(temporary, "model")
     os.mkdir(folder)
-    values = {variable.google: load(variable, tensor) for variable, tensor in pairs}
+    values = {variable.google: load(source, variable, tensor)
+              for variable, tensor in pairs}
     write_checkpoint(folder, dict(values, global_step=np.int64(0)))
     files.write_text(os.path.join(folder, "bert_config.json"), [
         json.dumps(config, indent=2, sort_keys=True) + "\n"])

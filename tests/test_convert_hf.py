@@ -220,9 +220,18 @@ def unigram(folder, tensors):
 
 
 @pytest.mark.parametrize("edit, words", [
-    (edit_config(architecture="ForSequenceClassification"),
-     '["BertForSequenceClassification"]; should be one of '
-     'BertForQuestionAnswering, BertModel'),
+    (edit_config(architecture="GenerationEncoder"),
+     '["BertGenerationEncoder"]; should be one of BertForQuestionAnswering, '
+     'BertModel'),
+    (edit_config(num_attention_heads=3),
+     "hidden_size is 14; should be a multiple of num_attention_heads, 3"),
+    (edit_tensors(**{"bert__encoder__layer__0__output__dense__bias": None,
+                     "x__layer__bias": np.zeros(2)}),
+     'and also has 1 tensor ("x.layer.bias")'),
+    (lambda folder, tensors: os.rename(
+        str(folder / "model.safetensors"), str(folder / "bert.safetensors")),
+     "has no model.safetensors, only bert.safetensors; rename it, or download "
+     "model.safetensors.index.json, too"),
     (lambda folder, tensors: (folder / "config.json").write_text(
         '{"model_type": "distilbert", "architectures": ["DistilBertModel"]}'),
      "model_type is 'distilbert'"),
@@ -236,7 +245,8 @@ def unigram(folder, tensors):
     (edit_tensors(bert__extra=np.zeros(2)), 'also has 1 tensor ("bert.extra")'),
     (edit_tensors(qa_outputs__bias=np.zeros(3)),
      "qa_outputs.bias has shape [3], but should have [2]"),
-    (edit_tensors(qa_outputs__bias=np.array([0, np.nan])), "NaN"),
+    (edit_tensors(qa_outputs__bias=np.array([0, np.nan])),
+     "hf: qa_outputs.bias has NaN"),
     (edit_bytes(lambda content: content[:-1]), "the file is truncated"),
     (edit_bytes(lambda content: content[:100]),
      "truncated, or no safetensors file"),
@@ -288,7 +298,46 @@ def test_nothing_is_overwritten(tmp_path, capsys):
     ("gelu_new", "electra", "gelu_new"), ("relu", "bert", "relu")])
 def test_activations(hidden_act, kind, ours, tmp_path):
   assert convert_hf.convert_config("config.json", hf_folder.config_of(
-      kind, hidden_act=hidden_act), kind)["hidden_act"] == ours
+      kind, hidden_act=hidden_act), kind)[0]["hidden_act"] == ours
+
+
+@pytest.mark.parametrize("kind, taken", [
+    ("bert", {"hidden_size": 768, "num_attention_heads": 12, "type_vocab_size": 2,
+              "hidden_act": "gelu_erf"}),
+    ("electra", {"embedding_size": 128, "hidden_size": 256,
+                 "num_attention_heads": 4, "intermediate_size": 1024,
+                 "hidden_act": "gelu_erf"}),
+    ("albert", {"num_hidden_groups": 1, "num_attention_heads": 64,
+                "hidden_size": 4096, "vocab_size": 30000, "hidden_act": "gelu"})])
+def test_what_config_json_leaves_out(kind, taken):
+  """As transformers; null is left out, too, which run_squad.py would refuse."""
+  content = dict.fromkeys(taken)
+  content["hidden_dropout_prob"] = None
+  config, (remark,) = convert_hf.convert_config("config.json", dict(
+      hf_folder.config_of(kind), **content), kind)
+  assert {name: config[name] for name in taken} == taken
+  assert "hidden_dropout_prob" not in config
+  assert remark.startswith("not in config.json, so as transformers takes it: ")
+  assert "hidden_size %d, " % taken["hidden_size"] in remark
+
+
+@pytest.mark.parametrize("kind, others", [
+    ("bert", ["classifier.weight", "classifier.bias"]),
+    ("electra", ["classifier.dense.weight"]), ("albert", ["classifier.bias"])])
+@pytest.mark.parametrize("end, with_head", [
+    ("ForSequenceClassification", False), ("ForTokenClassification", False),
+    ("ForQuestionAnswering", True), ("ForMaskedLM", True)])
+def test_another_head_is_not_used(kind, others, end, with_head, tmp_path, capsys):
+  """Whatever the class says, an answer head that is there is taken."""
+  config = hf_folder.config_of(kind, end)
+  weights, tensors = hf_folder.tensors_of(config, with_head)
+  hf_folder.write(tmp_path / "hf", config, dict(
+      tensors, **{name: np.zeros(3) for name in others},
+      **{"cls.predictions.bias": np.zeros(3)}))
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  check_weights(tmp_path / "out", weights)
+  assert "remark: not used, because of another head: %d tensor" % len(others) in (
+      capsys.readouterr().out)
 
 
 def test_both_spellings_of_a_norm(tmp_path, capsys):

@@ -185,11 +185,14 @@ def test_what_has_no_answers_and_what_is_null(files, capsys):
       {"id": "a", "is_impossible": True, "plausible_answers": texts("x")},
       {"id": "b", "is_impossible": True, "answers": None},
       {"id": "c", "answers": texts(None, "y")},
-      {"id": "d", "answers": texts(None)}]}]}]}
-  assert eval_squad.main(files(data=data, pred=dict(a="", b="x", c="y", d=""))) == 0
+      {"id": "d", "answers": texts(None)},
+      {"id": "e", "answers": {"text": ["x", "y"], "answer_start": [0, 0]}},
+      {"id": "f", "is_impossible": "True"}]}]}]}
+  assert eval_squad.main(files(data=data, pred=dict(
+      a="", b="x", c="y", d="", e="y", f=""))) == 0
   scores = json.loads(capsys.readouterr().out)
   assert (scores["NoAns_total"], scores["NoAns_exact"], scores["HasAns_exact"]) == (
-      2, 50.0, 100.0)
+      3, 200 / 3, 100.0)
 
 
 GOOD = data_set(q1=["x"], q2=["y"])

@@ -58,7 +58,7 @@ def refusal(folder):
      "bert (BertForQuestionAnswering), with answer head; BertTokenizer, "
      "lower-cased; written by PyTorch"),
     ({"model_type": "", "architectures": ["TFBertModel"]},
-     "bert (BertModel), without answer head; tokenizer not named, lower-cased; "
+     "bert (BertModel), with answer head; tokenizer not named, lower-cased; "
      "written by PyTorch"),
     # Of a model without a class, the tensors tell.
     ({"architectures": None}, "bert (class not named), with answer head; tokenizer "
@@ -187,6 +187,10 @@ BERT_JSON = {"normalizer": {"type": "BertNormalizer", "lowercase": True},
      "do_basic_tokenize false"),
     ("tokenizer.json", dict(BERT_JSON, pre_tokenizer={"type": "Whitespace"}),
      'pre_tokenizer.type "Whitespace"'),
+    ("tokenizer_config.json", {"cls_token": "<s>", "sep_token": "[SEP]"},
+     'cls_token "<s>"'),
+    ("special_tokens_map.json", {"sep_token": {"content": "</s>"}},
+     'sep_token "</s>"'),
     ("tokenizer.json", {"model": {"continuing_subword_prefix": "@@"}},
      'model.continuing_subword_prefix "@@"'),
 ])
@@ -207,7 +211,8 @@ def test_another_tokenizer(name, content, words, folder):
         "DistilBertTokenizer", "PreTrainedTokenizerFast", "TokenizersBackend", None)
 ] + [("tokenizer_config.json", {
     "word_tokenizer_type": "basic", "subword_tokenizer_type": "wordpiece",
-    "do_basic_tokenize": True}), ("tokenizer.json", BERT_JSON)])
+    "do_basic_tokenize": True, "cls_token": "[CLS]",
+    "unk_token": {"content": "[UNK]"}}), ("tokenizer.json", BERT_JSON)])
 def test_the_tokenizer_of_bert(name, content, folder):
   put(folder, name, content)
   assert hf_kind.read(str(folder)).remarks == []
@@ -236,6 +241,8 @@ def test_the_tokenizer_of_bert(name, content, folder):
     ({"vocab.txt": "cased"}, False, "a guess: the vocabulary is cased", []),
     ({"vocab.txt": "none"}, True,
      "a guess: the vocabulary does not show it, so the default", []),
+    ({"vocab.txt": "hangul"}, False, "a guess: the vocabulary has entries that "
+     "lower-casing would take apart", []),
     ({"vocab.txt": "none", "tokenizer_config.json": {"do_lower_case": False}},
      False, "from {}/tokenizer_config.json", []),
     # An added token in capitals does not make a vocabulary cased.
@@ -247,6 +254,8 @@ def test_lower_case(contents, lower, why, more, folder):
   vocabularies = {
       "cased": [token if "[" in token else token.title()
                 for token in tiny_model.VOCAB],
+      "hangul": [token if "[" in token else chr(0xac00 + 30 * i)
+                 for i, token in enumerate(tiny_model.VOCAB)],
       "none": [token if "[" in token else chr(0x4e00 + i)
                for i, token in enumerate(tiny_model.VOCAB)]}
   for name, content in contents.items():
@@ -359,6 +368,15 @@ def test_the_vocabulary_of_tokenizer_json(folder):
 def test_added_tokens_that_cannot_be(content, words, folder):
   put(folder, "added_tokens.json", content)
   assert words in refusal(folder)
+
+
+def test_two_vocabularies_that_differ(folder):
+  """transformers takes tokenizer.json's."""
+  put(folder, "tokenizer.json", {"model": {"vocab": dict(
+      VOCAB, anna=13, omar=12, **{"\u2028": 22})}})
+  assert hf_kind.read(str(folder)).remarks == [
+      '%s/vocab.txt is taken, but tokenizer.json gives others, 2 ids ("anna", '
+      '"omar"); without vocab.txt, tokenizer.json is taken' % folder]
 
 
 def test_empty_lines(folder):

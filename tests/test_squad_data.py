@@ -191,6 +191,46 @@ def test_an_offset_may_be_a_string(data_file, offset):
   assert squad_data.read_answers(path) == {"q0": [(3, 7)]}
 
 
+@pytest.mark.parametrize("answer", [
+    {"text": "1895", "answer_start": None}, {"text": "1895"}])
+def test_an_answer_without_offset_stands_nowhere(data_file, answer):
+  path = data_file(squad(qa("q0", answers=[answer]), qa("q1")))
+  examples, dropped = squad_data.read_examples(path, True)
+  assert [example.qas_id for example in examples] == ["q1"] and dropped == ["q0"]
+  assert squad_data.read_answers(path) == {"q0": [], "q1": [(3, 7)]}
+
+
+def test_answers_may_be_columns(data_file):
+  """As in Hugging Face's data sets, where impossible questions have empty ones."""
+  columns = lambda *pairs: {"text": [text for text, _ in pairs],
+                            "answer_start": [start for _, start in pairs]}
+  path = data_file(squad(
+      qa("q0", answers=columns(("1896", 3), ("1895", 3))),
+      qa("q1", answers=columns()), qa("q2", answers=[])))
+  examples, _ = squad_data.read_examples(path, True, version_2_with_negative=True)
+  assert [example[3:] for example in examples] == [
+      (3, 7, "1895", False, 2, 1)] + 2 * [(-1, -1, "", True, 0, 0)]
+  assert squad_data.read_answers(path) == {"q0": [(3, 7)], "q1": [], "q2": []}
+
+
+@pytest.mark.parametrize("value, right", [
+    ("true", True), ("True", True), (1, True), (" false", False), ("FALSE", False),
+    (0, False), (None, False)])
+def test_how_is_impossible_is_spelled(data_file, value, right):
+  path = data_file(squad(qa("q0"), qa("q1", is_impossible=value)))
+  for is_training in (True, False):
+    examples, _ = squad_data.read_examples(path, is_training, True)
+    assert [example.is_impossible for example in examples] == [False, right]
+
+
+def test_the_ids_of_klue(data_file):
+  path = data_file(squad({"guid": "g0", **without("id")},
+                         {"guid": "g1", **qa("q1")}))
+  examples, _ = squad_data.read_examples(path, True)
+  assert [example.qas_id for example in examples] == ["g0", "q1"]
+  assert list(squad_data.read_answers(path)) == ["g0", "q1"]
+
+
 @pytest.mark.parametrize("is_training", [True, False])
 def test_numeric_ids(data_file, is_training):
   path = data_file(squad(*[qa(name) for name in (9101, 0, -3, 10 ** 30, "x")]))
@@ -282,6 +322,10 @@ REFUSED = [
     (squad(qa(answers=["1895"])),
      IN_PARAGRAPH + ".qas[0].answers[0] is \"1895\"; should be an object with "
      "'text'"),
+    (squad(qa(answers={"text": ["1895"], "answer_start": [3, 4]})),
+     IN_PARAGRAPH + ".qas[0].answers has arrays of different lengths"),
+    (squad(qa(answers={"text": "1895"})),
+     IN_PARAGRAPH + ".qas[0].answers: 'text' is \"1895\"; should be an array"),
     (squad(qa(text=5)),
      IN_PARAGRAPH + ".qas[0].answers[0]: 'text' is 5; should be a string"),
     (squad(qa(offset="3rd")),

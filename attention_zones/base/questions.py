@@ -5,11 +5,16 @@ All commands read a data set with `read`.
 
 import bisect
 import collections
+import json
 import re
 
 from attention_zones.base import file_kinds
 from attention_zones.base import json_files
 from attention_zones.base.json_files import member
+
+
+# How a file, or what wrote it, spells true and false.
+_BOOLS = {"true": True, "1": True, "false": False, "0": False, "null": False}
 
 
 class Answer(collections.namedtuple("Answer", ["where", "text", "content"])):
@@ -50,14 +55,17 @@ class Question(collections.namedtuple("Question", [
 
   @property
   def id(self):
-    """str, as predictions have it.
+    """str, as predictions have it; "guid" where there is no "id", as in KLUE.
 
     A whole number becomes its digits, because the keys of predictions.json are
     always strings.
     """
-    if isinstance(self.content, dict) and type(self.content.get("id")) is int:
-      return str(self.content["id"])
-    return member(self.where, self.content, "id", str)
+    qa = self.content
+    key = ("guid" if isinstance(qa, dict) and "guid" in qa and "id" not in qa
+           else "id")
+    if isinstance(qa, dict) and type(qa.get(key)) is int:
+      return str(qa[key])
+    return member(self.where, qa, key, str)
 
   @property
   def text(self):
@@ -73,7 +81,10 @@ class Question(collections.namedtuple("Question", [
   @property
   def is_impossible(self):
     """bool, whether the file says that there is no answer."""
-    return "is_impossible" in self.content and member(
+    value = self.content.get("is_impossible", False)
+    spelled = value if isinstance(value, str) else json.dumps(value)
+    known = _BOOLS.get(spelled.strip().lower())
+    return known if known is not None else member(
         self.where, self.content, "is_impossible", bool)
 
   @property
@@ -81,17 +92,29 @@ class Question(collections.namedtuple("Question", [
     """list of Answer, the gold ones.
 
     A question that is_impossible may lack them: KLUE has only plausible_answers.
+    They may be columns, {"text": [...], "answer_start": [...]}, as in Hugging
+    Face's data sets.
     """
     qa, found = self.content, []
-    if isinstance(qa, dict) and qa.get("is_impossible") is True and (
-        qa.get("answers") is None):
+    held = qa.get("answers") if isinstance(qa, dict) else None
+    if isinstance(qa, dict) and held is None and self.is_impossible:
       return found
-    for i, answer in enumerate(member(self.where, qa, "answers", list)):
+    rows = _rows("%s.answers" % self.where, held) if isinstance(held, dict) else (
+        member(self.where, qa, "answers", list))
+    for i, answer in enumerate(rows):
       at = "%s.answers[%d]" % (self.where, i)
       is_null = isinstance(answer, dict) and answer.get("text", "") is None
       found.append(Answer(
           at, "" if is_null else member(at, answer, "text", str), answer))
     return found
+
+
+def _rows(where, columns):
+  """Turns an object of equally long arrays into a list of dicts."""
+  lengths = {len(member(where, columns, key, list)) for key in columns}
+  if len(lengths) != 1:
+    raise ValueError("%s has arrays of different lengths" % where)
+  return [dict(zip(columns, row)) for row in zip(*columns.values())]
 
 
 def read(path, make=lambda question: question):
@@ -230,7 +253,8 @@ def places(paragraph, answers, find=find_answer):
     ValueError: an answer_start is not a whole number.
   """
   for index, answer in enumerate(answers):
-    if answer.text.strip():
+    # Without an answer_start, too, an answer stands nowhere.
+    if answer.text.strip() and answer.content.get("answer_start") is not None:
       place = find(paragraph, answer.text, answer.start)
       if place:
         yield index, place

@@ -87,7 +87,7 @@ def read_examples(path, is_training, version_2_with_negative=False,
     if example.is_impossible:
       impossible.append(question.where)
     elif is_training:
-      example = _with_answer(question, example, find)
+      example = _with_answer(question, example, find, version_2_with_negative)
     return example
 
   found = questions.read(path, read_one)
@@ -144,9 +144,15 @@ def _without_answer(question, split):
       is_impossible=question.is_impossible)
 
 
-def _with_answer(question, example, find):
-  """Fills in the first answer that the passage has at answer_start, if any."""
+def _with_answer(question, example, find, may_lack):
+  """Fills in the first answer that the passage has at answer_start, if any.
+
+  With may_lack, a question without answers is impossible if it does not say whether
+  it is, as the evaluator takes it: Hugging Face's SQuAD v2.0 has no is_impossible.
+  """
   answers = question.answers
+  if not answers and may_lack and question.content.get("is_impossible") is None:
+    return example._replace(is_impossible=True)
   if not answers:
     raise ValueError(
         "%s has no answer; a question to train on should have one, or be marked "

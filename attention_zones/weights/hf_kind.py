@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import re
+import unicodedata
 
 from attention_zones.base import files
 from attention_zones.base import json_files
@@ -12,7 +13,8 @@ from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
 
 _STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
-_ENCODERS = ("Model", "ForPreTraining", "ForMaskedLM")
+# What follows the stem in the name of a class; of all but one the encoder is taken.
+_CLASSES = r"(Model|LMHeadModel|For\w+)$"
 _ANSWERING = "ForQuestionAnswering"
 _WEIGHTS = "model.safetensors"
 _FOLDER = ("should be a model folder of Hugging Face: config.json, "
@@ -30,6 +32,8 @@ _ANY_TOKENIZER = ("PreTrained", "TokenizersBackend")
 _WORDS = (("word_tokenizer_type", "basic"), ("subword_tokenizer_type", "wordpiece"),
           ("do_basic_tokenize", True), ("do_word_tokenize", True),
           ("do_subword_tokenize", True))
+# Tokens that windows are made with.
+_TOKENS = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
 _NORMALIZERS = ("BertNormalizer", "Lowercase", "NFD", "StripAccents", "Sequence")
 _DEFAULT_CHARS = 100
 _WRITERS = {"pt": "PyTorch", "tf": "TensorFlow", "flax": "Flax", "mlx": "MLX"}
@@ -89,8 +93,9 @@ def read(folder, allow_other_tokenizer=False):
   casing = lower_case(folder, vocabulary)
   tensors, metadata = _tensors(folder)
   writer = _writer(folder, config, tensors, metadata)
-  with_head = (architecture.endswith(_ANSWERING) if architecture else any(
-      "qa_outputs." in name for name in tensors))
+  # A class that is not named right loses no head, and the other way round.
+  with_head = architecture.endswith(_ANSWERING) or any(
+      "qa_outputs." in name for name in tensors)
   line = "%s: %s, %s answer head; %s, %s; written by %s" % (
       folder, "%s (%s)" % (model_type, architecture or "class not named"),
       "with" if with_head else "without", name or "tokenizer not named",
@@ -124,10 +129,11 @@ def _architecture(path, config):
            if not isinstance(config, dict) or config.get(key) not in (None, "", [])}
   names = [re.sub("^(TF|Flax)", "", name) if isinstance(name, str) else name
            for name in given.get("architectures", [])]
-  known = {stem + end: model_type for model_type, stem in _STEMS.items()
-           for end in (_ANSWERING,) + _ENCODERS}
+  type_of = lambda name: next((
+      model_type for model_type, stem in _STEMS.items()
+      if re.match(stem + _CLASSES, str(name))), None)
   model_type = given.get("model_type") or next(
-      (known[name] for name in names if name in list(known)), None)
+      filter(None, map(type_of, names)), None)
   if not given:
     raise ValueError(
         "%s has neither model_type nor architectures; write \"model_type\": "
@@ -136,10 +142,11 @@ def _architecture(path, config):
     raise ValueError(
         "%s: model_type is %r, architectures %s; should be one of %s" % (
             path, given.get("model_type"), json.dumps(names), ", ".join(_STEMS)))
-  known = [name for name in known if known[name] == model_type]
-  if any(name not in known for name in names):
+  if any(type_of(name) != model_type for name in names):
     raise ValueError("%s: architectures is %s; should be one of %s" % (
-        path, json.dumps(names), ", ".join(known)))
+        path, json.dumps(names), ", ".join(
+            _STEMS[model_type] + end
+            for end in (_ANSWERING, "Model", "ForPreTraining", "ForMaskedLM"))))
   return model_type, next(
       (name for name in names if name.endswith(_ANSWERING)), (names + [""])[0])
 
@@ -168,6 +175,12 @@ def _tokenizer(folder, config, vocabulary, is_allowed):
       value = holder.get(key) if isinstance(holder, dict) else None
       if value not in (None, right):
         odd.append("%s.%s %s" % (part, key, json.dumps(value)))
+    for key, right in _TOKENS.items():
+      value = dict(hf_vocab.json_object(folder, "special_tokens_map.json"),
+                   **settings).get(key)
+      value = value.get("content") if isinstance(value, dict) else value
+      if value not in (None, right):
+        odd.append("%s %s" % (key, json.dumps(value)))
   if not odd:
     return name, []
   problem = "%s: its tokenizer is not the one here, which is %s's: %s" % (
@@ -201,11 +214,15 @@ def _tensors(folder):
     return safetensors_file.read(path)
   index = path + ".index.json"
   if not files.exists(index):
-    others = [name for name in files.list_folder(folder)
-              if name.endswith((".bin", ".h5", ".msgpack"))]
-    raise ValueError("%s has no %s%s" % (folder, _WEIGHTS, others and (
-        ", only %s, which is not read; save it with save_pretrained(..., "
-        "safe_serialization=True)" % others[0]) or ""))
+    names = sorted(files.list_folder(folder))
+    hints = [
+        (".safetensors", "; rename it, or download %s, too, if it is one of several"
+         % os.path.basename(index))] + [
+             (end, ", which is not read; save it with save_pretrained(..., "
+              "safe_serialization=True)") for end in (".bin", ".h5", ".msgpack")]
+    raise ValueError("%s has no %s%s" % (folder, _WEIGHTS, next(
+        (", only %s%s" % (name, hint) for end, hint in hints for name in names
+         if name.endswith(end)), "")))
   held = json_files.member(index, json_files.load(index), "weight_map", dict)
   shards = collections.OrderedDict()
   for name in held:
@@ -259,9 +276,14 @@ def lower_case(folder, vocabulary):
     added = {token.content for token in vocabulary.added_tokens}
     guess = data_checks.casing(
         [entry for entry in vocabulary.entries if entry not in added])
-    says = guess != "cased"
+    # Lower-casing takes accents and Hangul apart: no text would have these entries.
+    apart = not guess and any(unicodedata.normalize("NFD", entry) != entry
+                              for entry in vocabulary.entries)
+    says = guess != "cased" and not apart
     why = "a guess: the vocabulary " + (
-        "is %s" % guess if guess else "does not show it, so the default")
+        "is %s" % guess if guess
+        else "has entries that lower-casing would take apart" if apart
+        else "does not show it, so the default")
   elif (says, shown) == (False, "lower-cased"):
     says = True
     why = ("not False, as %s has it: the vocabulary is lower-cased, and words with "

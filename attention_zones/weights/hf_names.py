@@ -154,7 +154,11 @@ def newest(names):
   return (new or names)[0]
 
 
-def is_unused(name, with_head):
+def is_unused(name):
   """Whether a tensor, named as in_full names it, has no place in our model."""
-  return bool(_UNUSED.search(name)
-              or not with_head and re.match(_HEADS, name))
+  return bool(_UNUSED.search(name) or re.match(_HEADS, name))
+
+
+def is_other_head(name, model_type):
+  """Whether a tensor, named as in_full names it, is of a head for another task."""
+  return not name.startswith((model_type + ".", "qa_outputs."))

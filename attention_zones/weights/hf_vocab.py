@@ -89,7 +89,8 @@ def read(folder, model_type):
   used = [token for token in found if not _has_space(token.content)]
   return Vocabulary(name, content, vocab_lines.size(
       {entry: index for index, entry in enumerate(entries)}), entries, used,
-                    _remarks(path, entries, found, used))
+                    _other_entries(folder, path, entries)
+                    + _remarks(path, entries, found, used))
 
 
 def _entries(folder):
@@ -155,6 +156,19 @@ def _added_tokens(folder):
     add(where, json_files.member(where, entries, content, int),
         {"content": content})
   return found
+
+
+def _other_entries(folder, path, entries):
+  """Says that tokenizer.json has another vocabulary than vocab.txt: list of str."""
+  model = json_object(folder, "tokenizer.json").get("model")
+  vocab = model.get("vocab") if isinstance(model, dict) else None
+  ids = dict(zip(entries, range(len(entries))))
+  other = [entry for entry, index in vocab.items()
+           if not _has_space(entry) and ids.get(entry) != index] if isinstance(
+               vocab, dict) else []
+  return other and ["%s is taken, but tokenizer.json gives others, %s; without "
+                    "vocab.txt, tokenizer.json is taken" % (
+                        path, json_files.count_ids(other))]
 
 
 def _remarks(path, entries, found, used):
