@@ -126,7 +126,8 @@ def _run_pass(options, data, one, run, zones_of, reader, log):
       return {}
   failed = prediction_files.write_files(
       options.output_dir, data, answered, one.decodes,
-      [passes.kinds_of(options, d) for d in one.decodes])
+      [passes.kinds_of(options, d) for d in one.decodes],
+      functools.partial(run_records.remove_from_manifest, options.output_dir))
   written = [decode for decode in one.decodes if decode not in failed]
   of_written = {name: zones_of[decode] for decode in written
                 for name in passes.files_of(options, decode)}

@@ -129,6 +129,8 @@ def test_files_and_journals_of_another_definition_are_refused(swept):
   (model / ".manifest.json.lock").unlink()
   (model / ".manifest.json.lock").mkdir()
   assert run_squad(swept, *sweep).returncode == 1
+  for path in model.glob("*predictions*.json"):
+    path.unlink()
   journal, = model.glob("journal.*.jsonl")
   result = run_edited(swept, *sweep)
   assert result.stderr.splitlines()[-1].startswith(
