@@ -2,7 +2,7 @@
 
 An edited zone is another zone. A sweep that is resumed, or a folder with finished
 files, must not mix both, so each masked zone has an entry in the keys of journals
-and in the manifest, {"zone p2": "19079a248759d144"}. The digest is of what the zone
+and in the manifest, {"zone p2": "035264a935971dd4"}. The digest is of what the zone
 adds to the logits, and does to the weights, of fixed windows, as in a sweep.
 """
 
@@ -20,13 +20,15 @@ _BATCHES = (((0, 5), (3, 9), (20, 30), (7, 1)), ((64, 445),))
 
 # All draws of a zone are one control: they differ in their numbers only.
 _ANY_DRAW = "draw"
+# A draw, of questions with such ids, by which an edit of draws.py shows.
+_DRAW, _QUESTION_ID = 23, "Q\u00fcestion/%d of a digest"
 
 
 def of_mask(mask):
   """The names of a mask's zones and controls in keys: {name: (zone, variant)}."""
   return {"zone %s" % "@".join(filter(None, (
       zone, _ANY_DRAW if variant.isdigit() else variant))): (
-          zone, "1" if variant.isdigit() else variant)
+          zone, str(_DRAW) if variant.isdigit() else variant)
           for zone, variant in mask.zones}
 
 
@@ -68,8 +70,8 @@ def _digest(mask, effects):
   for arrays in effects:
     for array in arrays:
       total.update(repr(array.shape).encode())
-      # Whatever the last bits of a division are.
-      total.update(np.rint(1000 * array).astype(np.int32).tobytes())
+      # Whatever the last bits of a division are, and the sign of 0.
+      total.update((np.rint(1000 * array.astype(float)) + 0).tobytes())
   return total.hexdigest()[:16]
 
 
@@ -86,12 +88,12 @@ class _Batch:
     position = np.arange(size)[None]
     is_real = position < question + passage + 3
     ranks = draws.of_batch(
-        [""] * len(lengths), [1], size,
+        [_QUESTION_ID % i for i in range(len(lengths))], [_DRAW], size,
         [(i, q, i, p) for i, (q, p) in enumerate(lengths)])
     self._tokens = zones.token_sets(
         tf.constant(is_real.astype(np.int32)),
         tf.constant((is_real & (position >= question + 2)).astype(np.int32)),
-        {1: tf.constant(ranks[0])})
+        {_DRAW: tf.constant(ranks[0])})
     # Whole numbers, whose sums are exact.
     row, column = np.mgrid[:size, :size]
     weights = (7 * row + 5 * column + row * column) % 13

@@ -276,8 +276,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     own = drawn = 0
     for zone, variant in self.zones:
       if variant.isdigit():
-        columns = ZONES[zone].columns(tokens)  # [1, S]
-        if not isinstance(columns, np.ndarray):
+        columns = _in_numpy(ZONES[zone].columns, tokens)  # [1, S]
+        if columns is None:
           return None
         is_drawn = ranks[int(variant)] < columns.sum()
         own += columns[0][is_member][is_drawn].sum()
@@ -297,8 +297,9 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """
     tokens = _tokens_of_window(question_length, passage_length)
     shape = 2 * (tokens.is_real.shape[1],)
-    sides = [(zone.rows(tokens), zone.columns(tokens)) for zone in self._entries]
-    if not all(isinstance(side, np.ndarray) for both in sides for side in both):
+    sides = [(_in_numpy(zone.rows, tokens), _in_numpy(zone.columns, tokens))
+             for zone in self._entries]
+    if any(side is None for both in sides for side in both):
       return None
     nothing_or_all = np.full(shape, self.is_off, np.float32)
     return [nothing_or_all] + [
@@ -373,6 +374,15 @@ def _tokens_of_window(question_length, passage_length):
   return Tokens(
       np.ones(position.shape, np.float32), in_question=is_in(1, question_length),
       in_passage=is_in(question_length + 2, passage_length))
+
+
+def _in_numpy(side, tokens):
+  """Rows or columns of a zone for numpy arrays; None if only Tensors work."""
+  try:
+    found = side(tokens)
+  except (AttributeError, TypeError, ValueError):
+    return None
+  return found if isinstance(found, np.ndarray) else None
 
 
 def _suffix(variant):
