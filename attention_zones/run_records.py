@@ -147,15 +147,12 @@ def add_to_manifest(
 
 
 def remove_from_manifest(folder, names, flock=fcntl.flock):
-  """Removes files that are about to be replaced.
-
-  Otherwise a run that is killed in the midst of it, and that has --overwrite,
-  leaves its own files under another run's name.
+  """Removes files, and runs of which none is left.
 
   Args:
     folder, names, flock: as for `add_to_manifest`.
   """
-  if not set(names) & set(load_manifest(folder)["files"]):
+  if not names:
     return
   with _locked(folder, flock):
     content = load_manifest(folder)

@@ -231,8 +231,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
       of: function from Tokens of a window to the queries, float32 [1, S], 1.0 or
         0.0.
     """
-    # Larger than any number of tokens that a zone may single out at either end.
-    lengths = 16, 48
+    # The longest of BERT's: a zone may single out tokens at either end.
+    lengths = 64, 445
     cells = self._cells_of_window(*lengths)
     rows = of(_tokens_of_window(*lengths))[0] > 0
     return cells is None or any(bool(each[rows].any()) for each in cells)

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+import get_results
 import launcher
 import tiny_model
 from tiny_model import run_squad
@@ -94,3 +95,56 @@ def test_attention_mass_is_not_taken_for_the_first_runs(project):
   assert not path.exists()
   assert run_squad(project, *mass).returncode == 0
   assert path.read_text() == before
+
+
+# run_squad.py, while which another run moves its files from {0} to {1}.
+MEANWHILE = """
+import os, runpy, sys
+from attention_zones import prediction_files
+write = prediction_files.write_files
+def write_files(*arguments):
+  for name in os.listdir({0!r}):
+    os.rename(os.path.join({0!r}, name), os.path.join({1!r}, name))
+  return write(*arguments)
+prediction_files.write_files = write_files
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_files_that_another_run_wrote_meanwhile_are_kept(project):
+  model, other = project / "model", project / "other"
+  other.mkdir()
+  assert run_squad(
+      project, "--do_predict=True", "--max_answer_length=1").returncode == 0
+  for name in ("predictions.json", "nbest_predictions.json", "manifest.json"):
+    (model / name).rename(other / name)
+  before = (other / "predictions.json").read_text()
+  path = project / "meanwhile.py"
+  path.write_text(MEANWHILE.format(str(other), str(model)))
+  result = launcher.script(path, launcher.REPOSITORY + "/run_squad.py", *(
+      tiny_model.flags_of(project) + ("--do_predict=True",)), fresh=True,
+      environment={"PYTHONPATH": launcher.REPOSITORY})
+  refused(result, "predictions.json", "--max_answer_length (1 before, 30 now)")
+  assert (model / "predictions.json").read_text() == before
+  assert not list(model.glob("*.part*"))
+
+
+def test_files_that_the_manifest_does_not_know_are_no_part_of_a_table(
+    swept, tmp_path, capsys):
+  """As a killed run leaves them."""
+  model, results = swept / "model", tmp_path / "r.csv"
+  path = model / "manifest.json"
+  content = json.loads(path.read_text())
+  for name in ("predictions_layer0_p2.json", "predictions_layer1_p2.json"):
+    del content["files"][name], content["zones"][name]
+  path.write_text(json.dumps(content))
+  flags = [str(model), str(results), "--data_file=%s" % (swept / "data.json")]
+  assert get_results.main(flags) == 1
+  assert ("9 like predictions.json, 2 like predictions_layer0_p2.json; predictions_"
+          "layer0_p2.json has a different run, of which the manifest says nothing; "
+          "decode them again" in capsys.readouterr().err)
+  assert get_results.main(flags + ["--allow_mixed"]) == 0
+  # Files of other programs have no manifest at all.
+  path.unlink()
+  assert get_results.main(flags) == 0
