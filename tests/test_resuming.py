@@ -183,6 +183,8 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
   failed = run_squad(project, *SWEEP)
   assert failed.returncode == 1 and "%s: Is a directory" % lock in failed.stderr
   lock.rmdir()
+  for path in model.glob("*predictions*.json"):
+    path.unlink()
   journal, = model.glob("journal.*")
   lines = journal.read_bytes().splitlines(True)
   journal.write_bytes(b"".join(lines[:5]) + lines[5][:20])
@@ -390,6 +392,8 @@ def test_another_unicode_is_another_run(project):
     path.unlink()
   (model / ".manifest.json.lock").mkdir()
   refused(run_squad(project, *SWEEP), "Is a directory")
+  for path in model.glob("*predictions*.json"):
+    path.unlink()
   journal, = model.glob("journal.*.jsonl")
   refused(with_other_tables(project, *SWEEP),
           "%s was started with a different %s" % (journal, said))

@@ -275,6 +275,13 @@ def test_which_rows_change(zone, passage, cls):
   assert not zones.NOTHING.changes_rows(lambda t: t.is_real)
 
 
+def test_rows_far_behind_change(monkeypatch):
+  """A zone of the passage's words from the 100th on."""
+  monkeypatch.setitem(zones.ZONES, "far", zones.ZONES["p2"]._replace(
+      rows=lambda t: t.in_passage * (np.arange(t.is_real.shape[1]) > 164)))
+  assert zones.union(["far"]).changes_rows(lambda t: t.in_passage) is True
+
+
 def test_of_what_numpy_cannot_compute_every_row_may_change(cls_zone):
   assert zones.union([cls_zone]).changes_rows(lambda t: 0 * t.is_real) is True
 

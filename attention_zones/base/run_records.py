@@ -143,11 +143,32 @@ def add_to_manifest(
       content["files"][name] = run_id(run)
       content["zones"].pop(name, None)
     content["zones"].update(zones_of)
-    used = set(content["files"].values())
-    content["runs"] = {name: content["runs"][name]
-                       for name in sorted(used) if name in content["runs"]}
-    files.write_text(os.path.join(folder, MANIFEST_NAME), [
-        json.dumps(content, indent=2, sort_keys=True), "\n"])
+    _write_manifest(folder, content)
+
+
+def remove_from_manifest(folder, names, flock=fcntl.flock):
+  """Removes files, and runs of which none is left.
+
+  Args:
+    folder, names, flock: as for `add_to_manifest`.
+  """
+  if not names:
+    return
+  with _locked(folder, flock):
+    content = load_manifest(folder)
+    for name in names:
+      content["files"].pop(name, None)
+      content["zones"].pop(name, None)
+    _write_manifest(folder, content)
+
+
+def _write_manifest(folder, content):
+  """Writes a manifest, without runs of which no file is left."""
+  used = set(content["files"].values())
+  content["runs"] = {name: content["runs"][name]
+                     for name in sorted(used) if name in content["runs"]}
+  files.write_text(os.path.join(folder, MANIFEST_NAME), [
+      json.dumps(content, indent=2, sort_keys=True), "\n"])
 
 
 def masked_fractions(content):
@@ -402,12 +423,17 @@ def begun_decodes(path):
   Raises:
     OSError: the file exists and cannot be read.
   """
+  decodes = begun_key(path).get("decodes")
+  return decodes if isinstance(decodes, list) else []
+
+
+def begun_key(path):
+  """As `begun_decodes`: what the journal's answers depend on, dict, or {}."""
   try:
     with files.open_bytes(path) as f:
-      decodes = json.loads(f.readline().decode("utf-8"))["decodes"]
-  except (FileNotFoundError, ValueError, KeyError, TypeError):
-    return []
-  return decodes if isinstance(decodes, list) else []
+      return dict(json.loads(f.readline().decode("utf-8")))
+  except (FileNotFoundError, ValueError, TypeError):
+    return {}
 
 
 def unfinished(folder):

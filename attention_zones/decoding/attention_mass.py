@@ -112,9 +112,12 @@ def make(options, data, reader, log):
       bucket_width=windows.bucket_width(options), layout=data.tokenizer.LAYOUT))
   interrupts.keep(lambda: "%s is not finished; rerun the command to make it" % path)
   mass, uniform, number = _average(results, data)
-  files.write_text(path, _lines(mass, uniform, number))
+  if files.exists(path):
+    files.remove(path)
+  # Before the file: whoever is stopped in between leaves none of another run.
   run_records.add_to_manifest(
       options.output_dir, [FILE_NAME], run, runs.about(options, reader, start))
+  files.write_text(path, _lines(mass, uniform, number))
   interrupts.keep()
   log("%s: wrote %s" % (options.output_dir, FILE_NAME))
 

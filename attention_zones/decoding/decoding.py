@@ -65,7 +65,7 @@ def decode(options, data, wanted, reader, log):
   shares.check_count(options.output_dir, share, log)
   run = runs.describe(options, reader.checkpoint, data.tokenizer)
   zones_of = definitions.of_decodes(wanted)
-  runs.refuse_overwriting(options, wanted, run)
+  runs.refuse_overwriting(options, wanted, run, zones_of)
   content = run_records.load_manifest(options.output_dir)
   runs.tell_of_others(options, run, content, log)
   done = set(runs.finished_files(options, wanted, run, zones_of, content))
@@ -126,7 +126,9 @@ def _run_pass(options, data, one, run, zones_of, reader, log):
       return {}
   failed = prediction_files.write_files(
       options.output_dir, data, answered, one.decodes,
-      [passes.kinds_of(options, d) for d in one.decodes])
+      [passes.kinds_of(options, d) for d in one.decodes],
+      functools.partial(
+          runs.before_replacing, options, one.decodes, run, zones_of))
   written = [decode for decode in one.decodes if decode not in failed]
   of_written = {name: zones_of[decode] for decode in written
                 for name in passes.files_of(options, decode)}

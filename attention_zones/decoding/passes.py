@@ -37,20 +37,28 @@ def kinds_of(options, decode):
 
 
 def begun_files(options):
-  """The files that unfinished runs in --output_dir are about to write: set of str.
+  """The files that unfinished runs in --output_dir are about to write.
 
   A run that is killed after it wrote them, and before it says so in the manifest,
   leaves its journal, or shares.
+
+  Returns:
+    dict from the name of a file to its journal's key.
   """
   folders = [options.output_dir]
   if files.is_remote(options.output_dir):
     folders.append(tempfile.gettempdir())
-  begun = set()
+  begun = {}
   for folder in folders:
     for name in filter(
         run_records.JOURNAL_NAME.fullmatch, files.list_folder(folder)):
-      for decode in run_records.begun_decodes(os.path.join(folder, name)):
-        begun.update(files_of(options, Decode.parse(decode)))
+      path = os.path.join(folder, name)
+      # A zone may be gone since.
+      decodes = filter(None, map(
+          Decode.parse, map(str, run_records.begun_decodes(path))))
+      begun.update(dict.fromkeys(
+          (file for decode in decodes for file in files_of(options, decode)),
+          run_records.begun_key(path)))
   return begun
 
 

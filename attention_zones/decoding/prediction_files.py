@@ -18,7 +18,7 @@ _COLUMN_OF = collections.OrderedDict([
     ("gold_logp", "gold_logp"), ("nbest_predictions", "nbest")])
 
 
-def write_files(folder, data, journal, decodes, kinds):
+def write_files(folder, data, journal, decodes, kinds, begin=lambda names: None):
   """Writes the files of all decodes of a sweep in BERT's formats.
 
   Each file is written completely or not at all. The journal is read once, question
@@ -34,6 +34,8 @@ def write_files(folder, data, journal, decodes, kinds):
     decodes: list of V decodes.Decode.
     kinds: list of V lists of str, the kinds of files of each decode, of
       "predictions", "null_odds", "gold_logp" and "nbest_predictions".
+    begin: function of the list of the files' names, which is called when all are
+      complete, before the first of them replaces another.
 
   Returns:
     OrderedDict from each failed decode, whose files are not written, to the id of
@@ -67,6 +69,7 @@ def write_files(folder, data, journal, decodes, kinds):
         buffered = 0
     for output, part in zip(outputs, parts):
       part.close(keep=output.decode not in failed)
+    begin([output.name for output in outputs if output.decode not in failed])
   return collections.OrderedDict(
       (decodes[v], failed[v]) for v in sorted(failed))
 

@@ -85,7 +85,7 @@ def _of_folder(folder):
   content = run_records.load_manifest(folder)
   baseline = BASELINE.file_name()
   record = run_records.run_of_file(content, baseline)
-  if record:
+  if record and files.exists(os.path.join(folder, baseline)):
     path = run_records.path_of_data(content, baseline)
     if path and files.exists(path) and files.digest(path) == record.get(
         "--predict_file"):

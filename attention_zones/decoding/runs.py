@@ -43,33 +43,58 @@ def describe(options, checkpoint, tokenizer):
   return run
 
 
-def refuse_overwriting(options, wanted, run):
+def before_replacing(options, wanted, run, zones_of, names):
+  """Lets a run replace files, of which the manifest then says nothing.
+
+  Otherwise a run with --overwrite that is killed meanwhile leaves its files under
+  another run's name.
+
+  Args:
+    options, wanted, run: as for `refuse_overwriting`, which is asked again: another
+      run may have written such files since this one started.
+    zones_of: dict, as definitions.of_decodes returns it.
+    names: list of str, the files.
+  """
+  refuse_overwriting(options, wanted, run, zones_of)
+  content = run_records.load_manifest(options.output_dir)
+  records = records_of_files(options, wanted, run, zones_of)
+  run_records.remove_from_manifest(options.output_dir, [
+      name for name in names if name in content["files"]
+      and run_records.run_of_file(content, name) != records[name]])
+
+
+def refuse_overwriting(options, wanted, run, zones_of=None):
   """Refuses to replace files of another run, unless --overwrite allows it.
 
   Args:
     options: namespace of run_squad.py's flags.
     wanted: list of decodes.Decode.
     run: dict, as describe returns it.
+    zones_of: dict, definitions.of_decodes(wanted), if that is known.
 
   Raises:
-    ValueError: --output_dir has such a file, or one that its manifest does not
-      know and that no interrupted run was about to write.
+    ValueError: --output_dir has such a file, or one that neither its manifest
+      nor the journal of an interrupted run knows.
   """
   if options.overwrite or not files.exists(options.output_dir):
     return
   content = run_records.load_manifest(options.output_dir)
   there = set(files.list_folder(options.output_dir))
-  # If these are of another run, its journal is refused.
   begun = passes.begun_files(options)
   expected = records_of_files(
-      options, wanted, run, definitions.of_decodes(wanted))
+      options, wanted, run, zones_of or definitions.of_decodes(wanted))
   if options.attention_mass:
     expected[run_records.ATTENTION_MASS_NAME] = run
-  others = [name for name, record in expected.items() if name in there
-            and not (name in begun and name not in content["files"])
-            and run_records.run_of_file(content, name) != record]
+
+  def before_of(name):
+    """What a file was made from; None if neither manifest nor journal says it."""
+    if name in content["files"] or name not in begun:
+      return run_records.run_of_file(content, name)
+    return {entry: begun[name].get(entry) for entry in expected[name]}
+  others = [name for name, record in expected.items()
+            if name in there and before_of(name) != record]
   if others:
-    before = run_records.run_of_file(content, others[0])
+    before = before_of(others[0])
     raise ValueError(
         "--output_dir=%s has %s%s, %s; %sgive another --output_dir, with the model "
         "as --init_checkpoint, or --overwrite=True to replace such files" % (

@@ -172,19 +172,24 @@ def report_mixed_runs(folder, names, allow_mixed):
 
   Raises:
     ValueError: two files differ in their checkpoint, data set, vocabulary,
-      configuration or a flag, and that is not allowed.
+      configuration or a flag, or the manifest knows only some of them; and that is
+      not allowed.
   """
   content = run_records.load_manifest(folder)
   files_of = collections.OrderedDict()
   for name in names.values():
     if name in content["files"]:
       files_of.setdefault(content["files"][name], []).append(name)
+  unknown = [name for name in names.values() if name not in content["files"]]
+  if unknown and files_of:
+    files_of[None] = unknown
   changed = _redefined(content, names.values())
   if len(files_of) > 1:
     first, second = [alike[0] for alike in files_of.values()][:2]
     changed = (second, run_records.changes(*(
         run_records.without_about(content["runs"][content["files"][name]])
-        for name in (first, second))))
+        for name in (first, second))) if second not in unknown else [
+            "run, of which the manifest says nothing"])
   if not changed:
     return
   message = ("%s: predictions of different runs (manifest.json): %s; %s has a "

@@ -2,7 +2,7 @@
 
 An edited zone is another zone. A sweep that is resumed, or a folder with finished
 files, must not mix both, so each masked zone has an entry in the keys of journals
-and in the manifest, {"zone p2": "19079a248759d144"}. The digest is of what the zone
+and in the manifest, {"zone p2": "035264a935971dd4"}. The digest is of what the zone
 adds to the logits, and does to the weights, of fixed windows, as in a sweep.
 """
 
@@ -21,13 +21,15 @@ _BATCHES = (((0, 5), (3, 9), (20, 30), (7, 1)), ((64, 445),))
 
 # All draws of a zone are one control: they differ in their numbers only.
 _ANY_DRAW = "draw"
+# A draw, of questions with such ids, by which an edit of draws.py shows.
+_DRAW, _QUESTION_ID = 23, "Q\u00fcestion/%d of a digest"
 
 
 def of_mask(mask):
   """The names of a mask's zones and controls in keys: {name: (zone, variant)}."""
   return {"zone %s" % "@".join(filter(None, (
       zone, _ANY_DRAW if variant.isdigit() else variant))): (
-          zone, "1" if variant.isdigit() else variant)
+          zone, str(_DRAW) if variant.isdigit() else variant)
           for zone, variant in mask.zones}
 
 
@@ -69,8 +71,8 @@ def _digest(mask, effects):
   for arrays in effects:
     for array in arrays:
       total.update(repr(array.shape).encode())
-      # Whatever the last bits of a division are.
-      total.update(np.rint(1000 * array).astype(np.int32).tobytes())
+      # Whatever the last bits of a division are, and the sign of 0.
+      total.update((np.rint(1000 * array.astype(float)) + 0).tobytes())
   return total.hexdigest()[:16]
 
 
@@ -88,9 +90,10 @@ class _Batch:
     features = dict(
         places, input_ids=np.zeros([len(lengths), size], np.int32),
         example_index=first_token, first_token=first_token)
-    ranks = draws.of_batch([""] * len(lengths), [1], size, zip(*(
-        features[name] for name in draws.WINDOW)))
-    self._tokens = zones.token_sets(features, {1: tf.constant(ranks[0])})
+    ranks = draws.of_batch(
+        [_QUESTION_ID % i for i in range(len(lengths))], [_DRAW], size,
+        zip(*(features[name] for name in draws.WINDOW)))
+    self._tokens = zones.token_sets(features, {_DRAW: tf.constant(ranks[0])})
     # Whole numbers, whose sums are exact.
     row, column = np.mgrid[:size, :size]
     weights = (7 * row + 5 * column + row * column) % 13

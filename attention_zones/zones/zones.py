@@ -227,8 +227,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
       of: function from Tokens of a window to the queries, float32 [1, S], 1.0 or
         0.0.
     """
-    # Larger than any number of tokens that a zone may single out at either end.
-    lengths = 16, 48
+    # The longest of BERT's: a zone may single out tokens at either end.
+    lengths = 64, 445
     cells = self._cells_of_window(*lengths)
     rows = of(_tokens_of_window(*lengths))[0] > 0
     return cells is None or any(bool(each[rows].any()) for each in cells)
@@ -273,8 +273,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     own = drawn = 0
     for zone, variant in self.zones:
       if variant.isdigit():
-        columns = ZONES[zone].columns(tokens)  # [1, S]
-        if not isinstance(columns, np.ndarray):
+        columns = _in_numpy(ZONES[zone].columns, tokens)  # [1, S]
+        if columns is None:
           return None
         is_drawn = ranks[int(variant)] < columns.sum()
         own += columns[0][is_member][is_drawn].sum()
@@ -294,8 +294,9 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """
     tokens = _tokens_of_window(question_length, passage_length)
     shape = 2 * (tokens.is_real.shape[1],)
-    sides = [(zone.rows(tokens), zone.columns(tokens)) for zone in self._entries]
-    if not all(isinstance(side, np.ndarray) for both in sides for side in both):
+    sides = [(_in_numpy(zone.rows, tokens), _in_numpy(zone.columns, tokens))
+             for zone in self._entries]
+    if any(side is None for both in sides for side in both):
       return None
     nothing_or_all = np.full(shape, self.is_off, np.float32)
     return [nothing_or_all] + [
@@ -367,6 +368,15 @@ def _tokens_of_window(question_length, passage_length, layout=layouts.BERT):
   places = layout.places(np.array([question_length]), np.array([passage_length]))
   found = layouts.sets(places, np.arange(places["window_length"][0]))
   return Tokens(**{name: each.astype(np.float32) for name, each in found.items()})
+
+
+def _in_numpy(side, tokens):
+  """Rows or columns of a zone for numpy arrays; None if only Tensors work."""
+  try:
+    found = side(tokens)
+  except (AttributeError, TypeError, ValueError):
+    return None
+  return found if isinstance(found, np.ndarray) else None
 
 
 def _suffix(variant):
