@@ -4,22 +4,23 @@ A zone's mass is that from its rows to its columns, in the mean of a layer's hea
 """
 
 import collections
-import csv
-import io
 import math
 import textwrap
 
 import numpy as np
 
+from attention_zones.base import csv_files
 from attention_zones.base import files
 from attention_zones.base import path_checks
 from attention_zones.figures import figure_text
 from attention_zones.figures import heatmap
+from attention_zones.figures import marks
 from attention_zones.findings import formulas
 from attention_zones.scores import metrics
 from attention_zones.zones import zones
 
 COLUMNS = ("layer", "head", "from", "to", "mass", "uniform", "lift", "n")
+_KIND = "an attention_mass.csv of run_squad.py"
 _STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
 
 # Each zone as `from` and `to` of the file, in the order of zones.ZONES.
@@ -118,12 +119,12 @@ def read_mass(path):
       file and place.
   """
   found, number = {}, 0
-  for where, row in _read_rows(path, COLUMNS, "attention_mass.csv"):
+  for where, row in csv_files.read_rows(path, COLUMNS, _KIND):
     if row["head"] == "mean":
-      layer = int(_number(where, row, "layer"))
+      layer = int(csv_files.number(where, row, "layer"))
       found[layer, row["from"], row["to"]] = [
-          _number(where, row, name) for name in ("mass", "lift")]
-      number = int(_number(where, row, "n"))
+          csv_files.number(where, row, name) for name in ("mass", "lift")]
+      number = int(csv_files.number(where, row, "n"))
   layers = sorted({layer for layer, _, _ in found})
   if not layers or layers != list(range(1, len(layers) + 1)):
     raise ValueError("%s: has the layers %s in the mean of heads; should have 1, "
@@ -155,7 +156,7 @@ def read_effects(path, mass):
       metrics, or fewer than MIN_CELLS cells of the four zones.
   """
   diff, metric = np.full(mass.mass.shape, math.nan), None
-  for where, row in _read_rows(path, _STATS_COLUMNS, "results.stats.csv"):
+  for where, row in csv_files.read_rows(path, _STATS_COLUMNS, marks.KIND):
     if row["head"] or row["zone"] not in PAIRS or not row["layer"].isdigit():
       continue
     layer, metric = int(row["layer"]), metric or row["metric"]
@@ -165,43 +166,14 @@ def read_effects(path, mass):
     if layer not in mass.layers:
       raise ValueError("%s: layer %d, but attention_mass.csv has %d; should be of "
                        "the same model" % (where, layer, len(mass.layers)))
-    diff[layer - 1, list(PAIRS).index(row["zone"])] = _number(where, row, "diff")
+    diff[layer - 1, list(PAIRS).index(row["zone"])] = csv_files.number(
+        where, row, "diff")
   number = int((~np.isnan(diff)).sum())
   if number < MIN_CELLS:
     raise ValueError("%s: %d cells of single layers and of the zones %s; a rank "
                      "correlation needs %d or more" % (
                          path, number, ", ".join(PAIRS), MIN_CELLS))
   return metric, diff
-
-
-def _read_rows(path, columns, name):
-  """Yields (file and line, dict) for each row of a CSV file with these columns."""
-  try:
-    text = files.read_bytes(path).decode("utf-8-sig")
-    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    lacking = [column for column in columns
-               if column not in (reader.fieldnames or ())]
-    if lacking:
-      raise ValueError("%s, line 1: has no column %s; should be %s" % (
-          path, ", ".join(lacking), name))
-    for row in reader:
-      yield "%s, line %d" % (path, reader.line_num), {
-          column: row[column] or "" for column in columns}
-  except (UnicodeDecodeError, csv.Error) as error:
-    raise ValueError("%s: not a table in UTF-8 (%s); should be %s" % (
-        path, error, name)) from error
-
-
-def _number(where, row, column):
-  """Returns the float of a cell."""
-  try:
-    value = float(row[column])
-  except ValueError:
-    value = math.nan
-  if not math.isfinite(value):
-    raise ValueError("%s, column %s: %r is not a number" % (
-        where, column, row[column]))
-  return value
 
 
 def draw_lift(mass, title=None, width=None, cmap="RdBu_r", has_caption=True):

@@ -14,6 +14,7 @@ import re
 
 import numpy as np
 
+from attention_zones.base import csv_files
 from attention_zones.figures import heatmap
 from attention_zones.figures import marks
 from attention_zones.scores import results_table
@@ -78,7 +79,8 @@ def _without_empty_columns(table):
       scores=[[scores[c] for c in kept] for scores in table.scores])
 
 
-_KIND = "results.controls.csv (or a results.csv with its baseline)"
+_KIND = ("a results.controls.csv (or a results.csv with its baseline) of "
+         "get_results.py")
 
 # Columns that are drawn, with their least and greatest values in points; nats have
 # no limit.
@@ -104,7 +106,7 @@ def of_controls(path):
     ValueError: it is not such a table; the message names the file and the place.
   """
   cells, metric = {}, None
-  for where, row in marks.read_rows(path, COLUMNS, _KIND):
+  for where, row in csv_files.read_rows(path, COLUMNS, _KIND):
     if row.get("head"):
       continue
     metric = metric or row["metric"]
@@ -117,7 +119,7 @@ def of_controls(path):
     if cell in cells:
       raise ValueError("%s: layer %s, %s comes twice" % (
           where, row["layer"], row["zone"]))
-    cells[cell] = {name: marks.read_number(where, name, row[name], limits)
+    cells[cell] = {name: csv_files.number(where, row, name, limits, empty=math.nan)
                    for name, limits in limits_of.items()}
   if not cells:
     raise ValueError("%s: has no contrast of a zone in all heads, nothing can be "
@@ -167,7 +169,7 @@ def _compare(path, cells, metric):
               for (layers, mask), numbers in cells.items()}
   tables = [_table(rows, of, name) for of, name in (
       (of_zones, "diff"), (cells, "control_diff"), (cells, "contrast"))]
-  marks = frozenset(
+  dots = frozenset(
       (results_table.layer_label(layers), _control_name(mask))
       for (layers, mask), numbers in cells.items()
       if not math.isnan(numbers["p_holm"])
@@ -175,7 +177,7 @@ def _compare(path, cells, metric):
   labels = [_control_label(mask) for mask in _columns(cells)]
   return [heatmap.Panel(path, table, None, of, title, names, metric=metric)
           for table, title, of, names in zip(
-              tables, CONTROL_TITLES, (None, None, marks), (None, labels, labels))]
+              tables, CONTROL_TITLES, (None, None, dots), (None, labels, labels))]
 
 
 def _columns(cells):

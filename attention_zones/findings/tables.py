@@ -5,11 +5,10 @@ value, None for an empty cell.
 """
 
 import collections
-import csv
-import io
 
 import numpy as np
 
+from attention_zones.base import csv_files
 from attention_zones.findings import question_traits
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
@@ -47,15 +46,9 @@ _TEX_CHARACTERS = dict(dict.fromkeys("0123456789", 0.6), **dict.fromkeys(
 
 def as_csv(rows):
   """Makes the text of a CSV file of rows, at least one, with the same columns."""
-  return _csv_text([list(rows[0])] + [
+  return csv_files.as_text([list(rows[0])] + [
       [_as_text(_FORMS.get(column, "%s"), value) for column, value in row.items()]
       for row in rows])
-
-
-def _csv_text(lines):
-  text = io.StringIO()
-  csv.writer(text, lineterminator="\n").writerows(lines)
-  return text.getvalue()
 
 
 def _as_text(form, value):
@@ -94,7 +87,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
         + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
            for value in trait]
         + [int(bool(of.answers))] + ["%.6g" % score for score in of_question])
-  return _csv_text(lines)
+  return csv_files.as_text(lines)
 
 
 def as_latex(rows, settings, columns):
