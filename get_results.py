@@ -305,7 +305,7 @@ def parse_arguments(argv):
   parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
                       action="store_const", const="f1", default="exact",
                       help="the same as --metric=f1")
-  parser.add_argument("--metric", choices=folder_scores.METRICS,
+  parser.add_argument("--metric", choices=list(metrics.METRICS),
                       help="what is collected: exact match, F1, or the "
                       "log-probability of the gold answer, which run_squad.py "
                       "--gold_logp=True writes (default: exact)")

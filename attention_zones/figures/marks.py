@@ -13,6 +13,7 @@ differ from the baseline.
 import math
 
 from attention_zones.base import csv_files
+from attention_zones.scores import metrics
 
 ALPHA = 0.05
 
@@ -80,7 +81,7 @@ def _read_rows(path, zone):
     if cell in rows:
       raise ValueError("%s: layer %s, %s comes twice" % (
           where, *_names(cell, zone)))
-    lowest = -math.inf if row["metric"] == "logp" else 0
+    lowest = metrics.named(row["metric"]).least
     rows[cell] = {name: csv_files.number(where, row, name, limits, empty=math.nan)
                   for name, limits in (
                       ("baseline", (lowest, 100)), ("score", (lowest, 100)),

@@ -17,6 +17,7 @@ import numpy as np
 from attention_zones.base import csv_files
 from attention_zones.figures import heatmap
 from attention_zones.figures import marks
+from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
 from attention_zones.zones import zones
@@ -82,13 +83,10 @@ def _without_empty_columns(table):
 _KIND = ("a results.controls.csv (or a results.csv with its baseline) of "
          "get_results.py")
 
-# Columns that are drawn, with their least and greatest values in points; nats have
-# no limit.
-_LIMITS = collections.OrderedDict([
-    ("diff", (-100, 100)), ("control_diff", (-100, 100)), ("contrast", (-200, 200)),
-    ("p_holm", (0, 1))])
-_LOGP_LIMITS = dict.fromkeys(
-    ("diff", "control_diff", "contrast"), (-math.inf, math.inf))
+# Columns of differences that are drawn, and how many times a metric's reach they
+# have.
+_REACHES = collections.OrderedDict([
+    ("diff", 1), ("control_diff", 1), ("contrast", 2)])
 
 
 def of_controls(path):
@@ -113,7 +111,10 @@ def of_controls(path):
     if row["metric"] != metric:
       raise ValueError("%s, column metric: %r, but the lines before have %r; a "
                        "figure has one metric" % (where, row["metric"], metric))
-    limits_of = dict(_LIMITS, **(_LOGP_LIMITS if metric == "logp" else {}))
+    reach = metrics.named(metric).reach
+    limits_of = {name: (-times * reach, times * reach)
+                 for name, times in _REACHES.items()}
+    limits_of["p_holm"] = 0, 1
     cell = (results_table.read_layers(where, row["layer"]),
             _read_control(where, row["zone"]))
     if cell in cells:
@@ -155,7 +156,7 @@ def _compare(path, cells, metric):
   Args:
     path: str.
     cells: dict from (layers, the control's zones.Mask) to a dict of float with the
-      keys of _LIMITS, NaN where empty.
+      keys of _REACHES and "p_holm", NaN where empty.
     metric: str.
 
   Returns:

@@ -10,6 +10,7 @@ import numpy as np
 
 from attention_zones.base import csv_files
 from attention_zones.findings import question_traits
+from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import zones
@@ -27,12 +28,6 @@ _FORMS = dict.fromkeys(
     "%.4f")
 _FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
 _FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"), masked_share="%.6f")
-
-# How LaTeX's note names a metric and its unit.
-_METRIC_NAMES = {
-    "exact": "EM in points", "f1": "F1 in points",
-    "logp": "the log-probability of the gold answer in nats"}
-
 
 # A journal's widths in mm, by --tex_columns; TeX's points in a mm.
 TEX_WIDTHS = {1: 85, 2: 174}
@@ -161,13 +156,13 @@ def _latex_cell(row):
 
 def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
-  first = rows[0]
+  first, metric = rows[0], metrics.METRICS[settings.metric]
   return (
-      r"Change of %s when the zone is masked, with its 95\,\%% interval; "
+      r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
       r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells. %d questions, %d "
       r"%s, %s. %s" % (
-          _METRIC_NAMES[settings.metric], first["baseline"],
-          len(family(rows)), first["n"], first["clusters"],
+          metric.words, metric.unit, first["baseline"], len(family(rows)),
+          first["n"], first["clusters"],
           question_traits.CLUSTER_NAMES[settings.cluster][1],
           _seeds(first["seeds"]), test_words(settings, first["seeds"])))
 
