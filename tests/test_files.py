@@ -184,7 +184,9 @@ def test_addresses_that_cannot_be_meant(path, problem):
 def test_local_paths_need_no_tensorflow(repository):
   """Scoring and drawing are quick, and work where there is none."""
   code = ("import sys, eval_squad, get_results, visualize_att_zone\n"
-          "from attention_zones import cases, eval_pictures, files\n"
+          "from attention_zones import cases\n"
+          "from attention_zones.base import files\n"
+          "from attention_zones.figures import eval_pictures\n"
           "files.address_problem('x'), files.exists('x')\n"
           "print([name for name in sys.modules if name == 'tensorflow'])")
   assert subprocess.check_output(
