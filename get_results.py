@@ -28,8 +28,8 @@ import math
 import os
 import shlex
 import statistics
-import sys
 
+from attention_zones.base import csv_files
 from attention_zones.base import files
 from attention_zones.base import path_checks
 from attention_zones.base import questions
@@ -133,13 +133,13 @@ def collect(arguments):
   else:
     texts, lines = report.make(arguments, cells, seeds, gold, asked)
   if len(folders) > 1:
-    results_table.write_results(report.beside(results_path, "std"), make_table(
-        rows, masks, combine(percents, statistics.stdev)))
-  table = make_table(rows, masks, means)
-  results_table.write_results(results_path, table)
+    files.write_text(report.beside(results_path, "std"), [results_table.as_text(
+        make_table(rows, masks, combine(percents, statistics.stdev)))])
+  table = results_table.as_text(make_table(rows, masks, means))
+  files.write_text(results_path, [table])
   for path, text in texts.items():
     files.write_text(path, [text])
-  results_table.print_results(table, sys.stdout)
+  print(table, end="")
   if len(folders) > 1:
     lines.insert(0, "mean of %d folders; the sample standard deviation is in %s" % (
         len(folders), report.beside(results_path, "std")))
@@ -264,9 +264,9 @@ def compare(path_a, path_b):
 
 def print_comparison(deviations):
   """Prints the result of `compare` as the last row of a results.csv."""
-  writer = csv.writer(sys.stdout, lineterminator="\n")
-  writer.writerow([results_table.LAYER_COLUMN] + list(deviations))
-  writer.writerow(["std"] + ["%.3f" % value for value in deviations.values()])
+  print(csv_files.as_text([
+      [results_table.LAYER_COLUMN] + list(deviations),
+      ["std"] + ["%.3f" % value for value in deviations.values()]]), end="")
 
 
 class _Renamed(argparse.Action):
@@ -314,7 +314,7 @@ def parse_arguments(argv):
   parser.add_argument("-f1", "-use-f1", "--use-f1", dest="metric",
                       action="store_const", const="f1", default="exact",
                       help="the same as --metric=f1")
-  parser.add_argument("--metric", choices=folder_scores.METRICS,
+  parser.add_argument("--metric", choices=list(metrics.METRICS),
                       help="what is collected: exact match, F1, or the "
                       "log-probability of the gold answer, which run_squad.py "
                       "--gold_logp=True writes (default: exact)")

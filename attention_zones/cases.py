@@ -16,11 +16,10 @@ if __name__ == "__main__":
 
 import argparse
 import collections
-import csv
-import io
 import os
 import sys
 
+from attention_zones.base import csv_files
 from attention_zones.base import files
 from attention_zones.base import path_checks
 from attention_zones.base import questions
@@ -130,21 +129,19 @@ def read_cases(folder, data_file, dataset):
 
 def table(masked, cases):
   """The text of cases.csv, a row for each Case: str."""
-  stream = io.StringIO()
-  writer = csv.writer(stream, lineterminator="\n")
-  writer.writerow(COLUMNS)
   names = ["%s:%s" % (results_table.layer_label(decode.layers), decode.mask.name)
            for decode in masked]
+  lines = [COLUMNS]
   for case in cases:
     counts = collections.Counter(case.outcomes)
     flips = [name for name, what in zip(names, case.outcomes)
              if what in (LOST, GAINED)]
-    writer.writerow([
+    lines.append([
         case.name, case.question, " | ".join(case.gold_texts),
         case.baseline, int(case.is_right), case.flipped, counts[LOST],
         counts[GAINED], counts[OTHER], counts[KEPT], case.masked_answer,
         " ".join(flips)])
-  return stream.getvalue()
+  return csv_files.as_text(lines)
 
 
 def check_arguments(arguments):

@@ -190,7 +190,7 @@ def test_legible_at_any_width(folder, mm, count):
      "line 2, column diff: '-400' is not a number from -100 to 100"),
     (HEADER + ROWS[0].replace("0.0499", "2"), "column p_holm: '2' is not a number"),
     (HEADER + ROWS[0] + "\n" + ROWS[0], "line 3: layer 1, p2q comes twice"),
-    (HEADER + "1,p2q\n", "line 2, column diff: None is not a number"),
+    (HEADER + "1,p2q\n", "line 2: 2 cells, but the header has"),
     (HEADER + "1,p2q,exact" + 10 * "," + "\n", "no cell has a score, nothing can"),
 ])
 def test_bad_files_are_refused(folder, text, said, capsys):

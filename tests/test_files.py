@@ -186,6 +186,7 @@ def test_local_paths_need_no_tensorflow(repository):
   code = ("import sys, eval_squad, get_results, visualize_att_zone\n"
           "from attention_zones import cases\n"
           "from attention_zones.base import files\n"
+          "from attention_zones.figures import eval_pictures\n"
           "files.address_problem('x'), files.exists('x')\n"
           "print([name for name in sys.modules if name == 'tensorflow'])")
   assert subprocess.check_output(

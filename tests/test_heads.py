@@ -47,9 +47,7 @@ def test_results(tmp_path, capsys):
   assert printed.out.startswith(TABLE) and printed.err == ""
   table = results_table.read_results(str(tmp_path / "results.csv"))
   assert table.heads == ["", "1", "2", "1+2", ""]
-  copy = str(tmp_path / "copy.csv")
-  results_table.write_results(copy, table)
-  assert (tmp_path / "copy.csv").read_text() == TABLE
+  assert results_table.as_text(table) == TABLE
 
 
 def test_heads_are_a_family_of_their_own(tmp_path, capsys):
@@ -182,9 +180,9 @@ def test_marks_of_heads(tmp_path):
   (tmp_path / "results.stats.csv").write_text("\n".join(lines) + "\n")
   panels = panel_tables.of_results("results.csv", results_table.read_results(
       str(tmp_path / "results.csv")), 100.0)
-  dots = [marks.with_marks(str(tmp_path / "results.stats.csv"), panel).marks
-          for panel in panels]
-  assert dots == [{("1", "p2")}, {("1", "2")}, {("1", "1")}]
+  marked = [marks.with_marks(str(tmp_path / "results.stats.csv"), panel).marks
+            for panel in panels]
+  assert marked == [{("1", "p2")}, {("1", "2")}, {("1", "1")}]
   other = panels[1]._replace(table=panels[1].table._replace(scores=[[1.0, 2, 3]]))
   with pytest.raises(ValueError, match="layer 1, head 1, p2 has the score 8.333, "
                      "but in results.csv it is 1.000"):

@@ -205,7 +205,7 @@ def test_the_command(folder, capsys, arguments):
     (["attention_mass.csv", "m.pdf", "--against=no.csv"],
      "no.csv: there is no such file"),
     (["attention_mass.csv", "m.pdf", "--against=attention_mass.csv"],
-     "line 1: has no column zone, metric, diff; should be results.stats.csv"),
+     "line 1: has no column zone, metric, diff; a results.stats.csv of "),
     (["r.csv", "m.pdf"], "r.csv, line 1: has no column"),
     (["results.stats.csv", "m.pdf", "--against=results.stats.csv"],
      "--against=results.stats.csv: is for attention_mass.csv"),

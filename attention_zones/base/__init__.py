@@ -3,6 +3,7 @@
   accelerator  the memory of a GPU, and what running out of memory looks like
   cjk          which characters BERT takes for Chinese words
   commands     the shell of a command: signals, flags, one-line errors, exit status
+  csv_files    reading and writing tables of comma-separated values
   data_sets    ONE table of what --dataset chooses
   file_kinds   what a file is that is not what it should be
   files        local files and gs://, written completely or not at all; locks

@@ -6,10 +6,8 @@ They are drawn for eval_squad.py --out-image-dir.
 import collections
 import os
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
 from attention_zones.base import files
+from attention_zones.figures import heatmap
 
 
 def draw(has_answer, na_probs, exact, f1, folder):
@@ -39,14 +37,21 @@ def draw(has_answer, na_probs, exact, f1, folder):
       average, precisions, recalls = precision_recall(
           has_answer, na_probs, scores)
       results[key + "_ap"] = average
-      _draw_curve(precisions, recalls, "Precision and recall of " + title,
-                  os.path.join(folder, key + ".png"))
+      axes = _new_axes("Precision and recall of " + title, xlabel="Recall",
+                       ylabel="Precision", xlim=(0, 1.05), ylim=(0, 1.05))
+      axes.step(recalls, precisions, where="post", color="b", alpha=0.2)
+      axes.fill_between(recalls, precisions, step="post", color="b", alpha=0.2)
+      _write(axes, folder, key)
   for group, wanted in (("hasAns", True), ("noAns", False)):
     probs = [na_probs[name] for name, has in has_answer.items()
              if has == wanted]
     if probs:
-      _draw_histogram(probs, "No-answer probabilities: " + group,
-                      os.path.join(folder, "na_prob_hist_%s.png" % group))
+      axes = _new_axes(
+          "No-answer probabilities: " + group, xlabel="Probability of no answer",
+          ylabel="Share of the questions")
+      axes.hist(probs, weights=[1 / len(probs)] * len(probs), bins=20,
+                range=(0.0, 1.0))
+      _write(axes, folder, "na_prob_hist_" + group)
   return results
 
 
@@ -78,33 +83,11 @@ def precision_recall(has_answer, na_probs, scores):
   return 100.0 * average, precisions, recalls
 
 
-def _draw_curve(precisions, recalls, title, path):
-  axes = _new_axes(title, "Recall", "Precision")
-  axes.step(recalls, precisions, where="post", color="b", alpha=0.2)
-  axes.fill_between(recalls, precisions, step="post", color="b", alpha=0.2)
-  axes.set_xlim(0, 1.05)
-  axes.set_ylim(0, 1.05)
-  _write(axes, path)
+def _new_axes(title, **settings):
+  """matplotlib Axes with a title, labels and limits on a figure of their own."""
+  return heatmap.new_figure((6.4, 4.8), title, None).add_subplot(**settings)
 
 
-def _draw_histogram(probs, title, path):
-  axes = _new_axes(title, "Probability of no answer", "Share of the questions")
-  axes.hist(probs, weights=[1 / len(probs)] * len(probs), bins=20,
-            range=(0.0, 1.0))
-  _write(axes, path)
-
-
-def _new_axes(title, x_label, y_label):
-  """Axes on a new figure of the Agg backend, which needs no display."""
-  figure = Figure()
-  FigureCanvasAgg(figure)
-  axes = figure.add_subplot()
-  axes.set_title(title)
-  axes.set_xlabel(x_label)
-  axes.set_ylabel(y_label)
-  return axes
-
-
-def _write(axes, path):
-  with files.replacing(path) as temporary:
+def _write(axes, folder, name):
+  with files.replacing(os.path.join(folder, name + ".png")) as temporary:
     axes.figure.savefig(temporary, format="png")

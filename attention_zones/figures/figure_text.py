@@ -6,21 +6,6 @@ import unicodedata
 # What browsers take for matplotlib's font: itself, or one that is about as wide.
 _SVG_FONTS = b"'DejaVu Sans', Verdana, Arial, sans-serif"
 
-# First and last code point of the scripts written from left to right whose
-# letters are joined, reordered or stacked. Modern Hangul is not among them: it has
-# one character for each syllable.
-_SHAPED = (
-    (0x0900, 0x109F),  # of India, Sri Lanka, Thailand, Laos, Tibet, Myanmar
-    (0x1100, 0x11FF),  # Hangul in pieces
-    (0x1700, 0x18AF),  # of the Philippines, Cambodia, Mongolia
-    (0x1900, 0x1CFF),  # Limbu to Vedic: of South and South-East Asia
-    (0xA800, 0xA97F),  # Syloti Nagri to Hangul in pieces
-    (0xA980, 0xAAFF),  # Javanese, Cham, more of Myanmar, Tai Viet
-    (0xABC0, 0xABFF),  # Meetei Mayek
-    (0xD7B0, 0xD7FF),  # Hangul in pieces
-    (0x11000, 0x11FFF),  # older scripts of South and South-East Asia
-)
-
 
 def check(flag, text):
   """Refuses text that would be drawn wrongly, or with missing characters.
@@ -37,18 +22,19 @@ def check(flag, text):
     has one, because a separate accent would be drawn beside the letter.
 
   Raises:
-    ValueError: a character runs from right to left, needs shaping, is a separate
-      accent, or is missing in the figure's font.
+    ValueError: a character runs from right to left, is a separate accent or
+      vowel sign, or is missing in the figure's font, as letters of most scripts
+      that need shaping are.
   """
   # Imported here, because it takes a while, and only titles need it.
   from matplotlib import font_manager
   text = unicodedata.normalize("NFC", text)
   font = font_manager.get_font(font_manager.findfont(None))
+  is_mark = lambda character: unicodedata.category(character).startswith("M")
   kinds = (
       ("the figure's text runs from left to right, unlike", lambda character:
        unicodedata.bidirectional(character) in ("R", "AL", "RLE", "RLO", "RLI")),
-      ("the figure's text is drawn without shaping, which is needed for",
-       _needs_shaping),
+      ("the figure's text is drawn without shaping, which is needed for", is_mark),
       ("the figure's font, %s, has no" % font.family_name,
        lambda character: not font.get_char_index(ord(character))))
   characters = sorted(set("".join(text.split())))
@@ -57,15 +43,9 @@ def check(flag, text):
     if bad:
       # A mark alone would be shown on top of its quotation mark.
       raise ValueError("%s: %s %s" % (flag, problem, ", ".join(
-          ascii(character) if unicodedata.category(character).startswith("M")
-          else repr(character) for character in bad)))
+          ascii(character) if is_mark(character) else repr(character)
+          for character in bad)))
   return text
-
-
-def _needs_shaping(character):
-  """Whether a character is joined with, or placed by, its neighbours."""
-  return (unicodedata.category(character).startswith("M")
-          or any(first <= ord(character) <= last for first, last in _SHAPED))
 
 
 def name_fonts(path):

@@ -167,12 +167,13 @@ def span(panels):
   return ends if any(ends) else (-1.0, 1.0)
 
 
-def draw(panels, look):
+def draw(panels, look, note=None):
   """Draws the heatmaps.
 
   Args:
     panels: list of Panel, each with at least one score.
     look: Look.
+    note: str, the lines below the figure; None: what explains the dots.
 
   Returns:
     matplotlib.figure.Figure, 3 x 4 inches for one panel of 12 layers and the five
@@ -186,10 +187,10 @@ def draw(panels, look):
     raise ValueError("%d tables: panels are named A to Z, so a figure holds %d" % (
         len(panels), len(LETTERS)))
   with paper_style():
-    note = _note(panels) if look.caption else None
-    layout = _arrange(panels, look, bool(note))
+    note = (note or _note(panels)) if look.caption else None
+    layout = _arrange(panels, look, note)
     matplotlib.rcParams["font.size"] = layout.font_size
-    figure = _new_figure(layout, look.title, note)
+    figure = new_figure(layout.size, look.title, note)
     grid = figure.add_gridspec(
         len(layout.heights), len(layout.widths), width_ratios=layout.widths,
         height_ratios=layout.heights)
@@ -222,7 +223,7 @@ def _note(panels):
   return "no cell %shas %s" % (where and "of %s " % where, LEVEL)
 
 
-def _arrange(panels, look, has_note):
+def _arrange(panels, look, note):
   """Finds the _Layout. Raises ValueError when the width does not hold a panel."""
   if look.width is None:
     in_a_row, scale, font_size = PANELS_IN_A_ROW, 1, LABEL_SIZES[0]
@@ -245,7 +246,7 @@ def _arrange(panels, look, has_note):
   heights = [size_of(0, k, lambda panel: _height(
       panel, cell_height, len(panels) > 1)) for k in range(num_rows)]
   return _Layout(places, widths, heights, (
-      width, sum(heights) + LINE * has_note), font_size)
+      width, sum(heights) + note_height(note)), font_size)
 
 
 def _cells(panel):
@@ -329,19 +330,29 @@ def _widest_text(panel, annotate, size):
   return max(figure_text.inches(*text) for text in set(texts))
 
 
-def _new_figure(layout, title, note):
-  """An empty matplotlib Figure with a title and a line below, if there are any."""
+def note_height(note):
+  """Inches of the lines below a figure; 0 for None."""
+  return LINE * len(note.splitlines()) if note else 0
+
+
+def new_figure(size, title, note):
+  """An empty matplotlib Figure with a title and lines below, if there are any.
+
+  Args:
+    size: (width, height) in inches.
+    title, note: str or None.
+  """
   # Not with pyplot, which would keep the figure alive and may need a display.
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
-  figure = Figure(figsize=layout.size, constrained_layout=True)
+  figure = Figure(figsize=size, constrained_layout=True)
   FigureCanvasAgg(figure)
   if title:
-    lines = textwrap.fill(title, int(layout.size[0] / CHARACTER))
+    lines = textwrap.fill(title, int(size[0] / CHARACTER))
     # In a title, "$5 or $6" is text, not mathematics.
     figure.suptitle(lines, fontsize=TITLE_SIZE).set_parse_math(False)
   if note:
-    figure.supxlabel(note, fontsize=NOTE_SIZE)
+    figure.supxlabel(note, fontsize=NOTE_SIZE, multialignment="left")
   return figure
 
 

@@ -10,13 +10,14 @@ empty for a cell that was not tested: layers masked together, and cells that can
 differ from the baseline.
 """
 
-import csv
-import io
 import math
 
-from attention_zones.base import files
+from attention_zones.base import csv_files
+from attention_zones.scores import metrics
 
 ALPHA = 0.05
+
+KIND = "a results.stats.csv of get_results.py"
 
 COLUMNS = ("layer", "head", "zone", "metric", "baseline", "score", "p_holm")
 
@@ -60,35 +61,6 @@ def with_marks(path, panel):
       path, problems[0], panel.name))
 
 
-def read_rows(path, columns, kind):
-  """Yields the rows of a CSV file.
-
-  Args:
-    path: str.
-    columns: tuple of str, those that it must have.
-    kind: str, what the file should be, for messages.
-
-  Yields:
-    (str, the file and line for messages; dict from column to str).
-
-  Raises:
-    OSError: the file cannot be read.
-    ValueError: it is not such a table.
-  """
-  try:
-    text = files.read_bytes(path).decode("utf-8-sig")
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    lacking = [name for name in columns if name not in (reader.fieldnames or ())]
-    if lacking:
-      raise ValueError("%s, line 1: has no column %s; a %s of get_results.py is "
-                       "needed" % (path, ", ".join(lacking), kind))
-    for row in reader:
-      yield "%s, line %d" % (path, reader.line_num), row
-  except (UnicodeDecodeError, csv.Error) as error:
-    raise ValueError("%s: not a table in UTF-8 (%s); a %s is needed" % (
-        path, error, kind)) from error
-
-
 def _read_rows(path, zone):
   """Reads the rows that are not about single heads, or those of a zone's heads.
 
@@ -101,7 +73,7 @@ def _read_rows(path, zone):
     float with the keys "baseline", "score" and "p_holm", NaN where empty.
   """
   by_metric = {}
-  for where, row in read_rows(path, COLUMNS, "results.stats.csv"):
+  for where, row in csv_files.read_rows(path, COLUMNS, KIND):
     rows = by_metric.setdefault(row["metric"], {})
     if bool(row["head"]) != bool(zone) or zone not in (None, row["zone"]):
       continue
@@ -109,8 +81,8 @@ def _read_rows(path, zone):
     if cell in rows:
       raise ValueError("%s: layer %s, %s comes twice" % (
           where, *_names(cell, zone)))
-    lowest = -math.inf if row["metric"] == "logp" else 0
-    rows[cell] = {name: read_number(where, name, row[name], limits)
+    lowest = metrics.named(row["metric"]).least
+    rows[cell] = {name: csv_files.number(where, row, name, limits, empty=math.nan)
                   for name, limits in (
                       ("baseline", (lowest, 100)), ("score", (lowest, 100)),
                       ("p_holm", (0, 1)))}
@@ -124,28 +96,6 @@ def _names(cell, zone):
   """Names a cell of `_read_rows` for messages: (layer, the rest)."""
   layer, column = cell
   return layer, "head %s, %s" % (column, zone) if zone else column
-
-
-def read_number(where, name, text, limits):
-  """Returns the float of a cell; NaN for an empty one.
-
-  Args:
-    where, name, text: str: file and line, and the column, for messages; the cell.
-    limits: (lowest, highest).
-
-  Raises:
-    ValueError: it is not a number, or not within the limits.
-  """
-  if text == "":
-    return math.nan
-  try:
-    value = float(text)
-  except (TypeError, ValueError):  # None in a row that is too short
-    value = math.nan
-  if not (limits[0] <= value <= limits[1] and math.isfinite(value)):
-    raise ValueError("%s, column %s: %r is not a number from %g to %g" % (
-        where, name, text, *limits))
-  return value
 
 
 def _mismatch(rows, scores, panel):

@@ -4,32 +4,48 @@ A zone's mass is that from its rows to its columns, in the mean of a layer's hea
 """
 
 import collections
-import csv
-import io
 import math
 import textwrap
 
 import numpy as np
 
+from attention_zones.base import csv_files
 from attention_zones.base import files
 from attention_zones.base import path_checks
 from attention_zones.figures import figure_text
 from attention_zones.figures import heatmap
+from attention_zones.figures import marks
 from attention_zones.findings import formulas
 from attention_zones.scores import metrics
+from attention_zones.scores import results_table
 from attention_zones.zones import zones
 
 COLUMNS = ("layer", "head", "from", "to", "mass", "uniform", "lift", "n")
+_KIND = "an attention_mass.csv of run_squad.py"
 _STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
 
+# A token that is in neither, one of the question and one of the passage: [1, 3].
+_TOKENS = zones.Tokens(*np.float32([[[1, 1, 1]], [[0, 1, 0]], [[0, 0, 1]]]))
+# What the file calls sets of tokens, as far as zones have them.
+_SETS = {"q": _TOKENS.in_question, "p": _TOKENS.in_passage,
+         "not_q": 1 - _TOKENS.in_question, "not_p": 1 - _TOKENS.in_passage}
+
+
+def _name(tokens):
+  """What the file calls a set of tokens, float32 [1, 3]; None for no such set."""
+  return next((name for name, of in _SETS.items() if np.array_equal(of, tokens)),
+              None)
+
+
 # Each zone as `from` and `to` of the file, in the order of zones.ZONES.
-PAIRS = collections.OrderedDict([
-    ("q2", ("q", "q")), ("q2p", ("not_p", "p")), ("p2q", ("not_q", "q")),
-    ("p2", ("p", "p"))])
+PAIRS = collections.OrderedDict(
+    (name, (_name(zone.rows(_TOKENS)), _name(zone.columns(_TOKENS))))
+    for name, zone in zones.ZONES.items()
+    if _name(zone.rows(_TOKENS)) and _name(zone.columns(_TOKENS)))
 
 # Okabe and Ito's colours for colour-blind readers; markers differ as well.
-_LOOKS = {"q2": ("#0072B2", "o"), "q2p": ("#E69F00", "s"), "p2q": ("#009E73", "^"),
-          "p2": ("#D55E00", "D")}
+_LOOKS = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#D55E00", "D"),
+          ("#CC79A7", "v"), ("#56B4E9", "P"))
 
 # With fewer points a rank correlation says nothing.
 MIN_CELLS = 3
@@ -37,9 +53,8 @@ MIN_CELLS = 3
 CAUTION = ("Attention mass is not causal effect: what masking costs has to be "
            "measured.")
 
-# Inches; lines and characters of a caption.
-_WIDTH, _CELL_HEIGHT, _AROUND, _SCATTER_HEIGHT = 3.35, 0.22, 0.75, 2.9
-_LINE, _CHARACTER = 0.12, 0.052
+# Inches; characters of a caption.
+_WIDTH, _SCATTER_HEIGHT, _CHARACTER = 3.35, 2.9, 0.052
 # So narrow, labels would touch each other.
 _MIN_WIDTH = 2.75
 
@@ -53,7 +68,7 @@ Mass.__doc__ = """The masses of zones, in the mean of a layer's heads.
 
 Attributes:
   layers: list of int, 1 to L.
-  mass, lift: float [L, 4], of the zones in PAIRS.
+  mass, lift: float [L, Z], of the zones in PAIRS.
   number: int, of questions.
 """
 
@@ -118,12 +133,12 @@ def read_mass(path):
       file and place.
   """
   found, number = {}, 0
-  for where, row in _read_rows(path, COLUMNS, "attention_mass.csv"):
+  for where, row in csv_files.read_rows(path, COLUMNS, _KIND):
     if row["head"] == "mean":
-      layer = int(_number(where, row, "layer"))
+      layer = int(csv_files.number(where, row, "layer"))
       found[layer, row["from"], row["to"]] = [
-          _number(where, row, name) for name in ("mass", "lift")]
-      number = int(_number(where, row, "n"))
+          csv_files.number(where, row, name) for name in ("mass", "lift")]
+      number = int(csv_files.number(where, row, "n"))
   layers = sorted({layer for layer, _, _ in found})
   if not layers or layers != list(range(1, len(layers) + 1)):
     raise ValueError("%s: has the layers %s in the mean of heads; should have 1, "
@@ -147,15 +162,15 @@ def read_effects(path, mass):
     mass: Mass.
 
   Returns:
-    (metric, diff [L, 4]): str, and float, NaN where a cell is not in the file.
+    (metric, diff [L, Z]): str, and float, NaN where a cell is not in the file.
 
   Raises:
     OSError: the file cannot be read.
     ValueError: it is not such a file, is of a model with more layers, has several
-      metrics, or fewer than MIN_CELLS cells of the four zones.
+      metrics, or fewer than MIN_CELLS cells of the zones in PAIRS.
   """
   diff, metric = np.full(mass.mass.shape, math.nan), None
-  for where, row in _read_rows(path, _STATS_COLUMNS, "results.stats.csv"):
+  for where, row in csv_files.read_rows(path, _STATS_COLUMNS, marks.KIND):
     if row["head"] or row["zone"] not in PAIRS or not row["layer"].isdigit():
       continue
     layer, metric = int(row["layer"]), metric or row["metric"]
@@ -165,43 +180,14 @@ def read_effects(path, mass):
     if layer not in mass.layers:
       raise ValueError("%s: layer %d, but attention_mass.csv has %d; should be of "
                        "the same model" % (where, layer, len(mass.layers)))
-    diff[layer - 1, list(PAIRS).index(row["zone"])] = _number(where, row, "diff")
+    diff[layer - 1, list(PAIRS).index(row["zone"])] = csv_files.number(
+        where, row, "diff")
   number = int((~np.isnan(diff)).sum())
   if number < MIN_CELLS:
     raise ValueError("%s: %d cells of single layers and of the zones %s; a rank "
                      "correlation needs %d or more" % (
                          path, number, ", ".join(PAIRS), MIN_CELLS))
   return metric, diff
-
-
-def _read_rows(path, columns, name):
-  """Yields (file and line, dict) for each row of a CSV file with these columns."""
-  try:
-    text = files.read_bytes(path).decode("utf-8-sig")
-    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-    lacking = [column for column in columns
-               if column not in (reader.fieldnames or ())]
-    if lacking:
-      raise ValueError("%s, line 1: has no column %s; should be %s" % (
-          path, ", ".join(lacking), name))
-    for row in reader:
-      yield "%s, line %d" % (path, reader.line_num), {
-          column: row[column] or "" for column in columns}
-  except (UnicodeDecodeError, csv.Error) as error:
-    raise ValueError("%s: not a table in UTF-8 (%s); should be %s" % (
-        path, error, name)) from error
-
-
-def _number(where, row, column):
-  """Returns the float of a cell."""
-  try:
-    value = float(row[column])
-  except ValueError:
-    value = math.nan
-  if not math.isfinite(value):
-    raise ValueError("%s, column %s: %r is not a number" % (
-        where, column, row[column]))
-  return value
 
 
 def draw_lift(mass, title=None, width=None, cmap="RdBu_r", has_caption=True):
@@ -222,33 +208,25 @@ def draw_lift(mass, title=None, width=None, cmap="RdBu_r", has_caption=True):
   caption = ("Lift: how much attention the rows of a zone give its columns, over "
              "what equal attention to all tokens would give (%d questions, mean of "
              "heads). %s" % (mass.number, CAUTION))
-  height = _AROUND + _CELL_HEIGHT * max(6, len(mass.layers))
   # Lift of 0: no attention at all, after rounding.
-  values = np.log2(np.maximum(mass.lift[::-1], 1e-4))
+  values = np.log2(np.maximum(mass.lift, 1e-4))
   reach = max(1, math.ceil(np.abs(values).max()))
+  width = width or _WIDTH
+  _check_width(width)
+  panel = heatmap.Panel("attention_mass.csv", results_table.ResultsTable(
+      list(map(str, mass.layers)), list(PAIRS), values.tolist()), None, None)
+  figure = heatmap.draw(
+      [panel], heatmap.Look(title, True, cmap, -reach, reach, width, has_caption),
+      _wrapped(caption, width))
   with heatmap.paper_style():
-    figure = _new_figure(
-        width or _WIDTH, height, title, caption if has_caption else "")
-    axes = figure.add_subplot()
-    cells = axes.pcolormesh(values, cmap=cmap, vmin=-reach, vmax=reach,
-                            edgecolors="0.85", linewidth=0.4)
-    axes.invert_yaxis()
-    for (row, column), value in np.ndenumerate(values):
-      axes.text(
-          column + 0.5, row + 0.5, _lift_text(mass.lift[::-1][row, column]),
-          ha="center", va="center", fontsize=6.5,
-          color="white" if abs(value) > 0.62 * reach else "black")
-    axes.set_xticks(np.arange(len(PAIRS)) + 0.5)
-    axes.set_xticklabels([zones.ZONES[zone].label for zone in PAIRS])
-    axes.set_yticks(np.arange(len(mass.layers)) + 0.5)
-    axes.set_yticklabels(mass.layers[::-1])
-    axes.set_ylabel("layer")
-    axes.tick_params(length=0)
+    axes = figure.axes[0]
+    for text, lift in zip(axes.texts, mass.lift[::-1].flat):
+      text.set_text(_lift_text(lift))
     ticks = np.arange(-reach, reach + 1, -(-reach // 4))
-    bar = figure.colorbar(cells, ax=axes, ticks=ticks, aspect=25, pad=0.03)
-    bar.ax.set_yticklabels([_power(tick) for tick in ticks])
+    bar = axes.collections[0].colorbar
+    bar.set_ticks(ticks)
+    bar.set_ticklabels([_power(tick) for tick in ticks])
     bar.set_label("lift")
-    bar.outline.set_linewidth(0)
     figure.canvas.draw()
   return figure
 
@@ -268,7 +246,7 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
 
   Args:
     mass: Mass.
-    effects: (metric, diff [L, 4]), as read_effects returns it.
+    effects: (metric, diff [L, Z]), as read_effects returns it.
     title: str above the figure, or None.
     width: float, inches; None for a column of a journal.
     has_caption: bool, whether lines below the figure explain it.
@@ -282,13 +260,16 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
              "out where there is no room, those of small effects first. %s" % (
                  _shown(_correlation(mass.mass, diff)),
                  (~np.isnan(diff)).sum(), CAUTION))
+  width = width or _WIDTH
+  _check_width(width)
+  note = _wrapped(caption, width) if has_caption else None
   with heatmap.paper_style():
-    figure = _new_figure(
-        width or _WIDTH, _SCATTER_HEIGHT, title, caption if has_caption else "")
+    figure = heatmap.new_figure(
+        (width, _SCATTER_HEIGHT + heatmap.note_height(note)), title, note)
     axes = figure.add_subplot()
     axes.axhline(0, color="0.8", linewidth=0.5, zorder=0)
     for column, zone in enumerate(PAIRS):
-      colour, marker = _LOOKS[zone]
+      colour, marker = _LOOKS[column % len(_LOOKS)]
       x, y = mass.mass[:, column], diff[:, column]
       if np.isnan(y).all():
         continue
@@ -314,7 +295,7 @@ def _number_points(axes, layers, x, y):
   Args:
     axes: matplotlib Axes, whose layout is settled.
     layers: list of L int.
-    x, y: float [L, 4]; y is NaN where there is no point.
+    x, y: float [L, Z]; y is NaN where there is no point.
   """
   from matplotlib.colors import to_rgb
   known = sorted(zip(*np.nonzero(~np.isnan(y))), key=lambda cell: -abs(y[cell]))
@@ -324,7 +305,7 @@ def _number_points(axes, layers, x, y):
   taken = [_box(centre, 0, _MARKER_SIZE) for centre in centres]
   frame = to_points * axes.get_window_extent().get_points()  # [[x, y], [x, y]]
   # In a dark shade of the marker's colour.
-  inks = [0.7 * np.array(to_rgb(colour)) for colour, _ in _LOOKS.values()]
+  inks = [0.7 * np.array(to_rgb(colour)) for colour, _ in _LOOKS]
   for cell, centre in zip(known, centres):
     text = str(layers[cell[0]])
     size = _NUMBER_GAP + np.array(
@@ -337,8 +318,8 @@ def _number_points(axes, layers, x, y):
           for other in taken):
         taken.append(box)
         axes.annotate(text, (x[cell], y[cell]), offset, textcoords="offset points",
-                      fontsize=_NUMBER_SIZE, color=inks[cell[1]], ha="center",
-                      va="center_baseline")
+                      fontsize=_NUMBER_SIZE, color=inks[cell[1] % len(inks)],
+                      ha="center", va="center_baseline")
         break
 
 
@@ -362,21 +343,13 @@ def _shown(coefficient):
   return ("%.2f" % coefficient).replace("-", "\N{MINUS SIGN}")
 
 
-def _new_figure(width, height, title, caption):
-  """An empty matplotlib Figure with a caption, and a title, if there is one."""
+def _wrapped(caption, width):
+  """A caption in lines that are at most `width` inches long: str."""
+  return textwrap.fill(caption, int(width / _CHARACTER))
+
+
+def _check_width(width):
+  """Raises ValueError for a width, in inches, that does not hold the labels."""
   if width < _MIN_WIDTH:
     raise ValueError("--width=%g: too narrow for the labels, which need %d mm" % (
         width * 25.4, math.ceil(_MIN_WIDTH * 25.4)))
-  from matplotlib.backends.backend_agg import FigureCanvasAgg
-  from matplotlib.figure import Figure
-  lines = textwrap.wrap(caption, int(width / _CHARACTER))  # [] without one
-  figure = Figure(figsize=(width, height + _LINE * len(lines)),
-                  constrained_layout=True)
-  FigureCanvasAgg(figure)
-  if title:
-    # In a title, "$5 or $6" is text, not mathematics.
-    figure.suptitle(title, fontsize=9).set_parse_math(False)
-  if lines:
-    figure.supxlabel(
-        "\n".join(lines), fontsize=heatmap.NOTE_SIZE, x=0.02, ha="left")
-  return figure

@@ -14,8 +14,10 @@ import re
 
 import numpy as np
 
+from attention_zones.base import csv_files
 from attention_zones.figures import heatmap
 from attention_zones.figures import marks
+from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
 from attention_zones.zones import zones
@@ -78,15 +80,13 @@ def _without_empty_columns(table):
       scores=[[scores[c] for c in kept] for scores in table.scores])
 
 
-_KIND = "results.controls.csv (or a results.csv with its baseline)"
+_KIND = ("a results.controls.csv (or a results.csv with its baseline) of "
+         "get_results.py")
 
-# Columns that are drawn, with their least and greatest values in points; nats have
-# no limit.
-_LIMITS = collections.OrderedDict([
-    ("diff", (-100, 100)), ("control_diff", (-100, 100)), ("contrast", (-200, 200)),
-    ("p_holm", (0, 1))])
-_LOGP_LIMITS = dict.fromkeys(
-    ("diff", "control_diff", "contrast"), (-math.inf, math.inf))
+# Columns of differences that are drawn, and how many times a metric's reach they
+# have.
+_REACHES = collections.OrderedDict([
+    ("diff", 1), ("control_diff", 1), ("contrast", 2)])
 
 
 def of_controls(path):
@@ -104,20 +104,23 @@ def of_controls(path):
     ValueError: it is not such a table; the message names the file and the place.
   """
   cells, metric = {}, None
-  for where, row in marks.read_rows(path, COLUMNS, _KIND):
+  for where, row in csv_files.read_rows(path, COLUMNS, _KIND):
     if row.get("head"):
       continue
     metric = metric or row["metric"]
     if row["metric"] != metric:
       raise ValueError("%s, column metric: %r, but the lines before have %r; a "
                        "figure has one metric" % (where, row["metric"], metric))
-    limits_of = dict(_LIMITS, **(_LOGP_LIMITS if metric == "logp" else {}))
+    reach = metrics.named(metric).reach
+    limits_of = {name: (-times * reach, times * reach)
+                 for name, times in _REACHES.items()}
+    limits_of["p_holm"] = 0, 1
     cell = (results_table.read_layers(where, row["layer"]),
             _read_control(where, row["zone"]))
     if cell in cells:
       raise ValueError("%s: layer %s, %s comes twice" % (
           where, row["layer"], row["zone"]))
-    cells[cell] = {name: marks.read_number(where, name, row[name], limits)
+    cells[cell] = {name: csv_files.number(where, row, name, limits, empty=math.nan)
                    for name, limits in limits_of.items()}
   if not cells:
     raise ValueError("%s: has no contrast of a zone in all heads, nothing can be "
@@ -153,7 +156,7 @@ def _compare(path, cells, metric):
   Args:
     path: str.
     cells: dict from (layers, the control's zones.Mask) to a dict of float with the
-      keys of _LIMITS, NaN where empty.
+      keys of _REACHES and "p_holm", NaN where empty.
     metric: str.
 
   Returns:
@@ -167,7 +170,7 @@ def _compare(path, cells, metric):
               for (layers, mask), numbers in cells.items()}
   tables = [_table(rows, of, name) for of, name in (
       (of_zones, "diff"), (cells, "control_diff"), (cells, "contrast"))]
-  significant = frozenset(
+  dots = frozenset(
       (results_table.layer_label(layers), _control_name(mask))
       for (layers, mask), numbers in cells.items()
       if not math.isnan(numbers["p_holm"])
@@ -175,8 +178,7 @@ def _compare(path, cells, metric):
   labels = [_control_label(mask) for mask in _columns(cells)]
   return [heatmap.Panel(path, table, None, of, title, names, metric=metric)
           for table, title, of, names in zip(
-              tables, CONTROL_TITLES, (None, None, significant),
-              (None, labels, labels))]
+              tables, CONTROL_TITLES, (None, None, dots), (None, labels, labels))]
 
 
 def _columns(cells):

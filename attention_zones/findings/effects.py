@@ -12,6 +12,7 @@ from statistics import mean  # As for results.csv, in every digit.
 import numpy as np
 
 from attention_zones.findings import formulas
+from attention_zones.scores import metrics
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
@@ -24,7 +25,7 @@ class Settings(collections.namedtuple(
   """The choices that the statistics depend on.
 
   Attributes:
-    metric: str of folder_scores.METRICS.
+    metric: str of metrics.METRICS.
     cluster: str of question_traits.CLUSTERS.
     resamples: int, D, of the bootstrap.
     random_seed: int, 0 to 2^32-1.
@@ -34,7 +35,7 @@ class Settings(collections.namedtuple(
   @property
   def scale(self):
     """What differences are multiplied by: exact and f1 are in points, logp not."""
-    return 1 if self.metric == "logp" else 100
+    return metrics.METRICS[self.metric].scale
 
 
 Effects = collections.namedtuple(

@@ -18,7 +18,7 @@ def cells_that_may_differ(cells, seeds, manifests, total, metric):
     seeds: list of K FolderScores.
     manifests: list of K dict, as run_records.load_manifest returns it.
     total: int, how many questions are scored.
-    metric: str of folder_scores.METRICS.
+    metric: str of metrics.METRICS.
 
   Returns:
     set of Decode. A cell with any change is in it, whatever the reason.
@@ -51,7 +51,7 @@ def _rows_read(run, metric):
 
   Args:
     run: dict, of a manifest.
-    metric: str of folder_scores.METRICS.
+    metric: str of metrics.METRICS.
 
   Returns:
     function from zones.Tokens to float32 [1, S], as Mask.changes_rows takes it.

@@ -5,12 +5,12 @@ value, None for an empty cell.
 """
 
 import collections
-import csv
-import io
 
 import numpy as np
 
+from attention_zones.base import csv_files
 from attention_zones.findings import question_traits
+from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import zones
@@ -30,12 +30,6 @@ _FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
 _FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"),
               masked_fraction="%.6f")
 
-# How LaTeX's note names a metric and its unit.
-_METRIC_NAMES = {
-    "exact": "EM in points", "f1": "F1 in points",
-    "logp": "the log-probability of the gold answer in nats"}
-
-
 # A journal's widths in mm, by --tex_columns; TeX's points in a mm.
 TEX_WIDTHS = {1: 85, 2: 174}
 _POINTS = 72.27 / 25.4
@@ -48,15 +42,9 @@ _TEX_CHARACTERS = dict(dict.fromkeys("0123456789", 0.6), **dict.fromkeys(
 
 def as_csv(rows):
   """Makes the text of a CSV file of rows, at least one, with the same columns."""
-  return _csv_text([list(rows[0])] + [
+  return csv_files.as_text([list(rows[0])] + [
       [_as_text(_FORMS.get(column, "%s"), value) for column, value in row.items()]
       for row in rows])
-
-
-def _csv_text(lines):
-  text = io.StringIO()
-  csv.writer(text, lineterminator="\n").writerows(lines)
-  return text.getvalue()
 
 
 def _as_text(form, value):
@@ -95,7 +83,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
         + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
            for value in trait]
         + [int(bool(of.answers))] + ["%.6g" % score for score in of_question])
-  return _csv_text(lines)
+  return csv_files.as_text(lines)
 
 
 def as_latex(rows, settings, columns):
@@ -169,13 +157,13 @@ def _latex_cell(row):
 
 def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
-  first = rows[0]
+  first, metric = rows[0], metrics.METRICS[settings.metric]
   return (
-      r"Change of %s when the zone is masked, with its 95\,\%% interval; "
+      r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
       r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells. %d questions, %d "
       r"%s, %s. %s" % (
-          _METRIC_NAMES[settings.metric], first["baseline"],
-          len(family(rows)), first["n"], first["clusters"],
+          metric.words, metric.unit, first["baseline"], len(family(rows)),
+          first["n"], first["clusters"],
           question_traits.CLUSTER_NAMES[settings.cluster][1],
           _seeds(first["seeds"]), test_words(settings, first["seeds"])))
 

@@ -3,7 +3,7 @@
   cmrc_scoring   EM and F1, as the official evaluator of CMRC 2018 computes them
   evaluators     a data set to score with, and its flags
   folder_scores  the score of each question in each file
-  metrics        ONE table: a metric's name, unit and colours in figures
+  metrics        ONE table: the values of a metric, its names, unit and colours
   predictions    which prediction files there are, and which lack
   results_table  results.csv
   scoring        EM and F1, as the official evaluator of SQuAD computes them

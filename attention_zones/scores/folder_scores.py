@@ -10,8 +10,6 @@ from attention_zones.base import files
 from attention_zones.scores import scoring
 from attention_zones.zones import decodes
 
-METRICS = ("exact", "f1", "logp")
-
 FolderScores = collections.namedtuple(
     "FolderScores", ["percent", "exact", "f1", "logp", "changes"])
 FolderScores.__doc__ = """The scores of one folder: five dicts from Decode.
@@ -35,7 +33,7 @@ def score_folder(folder, names, gold, metric):
     folder: str.
     names: dict from Decode to file name, as predictions.find_predictions makes it.
     gold: evaluators.Gold of N questions.
-    metric: str of METRICS.
+    metric: str of metrics.METRICS.
 
   Returns:
     FolderScores.

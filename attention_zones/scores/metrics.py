@@ -1,26 +1,33 @@
-"""ONE table of what figures have to know about a metric."""
+"""ONE table of metrics: their values, and how differences are written and drawn."""
 
 import collections
+import math
 
-Metric = collections.namedtuple(
-    "Metric", ["label", "unit", "lowest", "highest", "places"])
-Metric.__doc__ = """How differences in a metric are drawn.
+Metric = collections.namedtuple("Metric", [
+    "label", "words", "unit", "scale", "least", "reach", "lowest", "highest",
+    "places"])
+Metric.__doc__ = """A metric, and how differences in it are drawn.
 
 Attributes:
-  label: str, what the metric is called.
+  label, words: str, what it is called in figures and in LaTeX.
   unit: str, of its differences.
+  scale: int, what a question's values are multiplied by: points are per cent.
+  least: float, the least value that a cell can have.
+  reach: float, the largest difference that two cells can have.
   lowest, highest: float, the differences where the colours end unless flags say
     otherwise: the paper's. None: they end where the differences do.
   places: int, decimals of a difference. A nat is much, a point is not.
 """
 
-SCORE = Metric("score", "points", -10.0, 2.0, 1)
+SCORE = Metric("score", "score", "points", 100, 0, 100, -10.0, 2.0, 1)
 
-METRICS = {
-    "exact": SCORE._replace(label="EM"),
-    "f1": SCORE._replace(label="F1"),
-    "logp": Metric("log p(gold)", "nats", None, None, 2),
-}
+METRICS = collections.OrderedDict([
+    ("exact", SCORE._replace(label="EM", words="EM")),
+    ("f1", SCORE._replace(label="F1", words="F1")),
+    ("logp", Metric(
+        "log p(gold)", "the log-probability of the gold answer", "nats", 1,
+        -math.inf, math.inf, None, None, 2)),
+])
 
 
 def named(name):

@@ -17,13 +17,11 @@ two heads together, and the rows of all heads have an empty cell there.
 """
 
 import collections
-import csv
-import io
 import math
 import re
 import sys
 
-from attention_zones.base import files
+from attention_zones.base import csv_files
 from attention_zones.zones import decodes
 from attention_zones.zones.zones import union
 from attention_zones.zones.zones import ZONES
@@ -125,12 +123,15 @@ def read_results(path):
     OSError: the file cannot be read.
     ValueError: it is not such a table; the message names file, line and column.
   """
-  lines = _read_lines(path)
-  zones, has_heads = _read_header(path, *lines[0])
+  lines = csv_files.read_lines(path, "a results.csv")
+  if len(lines) < 2:
+    raise ValueError("%s: %d lines; a header like \"layer,all,q2,q2p,p2q,p2\" "
+                     "and a line for each layer are needed" % (
+                         path, len(lines)))
+  zones, has_heads = _read_header(*lines[0])
   labels = 2 if has_heads else 1
   rows = {}
-  for number, cells in lines[1:]:
-    where = "%s, line %d" % (path, number)
+  for where, cells in lines[1:]:
     if len(cells) != len(zones) + labels:
       raise ValueError("%s: %d cells, but the header has %d columns" % (
           where, len(cells), len(zones) + labels))
@@ -156,37 +157,13 @@ def read_results(path):
   return table
 
 
-def _read_lines(path):
-  """Returns [(line number, stripped cells)] of the lines that are not blank."""
-  try:
-    # A spreadsheet may put a byte order mark first, which utf-8-sig drops.
-    text = files.read_bytes(path).decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    raise ValueError("%s: not a text file in UTF-8 (%s); a results.csv is "
-                     "needed" % (path, error.reason)) from error
-  reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-  try:
-    lines = [(reader.line_num, [cell.strip() for cell in cells])
-             for cells in reader]
-  except csv.Error as error:
-    raise ValueError("%s, line %d: %s; a results.csv is needed" % (
-        path, reader.line_num, error)) from error
-  lines = [(number, cells) for number, cells in lines if any(cells)]
-  if len(lines) < 2:
-    raise ValueError("%s: %d lines; a header like \"layer,all,q2,q2p,p2q,p2\" "
-                     "and a line for each layer are needed" % (
-                         path, len(lines)))
-  return lines
-
-
-def _read_header(path, number, cells):
+def _read_header(where, cells):
   """Reads the header.
 
   Returns:
     (list of the zones.Mask of each column, in the order of the file; whether there
     is a column of heads before them).
   """
-  where = "%s, line %d" % (path, number)
   if cells[0] != LAYER_COLUMN:
     raise ValueError("%s: the first column is %r; it should be %r" % (
         where, cells[0], LAYER_COLUMN))
@@ -312,24 +289,11 @@ def _count_from_0(path, rows):
           for (layers, heads), scores in rows.items()}
 
 
-def write_results(path, table):
-  """Writes a ResultsTable as a results.csv, scores to 3 places.
-
-  Raises:
-    OSError: as for files.replacing.
-  """
-  text = io.StringIO()
-  print_results(table, text)
-  files.write_text(path, [text.getvalue()])
-
-
-def print_results(table, stream):
-  """Writes a ResultsTable to an open text stream, as in a results.csv."""
-  writer = csv.writer(stream, lineterminator="\n")
+def as_text(table):
+  """The text of a ResultsTable as a results.csv, scores to 3 places: str."""
   columns, labels = [LAYER_COLUMN], [table.layers]
   if table.heads is not None:
     columns, labels = columns + [HEAD_COLUMN], labels + [table.heads]
-  writer.writerow(columns + table.zones)
-  for *names, scores in zip(*labels, table.scores):
-    writer.writerow(names + ["" if math.isnan(score) else "%.3f" % score
-                             for score in scores])
+  return csv_files.as_text([columns + table.zones] + [
+      names + ["" if math.isnan(score) else "%.3f" % score for score in scores]
+      for *names, scores in zip(*labels, table.scores)])
