@@ -109,7 +109,7 @@ def test_a_zone_that_only_tensors_work_for(monkeypatch):
       tf.range(t.in_passage.shape[1].value) < 9, tf.float32))
   mask = zones.union(["p2@1"])
   assert len(definitions.digests([mask])) == 1
-  assert mask.without_controls.masked_share(3, 9) is None
+  assert mask.without_controls.masked_fraction(3, 9) is None
   assert mask.overlap(3, 9, {1: None}) is None
   assert mask.changes_rows(lambda t: t.in_passage)
 
