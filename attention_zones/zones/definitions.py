@@ -83,14 +83,12 @@ class _Batch:
 
   def __init__(self, lengths):
     places = layouts.BERT.places(*np.array(lengths, np.int32).T)
-    size = places["window_length"].max()
-    first_token = np.arange(len(lengths))
-    features = dict(
-        places, input_ids=np.zeros([len(lengths), size], np.int32),
-        example_index=first_token, first_token=first_token)
-    ranks = draws.of_batch([""] * len(lengths), [1], size, zip(*(
-        features[name] for name in draws.WINDOW)))
-    self._tokens = zones.token_sets(features, {1: tf.constant(ranks[0])})
+    size = places["window_end"].max()
+    ranks = draws.of_batch([""] * len(lengths), [1], size, [
+        (i, q, i, p, places["question_start"][i], places["passage_start"][i])
+        for i, (q, p) in enumerate(lengths)])
+    self._tokens = zones.token_sets(
+        dict(places, input_ids=ranks[0]), {1: tf.constant(ranks[0])})
     # Whole numbers, whose sums are exact.
     row, column = np.mgrid[:size, :size]
     weights = (7 * row + 5 * column + row * column) % 13
