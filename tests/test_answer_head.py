@@ -8,8 +8,9 @@ from attention_zones.decoding import answer_head
 # [CLS] q q [SEP] p p p [SEP] [PAD], where p are the passage's tokens 5, 6, 7.
 FEATURES = {
     "input_ids": [[0] * 9], "example_index": [3], "num_windows": [2],
-    "first_token": [5], "passage_length": [3], "question_length": [2],
-    "question_start": [1], "passage_start": [4], "window_length": [8]}
+    "first_token": [5], "passage_length": [3], "question_start": [1],
+    "question_end": [3], "passage_start": [4], "passage_end": [7],
+    "window_end": [8]}
 # Highest at [CLS], the question, [SEP] and [PAD].
 STARTS = [9.0, 8.0, 7.0, 6.0, 1.0, 3.0, 2.0, 5.0, 9.5]
 ENDS = [-9.0, 8.0, 7.0, 6.0, 0.5, 0.25, 0.75, 5.0, 9.5]

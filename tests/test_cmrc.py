@@ -19,8 +19,9 @@ import tolerances
 # [CLS] q q [SEP] p p p [SEP] [PAD], as in test_answer_head.py.
 WINDOW = {
     "input_ids": [[0] * 9], "example_index": [3], "num_windows": [2],
-    "first_token": [5], "passage_length": [3], "question_length": [2],
-    "question_start": [1], "passage_start": [4], "window_length": [8]}
+    "first_token": [5], "passage_length": [3], "question_start": [1],
+    "question_end": [3], "passage_start": [4], "passage_end": [7],
+    "window_end": [8]}
 # [CLS] has ln 4, the passage 0, ln 2 and 0: softmax is 4, 1, 2 and 1 eighths.
 LOGITS = [np.log(4), 9.0, 8.0, 7.0, 0.0, np.log(2), 0.0, 9.0, 9.0]
 

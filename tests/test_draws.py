@@ -131,7 +131,7 @@ def read(data, numbers, batch_size, **how):
       except tf.errors.OutOfRangeError:
         return found
       for row, index in enumerate(values["example_index"]):
-        length = values["window_length"][row]
+        length = values["window_end"][row]
         ranks = np.stack([values[name][row] for name in names])
         assert not ranks[:, length:].any()
         found[ids[index], values["first_token"][row]] = ranks[:, :length].tolist()

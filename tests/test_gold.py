@@ -47,8 +47,8 @@ def graph_logp(features, logits):
 # [CLS] q [SEP] p p p [SEP] [PAD], where p are the passage's tokens 4, 5, 6.
 WINDOW = {
     "input_ids": [[0] * 8], "first_token": [4], "passage_length": [3],
-    "question_length": [1], "question_start": [1], "passage_start": [3],
-    "window_length": [7]}
+    "question_start": [1], "question_end": [2], "passage_start": [3],
+    "passage_end": [6], "window_end": [7]}
 LOGITS = [[1, 2, 0, 3, -1, 0.5, 2, 90], [0, 1, 0, -2, 4, 1, 3, 90]]
 
 
@@ -74,8 +74,8 @@ def test_the_formula_over_real_tokens(spans, places):
 def test_a_value_by_hand():
   """Softmax of ln 1, ln 2, ln 5: the second is 1/4; of zeros it is 1/3."""
   window = {"input_ids": [[0, 0, 0]], "first_token": [0], "passage_length": [1],
-            "question_length": [0], "question_start": [1], "passage_start": [1],
-            "window_length": [3], "gold_spans": [[[0, 0]]]}
+            "question_start": [1], "question_end": [1], "passage_start": [1],
+            "passage_end": [2], "window_end": [3], "gold_spans": [[[0, 0]]]}
   found = graph_logp(window, [[np.log([1, 2, 5]), [0, 0, 0]]])
   assert found == [pytest.approx(np.log(1 / 12), rel=1e-6)]
 

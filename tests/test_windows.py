@@ -175,7 +175,7 @@ def test_agrees_with_the_published_features(
       ("input_ids", "input_ids"), ("segment_ids", "segment_ids")):
     np.testing.assert_array_equal(batch[ours], published[theirs], ours)
   np.testing.assert_array_equal(
-      batch["window_length"], published["input_mask"].sum(1))
+      batch["window_end"], published["input_mask"].sum(1))
   if is_training:
     np.testing.assert_array_equal(
         batch["start_position"], published["start_positions"])
@@ -293,7 +293,7 @@ def test_batches_of_one_length(windows_file):
   assert all(value.dtype == np.int32 for value in batches[0].values())
   assert batches[0]["input_ids"][0].tolist() == (
       [CLS, WHO, SEP, A, SEP] + [0] * 9)
-  assert batches[0]["window_length"][:2].tolist() == [5, 13]
+  assert batches[0]["window_end"][:2].tolist() == [5, 13]
   # The question's segment is [CLS] who [SEP], the passage's has the last [SEP].
   assert batches[0]["segment_ids"][:2].tolist() == [
       [0] * 3 + [1] * 2 + [0] * 9, [0] * 3 + [1] * 10 + [0]]
@@ -306,7 +306,7 @@ def test_padding_is_told_from_tokens_by_position(tmp_path):
   batch, = predict_batches(path, 1)
   assert batch["input_ids"][0].tolist() == [
       CLS, WHO, QUESTION_MARK, SEP, A, 1, 1, 1, B, SEP, 0, 0, 0, 0]
-  assert batch["window_length"].tolist() == [10]
+  assert batch["window_end"].tolist() == [10]
   assert batch["segment_ids"][0].tolist() == [0] * 4 + [1] * 6 + [0] * 4
 
 
@@ -328,7 +328,7 @@ def test_buckets(windows_file, width, widths):
       assert batch["input_ids"][row].tolist() == (
           [CLS, WHO, SEP] + [A] * (length - 4) + [SEP]
           + [0] * (padded - length))
-      assert batch["window_length"][row] == length
+      assert batch["window_end"][row] == length
 
 
 @pytest.mark.parametrize("width", [None, 4])

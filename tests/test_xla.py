@@ -43,6 +43,7 @@ def windows():
   is_real = position < length
   question = np.full(BATCH, 4)
   numbers = dict(layouts.BERT.places(question, length[:, 0] - 7), **{
+      "question_length": question, "passage_length": length[:, 0] - 7,
       "input_ids": is_real * random.randint(
           4, len(tiny_model.VOCAB), [BATCH, LENGTH]),
       "segment_ids": is_real & (position >= 6),

@@ -249,7 +249,7 @@ def make_windows(examples, tokenizer, sizes, is_training):
     answer = (passage.tokens_at(example.answer_start, example.answer_end)
               if is_training and not example.is_impossible else None)
     outside = tokenizer.LAYOUT.places(len(question), 0)
-    capacity = sizes.max_seq_length - outside["window_length"]
+    capacity = sizes.max_seq_length - outside["window_end"]
     spans = window_spans(len(passage_ids), capacity, sizes.doc_stride)
     for first, length in spans:
       start, end = (_positions(answer, first, length, outside["passage_start"])

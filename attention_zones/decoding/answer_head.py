@@ -63,11 +63,8 @@ def log_probabilities(features, logits):
 
 def _may_be_span(features, with_cls):
   """float32 [B, S]: 1.0 at the passage, and at [CLS] if `with_cls`; else 0.0."""
-  in_passage = zones.token_sets(features).in_passage
-  if not with_cls:
-    return in_passage
-  return in_passage + tf.cast(
-      tf.equal(tf.range(tf.shape(in_passage)[1]), 0), tf.float32)
+  tokens = zones.token_sets(features)
+  return tokens.in_passage + tokens.before if with_cls else tokens.in_passage
 
 
 def span_loss(features, logits, limits_logits=False):

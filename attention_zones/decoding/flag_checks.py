@@ -125,7 +125,7 @@ def validate_sizes(options, config, tokenizer):
     raise ValueError(
         "--max_seq_length=%d is more than the model's max_position_embeddings, "
         "%d" % (options.max_seq_length, config.max_position_embeddings))
-  special = tokenizer.LAYOUT.num_special
+  special = tokenizer.LAYOUT.places(0, 0)["window_end"]
   room = options.max_seq_length - options.max_query_length - special
   if room < 1:
     raise ValueError(

@@ -391,10 +391,9 @@ def _rows_outside_passage(features):
     int32 [B, F, 2] of (window, position), for tf.gather_nd. The window with the
     longest question decides F; the others include more of their rows.
   """
-  start = features["passage_start"]
-  end = start + features["passage_length"]
+  start, end = features["passage_start"], features["passage_end"]
   batch = tf.shape(start)[0]
-  num_after = tf.reduce_max(features["window_length"] - end)
+  num_after = tf.reduce_max(features["window_end"] - end)
   positions = tf.concat([
       tf.tile(tf.range(tf.reduce_max(start))[None], [batch, 1]),
       end[:, None] + tf.range(num_after)], 1)

@@ -85,15 +85,13 @@ class _Batch:
 
   def __init__(self, lengths):
     places = layouts.BERT.places(*np.array(lengths, np.int32).T)
-    size = places["window_length"].max()
-    first_token = np.arange(len(lengths))
-    features = dict(
-        places, input_ids=np.zeros([len(lengths), size], np.int32),
-        example_index=first_token, first_token=first_token)
+    size = places["window_end"].max()
     ranks = draws.of_batch(
-        [_QUESTION_ID % i for i in range(len(lengths))], [_DRAW], size,
-        zip(*(features[name] for name in draws.WINDOW)))
-    self._tokens = zones.token_sets(features, {_DRAW: tf.constant(ranks[0])})
+        [_QUESTION_ID % i for i in range(len(lengths))], [_DRAW], size, [
+            (i, q, i, p, places["question_start"][i], places["passage_start"][i])
+            for i, (q, p) in enumerate(lengths)])
+    self._tokens = zones.token_sets(
+        dict(places, input_ids=ranks[0]), {_DRAW: tf.constant(ranks[0])})
     # Whole numbers, whose sums are exact.
     row, column = np.mgrid[:size, :size]
     weights = (7 * row + 5 * column + row * column) % 13

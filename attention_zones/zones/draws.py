@@ -27,8 +27,8 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FEATURE = "ranks_in_draw_"
 
 # What of a window its ranks depend on.
-WINDOW = ("example_index", "question_length", "first_token", "passage_length",
-          "question_start", "passage_start")
+_WINDOW = ("example_index", "question_length", "first_token", "passage_length",
+           "question_start", "passage_start")
 
 
 def splitmix64(state):
@@ -105,7 +105,7 @@ def add_to_features(features, ids, numbers):
   input_ids = features["input_ids"]
   found = tf.numpy_function(
       lambda length, *windows: of_batch(ids, numbers, length, zip(*windows)),
-      [tf.shape(input_ids)[1]] + [features[name] for name in WINDOW], tf.int32)
+      [tf.shape(input_ids)[1]] + [features[name] for name in _WINDOW], tf.int32)
   found.set_shape([len(numbers)] + input_ids.shape.as_list())
   return dict(features, **{
       _FEATURE + str(number): found[k] for k, number in enumerate(numbers)})
@@ -124,14 +124,12 @@ def of_batch(ids, numbers, length, windows):
     int32 [K, B, S].
   """
   rows = []
-  for (index, question_length, first_token, passage_length, question_start,
-       passage_start) in windows:
+  for index, question_length, first_token, passage_length, q, p in windows:
     row = np.zeros([len(numbers), length], np.int32)
+    members = np.r_[q:q + question_length, p:p + passage_length]
     for k, number in enumerate(numbers):
-      found = ranks(
+      row[k, members] = ranks(
           ids[index], number, question_length, first_token, passage_length)
-      row[k, question_start:][:question_length] = found[:question_length]
-      row[k, passage_start:][:passage_length] = found[question_length:]
     rows.append(row)
   return np.stack(rows, 1)
 

@@ -9,6 +9,11 @@ token's text or its segment: RoBERTa has one segment. The input pipeline adds
 """
 
 import collections
+import itertools
+
+# Where the parts of a window end, and the next begin: features of a batch.
+PLACES = ("question_start", "question_end", "passage_start", "passage_end",
+          "window_end")
 
 
 class Layout(collections.namedtuple(
@@ -23,11 +28,6 @@ class Layout(collections.namedtuple(
   """
   __slots__ = ()
 
-  @property
-  def num_special(self):
-    """The number of special tokens of a window, without [PAD]: int."""
-    return self.before + self.between + self.after
-
   def places(self, question_length, passage_length):
     """Where everything stands in windows.
 
@@ -36,14 +36,12 @@ class Layout(collections.namedtuple(
         tokens; or int.
 
     Returns:
-      dict of the same: these two; "question_start" and "passage_start", positions
-      in the window; "window_length", its tokens without [PAD].
+      dict of the same, under PLACES: positions, counted from 0. Each end is the
+      position after the last token; after "window_end", all is [PAD].
     """
-    passage_start = self.before + question_length + self.between
-    return {"question_length": question_length, "passage_length": passage_length,
-            "question_start": self.before + 0 * question_length,
-            "passage_start": passage_start,
-            "window_length": passage_start + passage_length + self.after}
+    return dict(zip(PLACES, itertools.accumulate([
+        self.before + 0 * question_length, question_length, self.between,
+        passage_length, self.after])))
 
 
 BERT = Layout(1, 1, 1, pad_id=0)
@@ -53,21 +51,15 @@ def sets(places, positions):
   """Which tokens of windows are what.
 
   Args:
-    places: dict of int32 [B], as of Layout.places; array or Tensor.
+    places: dict of int32 [B], as of Layout.places, arrays or Tensors.
     positions: int32 [S], 0 to S - 1, of the same kind.
 
   Returns:
     dict of bool [B, S], the sets of zones.Tokens.
   """
-  question, passage, end, question_length, passage_length = (
-      places[name][:, None] for name in (
-          "question_start", "passage_start", "window_length",
-          "question_length", "passage_length"))  # [B, 1]
-  edges = [0, question, question + question_length,
-           passage, passage + passage_length, end]
-  before, in_question, between, in_passage, after = (
-      (positions >= first) & (positions < last)
-      for first, last in zip(edges, edges[1:]))
-  return {"is_real": positions < end, "in_question": in_question,
-          "in_passage": in_passage, "before": before, "between": between,
-          "after": after}
+  is_up_to = [positions < places[name][:, None] for name in PLACES]
+  parts = is_up_to[:1] + [
+      later & ~earlier for earlier, later in zip(is_up_to, is_up_to[1:])]
+  return dict(zip(
+      ("before", "in_question", "between", "in_passage", "after"), parts),
+              is_real=is_up_to[-1])

@@ -366,7 +366,7 @@ NOTHING = Mask(zones=(), heads=None)
 def _tokens_of_window(question_length, passage_length, layout=layouts.BERT):
   """The Tokens of a window without [PAD], numpy float32 [1, S] each."""
   places = layout.places(np.array([question_length]), np.array([passage_length]))
-  found = layouts.sets(places, np.arange(places["window_length"][0]))
+  found = layouts.sets(places, np.arange(places["window_end"][0]))
   return Tokens(**{name: each.astype(np.float32) for name, each in found.items()})
 
 

@@ -48,10 +48,12 @@ def decodes_of(text, config):
 class Timed:
   """A sweep, ready to be timed."""
 
+  _NUMBERS = ("question_length", "first_token", "passage_length")
+
   def __init__(self, config, swept, full_length):
     self.passes = sweep.count_passes(sweep.plan(swept, config.num_hidden_layers))
     self._inputs = bench_sweep.placeholders()
-    for name in ("example_index", "first_token"):
+    for name in self._NUMBERS + ("example_index",):
       self._inputs[name] = tf.placeholder(tf.int32, [None])
     features = draws.add_to_features(
         self._inputs, ["question"], draws.needed(swept))
@@ -63,7 +65,8 @@ class Timed:
     start = time.time()
     for window in timed:
       batch, = bench_sweep.batches([window], 1, windows.BUCKET_WIDTH)
-      feed = dict(batch, example_index=[0], first_token=[window.first_token])
+      feed = dict(batch, example_index=[0])
+      feed.update((name, [getattr(window, name)]) for name in self._NUMBERS)
       session.run(self._fetch, {
           self._inputs[name]: value for name, value in feed.items()})
     return time.time() - start

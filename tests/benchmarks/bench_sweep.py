@@ -96,7 +96,7 @@ def placeholders():
   features = {name: tf.placeholder(tf.int32, [None, None])
               for name in ("input_ids", "segment_ids")}
   features.update((name, tf.placeholder(tf.int32, [None]))
-                  for name in layouts.BERT.places(0, 0))
+                  for name in layouts.PLACES)
   return features
 
 

@@ -51,7 +51,7 @@ def training_session(config, path, width, arguments):
             {"batch_size": arguments.batch_size})).get_next()
     model = modeling.BertModel(
         config, True, features["input_ids"],
-        tf.sequence_mask(features["window_length"], tf.shape(
+        tf.sequence_mask(features["window_end"], tf.shape(
             features["input_ids"])[1], tf.int32), features["segment_ids"])
     loss = answer_head.span_loss(
         features, answer_head.span_logits(model.get_sequence_output()))

@@ -33,7 +33,7 @@ def features_of(some, width):
   length = features.pop("input_mask").sum(1)
   question = np.array([window.question_length for window in some])
   return dict(features, **layouts.BERT.places(
-      question, length - question - layouts.BERT.num_special))
+      question, length - question - layouts.BERT.places(0, 0)["window_end"]))
 
 
 class Benchmark:
