@@ -9,15 +9,13 @@ from attention_zones.base.questions import find_answer, places, split_words
 from attention_zones.data import answer_text
 
 Rules = collections.namedtuple("Rules", [
-    "name", "read_examples", "read_answers", "remarks", "span_text", "is_cmrc"])
+    "name", "read_examples", "remarks", "span_text", "is_cmrc"])
 Rules.__doc__ = """The rules of a data set's published script.
 
 Attributes:
   name: str, the --dataset.
-  read_examples: function (path, is_training, version_2_with_negative) to
-    (examples, dropped), as read_examples.
-  read_answers: function from a path to where the gold answers are, as
-    read_answers.
+  read_examples: function (path, is_training, version_2_with_negative, with_gold)
+    to (examples, dropped), as read_examples.
   remarks: function from a list of Example to a list of str, lines for
     the log about what is unusual but works.
   span_text: function (passage, first, last, basic_tokenizer) to the text of a span
@@ -32,8 +30,8 @@ Attributes:
 
 Example = collections.namedtuple("Example", [
     "qas_id", "question", "paragraph", "answer_start", "answer_end",
-    "answer_text", "is_impossible", "num_answers", "answer_index"],
-                                 defaults=(0, 0))
+    "answer_text", "is_impossible", "num_answers", "answer_index", "gold"],
+                                 defaults=(0, 0, ()))
 Example.__doc__ = """One question about one passage.
 
 Attributes:
@@ -48,17 +46,20 @@ Attributes:
   num_answers: int, how many answers the file has, of which the first that stands
     in the passage is taken; 0 without an answer, and when reading for prediction.
   answer_index: int, which one that is, from 0.
+  gold: list of (start, end), int each, where all answers of the question are that
+    the passage has at answer_start; empty unless asked for.
 """
 
 
 def read_examples(path, is_training, version_2_with_negative=False,
-                  split=split_words, find=find_answer):
+                  with_gold=False, split=split_words, find=find_answer):
   """Reads a file of SQuAD v1.1 or v2.0, or of another data set in its format.
 
   Args:
     path: str, a path (or gs:// address) of SQuAD's JSON.
     is_training: bool, whether to read the answers.
     version_2_with_negative: bool, whether questions may have no answer.
+    with_gold: bool, whether examples say where all answers are.
     split: function from a passage's text to its Paragraph.
     find: function (Paragraph, answer, answer_start) to where an answer stands,
       as find_answer.
@@ -84,6 +85,10 @@ def read_examples(path, is_training, version_2_with_negative=False,
         impossible.append(where)
       elif is_training:
         example = _with_answer(where, qa, example, find)
+      if with_gold and "answers" in qa:
+        answers = json_files.answers(where, qa)
+        example = example._replace(gold=[
+            place for _, place in places(paragraph, answers, find)])
       if example.is_impossible or not is_training or example.answer_text:
         examples.append(example)
       else:
@@ -98,33 +103,6 @@ def read_examples(path, is_training, version_2_with_negative=False,
   if not ids:
     raise ValueError("%s holds no question" % path)
   return examples, dropped
-
-
-def read_answers(path, split=split_words, find=find_answer):
-  """Finds the gold answers of a data set in its passages, all of each question.
-
-  Args:
-    path: str, a path (or gs:// address) of SQuAD's JSON.
-    split, find: as for read_examples.
-
-  Returns:
-    dict from question id to list of (start, end), int each: an answer is
-    context[start:end]. It is [] for a question without an answer, or with none that
-    the passage has at answer_start.
-
-  Raises:
-    OSError: the file cannot be read.
-    ValueError: it is not such a file; the message names the file and the place.
-  """
-  content = json_files.load(path)
-  found, faults = {}, []
-  for where, paragraph, qa in _questions(path, content, split, faults):
-    with json_files.noting(faults):
-      answers = json_files.answers(where, qa) if "answers" in qa else []
-      found[question_id(where, qa)] = [
-          place for _, place in places(paragraph, answers, find)]
-  json_files.refuse(faults)
-  return found
 
 
 def _questions(path, content, split, faults):
@@ -176,5 +154,5 @@ def _remarks(examples):
           "answers of its published script"]
 
 
-RULES = Rules("squad", read_examples, read_answers, _remarks, answer_text.span_text,
+RULES = Rules("squad", read_examples, _remarks, answer_text.span_text,
               is_cmrc=False)

@@ -4,12 +4,14 @@ And how much of a zone its control has in common with it.
 """
 
 import collections
+import functools
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import draws
+from attention_zones.zones import zones
 
 
 def masked_shares(path, decodes, num_heads):
@@ -26,8 +28,8 @@ def masked_shares(path, decodes, num_heads):
 
   Returns:
     dict from each masked decode's file of predictions to float, 0 to 1. Decodes
-    without such a share (zones.Mask.masked_share: those with a flat zone, for
-    example) are left out, and all of them if there is no window.
+    without such a share (see masked_share: those with a flat zone, for example) are
+    left out, and all of them if there is no window.
   """
   lengths = collections.Counter(
       (window["question_length"], window["passage_length"])
@@ -35,7 +37,7 @@ def masked_shares(path, decodes, num_heads):
   total = sum(lengths.values())
   share_of = {}
   for mask in {decode.mask for decode in decodes if decode != BASELINE}:
-    shares = [mask.masked_share(*pair, num_heads) for pair in lengths]
+    shares = [masked_share(mask, *pair, num_heads) for pair in lengths]
     if shares and None not in shares:
       share_of[mask] = sum(
           share * count for share, count in zip(shares, lengths.values())) / total
@@ -56,7 +58,7 @@ def overlaps(path, ids, decodes):
 
   Returns:
     dict from the file of predictions of each decode with draws to float, 0 to 1.
-    Decodes without such a share (zones.Mask.overlap) are left out.
+    Decodes without such a share (see overlap) are left out.
   """
   shares = collections.OrderedDict(
       (decode.mask.in_every_head, []) for decode in decodes if decode.mask.draws)
@@ -67,11 +69,62 @@ def overlaps(path, ids, decodes):
     ranks = {number: draws.ranks(ids[window["example_index"]], number, *sizes)
              for number in numbers}
     for mask, found in shares.items():
-      share = mask.overlap(
-          window["question_length"], window["passage_length"], ranks)
+      share = overlap(
+          mask, window["question_length"], window["passage_length"], ranks)
       found += [share] * (share is not None)
   return {decode.file_name(): float(np.mean(shares[decode.mask.in_every_head]))
           for decode in decodes if shares.get(decode.mask.in_every_head)}
+
+
+def masked_share(mask, question_length, passage_length, num_heads=1):
+  """The share of a window's attention matrices, without [PAD], that is masked.
+
+  A draw masks as many cells as its zone. `off` counts as all cells of its heads.
+
+  Args:
+    mask: zones.Mask.
+    question_length, passage_length: int, numbers of tokens.
+    num_heads: int, N, which counts for masks of certain heads only.
+
+  Returns:
+    float, 0 to 1; None for flat zones, which mask nothing; if a zone's rows or
+    columns work for TensorFlow's tensors only; and for unions in which a draw has
+    rows of another zone, because the cells that both mask are chance.
+  """
+  cells = mask.cells_of_window(question_length, passage_length)
+  if cells is None or any(variant == zones.FLAT for _, variant in mask.zones):
+    return None
+  if mask.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
+    return None
+  share = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
+  return share * len(mask.heads) / num_heads if mask.is_per_head else share
+
+
+def overlap(mask, question_length, passage_length, ranks):
+  """The share of the columns of a mask's draws that are their zone's own columns.
+
+  Args:
+    mask: zones.Mask.
+    question_length, passage_length: int, numbers of tokens of a window.
+    ranks: dict from a draw's number to int [question_length + passage_length], as
+      draws.ranks returns it.
+
+  Returns:
+    float, 0 to 1; None without drawn columns, or if a zone's columns work for
+    TensorFlow's tensors only.
+  """
+  tokens = zones.tokens_of_window(question_length, passage_length)
+  is_member = (tokens.in_question + tokens.in_passage)[0] > 0
+  own = drawn = 0
+  for zone, variant in mask.zones:
+    if variant.isdigit():
+      columns = zones.ZONES[zone].columns(tokens)  # [1, S]
+      if not isinstance(columns, np.ndarray):
+        return None
+      is_drawn = ranks[int(variant)] < columns.sum()
+      own += columns[0][is_member][is_drawn].sum()
+      drawn += is_drawn.sum()
+  return float(own / drawn) if drawn else None
 
 
 def _windows(path):

@@ -28,7 +28,7 @@ def write_files(folder, data, journal, decodes, kinds):
   Args:
     folder: str, a path or address.
     data: windows.DataSet.
-    journal: run_records.Journal with the answers to all examples that have a
+    journal: journal_writer.Journal with the answers to all examples that have a
       window; a passage without words has no window, and its answer is "", in CMRC
       2018 "empty".
     decodes: list of V decodes.Decode.

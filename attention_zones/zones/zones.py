@@ -233,69 +233,25 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """
     # Larger than any number of tokens that a zone may single out at either end.
     lengths = 16, 48
-    cells = self._cells_of_window(*lengths)
-    rows = of(_tokens_of_window(*lengths))[0] > 0
+    cells = self.cells_of_window(*lengths)
+    rows = of(tokens_of_window(*lengths))[0] > 0
     return cells is None or any(bool(each[rows].any()) for each in cells)
-
-  def masked_share(self, question_length, passage_length, num_heads=1):
-    """The share of a window's attention matrices, without [PAD], that is masked.
-
-    A draw masks as many cells as its zone. `off` counts as all cells of its heads.
-
-    Args:
-      question_length, passage_length: int, numbers of tokens.
-      num_heads: int, N, which counts for masks of certain heads only.
-
-    Returns:
-      float, 0 to 1; None for flat zones, which mask nothing; if a zone's rows or
-      columns work for TensorFlow's tensors only; and for unions in which a draw has
-      rows of another zone, because the cells that both mask are chance.
-    """
-    cells = self._cells_of_window(question_length, passage_length)
-    if cells is None or any(variant == FLAT for _, variant in self.zones):
-      return None
-    if self.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
-      return None
-    share = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
-    return share * len(self.heads) / num_heads if self.is_per_head else share
-
-  def overlap(self, question_length, passage_length, ranks):
-    """The share of the columns of its draws that are their zone's own columns.
-
-    Args:
-      question_length, passage_length: int, numbers of tokens of a window.
-      ranks: dict from a draw's number to int [question_length + passage_length], as
-        draws.ranks returns it.
-
-    Returns:
-      float, 0 to 1; None without drawn columns, or if a zone's columns work for
-      TensorFlow's tensors only.
-    """
-    tokens = _tokens_of_window(question_length, passage_length)
-    is_member = (tokens.in_question + tokens.in_passage)[0] > 0
-    own = drawn = 0
-    for zone, variant in self.zones:
-      if variant.isdigit():
-        columns = ZONES[zone].columns(tokens)  # [1, S]
-        if not isinstance(columns, np.ndarray):
-          return None
-        is_drawn = ranks[int(variant)] < columns.sum()
-        own += columns[0][is_member][is_drawn].sum()
-        drawn += is_drawn.sum()
-    return float(own / drawn) if drawn else None
 
   @property
   def _entries(self):
     """The entries of ZONES: list of Zone."""
     return [ZONES[zone] for zone, _ in self.zones if zone != OFF]
 
-  def _cells_of_window(self, question_length, passage_length):
-    """Each zone's cells in a window without [PAD].
+  def cells_of_window(self, question_length, passage_length):
+    """Each zone's cells in a window without [PAD]; those of `off` are all.
+
+    Args:
+      question_length, passage_length: int, numbers of tokens.
 
     Returns:
       list of float32 [S, S]; None if a zone works for TensorFlow's tensors only.
     """
-    tokens = _tokens_of_window(question_length, passage_length)
+    tokens = tokens_of_window(question_length, passage_length)
     shape = 2 * (tokens.is_real.shape[1],)
     sides = [(zone.rows(tokens), zone.columns(tokens)) for zone in self._entries]
     if not all(isinstance(side, np.ndarray) for both in sides for side in both):
@@ -365,7 +321,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 NOTHING = Mask(zones=(), heads=None)
 
 
-def _tokens_of_window(question_length, passage_length):
+def tokens_of_window(question_length, passage_length):
   """The Tokens of a window without [PAD], numpy float32 [1, S] each."""
   position = np.arange(question_length + passage_length + 3)[None, :]
   is_in = lambda first, length: np.logical_and(
