@@ -71,8 +71,9 @@ run() {
   local output_dir=$1 settings=()
   shift
   # run_squad.py takes from there what is not given here.
-  [ -f "$output_dir/manifest.json" ] || settings=(--predict_file="$dev_file")
-  if ! grep -qs '"--max_seq_length"' "$output_dir"/{manifest,training}.json; then
+  local folder=${output_dir#file://}
+  [ -f "$folder/manifest.json" ] || settings=(--predict_file="$dev_file")
+  if ! grep -qs '"--max_seq_length"' "$folder"/{manifest,training}.json; then
     settings+=(--dataset="$DATASET" --do_lower_case="$lower_case"
       --max_seq_length=512 --doc_stride=128)
   elif [ -n "$dataset_given" ]; then

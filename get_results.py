@@ -22,8 +22,6 @@ if __name__ == "__main__":
 
 import argparse
 import collections
-import csv
-import io
 import math
 import os
 import shlex
@@ -197,10 +195,10 @@ def print_next_step(results_path, metric, scores, written):
             shlex.quote(results_path), scores[BASELINE], figure(results_path),
             flag, _range_flags(metric, of_zones)))
   if compared in written:
+    columns = ("diff", "control_diff", "contrast")
     numbers = [float(row[column])
-               for row in csv.DictReader(io.StringIO(written[compared]))
-               for column in ("diff", "control_diff", "contrast")
-               if row[column] and not row.get("head")]
+               for _, row in csv_files.read_rows(compared, columns, compared)
+               for column in columns if row[column] and not row.get("head")]
     print("  python visualize_att_zone.py %s %s%s%s" % (
         shlex.quote(compared), figure(compared), flag,
         _range_flags(metric, numbers)))

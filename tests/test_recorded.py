@@ -85,7 +85,10 @@ def test_data_that_moved_or_changed_has_to_be_given(decoded):
   assert result.returncode == 1 and "needs --predict_file" in result.stderr
   data.unlink()
   result = decode(swept)
-  assert result.returncode == 1 and "needs --predict_file" in result.stderr
+  assert result.returncode == 1
+  assert result.stderr.splitlines()[-1] == (
+      "run_squad.py: --do_predict=True needs --predict_file; %s, of %s, is not "
+      "there, or has changed" % (data, swept / "model" / "manifest.json"))
 
 
 def test_scores_and_cases_take_the_data_of_the_folder(decoded, tmp_path, capsys):

@@ -173,6 +173,30 @@ def test_the_data_set_chooses_files_and_settings(project, name, dataset, expecte
   assert expected - set(calls(project)) == set()
 
 
+# What run_squad.py takes from the folder if it is not given.
+RECORDED = ["--dataset=", "--do_lower_case=", "--doc_stride=", "--max_seq_length=",
+            "--predict_file="]
+
+
+@pytest.mark.parametrize("records, dataset, given", [
+    ([], "", RECORDED), (["training.json"], "", RECORDED[4:]),
+    (["manifest.json"], "", []), (["manifest.json", "training.json"], "", []),
+    (["manifest.json"], "squad", RECORDED[:1])])
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_decode_leaves_out_what_the_folder_says(
+    project, scheme, records, dataset, given):
+  (project / "run_squad.py").write_text(ALL_FLAGS)
+  (project / "m n").mkdir()
+  for name in records:
+    (project / "m n" / name).write_text('{"--max_seq_length": 24}')
+  result = run(project / "decode_squad.sh", variables={
+      "DATASET": dataset,
+      "MODEL_OUTPUT_DIR": scheme + str(project / "m n")})
+  assert (result.returncode, result.stderr) == (0, "")
+  assert [name for name in RECORDED if any(
+      call.startswith(name) for call in calls(project))] == given
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_data_set_that_is_none(project, name):
   result = run(project / name, variables={"DATASET": "drcd"})

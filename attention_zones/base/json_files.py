@@ -100,12 +100,6 @@ def as_whole_number(value):
   return value if type(value) is int else None
 
 
-def whole_number(where, holder, key):
-  """As `member`, for a whole number, which may be written as a string: int."""
-  value = as_whole_number(holder.get(key)) if isinstance(holder, dict) else None
-  return member(where, holder, key, int) if value is None else value
-
-
 @contextlib.contextmanager
 def noting(faults):
   """Adds the message of a ValueError to a list, so that reading can continue.

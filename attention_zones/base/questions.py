@@ -30,11 +30,14 @@ class Answer(collections.namedtuple("Answer", ["where", "text", "content"])):
   @property
   def start(self):
     """Its answer_start: int. Raises ValueError if that is no whole number."""
-    return json_files.whole_number(self.where, self.content, "answer_start")
+    start = self.start_if_known
+    return start if start is not None else member(
+        self.where, self.content, "answer_start", int)
 
   @property
   def start_if_known(self):
-    """Its answer_start: int; None if that is no whole number."""
+    """Its answer_start, which may be written as a string: int; None if that is no
+    whole number."""
     return json_files.as_whole_number(self.content.get("answer_start"))
 
 

@@ -14,6 +14,8 @@ from attention_zones.zones.decodes import BASELINE
 
 # The entry of a record with where its data set is.
 _PATH = "path of the data"
+# The same, where it is not there any more, or not the same.
+_LOST_PATH = "lost path of the data"
 
 
 def supply(options, given, log):
@@ -35,7 +37,7 @@ def supply(options, given, log):
     ValueError: --predict_file is needed, and cannot be found out; or a record is
       damaged.
   """
-  others, refused, source = {}, {}, None
+  others, refused, source, record = {}, {}, None, {}
   if not options.do_train:
     record, source = _of_folder(options.output_dir)
     differing = {name: record["--" + name] for name in windows.SETTINGS
@@ -47,7 +49,10 @@ def supply(options, given, log):
   for name, value in others.items():
     setattr(options, name, value)
   if options.do_predict and not options.predict_file:
-    raise ValueError("--do_predict=True needs --predict_file")
+    lost = record.get(_LOST_PATH)
+    raise ValueError("--do_predict=True needs --predict_file" + (
+        "; %s, of %s, is not there, or has changed" % (lost, source)
+        if lost else ""))
   if others:
     log("%s, as %s says" % (_written(others), source))
   if options.overwrite or not refused:
@@ -67,16 +72,16 @@ def _of_folder(folder):
 
   Returns:
     (dict, str): the settings under the names of flags, {} if none are known, with
-    _PATH if the data set is still there; and the path of the record.
+    _PATH if the data set is still there, else _LOST_PATH; the path of the record.
   """
   content = manifest.load(folder)
   baseline = BASELINE.file_name()
   record = manifest.run_of_file(content, baseline)
   if record and files.exists(os.path.join(folder, baseline)):
     path = manifest.path_of_data(content, baseline)
-    if path and files.exists(path) and files.digest(path) == record.get(
-        "--predict_file"):
-      record[_PATH] = path
+    is_there = path and files.exists(path) and (
+        files.digest(path) == record.get("--predict_file"))
+    record[_PATH if is_there else _LOST_PATH] = path
     return record, os.path.join(folder, manifest.FILE_NAME)
   record = training.load_record(folder)
   # A model of SQuAD v2.0 also answers v1.1, and the other way round.

@@ -25,7 +25,8 @@ _KIND = "an attention_mass.csv of run_squad.py"
 _STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
 
 # A token that is in neither, one of the question and one of the passage: [1, 3].
-_TOKENS = zones.Tokens(*np.float32([[[1, 1, 1]], [[0, 1, 0]], [[0, 0, 1]]]))
+_TOKENS = zones.Tokens(*np.float32(
+    [[[1, 1, 1]], [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]], [[0, 0, 0]], [[0, 0, 0]]]))
 # What the file calls sets of tokens, as far as zones have them.
 _SETS = {"q": _TOKENS.in_question, "p": _TOKENS.in_passage,
          "not_q": 1 - _TOKENS.in_question, "not_p": 1 - _TOKENS.in_passage}

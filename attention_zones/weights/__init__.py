@@ -1,6 +1,5 @@
 """Where weights come from.
 
-  bundle_index      where in a checkpoint's file each tensor is
   checkpoint_names  what the names of variables say: architecture, answer head
   checkpoints       which one is read, whether it is complete and fits the model
   hf_kind           what a folder of Hugging Face is, and what is refused

@@ -49,8 +49,8 @@ The columns of [CLS] and both [SEP], for example, are
                 changes_passage_rows=True, replaces_padding_mask=False)),
 
 The name appears in flags, file names and results.csv, so use only letters, digits
-and "_". Predictions that already exist are skipped: after changing an entry,
-delete its files.
+and "_". After a change of an entry, its files are of another zone
+(definitions.py): delete them, or give --overwrite=True.
 
 Dimensions: B = batch, S = sequence length, N = heads,
 F = from (query) length, T = to (key) length.
