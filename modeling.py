@@ -371,16 +371,18 @@ class Encoder:
     output.set_shape(hidden.shape)
     return (output, weights) if keep_weights else output
 
-  def encode(self, hidden, masks, edits=None):
+  def encode(self, hidden, masks, edits=None, keep_weights=False):
     """Runs all layers, one after the other.
 
     Args:
       hidden: float32 [B, S, H], as `embed` returns it.
       masks: list of one mask for each layer, as `layer` takes them.
       edits: list of one edit for each layer; None edits nothing.
+      keep_weights: bool, whether to return the attention maps, too.
 
     Returns:
-      list of float32 [B, S, H], the output of each layer.
+      list of float32 [B, S, H], the output of each layer; with keep_weights also
+      the list of its weights, float32 [B, N, F, T], as `layer` returns them.
 
     Raises:
       ValueError: the number of masks is not the number of layers.
@@ -388,13 +390,14 @@ class Encoder:
     if len(masks) != self.num_layers:
       raise ValueError("%d masks for %d layers; each layer needs one" % (
           len(masks), self.num_layers))
-    outputs = []
+    outputs, maps = [], []
     for index, (mask, edit) in enumerate(
         zip(masks, edits or [None] * len(masks))):
-      hidden = self.layer(
-          index, hidden, self.heads(index, hidden), mask, edit)
+      hidden, weights = self.layer(
+          index, hidden, self.heads(index, hidden), mask, edit, keep_weights=True)
       outputs.append(hidden)
-    return outputs
+      maps.append(weights)
+    return (outputs, maps) if keep_weights else outputs
 
   def pooled(self, hidden):
     """A dense layer on [CLS], from hidden states [B, S, H] to float32 [B, H].
@@ -534,8 +537,9 @@ class BertModel:
     self._embedding_output = self._encoder.embed(input_ids, token_type_ids)
     padding = 1.0 - tf.cast(input_mask, tf.float32)
     mask = -10000.0 * padding[:, None, None, :]  # [B, 1, 1, T]
-    self._layers = self._encoder.encode(
-        self._embedding_output, [mask] * config.num_hidden_layers)
+    self._layers, self._attention_maps = self._encoder.encode(
+        self._embedding_output, [mask] * config.num_hidden_layers,
+        keep_weights=True)
     self._pooled_output = None
 
   def get_embedding_output(self):
@@ -545,6 +549,15 @@ class BertModel:
   def get_all_encoder_layers(self):
     """The output of each layer: list of float32 [B, S, H]."""
     return self._layers
+
+  def get_all_attention_maps(self):
+    """The attention of each layer, after the softmax and before dropout.
+
+    Returns:
+      list of float32 [B, N, F, T]: how much query i takes from key j. Each row sums
+      to 1; keys that are [PAD] get 0.
+    """
+    return self._attention_maps
 
   def get_sequence_output(self):
     """The output of the last layer: float32 [B, S, H]."""

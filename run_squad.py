@@ -14,8 +14,6 @@ if __name__ == "__main__":
   interrupts.install("run_squad.py")
   machine.use_onednn()
 
-import contextlib
-import functools
 import os
 import sys
 import types
@@ -25,10 +23,10 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.base import accelerator
 from attention_zones.base import data_sets
+from attention_zones.base import estimator
 from attention_zones.base import path_checks
 from attention_zones.base import precision
 from attention_zones.base.progress import TrainingProgress
-from attention_zones.base import seeds
 from attention_zones.data import data_checks
 from attention_zones.data.sentencepiece_tokenizer import load as load_spm_model
 from attention_zones.data.sentencepiece_tokenizer import SentencePieceTokenizer
@@ -55,10 +53,6 @@ import tokenization
 
 flags = tf.flags
 FLAGS = flags.FLAGS
-
-# The hidden_size from which on sharing one operation between threads pays: a
-# training of the demo's model, of width 64, takes two thirds of the time without.
-_WORTH_SHARING = 128
 
 flags.DEFINE_string("bert_config_file", None, "bert_config.json of the model.")
 flags.DEFINE_string("vocab_file", None, "vocab.txt of the model.")
@@ -278,122 +272,146 @@ def training_fn(options, config, num_train_steps):
   return model_fn
 
 
-def prediction_fn(options, config, predict):
-  """Makes a model_fn that predicts.
+class Model:
+  """The model that the flags name: what it is, its training, what it predicts.
 
   Args:
     options: namespace of the flags.
+
+  Attributes:
     config: modeling.BertConfig.
-    predict: function from (modeling.Encoder, features) to a dict of tensors.
+    variables: dict from the name of each variable in a checkpoint to its shape.
+    tokenizer: as of windows.DataSet.
+    checkpoint: str, the prefix of the files to predict with, once they are found.
 
-  Returns:
-    function, a model_fn for TPUEstimator.
+  Raises:
+    ValueError: a file of the model is faulty, or contradicts its checkpoint.
   """
-  def model_fn(features, labels, mode, params):
-    del labels, params
-    encoder = modeling.Encoder(
-        config, use_one_hot_embeddings=options.use_tpu,
-        product=precision.product(options.precision))
-    return tf.estimator.tpu.TPUEstimatorSpec(
-        mode, predictions=predict(encoder, features))
-  return model_fn
 
+  def __init__(self, options):
+    self._options = options
+    self.config = modeling.BertConfig.from_json_file(options.bert_config_file)
+    settle_architecture(options, self.config)
+    self.variables = model_variables(self.config)
+    self.tokenizer = make_tokenizer(options, self.config)
+    self.checkpoint = None
 
-def session_config(config, num_decodes):
-  """How sessions use cores and GPU: a tf.ConfigProto.
+  def find_checkpoint(self):
+    """Finds the checkpoint to predict with; raises ValueError if none fits."""
+    options = self._options
+    self.checkpoint = checkpoints.to_predict_with(
+        options.output_dir, None if options.do_train else options.init_checkpoint,
+        self.variables, log, os.path.dirname(options.bert_config_file))
 
-  A sweep has many operations that do not wait for each other. Running several at
-  once, with few threads each, wastes less time than running one after the other
-  with many threads. An operation of a small model is not worth sharing between
-  threads at all. Of a GPU's memory sessions take what they need, not all at once.
-  """
-  cores = machine.cores()
-  at_once = threads = cores
-  if num_decodes > 1:
-    at_once = min(4, cores)
-    threads = cores // at_once
-  if config.hidden_size < _WORTH_SHARING:
-    threads = 1
-  return tf.ConfigProto(
-      gpu_options=tf.GPUOptions(allow_growth=True),
-      inter_op_parallelism_threads=at_once, intra_op_parallelism_threads=threads)
+  def gpu_memory(self, num_decodes):
+    """The memory on the GPU that predicts, for a sweep of as many decodes.
 
+    Returns:
+      int, the bytes that TensorFlow may use; None without a GPU.
+    """
+    return None if self._options.use_tpu else accelerator.memory(
+        self._session(num_decodes))
 
-def make_estimator(
-    options, config, model_fn, num_decodes=1, predict_batch_size=None):
-  """Makes the TPUEstimator, which also runs on CPU and GPU."""
-  resolver = None
-  if options.use_tpu and options.tpu_name:
-    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(
-        options.tpu_name, zone=options.tpu_zone, project=options.gcp_project)
-  run_config = tf.estimator.tpu.RunConfig(
-      cluster=resolver,
-      master=options.master,
-      model_dir=options.output_dir,
-      tf_random_seed=seeds.derive(options.random_seed, "graph"),
-      session_config=session_config(config, num_decodes),
-      save_checkpoints_steps=options.save_checkpoints_steps,
-      tpu_config=tf.estimator.tpu.TPUConfig(
-          iterations_per_loop=options.iterations_per_loop,
-          num_shards=options.num_tpu_cores,
-          per_host_input_for_training=(
-              tf.estimator.tpu.InputPipelineConfig.PER_HOST_V2)))
-  return tf.estimator.tpu.TPUEstimator(
-      use_tpu=options.use_tpu, model_fn=model_fn, config=run_config,
-      train_batch_size=options.train_batch_size,
-      predict_batch_size=predict_batch_size)
+  def to_train(self, num_train_steps):
+    """An Estimator that trains for so many steps."""
+    return estimator.make(
+        self._options, training_fn(self._options, self.config, num_train_steps),
+        self._session(num_decodes=1))
 
+  def predict(self, swept, batch_size, input_fn):
+    """Runs a sweep.
 
-def make_reader(options, config, checkpoint, wanted, pad_id):
-  """Makes the decoding.Reader of a fine-tuned model, for these decodes."""
-  def read(predict, num_decodes, batch_size, input_fn):
-    return make_estimator(
-        options, config, prediction_fn(options, config, predict), num_decodes,
-        batch_size).predict(input_fn, checkpoint_path=checkpoint)
+    Args:
+      swept: list of decodes.Decode.
+      batch_size: int, the windows in a step.
+      input_fn: function, as windows.input_fn_builder returns it.
 
-  def predict(swept, batch_size, input_fn):
+    Returns:
+      iterable of dict, one for each window, as of answer_head.candidates.
+    """
+    options = self._options
+
     def candidates(encoder, features):
       hidden = sweep.run(  # [V, B, S, H]
-          encoder, features, swept, options.max_seq_length, batch_size, pad_id)
+          encoder, features, swept, options.max_seq_length, batch_size,
+          self.tokenizer.LAYOUT.pad_id)
       return answer_head.candidates(
           features, answer_head.span_logits(hidden), options.n_best_size,
           data_sets.rules(options.dataset).limits_logits)
-    return read(candidates, len(swept), batch_size, input_fn)
+    return self._outputs(candidates, len(swept), batch_size, input_fn)
 
-  return decoding.Reader(
-      checkpoint, config.num_hidden_layers, config.num_attention_heads,
-      functools.partial(
-          sweep.memory, config, length=options.max_seq_length,
-          masks={decode.mask for decode in wanted}),
-      None if options.use_tpu else accelerator.memory(
-          session_config(config, len(wanted))),
-      predict, functools.partial(read, attention_mass.measure, 1))
+  def attend(self, batch_size, input_fn):
+    """Measures attention with nothing masked, as `predict` predicts.
+
+    Returns:
+      iterable of dict, one for each window, as of attention_mass.measure.
+    """
+    return self._outputs(attention_mass.measure, 1, batch_size, input_fn)
+
+  def _outputs(self, compute, num_decodes, batch_size, input_fn):
+    """What `compute`, of an Encoder and its features, says of each window."""
+    options = self._options
+
+    def model_fn(features, labels, mode, params):
+      del labels, params
+      encoder = modeling.Encoder(
+          self.config, use_one_hot_embeddings=options.use_tpu,
+          product=precision.product(options.precision))
+      return tf.estimator.tpu.TPUEstimatorSpec(
+          mode, predictions=compute(encoder, features))
+    return estimator.make(
+        options, model_fn, self._session(num_decodes), batch_size).predict(
+            input_fn, checkpoint_path=self.checkpoint)
+
+  def _session(self, num_decodes):
+    return estimator.session_config(self.config.hidden_size, num_decodes)
 
 
-def make_output_dir(options, wanted):
-  """Makes --output_dir and checks that all files can be written there."""
-  path_checks.make_output_folder("--output_dir", options.output_dir)
-  if options.do_predict:
-    for decode in wanted:
-      path_checks.refuse_folders(
-          options.output_dir, passes.files_of(options, decode))
-  if options.attention_mass:
-    path_checks.refuse_folders(options.output_dir, [attention_mass.FILE_NAME])
+def check(options, given):
+  """Checks flags and files, before anything slow, and makes --output_dir.
 
+  Args:
+    options, given: as for `run`.
 
-def say_why_no_gpu(options):
-  """Logs why TensorFlow does not use the GPU that the environment offers."""
-  offered = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-  if options.use_tpu or offered in ("", "-1"):
-    return
-  if not tf.test.is_built_with_cuda():
-    why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
-  elif not accelerator.is_there():
-    why = "TensorFlow finds none; TF_CPP_MIN_LOG_LEVEL=0 shows its messages"
+  Returns:
+    (Model, runs.Run), the latter None if nothing is to be predicted.
+  """
+  flag_checks.validate_flags(options)
+  refusal = recorded.supply(options, given, log)
+  precision.set_up(options.precision)
+  model = Model(options)
+  config, tokenizer = model.config, model.tokenizer
+  remarks = flag_checks.validate_sizes(options, config, tokenizer)
+  flag_checks.check_casing(options, tokenizer)
+  wanted = decodes.parse_decodes(
+      options.mask_layer, options.mask_zone, config.num_hidden_layers,
+      options.mask_head, config.num_attention_heads)
+  if draws.needed(wanted):
+    flag_checks.refuse_remote_draws(options)
+  if options.do_train:
+    if options.init_checkpoint:
+      checkpoints.check(
+          options.init_checkpoint, model.variables, head_is_wanted=False)
+    training.check_record(options, tokenizer, log)
   else:
-    return
-  log("CUDA_VISIBLE_DEVICES=%s offers a GPU, but %s: running on the CPU" % (
-      offered, why))
+    model.find_checkpoint()
+    remarks += flag_checks.check_init_checkpoint(options, model.checkpoint)
+  runs.make_output_dir(options, wanted)
+  if refusal:
+    raise ValueError(refusal)
+  this_run = runs.Run(options, wanted, model) if options.do_predict else None
+  for line in remarks:
+    log(line)
+  return model, this_run
+
+
+def load(options, flag, tokenizer):
+  """Reads the data set that a flag names, and makes its windows: DataSet."""
+  data = windows.load(
+      options, flag, data_sets.rules(options.dataset), tokenizer, log)
+  if options.gold_logp and flag == "predict_file":
+    data = gold.with_spans(data, "--%s=%s" % (flag, getattr(options, flag)), log)
+  return data
 
 
 def run(options, given):
@@ -403,61 +421,23 @@ def run(options, given):
     options: namespace of the flags.
     given: set of str, the names of those on the command line.
   """
-  flag_checks.validate_flags(options)
-  recorded.supply(options, given, log)
-  precision.set_up(options.precision)
-  config = modeling.BertConfig.from_json_file(options.bert_config_file)
-  settle_architecture(options, config)
-  variables = model_variables(config)
-  tokenizer = make_tokenizer(options, config)
-  remarks = flag_checks.validate_sizes(options, config, tokenizer)
-  flag_checks.check_casing(options, tokenizer)
-  wanted = decodes.parse_decodes(
-      options.mask_layer, options.mask_zone, config.num_hidden_layers,
-      options.mask_head, config.num_attention_heads)
-  if draws.needed(wanted):
-    flag_checks.refuse_remote_draws(options)
-  rules = data_sets.rules(options.dataset)
-  gold_answers = gold.read_answers(options, rules)
-  find_checkpoint = lambda: checkpoints.to_predict_with(
-      options.output_dir, None if options.do_train else options.init_checkpoint,
-      variables, log, os.path.dirname(options.bert_config_file))
-  checkpoint = None if options.do_train else find_checkpoint()
-  if options.do_train and options.init_checkpoint:
-    checkpoints.check(options.init_checkpoint, variables, head_is_wanted=False)
-  elif options.init_checkpoint and checkpoint == options.init_checkpoint:
-    flag_checks.refuse_local(options, "init_checkpoint")
-  elif options.init_checkpoint:
-    remarks.append(
-        "--init_checkpoint=%s is not used without --do_train=True: predictions "
-        "are made with %s" % (options.init_checkpoint, checkpoint))
-  if options.do_train:
-    training.check_record(options, tokenizer, log)
-  make_output_dir(options, wanted)
-  if options.do_predict:
-    recorded.refuse_others(options)
-    runs.refuse_overwriting(options, wanted, runs.describe(
-        options, checkpoint or training.finished(options), tokenizer))
-  for line in remarks:
-    log(line)
-  say_why_no_gpu(options)
-  load = lambda flag: windows.load(options, flag, rules, tokenizer, log)
-  with contextlib.ExitStack() as alone:
+  model, this_run = check(options, given)
+  if not options.use_tpu:
+    accelerator.say_why_unused(log)
+  with training.alone(options):
     if options.do_train:
-      alone.enter_context(training.alone_in(options.output_dir))
-      train_data = load("train_file")
+      train_data = load(options, "train_file", model.tokenizer)
     if options.do_predict:
-      predict_data = gold.with_spans(load("predict_file"), gold_answers, log)
+      predict_data = load(options, "predict_file", model.tokenizer)
     if options.do_train:
-      training.train(
-          options, train_data, lambda steps: make_estimator(
-              options, config, training_fn(options, config, steps)), log)
+      training.train(options, train_data, model.to_train, log)
   if options.do_predict:
-    reader = make_reader(options, config, checkpoint or find_checkpoint(), wanted,
-                         tokenizer.LAYOUT.pad_id)
-    decoding.decode(options, predict_data, wanted, reader, log)
+    if options.do_train:
+      model.find_checkpoint()
+      this_run = runs.Run(options, this_run.wanted, model)
+    decoding.decode(options, predict_data, model, this_run, log)
     if options.attention_mass:
-      attention_mass.make(options, predict_data, reader, log)
+      attention_mass.make(options, predict_data, model, this_run, log)
 
 
 def main(argv):

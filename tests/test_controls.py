@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.decoding import flag_checks
 import modeling
 import tiny_model
@@ -76,7 +76,7 @@ def test_controls_and_heads_from_flags_to_files(project):
       for layer in range(2) for heads in ("0", "0+1")
       for zone in ("p2q", "p2q@1", "p2q@flat", "off")}
   # A flat zone masks nothing.
-  assert run_records.masked_fractions(run_records.load_manifest(
+  assert manifest.masked_fractions(manifest.load(
       str(project / "model"))) == {
           "predictions_layer%d_head%s_%s.json" % (layer, heads, zone):
           pytest.approx(share * (1 if "+" in heads else .5), rel=1e-12)

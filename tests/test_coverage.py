@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.data import squad_data
 from attention_zones.data import windows
 from attention_zones.decoding import coverage
@@ -26,13 +26,15 @@ SHARES = {"q2": 2 * 2 / 64, "q2p": (8 - 3) * 3 / 64, "p2q": (8 - 2) * 2 / 64,
 @pytest.mark.parametrize("zone", SHARES)
 def test_share_of_a_window(zone):
   mask = zones.union(zone.split("+"))
-  assert mask.masked_fraction(2, 3) == pytest.approx(SHARES[zone], rel=1e-12)
-  assert mask._replace(heads=(0, 5)).masked_fraction(2, 3, 12) == pytest.approx(
-      SHARES[zone] / 6, rel=1e-12)
+  whole = coverage.masked_fraction(mask, 2, 3)
+  assert whole == pytest.approx(SHARES[zone], rel=1e-12)
+  in_two = coverage.masked_fraction(mask._replace(heads=(0, 5)), 2, 3, 12)
+  assert in_two == pytest.approx(SHARES[zone] / 6, rel=1e-12)
 
 
 def test_share_of_heads_that_are_off():
-  assert zones.union(["off"])._replace(heads=(3,)).masked_fraction(2, 3, 4) == 1 / 4
+  assert coverage.masked_fraction(
+      zones.union(["off"])._replace(heads=(3,)), 2, 3, 4) == 1 / 4
 
 
 @pytest.mark.parametrize("zone", [
@@ -40,7 +42,7 @@ def test_share_of_heads_that_are_off():
     # The draws share the rows of Q, and maybe some columns.
     "q2@1+q2p@1", "q2@1+q2p"])
 def test_what_has_no_share(zone):
-  assert zones.union(zone.split("+")).masked_fraction(2, 3) is None
+  assert coverage.masked_fraction(zones.union(zone.split("+")), 2, 3) is None
 
 
 def test_mean_over_windows(tmp_path):
@@ -80,12 +82,13 @@ ID = "56be4db0acb8001400a502ec"
 ])
 def test_overlap_of_a_window(zone, first, passage, overlap):
   ranks = {1: draws.ranks(ID, 1, 3, first, passage)}
-  assert zones.union(zone.split("+")).overlap(3, passage, ranks) == overlap
+  assert coverage.overlap(
+      zones.union(zone.split("+")), 3, passage, ranks) == overlap
 
 
 def test_no_question_has_no_overlap():
   ranks = {1: draws.ranks(ID, 1, 0, 0, 5)}
-  assert zones.union(["p2q@1"]).overlap(0, 5, ranks) is None
+  assert coverage.overlap(zones.union(["p2q@1"]), 0, 5, ranks) is None
 
 
 def write_windows(tmp_path, qas_id):
@@ -124,29 +127,28 @@ def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):
   folder = str(tmp_path)
   run = {"checkpoint": "c"}
   for name, share in (("a.json", .5), ("b.json", .25)):
-    run_records.add_to_manifest(
+    manifest.add(
         folder, [name], run, {"machine": name, "masked_fraction": {name: share}})
-  content = run_records.load_manifest(folder)
-  assert run_records.masked_fractions(content) == {"a.json": .5, "b.json": .25}
-  assert content["runs"][run_records.run_id(run)]["about"]["machine"] == "b.json"
-  assert run_records.overlaps(content) == {}
-  run_records.add_to_manifest(
+  content = manifest.load(folder)
+  assert manifest.masked_fractions(content) == {"a.json": .5, "b.json": .25}
+  assert content["runs"][manifest.run_id(run)]["about"]["machine"] == "b.json"
+  assert manifest.overlaps(content) == {}
+  manifest.add(
       folder, ["c.json"], run, {"overlap": {"c.json": .125}})
-  content = run_records.load_manifest(folder)
-  assert run_records.masked_fractions(content) == {"a.json": .5, "b.json": .25}
-  assert run_records.overlaps(content) == {"c.json": .125}
+  content = manifest.load(folder)
+  assert manifest.masked_fractions(content) == {"a.json": .5, "b.json": .25}
+  assert manifest.overlaps(content) == {"c.json": .125}
   # Another run of the same name forgets them.
-  run_records.add_to_manifest(
+  manifest.add(
       folder, ["a.json", "b.json", "c.json"], {"checkpoint": "d"}, {})
-  content = run_records.load_manifest(folder)
-  assert not run_records.masked_fractions(content)
-  assert not run_records.overlaps(content)
+  content = manifest.load(folder)
+  assert manifest.masked_fractions(content) == manifest.overlaps(content) == {}
 
 
 @pytest.mark.parametrize("about", [
     None, 3, {"masked_fraction": 3}, {"masked_fraction": {"a.json": "x"}}])
 def test_a_manifest_without_shares(about):
-  assert run_records.masked_fractions(
+  assert manifest.masked_fractions(
       {"files": {"a.json": "r"}, "runs": {"r": {"about": about}}}) == {}
 
 
@@ -156,11 +158,11 @@ def test_a_sweep_writes_them(project):
     result = tiny_model.run_squad(
         project, "--do_predict=True", "--mask_layer=0-1", "--mask_zone=" + zone)
     assert result.returncode == 0, result.stderr
-  manifest = run_records.load_manifest(str(project / "model"))
+  content = manifest.load(str(project / "model"))
   name = "predictions_layer%d_%s.json"
   # Questions of 5 tokens, passages of 15 in one window: 23 tokens.
   q2, p2 = 5 ** 2 / 23 ** 2, 15 ** 2 / 23 ** 2
-  assert run_records.masked_fractions(manifest) == {
+  assert manifest.masked_fractions(content) == {
       name % (layer, zone): pytest.approx(share, rel=1e-12)
       for layer in range(2)
       for zone, share in (("q2", q2), ("p2", p2), ("p2@1", p2))}
@@ -169,6 +171,6 @@ def test_a_sweep_writes_them(project):
            for article in json.loads((project / "data.json").read_text())["data"]
            for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
   overlap = sum(each.sum() for each in taken) / (15 * len(taken))
-  assert run_records.overlaps(manifest) == {
+  assert manifest.overlaps(content) == {
       name % (layer, "p2@1"): pytest.approx(overlap, rel=1e-12)
       for layer in range(2)}

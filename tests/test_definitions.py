@@ -5,6 +5,7 @@ import collections
 import pytest
 import tensorflow.compat.v1 as tf
 
+from attention_zones.decoding import coverage
 from attention_zones.zones import definitions
 from attention_zones.zones import draws
 from attention_zones.zones import zones
@@ -109,8 +110,8 @@ def test_a_zone_that_only_tensors_work_for(monkeypatch):
       tf.range(t.in_passage.shape[1].value) < 9, tf.float32))
   mask = zones.union(["p2@1"])
   assert len(definitions.digests([mask])) == 1
-  assert mask.without_controls.masked_fraction(3, 9) is None
-  assert mask.overlap(3, 9, {1: None}) is None
+  assert coverage.masked_fraction(mask.without_controls, 3, 9) is None
+  assert coverage.overlap(mask, 3, 9, {1: None}) is None
   assert mask.changes_rows(lambda t: t.in_passage)
 
 

@@ -201,26 +201,28 @@ def fails_with(code):
 
 
 # The kernel itself answers EINVAL to what is no operation.
-NO_LOCKS = [lambda file, operation: fcntl.flock(file, 0)] + [
+NO_LOCKS = [lambda file, operation, lock=fcntl.flock: lock(file, 0)] + [
     fails_with(code) for code in (
         errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)]
 
 
 @pytest.mark.parametrize("flock", NO_LOCKS)
 def test_a_file_system_without_locks_is_remarked_on_once(
-    tmp_path, capsys, flock):
+    monkeypatch, tmp_path, capsys, flock):
+  monkeypatch.setattr(fcntl, "flock", flock)
   path = str(tmp_path / "lock")
   with open(path, "w") as f:
-    assert not files.try_lock(f, fcntl.LOCK_EX, flock)
-    assert not files.try_lock(f, fcntl.LOCK_EX, flock)
+    assert not files.try_lock(f, fcntl.LOCK_EX)
+    assert not files.try_lock(f, fcntl.LOCK_EX)
   said = capsys.readouterr().err
   assert said.startswith(path + ": cannot be locked ") and said.count("\n") == 1
 
 
-def test_a_lock_that_fails_otherwise_is_an_error(tmp_path):
+def test_a_lock_that_fails_otherwise_is_an_error(monkeypatch, tmp_path):
   with open(str(tmp_path / "lock"), "w") as f, open(f.name, "w") as other:
     assert files.try_lock(f, fcntl.LOCK_EX)
     with pytest.raises(BlockingIOError):
       files.try_lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    monkeypatch.setattr(fcntl, "flock", fails_with(errno.EIO))
     with pytest.raises(OSError):
-      files.try_lock(other, fcntl.LOCK_EX, fails_with(errno.EIO))
+      files.try_lock(other, fcntl.LOCK_EX)

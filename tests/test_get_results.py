@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from attention_zones.base import files
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones import cases
 from attention_zones.scores import results_table
 import get_results
@@ -401,12 +401,12 @@ def test_says_which_cell_hurts_most(tmp_path, data_file, capsys):
 def test_refuses_predictions_of_different_runs(tmp_path, data_file, capsys):
   folder = write_sweep(tmp_path / "prediction", FULL)
   names = ["predictions%s.json" % suffix for suffix in FULL]
-  run_records.add_to_manifest(folder, names, {"checkpoint": "a"}, {})
+  manifest.add(folder, names, {"checkpoint": "a"}, {})
   results = str(tmp_path / "results.csv")
   arguments = [folder, results, "--data_file", data_file]
   assert get_results.main(arguments) == 0
   os.remove(results)
-  run_records.add_to_manifest(folder, names[1:2], {"checkpoint": "b"}, {})
+  manifest.add(folder, names[1:2], {"checkpoint": "b"}, {})
   capsys.readouterr()
   assert get_results.main(arguments) == 1
   error = capsys.readouterr().err

@@ -101,7 +101,8 @@ def test_all_answers_of_a_question_are_read(tmp_path):
   path.write_text(json.dumps(
       {"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}))
   # The third is not where it is said to be.
-  assert squad_data.read_answers(str(path)) == {
+  examples, _ = squad_data.read_examples(str(path), False, True, with_gold=True)
+  assert {example.qas_id: list(example.gold) for example in examples} == {
       "a": [(14, 18), (11, 18)], "b": [], "c": [], "7": [(20, 30)]}
 
 
@@ -268,13 +269,14 @@ def test_an_unfinished_sweep_resumes_with_it_only(project):
 @pytest.mark.parametrize("flags, words", [
     (["--do_predict=False", "--do_train=True"],
      ["--gold_logp=True", "--do_predict=True"]),
-    (["--predict_file={}/unanswered.json"],
+    (["--predict_file={}/unanswered.json", "--doc_stride=4", "--overwrite=True"],
      ["--gold_logp=True: --predict_file=", "unanswered.json has no answer"]),
-    (["--predict_file={}/faulty.json"],
+    (["--predict_file={}/faulty.json", "--doc_stride=4", "--overwrite=True"],
      ["faulty.json: data[0].paragraphs[0].qas[0].answers[0]", "'answer_start'"]),
 ])
 def test_refused_with_one_line(project, flags, words):
-  for name, answered in (("unanswered", []), ("faulty", [{"text": "oslo"}])):
+  for name, answered in (
+      ("unanswered", []), ("faulty", [{"text": "oslo", "answer_start": "x"}])):
     data = tiny_model.data_set()
     for paragraph in data["data"][0]["paragraphs"]:
       for qa in paragraph["qas"]:

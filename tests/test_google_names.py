@@ -9,6 +9,7 @@ import tensorflow.compat.v1 as tf
 import modeling
 import optimization
 import tokenization
+import tolerances
 
 CONFIG = dict(
     vocab_size=20, hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
@@ -56,6 +57,44 @@ def test_outputs(is_training, with_mask):
         variable.initializer for variable in tf.global_variables()])
     assert [op.name for op in graph.get_operations()
             if op not in needed and op.inputs] == []
+
+
+def test_attention_maps():
+  """The first layer's by hand, in float64; the second sequence has two tokens."""
+  random = np.random.RandomState(0)
+  with tf.Graph().as_default(), tf.Session() as session:
+    model = build(input_mask=tf.constant([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]))
+    # Far from flat.
+    weights = {v.op.name: 0.4 * random.randn(*v.shape.as_list())
+               for v in tf.trainable_variables()}
+    for variable in tf.trainable_variables():
+      variable.load(weights[variable.op.name], session)
+    maps, embedded = session.run([
+        model.get_all_attention_maps(), model.get_embedding_output()])
+  assert [one.shape for one in maps] == [(2, 2, 5, 5)] * 3
+  for one in maps:
+    # Of a softmax: exp, a sum of 5, a quotient; and the sum of 5 of them.
+    np.testing.assert_allclose(
+        one.sum(-1), 1, atol=tolerances.float32_tolerance(1, 12))
+    assert (one[1, :, :, 2:] == 0).all()
+
+  def heads(name, of=lambda x: x):
+    scope = "bert/encoder/layer_0/attention/self/" + name
+    rows = of(np.float64(embedded)) @ of(weights[scope + "/kernel"])
+    return (rows + of(weights[scope + "/bias"])).reshape(2, 5, 2, 8)
+  logits = np.einsum("bfnd,btnd->bnft", heads("query"), heads("key")) / np.sqrt(8)
+  logits[1, :, :, 2:] = -np.inf
+  expected = np.exp(logits - logits.max(-1, keepdims=True))
+  expected /= expected.sum(-1, keepdims=True)
+  # Sums of 16 and a bias, twice; of 8; a factor, a mask: each rounds its terms,
+  # whose magnitudes add up to `size`. Softmax doubles what its logits are off by.
+  size = np.einsum("bfnd,btnd->bnft", heads("query", np.abs), heads("key", np.abs))
+  off = tolerances.float32_tolerance(size.max() / np.sqrt(8), 17 + 17 + 8 + 2)
+  tolerance = 2 * off + tolerances.float32_tolerance(1, 7)
+  np.testing.assert_allclose(maps[0], expected, rtol=0, atol=tolerance)
+  # Heads, and layers, differ by more than that.
+  assert np.abs(maps[0][:, 0] - maps[0][:, 1]).max() > 100 * tolerance
+  assert np.abs(maps[0] - maps[1]).max() > 100 * tolerance
 
 
 def test_padding_is_not_attended_to():

@@ -5,7 +5,6 @@ No test needs a GPU: what TensorFlow would say of one is given as data.
 
 import collections
 import errno
-import functools
 import os
 import types
 
@@ -13,11 +12,10 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import accelerator
+from attention_zones.base import estimator
 from attention_zones.base import path_checks
 from attention_zones.decoding import passes
-from attention_zones.decoding import sweep
 import modeling
-import run_squad
 
 Device = collections.namedtuple("Device", ["device_type", "memory_limit_bytes"])
 
@@ -58,17 +56,17 @@ def test_default_memory(memory, gpu_memory, expected):
     (4e9, 32, 1, 28)])
 def test_windows_in_a_step_of_bert_base(gpu_memory, asked, batch_size, limit):
   """Of 61 decodes at length 512."""
-  memory = functools.partial(sweep.memory, modeling.BertConfig(28996), length=512)
   options = types.SimpleNamespace(
-      predict_batch_size=asked, sweep_memory_gb=None, use_tpu=False)
+      predict_batch_size=asked, sweep_memory_gb=None, use_tpu=False,
+      max_seq_length=512)
   steps = passes.plan_steps(
-      options, types.SimpleNamespace(memory=memory, gpu_memory=gpu_memory), 61)
+      options, modeling.BertConfig(28996), gpu_memory, set(), 61)
   assert (steps.batch_size, steps.limit) == (batch_size, limit)
 
 
 def test_memory_is_taken_as_it_is_needed():
   for num_decodes in (1, 61):
-    config = run_squad.session_config(modeling.BertConfig(10), num_decodes)
+    config = estimator.session_config(768, num_decodes)
     assert config.gpu_options.allow_growth
 
 

@@ -15,7 +15,7 @@ SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=q2,p2")
 # run_squad.py, killed where it calls the function {0}.
 KILLED = """
 import os, runpy, signal, sys
-from attention_zones import run_records
+from attention_zones.base import manifest
 {0} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -23,7 +23,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def killed(project, function, *flags):
-  """Runs run_squad.py up to where it calls "run_records.f"."""
+  """Runs run_squad.py up to where it calls "manifest.f"."""
   path = project / "killed.py"
   path.write_text(KILLED.format(function))
   result = launcher.script(path, launcher.REPOSITORY + "/run_squad.py", *(
@@ -41,7 +41,7 @@ def refused(result, *words):
 def test_files_that_it_replaced_are_not_taken_for_the_first_runs(swept):
   model = swept / "model"
   before = tiny_model.digests(swept, "predictions*.json")
-  killed(swept, "run_records.add_to_manifest", "--max_answer_length=1",
+  killed(swept, "manifest.add", "--max_answer_length=1",
          "--overwrite=True", *SWEEP)
   now = tiny_model.digests(swept, "predictions*.json")
   assert now["predictions.json"] != before["predictions.json"]
@@ -62,7 +62,7 @@ def test_files_that_it_replaced_are_not_taken_for_the_first_runs(swept):
 
 def test_the_journal_of_another_pass_lets_no_other_run_replace_them(project):
   """It says of which run the files are."""
-  killed(project, "run_records.add_to_manifest", *SWEEP)
+  killed(project, "manifest.add", *SWEEP)
   before = tiny_model.digests(project, "predictions*.json")
   refused(run_squad(project, "--do_predict=True", "--max_answer_length=1"),
           "different --max_answer_length (30 before, 1 now)")
@@ -91,7 +91,7 @@ def test_attention_mass_is_not_taken_for_the_first_runs(project):
   path.write_text("of an unknown run")
   refused(run_squad(project, *mass), "has attention_mass.csv, of which")
   assert run_squad(project, "--do_predict=True").returncode == 0
-  killed(project, "run_records.add_to_manifest", "--overwrite=True", *mass)
+  killed(project, "manifest.add", "--overwrite=True", *mass)
   assert not path.exists()
   assert run_squad(project, *mass).returncode == 0
   assert path.read_text() == before
@@ -100,7 +100,7 @@ def test_attention_mass_is_not_taken_for_the_first_runs(project):
 # run_squad.py, while which another run moves its files from {0} to {1}.
 MEANWHILE = """
 import os, runpy, sys
-from attention_zones import prediction_files
+from attention_zones.decoding import prediction_files
 write = prediction_files.write_files
 def write_files(*arguments):
   for name in os.listdir({0!r}):

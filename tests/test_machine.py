@@ -8,20 +8,26 @@ import sys
 import pytest
 import tensorflow.compat.v1 as tf
 
+from attention_zones.base import estimator
 from attention_zones.base import machine
-import modeling
-import run_squad
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.fixture
+def root(monkeypatch, tmp_path):
+  """The folder that has proc/ and sys/ of a machine without Slurm."""
+  monkeypatch.setattr(machine, "_ROOT", str(tmp_path))
+  monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+  return tmp_path
+
+
 def write(root, files):
-  """Writes files, {"sys/fs/cgroup/cpu.max": "max 100000"}, and returns root."""
+  """Writes files, {"sys/fs/cgroup/cpu.max": "max 100000"}."""
   for name, content in files.items():
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content + "\n")
-  return str(root)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"),
@@ -30,16 +36,16 @@ def test_affinity(repository):
   """Of a process that may use one core."""
   core = min(os.sched_getaffinity(0))
   result = subprocess.run(
-      [sys.executable, "-c", "import os; from attention_zones.base import machine; "
-       "os.sched_setaffinity(0, [%d]); print(machine.cores(environ={}))" % core],
+      [sys.executable, "-c", "import os\nfrom attention_zones.base import machine\n"
+       "os.sched_setaffinity(0, [%d]); print(machine.cores())" % core],
       cwd=str(repository), stdout=subprocess.PIPE, universal_newlines=True)
   assert result.stdout == "1\n"
 
 
-def test_a_system_without_affinity(monkeypatch, tmp_path):
+def test_a_system_without_affinity(monkeypatch, root):
   """macOS."""
   monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-  assert machine.cores(str(tmp_path), {}) == os.cpu_count()
+  assert machine.cores() == os.cpu_count()
 
 
 @pytest.fixture
@@ -79,8 +85,11 @@ V1 = {"proc/self/cgroup": "7:cpu,cpuacct:/docker/f00\n4:memory:/docker/f00\n"
     # Of another job.
     (dict(V2, **{"sys/fs/cgroup/jobs/job8/cpu.max": "100000 100000"}), {}, 64),
 ])
-def test_cores(many_cores, tmp_path, files, environ, cores):
-  assert machine.cores(write(tmp_path, files), environ) == cores
+def test_cores(many_cores, monkeypatch, root, files, environ, cores):
+  write(root, files)
+  for name, value in environ.items():
+    monkeypatch.setenv(name, value)
+  assert machine.cores() == cores
 
 
 @pytest.mark.parametrize("files, size", [
@@ -99,8 +108,9 @@ def test_cores(many_cores, tmp_path, files, environ, cores):
      MACHINE),
     (dict(V2, **{"sys/fs/cgroup/memory.max": "not a number"}), MACHINE),
 ])
-def test_memory(tmp_path, files, size):
-  assert machine.memory(write(tmp_path, files)) == size
+def test_memory(root, files, size):
+  write(root, files)
+  assert machine.memory() == size
 
 
 @pytest.mark.parametrize("width, decodes, at_once, threads", [
@@ -110,8 +120,7 @@ def test_how_operations_share_eight_cores(
   """TensorFlow gets all, and shares them as fits: several operations of a sweep run
   at once; those of a narrow model are not shared."""
   monkeypatch.setattr(machine, "cores", lambda: 8)
-  config = run_squad.session_config(
-      modeling.BertConfig(10, hidden_size=width), decodes)
+  config = estimator.session_config(width, decodes)
   assert config.inter_op_parallelism_threads == at_once
   assert config.intra_op_parallelism_threads == threads
 
@@ -122,8 +131,10 @@ def test_how_operations_share_eight_cores(
     ({}, "aarch64", None),
 ])
 def test_onednn_is_used_unless_the_user_or_the_cpu_is_against_it(
-    environ, kind, expected):
-  machine.use_onednn(environ, kind)
+    monkeypatch, environ, kind, expected):
+  monkeypatch.setattr(os, "environ", environ)
+  monkeypatch.setattr(platform, "machine", lambda: kind)
+  machine.use_onednn()
   assert environ.get("TF_ENABLE_ONEDNN_OPTS") == expected
 
 

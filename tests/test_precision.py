@@ -93,10 +93,11 @@ def test_all_keeps_its_attention():
     ("flags\t\t: fpu avx2 avx512f", False), ("flags : avx512_bf16", True),
     ("flags : fpu amx_bf16 amx_tile", True), ("Features : fp asimd bf16", True),
     ("model name : bf16", False)])
-def test_what_a_cpu_has(tmp_path, line, has):
+def test_what_a_cpu_has(monkeypatch, tmp_path, line, has):
+  monkeypatch.setattr(machine, "_ROOT", str(tmp_path))
   (tmp_path / "proc").mkdir()
   (tmp_path / "proc" / "cpuinfo").write_text("processor : 0\n%s\n" % line)
-  assert machine.has_bfloat16(str(tmp_path)) == has
+  assert machine.has_bfloat16() == has
 
 
 def test_what_this_machine_cannot_do_is_refused_at_once(tmp_path):

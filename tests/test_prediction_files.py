@@ -9,7 +9,7 @@ import pytest
 
 from attention_zones.base import questions
 from attention_zones.base import data_sets
-from attention_zones.base.run_records import Journal
+from attention_zones.decoding.journal_writer import Journal
 from attention_zones.data import squad_data
 from attention_zones.data import windows
 from attention_zones.decoding.answers import Answer

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.decoding import shares
 from attention_zones.decoding.shares import Part
 from attention_zones.decoding.shares import Share
@@ -113,9 +113,9 @@ def check_whole(project, alone):
   names = [set(os.listdir(str(folder / "model"))) - {".manifest.json.lock"}
            for folder in (project, alone)]
   assert names[0] == names[1]
-  manifest = [run_records.load_manifest(str(folder / "model"))
-              for folder in (project, alone)]
-  assert manifest[0]["files"] == manifest[1]["files"] != {}
+  of_each = [manifest.load(str(folder / "model"))["files"]
+             for folder in (project, alone)]
+  assert of_each[0] == of_each[1] != {}
 
 
 def test_three_shares_give_the_bytes_of_one_run(project, alone):

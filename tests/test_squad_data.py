@@ -158,7 +158,7 @@ def test_the_first_of_several_answers_is_taken(data_file):
       qa("q0", answers=[name, year]), qa("q1", answers=[year] * 3),
       qa("q2", answers=[year])))
   examples, dropped = squad_data.read_examples(path, True)
-  assert [e[3:] for e in examples] == [
+  assert [e[3:9] for e in examples] == [
       (20, 23, "Ann", False, 2, 0), (3, 7, "1895", False, 3, 0),
       (3, 7, "1895", False, 1, 0)]
   assert dropped == []
@@ -176,11 +176,17 @@ def test_a_later_answer_is_taken_where_the_first_does_not_stand(data_file, first
       qa("later", answers=[first, first, name]), qa("none", answers=[first]),
       qa("good")))
   (later, _), dropped = squad_data.read_examples(path, True)
-  assert later[3:] == (20, 23, "Ann", False, 3, 2)
+  assert later[3:9] == (20, 23, "Ann", False, 3, 2)
   assert dropped == ["none"]
   # --gold_logp has all that stand there.
-  assert squad_data.read_answers(path) == {
+  assert gold_of(path) == {
       "later": [(20, 23)], "none": [], "good": [(3, 7)]}
+
+
+def gold_of(path):
+  """Where --gold_logp finds the answers: dict from id to list of (start, end)."""
+  examples, _ = squad_data.read_examples(path, False, True, with_gold=True)
+  return {example.qas_id: list(example.gold) for example in examples}
 
 
 @pytest.mark.parametrize("offset", ["3", " 3 ", "3.0", 3.0])
@@ -188,7 +194,7 @@ def test_an_offset_may_be_a_string(data_file, offset):
   path = data_file(squad(qa(offset=offset)))
   (example,), _ = squad_data.read_examples(path, True)
   assert example.answer_start == 3
-  assert squad_data.read_answers(path) == {"q0": [(3, 7)]}
+  assert gold_of(path) == {"q0": [(3, 7)]}
 
 
 @pytest.mark.parametrize("answer", [
@@ -197,7 +203,7 @@ def test_an_answer_without_offset_stands_nowhere(data_file, answer):
   path = data_file(squad(qa("q0", answers=[answer]), qa("q1")))
   examples, dropped = squad_data.read_examples(path, True)
   assert [example.qas_id for example in examples] == ["q1"] and dropped == ["q0"]
-  assert squad_data.read_answers(path) == {"q0": [], "q1": [(3, 7)]}
+  assert gold_of(path) == {"q0": [], "q1": [(3, 7)]}
 
 
 def test_answers_may_be_columns(data_file):
@@ -208,9 +214,9 @@ def test_answers_may_be_columns(data_file):
       qa("q0", answers=columns(("1896", 3), ("1895", 3))),
       qa("q1", answers=columns()), qa("q2", answers=[])))
   examples, _ = squad_data.read_examples(path, True, version_2_with_negative=True)
-  assert [example[3:] for example in examples] == [
+  assert [example[3:9] for example in examples] == [
       (3, 7, "1895", False, 2, 1)] + 2 * [(-1, -1, "", True, 0, 0)]
-  assert squad_data.read_answers(path) == {"q0": [(3, 7)], "q1": [], "q2": []}
+  assert gold_of(path) == {"q0": [(3, 7)], "q1": [], "q2": []}
 
 
 @pytest.mark.parametrize("value, right", [
@@ -228,7 +234,7 @@ def test_the_ids_of_klue(data_file):
                          {"guid": "g1", **qa("q1")}))
   examples, _ = squad_data.read_examples(path, True)
   assert [example.qas_id for example in examples] == ["g0", "q1"]
-  assert list(squad_data.read_answers(path)) == ["g0", "q1"]
+  assert list(gold_of(path)) == ["g0", "q1"]
 
 
 @pytest.mark.parametrize("is_training", [True, False])
@@ -259,7 +265,7 @@ def test_an_impossible_question_may_lack_answers(data_file, others):
       "plausible_answers": [{"text": "1895", "answer_start": 3}]}, **others)))
   examples, _ = squad_data.read_examples(path, True, version_2_with_negative=True)
   assert [example.is_impossible for example in examples] == [False, True]
-  assert squad_data.read_answers(path) == {"q0": [(3, 7)], "q1": []}
+  assert gold_of(path) == {"q0": [(3, 7)], "q1": []}
 
 
 @pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])

@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 
-from attention_zones.base import run_records
 from attention_zones.base import version
 from attention_zones.data import squad_data
 from attention_zones.data import windows
+from attention_zones.decoding import journal_writer
 from attention_zones.decoding.answers import Answer
 import launcher
 import tokenization
@@ -69,7 +69,7 @@ def test_answers(golden, tmp_path):
 
 
 def test_lines_of_a_journal(tmp_path):
-  journal = run_records.Journal(str(tmp_path / "journal"), {})
+  journal = journal_writer.Journal(str(tmp_path / "journal"), {})
   journal.append(0, [Answer("a", None, None)])
   line = (tmp_path / "journal").read_text().splitlines()[1]
   assert sorted(json.loads(line)) == KNOWN[version.NUMBERS]["journal"]

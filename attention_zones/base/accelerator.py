@@ -19,6 +19,25 @@ def is_there():
   return bool(tf.config.experimental.list_physical_devices("GPU"))
 
 
+def say_why_unused(log):
+  """Logs why TensorFlow does not use the GPU that the environment offers, if so.
+
+  Args:
+    log: function that shows the user a line, str.
+  """
+  offered = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+  if offered in ("", "-1"):
+    return
+  if not tf.test.is_built_with_cuda():
+    why = "this TensorFlow, %s, is built without CUDA" % tf.__version__
+  elif not is_there():
+    why = "TensorFlow finds none; TF_CPP_MIN_LOG_LEVEL=0 shows its messages"
+  else:
+    return
+  log("CUDA_VISIBLE_DEVICES=%s offers a GPU, but %s: running on the CPU" % (
+      offered, why))
+
+
 def memory(session_config):
   """How many bytes of the GPU's memory TensorFlow may use: int, or None.
 

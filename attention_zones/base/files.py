@@ -340,13 +340,12 @@ def _part_name(path):
       folder, ".%s.%s.%d" % (name, socket.gethostname(), os.getpid()))
 
 
-def try_lock(file, operation, flock=fcntl.flock):
+def try_lock(file, operation):
   """Locks an open file, if the file system can do that.
 
   Args:
     file: file object with a name.
     operation: int, as for fcntl.flock.
-    flock: the function that locks; tests pass another one.
 
   Returns:
     bool, whether the file is locked now. If not, the file system has no locks, and
@@ -357,7 +356,7 @@ def try_lock(file, operation, flock=fcntl.flock):
     OSError: any other failure.
   """
   try:
-    flock(file, operation)
+    fcntl.flock(file, operation)
     return True
   except OSError as error:
     if error.errno not in _NO_LOCKS:

@@ -9,91 +9,79 @@ import os
 import platform
 
 
-def cores(root="/", environ=None):
+# The folder that has proc/ and sys/.
+_ROOT = "/"
+
+
+def cores():
   """How many cores this process may use.
 
   The minimum of its affinity (taskset, Slurm's binding), the quota of its control
   group (Docker's --cpus, Kubernetes), and SLURM_CPUS_PER_TASK.
 
-  Args:
-    root: str, the folder that has proc/ and sys/.
-    environ: mapping, the environment; os.environ when left out.
-
   Returns:
     int, at least 1.
   """
-  environ = os.environ if environ is None else environ
   try:
     found = [len(os.sched_getaffinity(0))]
   except AttributeError:  # macOS
     found = [os.cpu_count() or 1]
-  found.extend(_quotas(root))
-  asked = environ.get("SLURM_CPUS_PER_TASK", "")
+  found.extend(_quotas())
+  asked = os.environ.get("SLURM_CPUS_PER_TASK", "")
   if asked.isdigit():
     found.append(int(asked))
   return max(1, math.ceil(min(found)))
 
 
-def memory(root="/"):
+def memory():
   """How many bytes of memory this process may use: int.
 
   The machine's, or less where its control group has a limit.
-
-  Args:
-    root: str, the folder that has proc/ and sys/.
   """
   machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
   limits = [_number(os.path.join(folder, name))
             for controller, name in ((None, "memory.max"),
                                      ("memory", "memory.limit_in_bytes"))
-            for folder in _groups(root, controller)]
+            for folder in _groups(controller)]
   return int(min([machine] + [limit for limit in limits if limit]))
 
 
-def use_onednn(environ=None, kind=None):
+def use_onednn():
   """Lets TensorFlow 2.15.1 use oneDNN's operations; before it is imported.
 
   TensorFlow by itself uses them only on x86 CPUs with AVX512-VNNI or newer (release
   notes of 2.9), but they are faster on others, too. TF_ENABLE_ONEDNN_OPTS, if it is
   set, decides. On ARM they are experimental (2.10). 1.15.3 has none.
-
-  Args:
-    environ: mapping, the environment; os.environ when left out.
-    kind: str, of CPU, as platform.machine() names it; this machine's when left out.
   """
-  environ = os.environ if environ is None else environ
-  if (kind or platform.machine()) in ("x86_64", "AMD64"):
-    environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+  if platform.machine() in ("x86_64", "AMD64"):
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-def has_bfloat16(root="/"):
+def has_bfloat16():
   """Whether the CPU multiplies bfloat16 in hardware: bool.
 
   Linux lists avx512_bf16 or amx_bf16 (x86), or bf16 (ARM). macOS lists nothing.
-
-  Args:
-    root: str, the folder that has proc/ and sys/.
   """
-  listed = {word for line in _lines(os.path.join(root, "proc/cpuinfo"))
+  listed = {word for line in _lines(os.path.join(_ROOT, "proc/cpuinfo"))
             if line.lower().startswith(("flags", "features"))
             for word in line.split()}
   return bool(listed & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
-def _quotas(root):
+def _quotas():
   """The cores that control groups grant: list of float."""
   quotas = []
-  for folder in _groups(root, None):
+  for folder in _groups(None):
     words = _words(os.path.join(folder, "cpu.max"))
     if len(words) == 2:
       quotas.append((_positive(words[0]), _positive(words[1])))
-  for folder in _groups(root, "cpu"):
+  for folder in _groups("cpu"):
     quotas.append(tuple(_number(os.path.join(folder, "cpu.cfs_%s_us" % name))
                         for name in ("quota", "period")))
   return [quota / period for quota, period in quotas if quota and period]
 
 
-def _groups(root, controller):
+def _groups(controller):
   """The folders of this process's control group and of its parents.
 
   Inside a container, /proc/self/cgroup may have the path as the host knows it,
@@ -101,7 +89,6 @@ def _groups(root, controller):
   and those that exist count.
 
   Args:
-    root: str, as for `cores`.
     controller: str, one of version 1: "memory"; None for version 2, which has one
       tree for all.
 
@@ -109,7 +96,7 @@ def _groups(root, controller):
     list of str, folders that may or may not be there.
   """
   folders = []
-  for line in _lines(os.path.join(root, "proc/self/cgroup")):
+  for line in _lines(os.path.join(_ROOT, "proc/self/cgroup")):
     number, names, path = (line.split(":", 2) + ["", ""])[:3]
     if controller is None:
       is_it, mounts = number == "0" and not names, [""]
@@ -117,7 +104,7 @@ def _groups(root, controller):
       is_it, mounts = controller in names.split(","), {controller, names}
     parts = [part for part in path.split("/") if part] if is_it else []
     for mount in mounts if is_it else []:
-      folders.extend(os.path.join(root, "sys/fs/cgroup", mount, *parts[:depth])
+      folders.extend(os.path.join(_ROOT, "sys/fs/cgroup", mount, *parts[:depth])
                      for depth in range(len(parts) + 1))
   return folders
 

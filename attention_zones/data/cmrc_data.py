@@ -77,13 +77,15 @@ def find_answer(paragraph, text, offset):
       paragraph.words[last])
 
 
-def read_examples(path, is_training, version_2_with_negative=False):
+def read_examples(
+    path, is_training, version_2_with_negative=False, with_gold=False):
   """Reads a file of CMRC 2018 in SQuAD's format.
 
   Args:
     path: str, a path (or gs:// address).
     is_training: bool, whether to read the answers.
     version_2_with_negative: bool, False: all questions have an answer.
+    with_gold: as for squad_data.read_examples.
 
   Returns:
     (examples, dropped), as squad_data.read_examples.
@@ -94,7 +96,7 @@ def read_examples(path, is_training, version_2_with_negative=False):
   """
   del version_2_with_negative
   examples, dropped = squad_data.read_examples(
-      path, is_training, True, split_words, find_answer)
+      path, is_training, True, with_gold, split_words, find_answer)
   impossible = [e.qas_id for e in examples if e.is_impossible]
   if impossible:
     raise ValueError(
@@ -108,11 +110,6 @@ def read_examples(path, is_training, version_2_with_negative=False):
         "%s: no passage has a Chinese character, and --dataset=cmrc2018 joins "
         "words without spaces; give --dataset=squad" % path)
   return examples, dropped
-
-
-def read_answers(path):
-  """Finds the gold answers of CMRC 2018, as squad_data.read_answers."""
-  return squad_data.read_answers(path, split_words, find_answer)
 
 
 def remarks(examples):
@@ -161,6 +158,6 @@ def span_text(passage, first, last, basic_tokenizer):
 
 
 RULES = squad_data.Rules(
-    "cmrc2018", read_examples, read_answers, remarks, span_text,
+    "cmrc2018", read_examples, remarks, span_text,
     limits_logits=True, counts_windows=True, positions_in_nbest=True,
     empty_answer="empty", ascii_texts=False)

@@ -9,17 +9,14 @@ from attention_zones.base.questions import find_answer, places, split_words
 from attention_zones.data import answer_text
 
 Rules = collections.namedtuple("Rules", [
-    "name", "read_examples", "read_answers", "remarks", "span_text",
-    "limits_logits", "counts_windows", "positions_in_nbest", "empty_answer",
-    "ascii_texts"])
+    "name", "read_examples", "remarks", "span_text", "limits_logits",
+    "counts_windows", "positions_in_nbest", "empty_answer", "ascii_texts"])
 Rules.__doc__ = """The rules of a data set's published script.
 
 Attributes:
   name: str, the --dataset.
-  read_examples: function (path, is_training, version_2_with_negative) to
-    (examples, dropped), as read_examples.
-  read_answers: function from a path to where the gold answers are, as
-    read_answers.
+  read_examples: function (path, is_training, version_2_with_negative, with_gold)
+    to (examples, dropped), as read_examples.
   remarks: function from a list of Example to a list of str, lines for
     the log about what is unusual but works.
   span_text: function (passage, first, last, basic_tokenizer) to the text of a span
@@ -38,8 +35,8 @@ Attributes:
 
 Example = collections.namedtuple("Example", [
     "qas_id", "question", "paragraph", "answer_start", "answer_end",
-    "answer_text", "is_impossible", "num_answers", "answer_index"],
-                                 defaults=(0, 0))
+    "answer_text", "is_impossible", "num_answers", "answer_index", "gold"],
+                                 defaults=(0, 0, ()))
 Example.__doc__ = """One question about one passage.
 
 Attributes:
@@ -54,17 +51,20 @@ Attributes:
   num_answers: int, how many answers the file has, of which the first that stands
     in the passage is taken; 0 without an answer, and when reading for prediction.
   answer_index: int, which one that is, from 0.
+  gold: list of (start, end), int each, where all answers of the question are that
+    the passage has at answer_start; empty unless asked for.
 """
 
 
 def read_examples(path, is_training, version_2_with_negative=False,
-                  split=split_words, find=find_answer):
+                  with_gold=False, split=split_words, find=find_answer):
   """Reads a file of SQuAD v1.1 or v2.0, or of another data set in its format.
 
   Args:
     path: str, a path (or gs:// address) of SQuAD's JSON.
     is_training: bool, whether to read the answers.
     version_2_with_negative: bool, whether questions may have no answer.
+    with_gold: bool, whether examples say where all answers are.
     split: function from a passage's text to its Paragraph.
     find: function (Paragraph, answer, answer_start) to where an answer stands,
       as find_answer.
@@ -79,7 +79,8 @@ def read_examples(path, is_training, version_2_with_negative=False,
     ValueError: it is not such a file, or one of v2.0 that is read as v1.1; the
       message names the file and the place in it.
   """
-  split, ids, impossible = _of_passage(split), [], []
+  # The questions about a passage, neighbours, share one Paragraph.
+  split, ids, impossible = functools.lru_cache(maxsize=1)(split), [], []
 
   def read_one(question):
     example = _without_answer(question, split)
@@ -88,6 +89,9 @@ def read_examples(path, is_training, version_2_with_negative=False,
       impossible.append(question.where)
     elif is_training:
       example = _with_answer(question, example, find, version_2_with_negative)
+    if with_gold and "answers" in question.content:
+      example = example._replace(gold=[place for _, place in places(
+          example.paragraph, question.answers, find)])
     return example
 
   found = questions.read(path, read_one)
@@ -103,37 +107,6 @@ def read_examples(path, is_training, version_2_with_negative=False,
       example.is_impossible or not is_training or example.answer_text)
   return ([example for example in found if is_kept(example)],
           [example.qas_id for example in found if not is_kept(example)])
-
-
-def read_answers(path, split=split_words, find=find_answer):
-  """Finds the gold answers of a data set in its passages, all of each question.
-
-  Args:
-    path: str, a path (or gs:// address) of SQuAD's JSON.
-    split, find: as for read_examples.
-
-  Returns:
-    dict from question id to list of (start, end), int each: an answer is
-    context[start:end]. It is [] for a question without an answer, or with none that
-    the passage has at answer_start.
-
-  Raises:
-    OSError: the file cannot be read.
-    ValueError: it is not such a file; the message names the file and the place.
-  """
-  split = _of_passage(split)
-
-  def read_one(question):
-    answers = question.answers if "answers" in question.content else []
-    return question.id, [
-        place for _, place in places(split(question.context), answers, find)]
-
-  return dict(questions.read(path, read_one))
-
-
-def _of_passage(split):
-  """As `split`; the questions about a passage, neighbours, share one Paragraph."""
-  return functools.lru_cache(maxsize=1)(split)
 
 
 def _without_answer(question, split):
@@ -177,6 +150,6 @@ def _remarks(examples):
           "answers of its published script"]
 
 
-RULES = Rules("squad", read_examples, read_answers, _remarks, answer_text.span_text,
+RULES = Rules("squad", read_examples, _remarks, answer_text.span_text,
               limits_logits=False, counts_windows=False, positions_in_nbest=False,
               empty_answer="", ascii_texts=True)

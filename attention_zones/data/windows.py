@@ -287,7 +287,8 @@ def load(options, flag, rules, tokenizer, log):
   """
   path, is_training = getattr(options, flag), flag == "train_file"
   examples, dropped = rules.read_examples(
-      path, is_training, options.version_2_with_negative)
+      path, is_training, options.version_2_with_negative,
+      with_gold=options.gold_logp and not is_training)
   source = "--%s=%s" % (flag, path)
   if dropped:
     log(data_checks.report_dropped(source, len(examples), dropped,

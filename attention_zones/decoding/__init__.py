@@ -7,6 +7,7 @@
   decoding          one sweep: its passes, its journals, its files
   flag_checks       which flags of run_squad.py are refused
   gold              where gold answers are, and how likely a decode finds them
+  journal_writer    appends answers to the journal, which a sweep resumes from
   passes            how a sweep is cut into passes, and which files there are
   prediction_files  BERT's JSON files, written from the journal
   recorded          what --output_dir says of flags that were not given

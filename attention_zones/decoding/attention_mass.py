@@ -28,13 +28,12 @@ import tensorflow.compat.v1 as tf
 from attention_zones.base import files
 from attention_zones.base import interrupts
 from attention_zones.base.progress import Progress
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.data import windows
 from attention_zones.decoding import answers
-from attention_zones.decoding import runs
 from attention_zones.zones import zones
 
-FILE_NAME = run_records.ATTENTION_MASS_NAME
+FILE_NAME = manifest.ATTENTION_MASS_NAME
 
 # Sets of rows and of columns. Rows are of real tokens only.
 FROM = ("q", "p", "special", "not_q", "not_p")
@@ -56,15 +55,11 @@ def measure(encoder, features):
     dict: the window's own numbers, int32 [B]; "mass", float32 [B, L, N, 5, 5].
   """
   tokens = zones.token_sets(features)
-  mask = zones.NOTHING.additive(tokens)
-  hidden = encoder.embed(features["input_ids"], features["segment_ids"])
-  masses = []
-  for layer in range(encoder.num_layers):
-    hidden, weights = encoder.layer(
-        layer, hidden, encoder.heads(layer, hidden), mask, keep_weights=True)
-    masses.append(mass_of(weights, tokens))
+  _, maps = encoder.encode(
+      encoder.embed(features["input_ids"], features["segment_ids"]),
+      [zones.NOTHING.additive(tokens)] * encoder.num_layers, keep_weights=True)
   found = {name: features[name] for name in _WINDOW}
-  found["mass"] = tf.stack(masses, 1)
+  found["mass"] = tf.stack([mass_of(weights, tokens) for weights in maps], 1)
   return found
 
 
@@ -87,36 +82,34 @@ def mass_of(weights, tokens):
   return sums / tf.maximum(tf.reduce_sum(rows, 3, keepdims=True), 1)
 
 
-def make(options, data, reader, log):
+def make(options, data, model, run, log):
   """Writes attention_mass.csv, unless this run has written it before.
 
   Args:
     options: namespace of run_squad.py's flags.
     data: windows.DataSet.
-    reader: decoding.Reader.
+    model: run_squad.Model.
+    run: runs.Run.
     log: function that shows the user a line, str.
 
   Raises:
     ValueError: attention is NaN or infinite; nothing is written.
   """
   path = os.path.join(options.output_dir, FILE_NAME)
-  run = runs.describe(options, reader.checkpoint, data.tokenizer)
-  recorded = run_records.run_of_file(
-      run_records.load_manifest(options.output_dir), FILE_NAME)
-  if recorded == run and files.exists(path):
+  if run.has_made(FILE_NAME):
     log("%s is there already, for these flags, data and checkpoint" % path)
     return
   start = time.time()
-  results = reader.attend(options.predict_batch_size, windows.input_fn_builder(
+  results = model.attend(options.predict_batch_size, windows.input_fn_builder(
       data.path, options.max_seq_length, is_training=False,
       bucket_width=windows.bucket_width(options), layout=data.tokenizer.LAYOUT))
   interrupts.keep(lambda: "%s is not finished; rerun the command to make it" % path)
   mass, uniform, number = _average(results, data)
+  run.refuse_overwriting([FILE_NAME])
   if files.exists(path):
     files.remove(path)
   # Before the file: whoever is stopped in between leaves none of another run.
-  run_records.add_to_manifest(
-      options.output_dir, [FILE_NAME], run, runs.about(options, reader, start))
+  run.record({FILE_NAME: {}}, start)
   files.write_text(path, _lines(mass, uniform, number))
   interrupts.keep()
   log("%s: wrote %s" % (options.output_dir, FILE_NAME))

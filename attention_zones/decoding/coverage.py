@@ -4,12 +4,14 @@ And how much of a zone its control has in common with it.
 """
 
 import collections
+import functools
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import draws
+from attention_zones.zones import zones
 
 
 def masked_fractions(path, decodes, num_heads):
@@ -26,7 +28,7 @@ def masked_fractions(path, decodes, num_heads):
 
   Returns:
     dict from each masked decode's file of predictions to float, 0 to 1. Decodes
-    without such a fraction (zones.Mask.masked_fraction: those with a flat zone, for
+    without such a fraction (see masked_fraction: those with a flat zone, for
     example) are left out, and all of them if there is no window.
   """
   lengths = collections.Counter(
@@ -35,7 +37,7 @@ def masked_fractions(path, decodes, num_heads):
   total = sum(lengths.values())
   fraction_of = {}
   for mask in {decode.mask for decode in decodes if decode != BASELINE}:
-    fractions = [mask.masked_fraction(*pair, num_heads) for pair in lengths]
+    fractions = [masked_fraction(mask, *pair, num_heads) for pair in lengths]
     if fractions and None not in fractions:
       fraction_of[mask] = sum(
           fraction * count
@@ -57,7 +59,7 @@ def overlaps(path, ids, decodes):
 
   Returns:
     dict from the file of predictions of each decode with draws to float, 0 to 1.
-    Decodes without such a fraction (zones.Mask.overlap) are left out.
+    Decodes without such a fraction (see overlap) are left out.
   """
   fractions = collections.OrderedDict(
       (decode.mask.in_every_head, []) for decode in decodes if decode.mask.draws)
@@ -68,11 +70,62 @@ def overlaps(path, ids, decodes):
     ranks = {number: draws.ranks(ids[window["example_index"]], number, *sizes)
              for number in numbers}
     for mask, found in fractions.items():
-      fraction = mask.overlap(
-          window["question_length"], window["passage_length"], ranks)
+      fraction = overlap(
+          mask, window["question_length"], window["passage_length"], ranks)
       found += [fraction] * (fraction is not None)
   return {decode.file_name(): float(np.mean(fractions[decode.mask.in_every_head]))
           for decode in decodes if fractions.get(decode.mask.in_every_head)}
+
+
+def masked_fraction(mask, question_length, passage_length, num_heads=1):
+  """The fraction of a window's attention matrices, without [PAD], that is masked.
+
+  A draw masks as many cells as its zone. `off` counts as all cells of its heads.
+
+  Args:
+    mask: zones.Mask.
+    question_length, passage_length: int, numbers of tokens.
+    num_heads: int, N, which counts for masks of certain heads only.
+
+  Returns:
+    float, 0 to 1; None for flat zones, which mask nothing; if a zone's rows or
+    columns work for TensorFlow's tensors only; and for unions in which a draw has
+    rows of another zone, because the cells that both mask are chance.
+  """
+  cells = mask.cells_of_window(question_length, passage_length)
+  if cells is None or any(variant == zones.FLAT for _, variant in mask.zones):
+    return None
+  if mask.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
+    return None
+  fraction = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
+  return fraction * len(mask.heads) / num_heads if mask.is_per_head else fraction
+
+
+def overlap(mask, question_length, passage_length, ranks):
+  """The fraction of the columns of a mask's draws that are their zone's own.
+
+  Args:
+    mask: zones.Mask.
+    question_length, passage_length: int, numbers of tokens of a window.
+    ranks: dict from a draw's number to int [question_length + passage_length], as
+      draws.ranks returns it.
+
+  Returns:
+    float, 0 to 1; None without drawn columns, or if a zone's columns work for
+    TensorFlow's tensors only.
+  """
+  tokens = zones.tokens_of_window(question_length, passage_length)
+  is_member = (tokens.in_question + tokens.in_passage)[0] > 0
+  own = drawn = 0
+  for zone, variant in mask.zones:
+    if variant.isdigit():
+      columns = zones.in_numpy(zones.ZONES[zone].columns, tokens)  # [1, S]
+      if columns is None:
+        return None
+      is_drawn = ranks[int(variant)] < columns.sum()
+      own += columns[0][is_member][is_drawn].sum()
+      drawn += is_drawn.sum()
+  return float(own / drawn) if drawn else None
 
 
 def _windows(path):

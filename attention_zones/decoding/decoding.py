@@ -6,7 +6,7 @@
 
 With --shard, each machine answers a share of the questions; see shares.py.
 
-The model is passed in as a Reader, so that nothing here builds a graph.
+The model is passed in (run_squad.Model), so that nothing here builds a graph.
 """
 
 import collections
@@ -15,46 +15,25 @@ import time
 
 from attention_zones.base import interrupts
 from attention_zones.base.progress import Progress
-from attention_zones.base import run_records
 from attention_zones.data import windows
 from attention_zones.decoding import answers
 from attention_zones.decoding import coverage
 from attention_zones.decoding import gold
+from attention_zones.decoding import journal_writer
 from attention_zones.decoding import passes
 from attention_zones.decoding import prediction_files
-from attention_zones.decoding import runs
 from attention_zones.decoding import shares
-from attention_zones.zones import definitions
 from attention_zones.zones import draws
 
-Reader = collections.namedtuple(
-    "Reader", [
-        "checkpoint", "num_layers", "num_heads", "memory", "gpu_memory", "predict",
-        "attend"])
-Reader.__doc__ = """What a sweep needs of a fine-tuned model.
 
-Attributes:
-  checkpoint: str, the prefix of its files.
-  num_layers: int, the number of the model's layers.
-  num_heads: int, the number of attention heads of a layer.
-  memory: function (number of decodes, windows in a step) to bytes.
-  gpu_memory: int, the bytes that TensorFlow may use on the GPU that predicts; None
-    without a GPU.
-  predict: function (decodes, windows in a step, input_fn) to an iterable of
-    dicts, one per window, with the entries of answer_head.candidates.
-  attend: function (windows in a step, input_fn) to one with those of
-    attention_mass.measure.
-"""
-
-
-def decode(options, data, wanted, reader, log):
+def decode(options, data, model, run, log):
   """Makes the predictions that do not exist yet.
 
   Args:
     options: namespace of run_squad.py's flags.
     data: windows.DataSet to predict.
-    wanted: list of decodes.Decode.
-    reader: Reader.
+    model: run_squad.Model.
+    run: runs.Run.
     log: function that shows the user a line, str.
 
   Raises:
@@ -63,25 +42,26 @@ def decode(options, data, wanted, reader, log):
   """
   share = shares.parse(options.shard)
   shares.check_count(options.output_dir, share, log)
-  run = runs.describe(options, reader.checkpoint, data.tokenizer)
-  zones_of = definitions.of_decodes(wanted)
-  runs.refuse_overwriting(options, wanted, run, zones_of)
-  content = run_records.load_manifest(options.output_dir)
-  runs.tell_of_others(options, run, content, log)
-  done = set(runs.finished_files(options, wanted, run, zones_of, content))
-  limit = passes.plan_steps(options, reader, len(wanted)).limit
-  to_make = passes.cut_passes(options, wanted, limit, done, share)
+  run.tell_of_others(log)
+  steps_of = functools.partial(
+      passes.plan_steps, options, model.config, model.gpu_memory(len(run.wanted)),
+      {decode.mask for decode in run.wanted})
+  to_make = passes.cut_passes(
+      options, run.wanted, steps_of(len(run.wanted)).limit, run.finished_files(),
+      share)
   if not to_make:
     log("nothing to do: %s already has the predictions for these flags, data and "
         "checkpoint" % options.output_dir)
     return
   sizes = [len(one.decodes) for one in to_make]
   log("decodes: %d, passes over the data: %d, %s" % (
-      sum(sizes), len(to_make),
-      passes.plan_steps(options, reader, max(sizes)).words))
+      sum(sizes), len(to_make), steps_of(max(sizes)).words))
   failed = collections.OrderedDict()
-  for one in to_make:
-    failed.update(_run_pass(options, data, one, run, zones_of, reader, log))
+  for one, size in zip(to_make, sizes):
+    # Depends on this pass alone, not on what else is left, so that its journal can
+    # be resumed.
+    failed.update(_run_pass(
+        options, data, model, run, one, steps_of(size).batch_size, log))
   if failed:
     raise ValueError(
         "NaN or infinite logits, so these files were not written: %s" % ", ".join(
@@ -89,37 +69,24 @@ def decode(options, data, wanted, reader, log):
             for decode, qas_id in failed.items()))
 
 
-def _run_pass(options, data, one, run, zones_of, reader, log):
+def _run_pass(options, data, model, run, one, batch_size, log):
   """Predicts decodes in one pass over the data and writes their files.
 
   Of a share, the files are written only when it is the last to finish.
 
   Args:
-    options, data, reader, log: as for `decode`.
+    options, data, model, run, log: as for `decode`.
     one: passes.Pass.
-    run: dict, as runs.describe returns it.
-    zones_of: dict, as definitions.of_decodes returns it.
+    batch_size: int, the windows in a step.
 
   Returns:
     dict of the decodes that failed, as prediction_files.write_files returns it.
   """
   start = time.time()
-  # Depends on this pass alone, not on what else is left, so that its journal can be
-  # resumed.
-  batch_size = passes.plan_steps(options, reader, len(one.decodes)).batch_size
-  key = dict(run, **{
-      "decodes": [decode.file_name() for decode in one.decodes],
-      "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
-      "--bucket_by_length": windows.bucket_width(options) is not None})
-  for decode in one.decodes:
-    key.update(zones_of[decode])
-  if options.gold_logp:
-    key["--gold_logp"] = True
-  if one.part:
-    key["--shard"] = str(one.part.share)
+  key = _key(options, run, one, batch_size)
   answered = None
   if not one.part or one.part.share in shares.missing(one.part):
-    answered = _answer(options, data, one, key, reader, log)
+    answered = _answer(options, data, model, one, key, log)
   if one.part:
     answered = _join_shares(one.part, answered, key, log)
     if not answered:
@@ -127,18 +94,13 @@ def _run_pass(options, data, one, run, zones_of, reader, log):
   failed = prediction_files.write_files(
       options.output_dir, data, answered, one.decodes,
       [passes.kinds_of(options, d) for d in one.decodes],
-      functools.partial(
-          runs.before_replacing, options, one.decodes, run, zones_of))
+      run.before_replacing)
   written = [decode for decode in one.decodes if decode not in failed]
-  of_written = {name: zones_of[decode] for decode in written
-                for name in passes.files_of(options, decode)}
-  run_records.add_to_manifest(
-      options.output_dir, list(of_written), run,
-      dict(runs.about(options, reader, start),
-           masked_fraction=coverage.masked_fractions(
-               data.path, written, reader.num_heads),
-           overlap=coverage.overlaps(data.path, _ids(data), written)),
-      {name: zones for name, zones in of_written.items() if zones})
+  run.record(
+      run.files_of(written), start,
+      masked_fraction=coverage.masked_fractions(
+          data.path, written, model.config.num_attention_heads),
+      overlap=coverage.overlaps(data.path, _ids(data), written))
   if one.part:
     shares.remove(one.part)
   else:
@@ -147,6 +109,21 @@ def _run_pass(options, data, one, run, zones_of, reader, log):
   log("%s: wrote %s" % (options.output_dir, ", ".join(
       decode.file_name() for decode in written) or "nothing"))
   return failed
+
+
+def _key(options, run, one, batch_size):
+  """What the answers of a pass depend on, for its journal: dict."""
+  key = dict(run.made_from, **{
+      "decodes": [decode.file_name() for decode in one.decodes],
+      "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
+      "--bucket_by_length": windows.bucket_width(options) is not None})
+  for decode in one.decodes:
+    key.update(run.zones_of[decode])
+  if options.gold_logp:
+    key["--gold_logp"] = True
+  if one.part:
+    key["--shard"] = str(one.part.share)
+  return key
 
 
 def _ids(data):
@@ -159,13 +136,13 @@ def _join_shares(part, journal, key, log):
 
   Args:
     part: shares.Part.
-    journal: run_records.Journal with the answers of the share; None if it was
+    journal: journal_writer.Journal with the answers of the share; None if it was
       finished before.
     key: dict, the journal's.
     log: as for `decode`.
 
   Returns:
-    run_records.JoinedJournals; None if other shares are missing, or another run
+    journal.JoinedJournals; None if other shares are missing, or another run
     writes the files.
   """
   if journal:
@@ -185,19 +162,19 @@ def _join_shares(part, journal, key, log):
     return None
 
 
-def _answer(options, data, one, key, reader, log):
+def _answer(options, data, model, one, key, log):
   """Answers the questions of a pass, or of its share, that its journal lacks.
 
   Args:
-    options, data, one, reader, log: as for `_run_pass`.
+    options, data, model, one, log: as for `_run_pass`.
     key: dict, the journal's.
 
   Returns:
-    run_records.Journal with all answers.
+    journal_writer.Journal with all answers.
   """
   share = one.part.share if one.part else None
   mine = shares.questions(data.examples, share)
-  journal = run_records.Journal(one.journal_path, key)
+  journal = journal_writer.Journal(one.journal_path, key)
   if journal.finished:
     log("%d of %d questions are done: resuming %s" % (
         len(journal.finished), len(mine), journal.path))
@@ -212,7 +189,7 @@ def _answer(options, data, one, key, reader, log):
           draws.add_to_features, ids=_ids(data), numbers=draws.needed(one.decodes)))
   if options.gold_logp:
     input_fn = gold.add_spans(input_fn, data.gold_spans)
-  results = reader.predict(one.decodes, key["--predict_batch_size"], input_fn)
+  results = model.predict(one.decodes, key["--predict_batch_size"], input_fn)
   _answer_questions(options, data, one, journal, results, mine)
   return journal
 
@@ -222,8 +199,8 @@ def _answer_questions(options, data, one, journal, results, mine):
 
   Args:
     options, data, one: as for `_run_pass`.
-    journal: run_records.Journal.
-    results: iterable, as Reader.predict returns it.
+    journal: journal_writer.Journal.
+    results: iterable, as Model.predict returns it.
     mine: set of int, the questions to answer, indices of examples.
   """
   finder = answers.AnswerFinder(

@@ -87,6 +87,25 @@ def refuse_local(options, name):
                      "--use_tpu=True this must be a gs:// path" % (name, path))
 
 
+def check_init_checkpoint(options, checkpoint):
+  """Refuses an --init_checkpoint to predict with that a TPU cannot read.
+
+  Args:
+    options: namespace of the flags.
+    checkpoint: str, the prefix of the files that predictions are made with.
+
+  Returns:
+    list of str, a line for the log if the flag is not used, or empty.
+  """
+  if checkpoint == options.init_checkpoint:
+    refuse_local(options, "init_checkpoint")
+  elif options.init_checkpoint:
+    return [
+        "--init_checkpoint=%s is not used without --do_train=True: predictions "
+        "are made with %s" % (options.init_checkpoint, checkpoint)]
+  return []
+
+
 def refuse_remote_draws(options):
   """Refuses draws where the input pipeline runs on another machine."""
   if options.use_tpu and options.tpu_name != "local":

@@ -16,48 +16,30 @@ import tensorflow.compat.v1 as tf
 from attention_zones.data import windows
 
 
-def read_answers(options, rules):
-  """Reads the gold answers, before anything slow.
-
-  Args:
-    options: namespace of run_squad.py's flags.
-    rules: squad_data.Rules.
-
-  Returns:
-    dict, as squad_data.read_answers returns it; None without --gold_logp.
-
-  Raises:
-    ValueError: the data set has no answers.
-  """
-  if not options.gold_logp:
-    return None
-  answers_of = rules.read_answers(options.predict_file)
-  if not any(answers_of.values()):
-    raise ValueError(
-        "--gold_logp=True: --predict_file=%s has no answer that stands in its "
-        "passage at answer_start; gold log-probabilities need a data set with "
-        "answers" % options.predict_file)
-  return answers_of
-
-
-def with_spans(data, answers_of, log):
+def with_spans(data, source, log):
   """Adds to a data set where its gold answers are.
 
   Args:
-    data: windows.DataSet.
-    answers_of: dict, as read_answers returns it; with None, nothing is added.
+    data: windows.DataSet, whose examples have `gold`.
+    source: str, "--predict_file=..." for messages.
     log: function that shows the user a line, str.
 
   Returns:
     windows.DataSet.
+
+  Raises:
+    ValueError: the data set has no answers.
   """
-  if answers_of is None:
-    return data
+  if not any(example.gold for example in data.examples):
+    raise ValueError(
+        "--gold_logp=True: %s has no answer that stands in its passage at "
+        "answer_start; gold log-probabilities need a data set with answers" %
+        source)
   spans, passage = [], None
   for example in data.examples:
     if passage is None or passage.paragraph is not example.paragraph:
       passage = windows.tokenize_passage(example.paragraph, data.tokenizer)
-    places = {passage.tokens_at(*place) for place in answers_of[example.qas_id]}
+    places = {passage.tokens_at(*place) for place in example.gold}
     spans.append(sorted(places - {None}))
   lacking = spans.count([])
   if lacking:

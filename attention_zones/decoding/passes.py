@@ -6,8 +6,10 @@ import tempfile
 
 from attention_zones.base import files
 from attention_zones.base import machine
-from attention_zones.base import run_records
+from attention_zones.base import journal
+from attention_zones.base import manifest
 from attention_zones.decoding import shares
+from attention_zones.decoding import sweep
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
 
@@ -51,14 +53,14 @@ def begun_files(options):
   begun = {}
   for folder in folders:
     for name in filter(
-        run_records.JOURNAL_NAME.fullmatch, files.list_folder(folder)):
+        journal.FILE_NAME.fullmatch, files.list_folder(folder)):
       path = os.path.join(folder, name)
       # A zone may be gone since.
       decodes = filter(None, map(
-          Decode.parse, map(str, run_records.begun_decodes(path))))
+          Decode.parse, map(str, journal.begun_decodes(path))))
       begun.update(dict.fromkeys(
           (file for decode in decodes for file in files_of(options, decode)),
-          run_records.begun_key(path)))
+          journal.begun_key(path)))
   return begun
 
 
@@ -77,12 +79,15 @@ Attributes:
 """
 
 
-def plan_steps(options, reader, num_decodes):
+def plan_steps(options, config, gpu_memory, masks, num_decodes):
   """Fits a sweep into memory, by smaller steps and then by several passes.
 
   Args:
     options: namespace of run_squad.py's flags.
-    reader: decoding.Reader.
+    config: modeling.BertConfig.
+    gpu_memory: int, the bytes that TensorFlow may use on the GPU that predicts;
+      None without a GPU.
+    masks: set of zones.Mask, those of all passes.
     num_decodes: int.
 
   Returns:
@@ -93,11 +98,12 @@ def plan_steps(options, reader, num_decodes):
   if memory_gb is None:
     if options.use_tpu:
       return _Steps(batch_size, limit, "windows in a step: %d" % batch_size)
-    memory_gb = default_memory_gb(machine.memory(), reader.gpu_memory)
-  if num_decodes > 1 and not options.use_tpu and reader.gpu_memory is None:
+    memory_gb = default_memory_gb(machine.memory(), gpu_memory)
+  if num_decodes > 1 and not options.use_tpu and gpu_memory is None:
     # One window already fills the matrix products; more only spill the caches.
     batch_size = 1
-  needs = lambda number: reader.memory(number, batch_size) / 1e9
+  needs = lambda number: sweep.memory(
+      config, number, batch_size, options.max_seq_length, masks) / 1e9
   while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
     # On a TPU the batch has to stay a multiple of its cores.
     if batch_size > 1 and not options.use_tpu:
@@ -120,7 +126,7 @@ def default_memory_gb(memory, gpu_memory):
 
   Args:
     memory: int, the bytes that this process may use.
-    gpu_memory: int, as in decoding.Reader.
+    gpu_memory: int, as for plan_steps.
   """
   if gpu_memory is None:
     return min(MAX_DEFAULT_SWEEP_GB, memory / 4 / 1e9)
@@ -165,7 +171,7 @@ def cut_passes(options, wanted, limit, done, share=None):
     name, part = _name_pass(options.output_dir, group, share)
     is_done = lambda decodes: done.issuperset(
         name for d in decodes for name in files_of(options, d))
-    begun = run_records.begun_decodes(name) or (
+    begun = journal.begun_decodes(name) or (
         shares.begun_decodes(part) if part else [])
     together = [d for d in group if d.file_name() in begun]
     rest = [d for d in group if d not in together and not is_done([d])]
@@ -189,7 +195,7 @@ def _name_pass(folder, decodes, share):
   if files.is_remote(folder):
     # Objects in a bucket cannot be appended to.
     where, of = tempfile.gettempdir(), [files.identity(folder)] + of
-  pass_id = run_records.run_id({"of": of})
+  pass_id = manifest.run_id({"of": of})
   return os.path.join(where, "journal.%s%s.jsonl" % (
       pass_id, share.suffix if share else "")), (
           shares.Part(folder, pass_id, share) if share else None)

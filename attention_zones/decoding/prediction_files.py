@@ -28,7 +28,7 @@ def write_files(folder, data, journal, decodes, kinds, begin=lambda names: None)
   Args:
     folder: str, a path or address.
     data: windows.DataSet.
-    journal: run_records.Journal with the answers to all examples that have a
+    journal: journal_writer.Journal with the answers to all examples that have a
       window; a passage without words has no window, and its answer is
       data.rules.empty_answer.
     decodes: list of V decodes.Decode.
@@ -105,24 +105,6 @@ def _value(output, record, empty_answer):
   return record[output.column][output.place]
 
 
-# json's fast encoder cannot indent, but it can put any text between two members.
-_encode_nbest_entry = json.JSONEncoder(separators=(",\n" + " " * 12, ": ")).encode
-
-
-def _indented(value, as_ascii):
-  """Encodes a number, a string or an n-best list.
-
-  The result is that of json.dumps(..., indent=4) for a member of an object, in half
-  of the time.
-  """
-  if not isinstance(value, list) or not value:
-    return json.dumps(value, ensure_ascii=as_ascii)
-  inner, outer = "\n" + " " * 12, "\n" + " " * 8
-  entries = (outer + "{" + inner + _encode_nbest_entry(entry)[1:-1] + outer + "}"
-             for entry in value)
-  return "[%s\n    ]" % ",".join(entries)
-
-
 class _FileInParts:
   """A JSON file that is written in parts, since few can be open at the same time.
 
@@ -148,9 +130,10 @@ class _FileInParts:
       value: number, str or n-best list.
       as_ascii: bool, json.dumps's ensure_ascii.
     """
+    # A line feed within a text is encoded, so that each one begins a line.
     entry = "%s    %s: %s" % (
         self._separator, json.dumps(key, ensure_ascii=as_ascii),
-        _indented(value, as_ascii))
+        json.dumps(value, ensure_ascii=as_ascii, indent=4).replace("\n", "\n    "))
     self._pieces.append(entry)
     self._separator = ",\n"
     return len(entry)

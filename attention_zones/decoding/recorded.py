@@ -7,7 +7,7 @@ manifest.json and training.json, so that nobody has to say it again.
 import os
 
 from attention_zones.base import files
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.data import windows
 from attention_zones.weights import training
 from attention_zones.zones.decodes import BASELINE
@@ -29,15 +29,21 @@ def supply(options, given, log):
     given: collection of str, the names of the flags on the command line.
     log: function that shows the user a line, str.
 
+  Returns:
+    str, why not to decode, as flags were given with another value, and not
+    --overwrite; "" if that is not so. Errors in the flags themselves come first.
+
   Raises:
     ValueError: --predict_file is needed, and cannot be found out; or a record is
       damaged.
   """
-  others, source, record = {}, None, {}
+  others, refused, source, record = {}, {}, None, {}
   if not options.do_train:
     record, source = _of_folder(options.output_dir)
-    others = {name: record["--" + name] for name in windows.SETTINGS
-              if name not in given and _differs(options, name, record)}
+    differing = {name: record["--" + name] for name in windows.SETTINGS
+                 if record.get("--" + name) not in (None, getattr(options, name))}
+    refused = {name: value for name, value in differing.items() if name in given}
+    others = {name: value for name, value in differing.items() if name not in given}
     if options.predict_file is None and record.get(_PATH):
       others["predict_file"] = record[_PATH]
   for name, value in others.items():
@@ -49,31 +55,12 @@ def supply(options, given, log):
         if lost else ""))
   if others:
     log("%s, as %s says" % (_written(others), source))
-
-
-def refuse_others(options):
-  """Refuses to decode with other settings than --output_dir was made with.
-
-  Args:
-    options: namespace of run_squad.py's flags, as `supply` leaves it.
-
-  Raises:
-    ValueError: a flag has another value, and --overwrite was not given.
-  """
-  if options.do_train or options.overwrite:
-    return
-  record, source = _of_folder(options.output_dir)
-  others = [name for name in windows.SETTINGS if _differs(options, name, record)]
-  if others:
-    raise ValueError(
-        "%s: %s says %s; leave it out to take that, give another --output_dir, "
-        "with the model as --init_checkpoint, or --overwrite=True" % (
-            _written({name: getattr(options, name) for name in others}), source,
-            _written({name: record["--" + name] for name in others})))
-
-
-def _differs(options, name, record):
-  return record.get("--" + name) not in (None, getattr(options, name))
+  if options.overwrite or not refused:
+    return ""
+  return ("%s: %s says %s; leave it out to take that, give another --output_dir, "
+          "with the model as --init_checkpoint, or --overwrite=True" % (
+              _written({name: getattr(options, name) for name in refused}), source,
+              _written(refused)))
 
 
 def _written(values):
@@ -87,15 +74,15 @@ def _of_folder(folder):
     (dict, str): the settings under the names of flags, {} if none are known, with
     _PATH if the data set is still there, else _LOST_PATH; the path of the record.
   """
-  content = run_records.load_manifest(folder)
+  content = manifest.load(folder)
   baseline = BASELINE.file_name()
-  record = run_records.run_of_file(content, baseline)
+  record = manifest.run_of_file(content, baseline)
   if record and files.exists(os.path.join(folder, baseline)):
-    path = run_records.path_of_data(content, baseline)
+    path = manifest.path_of_data(content, baseline)
     is_there = path and files.exists(path) and (
         files.digest(path) == record.get("--predict_file"))
     record[_PATH if is_there else _LOST_PATH] = path
-    return record, os.path.join(folder, run_records.MANIFEST_NAME)
+    return record, os.path.join(folder, manifest.FILE_NAME)
   record = training.load_record(folder)
   # A model of SQuAD v2.0 also answers v1.1, and the other way round.
   record.pop("--version_2_with_negative", None)

@@ -11,11 +11,13 @@ import time
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import files
-from attention_zones.base import run_records
+from attention_zones.base import path_checks
+from attention_zones.base import manifest
 from attention_zones.base import version
 from attention_zones.data import windows
 from attention_zones.decoding import passes
 from attention_zones.weights import checkpoints
+from attention_zones.weights import training
 from attention_zones.zones import definitions
 
 # Flags that the answers depend on, besides those of the windows.
@@ -26,7 +28,156 @@ _FLAGS_OF_RUN = ("n_best_size", "max_answer_length", "null_score_diff_threshold"
 _TO_BE_TRAINED = "trained anew"
 
 
-def describe(options, checkpoint, tokenizer):
+def make_output_dir(options, wanted):
+  """Makes --output_dir and checks that all files can be written there.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    wanted: list of decodes.Decode.
+  """
+  path_checks.make_output_folder("--output_dir", options.output_dir)
+  if options.do_predict:
+    for decode in wanted:
+      path_checks.refuse_folders(
+          options.output_dir, passes.files_of(options, decode))
+  if options.attention_mass:
+    path_checks.refuse_folders(
+        options.output_dir, [manifest.ATTENTION_MASS_NAME])
+
+
+class Run:
+  """A run that predicts, and what --output_dir has of it, read once at its start.
+
+  Args:
+    options: namespace of run_squad.py's flags.
+    wanted: list of decodes.Decode.
+    model: run_squad.Model; without a checkpoint, a training is to write it.
+
+  Attributes:
+    wanted: list of decodes.Decode.
+    made_from: dict, all that answers depend on but the zones.
+    zones_of: dict from each Decode to a dict, what it masks.
+
+  Raises:
+    ValueError: as of `refuse_overwriting`.
+  """
+
+  def __init__(self, options, wanted, model):
+    self._options = options
+    self._num_layers = model.config.num_hidden_layers
+    self.wanted = wanted
+    self.made_from = _describe(
+        options, model.checkpoint or training.finished(options), model.tokenizer)
+    self.zones_of = definitions.of_decodes(wanted)
+    # What each file is to be made from.
+    self._expected = {name: dict(self.made_from, **masked)
+                      for name, masked in self.files_of(wanted).items()}
+    if options.attention_mass:
+      self._expected[manifest.ATTENTION_MASS_NAME] = self.made_from
+    self.refuse_overwriting(self._expected)
+
+  def files_of(self, decodes):
+    """The files of decodes: dict from name to a dict, what each one masks."""
+    return {name: self.zones_of[decode] for decode in decodes
+            for name in passes.files_of(self._options, decode)}
+
+  def has_made(self, name):
+    """Whether this run has made a file of --output_dir: bool."""
+    return name in self._there and (
+        manifest.run_of_file(self._manifest, name) == self._expected[name])
+
+  def finished_files(self):
+    """The files that this run has made: set of str."""
+    return set(filter(self.has_made, self.files_of(self.wanted)))
+
+  def tell_of_others(self, log):
+    """Logs a line for each other run that has files in the folder's manifest."""
+    for name, other in self._manifest["runs"].items():
+      if name != manifest.run_id(self.made_from):
+        log("--output_dir=%s has %d files with a different %s" % (
+            self._options.output_dir,
+            list(self._manifest["files"].values()).count(name),
+            ", ".join(manifest.changes(
+                manifest.without_about(other), self.made_from))))
+
+  def record(self, written, start, **more):
+    """Adds files to the manifest.
+
+    Args:
+      written: dict from each file's name to a dict, what it masks.
+      start: float, time.time() when the work on them started.
+      **more: what else the manifest says about them.
+    """
+    at = lambda seconds: time.strftime(
+        "%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
+    manifest.add(
+        self._options.output_dir, list(written), self.made_from, dict({
+            "started": at(start), "finished": at(time.time()),
+            "python": platform.python_version(), "machine": platform.platform(),
+            "revision": version.revision(),
+            "--predict_file": self._options.predict_file,
+            # In the last one, not all zones can change an answer (readout.py).
+            "num_layers": self._num_layers}, **more),
+        {name: zones for name, zones in written.items() if zones})
+
+  def before_replacing(self, names):
+    """Lets the run replace files, of which the manifest then says nothing.
+
+    Otherwise a run with --overwrite that is killed meanwhile leaves its files under
+    another run's name.
+
+    Args:
+      names: list of str, the files.
+
+    Raises:
+      ValueError: as of `refuse_overwriting`, which is asked again.
+    """
+    self.refuse_overwriting(names)
+    manifest.remove(self._options.output_dir, [
+        name for name in names if name in self._manifest["files"]
+        and manifest.run_of_file(self._manifest, name) != self._expected[name]])
+
+  def refuse_overwriting(self, names):
+    """Refuses to replace files of another run, unless --overwrite allows it.
+
+    Reads the folder anew: another run may have written such files meanwhile.
+
+    Args:
+      names: iterable of str, files of this run.
+
+    Raises:
+      ValueError: --output_dir has such a file, or one that neither its manifest nor
+        the journal of an interrupted run knows.
+    """
+    self._manifest = manifest.load(self._options.output_dir)
+    self._there = set(files.list_folder(self._options.output_dir))
+    if self._options.overwrite:
+      return
+    begun = passes.begun_files(self._options)
+    before = {name: self._before(name, begun)
+              for name in names if name in self._there}
+    others = [name for name in before if before[name] != self._expected[name]]
+    if not others:
+      return
+    first = before[others[0]]
+    raise ValueError(
+        "--output_dir=%s has %s%s, %s; %sgive another --output_dir, with the model "
+        "as --init_checkpoint, or --overwrite=True to replace such files" % (
+            self._options.output_dir, others[0],
+            " and %d more" % (len(others) - 1) if len(others) > 1 else "",
+            "made with a different " + ", ".join(manifest.changes(
+                first, self._expected[others[0]])) if first
+            else "of which its manifest.json says nothing",
+            "restore that to skip what is there, " if first else ""))
+
+  def _before(self, name, begun):
+    """What a file was made from; None if neither manifest nor journal says it."""
+    if name in self._manifest["files"] or name not in begun:
+      return manifest.run_of_file(self._manifest, name)
+    return {entry: begun[name].get(entry) for entry in self._expected[name]}
+
+
+def _describe(options, checkpoint, tokenizer):
   """Describes a run, all that answers depend on but the zones: a flat dict.
 
   Args:
@@ -41,107 +192,3 @@ def describe(options, checkpoint, tokenizer):
       checkpoints.digest(checkpoint) if checkpoint else _TO_BE_TRAINED)
   run["TensorFlow"] = tf.__version__
   return run
-
-
-def before_replacing(options, wanted, run, zones_of, names):
-  """Lets a run replace files, of which the manifest then says nothing.
-
-  Otherwise a run with --overwrite that is killed meanwhile leaves its files under
-  another run's name.
-
-  Args:
-    options, wanted, run: as for `refuse_overwriting`, which is asked again: another
-      run may have written such files since this one started.
-    zones_of: dict, as definitions.of_decodes returns it.
-    names: list of str, the files.
-  """
-  refuse_overwriting(options, wanted, run, zones_of)
-  content = run_records.load_manifest(options.output_dir)
-  records = records_of_files(options, wanted, run, zones_of)
-  run_records.remove_from_manifest(options.output_dir, [
-      name for name in names if name in content["files"]
-      and run_records.run_of_file(content, name) != records[name]])
-
-
-def refuse_overwriting(options, wanted, run, zones_of=None):
-  """Refuses to replace files of another run, unless --overwrite allows it.
-
-  Args:
-    options: namespace of run_squad.py's flags.
-    wanted: list of decodes.Decode.
-    run: dict, as describe returns it.
-    zones_of: dict, definitions.of_decodes(wanted), if that is known.
-
-  Raises:
-    ValueError: --output_dir has such a file, or one that neither its manifest
-      nor the journal of an interrupted run knows.
-  """
-  if options.overwrite or not files.exists(options.output_dir):
-    return
-  content = run_records.load_manifest(options.output_dir)
-  there = set(files.list_folder(options.output_dir))
-  begun = passes.begun_files(options)
-  expected = records_of_files(
-      options, wanted, run, zones_of or definitions.of_decodes(wanted))
-  if options.attention_mass:
-    expected[run_records.ATTENTION_MASS_NAME] = run
-
-  def before_of(name):
-    """What a file was made from; None if neither manifest nor journal says it."""
-    if name in content["files"] or name not in begun:
-      return run_records.run_of_file(content, name)
-    return {entry: begun[name].get(entry) for entry in expected[name]}
-  others = [name for name, record in expected.items()
-            if name in there and before_of(name) != record]
-  if others:
-    before = before_of(others[0])
-    raise ValueError(
-        "--output_dir=%s has %s%s, %s; %sgive another --output_dir, with the model "
-        "as --init_checkpoint, or --overwrite=True to replace such files" % (
-            options.output_dir, others[0],
-            " and %d more" % (len(others) - 1) if len(others) > 1 else "",
-            "made with a different " + ", ".join(run_records.changes(
-                before, expected[others[0]])) if before
-            else "of which its manifest.json says nothing",
-            "restore that to skip what is there, " if before else ""))
-
-
-def records_of_files(options, wanted, run, zones_of):
-  """What each file of decodes is to be made from: dict from its name to dict."""
-  return {name: dict(run, **zones_of[decode]) for decode in wanted
-          for name in passes.files_of(options, decode)}
-
-
-def finished_files(options, wanted, run, zones_of, content):
-  """Lists the files of decodes that this run has made: list of str."""
-  there = set(files.list_folder(options.output_dir))
-  return [name for name, record in records_of_files(
-      options, wanted, run, zones_of).items()
-          if name in there and run_records.run_of_file(content, name) == record]
-
-
-def tell_of_others(options, run, content, log):
-  """Logs a line for each other run that has files in the folder's manifest."""
-  for name, other in content["runs"].items():
-    if name != run_records.run_id(run):
-      log("--output_dir=%s has %d files with a different %s" % (
-          options.output_dir, list(content["files"].values()).count(name),
-          ", ".join(run_records.changes(
-              run_records.without_about(other), run))))
-
-
-def about(options, reader, start):
-  """What a manifest says about a run, besides what its answers depend on: dict.
-
-  Args:
-    options: namespace of run_squad.py's flags.
-    reader: decoding.Reader.
-    start: float, time.time() when it started.
-  """
-  at = lambda seconds: time.strftime(
-      "%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
-  return {"started": at(start), "finished": at(time.time()),
-          "python": platform.python_version(), "machine": platform.platform(),
-          "revision": version.revision(), "--predict_file": options.predict_file,
-          # In the last one, not all zones can change an answer (readout.py).
-          "num_layers": reader.num_layers}

@@ -17,7 +17,8 @@ import re
 import shutil
 
 from attention_zones.base import files
-from attention_zones.base import run_records
+from attention_zones.base import journal
+from attention_zones.base import manifest
 
 
 class Share(collections.namedtuple("Share", ["number", "count"])):
@@ -119,7 +120,7 @@ def check_count(folder, share, log):
     ValueError: the folder has files of another division.
   """
   for name in files.list_folder(folder):
-    match = run_records.JOURNAL_NAME.fullmatch(name)
+    match = journal.FILE_NAME.fullmatch(name)
     if not match or not match.group(2):
       continue
     count = int(match.group(2))
@@ -141,31 +142,31 @@ def begun_decodes(part):
     part: Part.
 
   Returns:
-    list of str, as run_records.begun_decodes returns it.
+    list of str, as journal.begun_decodes returns it.
   """
   for name in files.list_folder(part.folder):
-    if part.pass_id in name and run_records.JOURNAL_NAME.fullmatch(name):
-      begun = run_records.begun_decodes(os.path.join(part.folder, name))
+    if part.pass_id in name and journal.FILE_NAME.fullmatch(name):
+      begun = journal.begun_decodes(os.path.join(part.folder, name))
       if begun:
         return begun
   return []
 
 
-def finish(journal, part):
+def finish(writer, part):
   """Turns the journal of a share, all of whose questions are done, into its file.
 
   Args:
-    journal: run_records.Journal.
+    writer: journal_writer.Journal.
     part: Part.
   """
-  journal.end()
+  writer.end()
   if not files.is_remote(part.folder):
-    os.replace(journal.path, part.path)
-    journal.close(remove=False)
+    os.replace(writer.path, part.path)
+    writer.close(remove=False)
     return
   with files.replacing(part.path) as temporary:
-    shutil.copyfile(journal.path, temporary)
-  journal.close(remove=True)
+    shutil.copyfile(writer.path, temporary)
+  writer.close(remove=True)
 
 
 def missing(part):
@@ -183,7 +184,7 @@ def collect(part, key):
     key: dict, the key of its journal.
 
   Returns:
-    run_records.JoinedJournals.
+    journal.JoinedJournals.
 
   Raises:
     FileNotFoundError: another run that finished at the same time has removed them.
@@ -191,15 +192,15 @@ def collect(part, key):
   """
   journals = []
   for other in part.all():
-    journal = run_records.FinishedJournal(other.path)
-    differing = run_records.changes(journal.key, run_records.as_read(
+    finished = journal.FinishedJournal(other.path)
+    differing = manifest.changes(finished.key, journal.as_read(
         dict(key, **{"--shard": str(other.share)})))
     if differing:
       raise ValueError(
           "%s was made with a different %s; restore it, or delete the file and run "
           "--shard=%s again" % (other.path, ", ".join(differing), other.share))
-    journals.append(journal)
-  return run_records.JoinedJournals(journals)
+    journals.append(finished)
+  return journal.JoinedJournals(journals)
 
 
 def remove(part):

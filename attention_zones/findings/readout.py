@@ -16,7 +16,7 @@ def cells_that_may_differ(cells, seeds, manifests, total, metric):
   Args:
     cells: list of masked Decodes.
     seeds: list of K FolderScores.
-    manifests: list of K dict, as run_records.load_manifest returns it.
+    manifests: list of K dict, as manifest.load returns it.
     total: int, how many questions are scored.
     metric: str of metrics.METRICS.
 

@@ -9,7 +9,7 @@ import os
 import sys
 
 from attention_zones.base import files
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.findings import contrasts
 from attention_zones.findings import controls
 from attention_zones.findings import effects
@@ -112,17 +112,16 @@ def make(options, cells, seeds, gold, asked):
           "three or more, five as in the paper", file=sys.stderr)
   cluster_of, _ = question_traits.clusters(asked, settings.cluster)
   measured = effects.measure(cells, seeds, cluster_of, settings)
-  manifests = [run_records.load_manifest(folder) for folder in folders]
-  manifest = manifests[0]
+  manifests = [manifest.load(folder) for folder in folders]
   may_differ = readout.cells_that_may_differ(
       cells, seeds, manifests, len(gold.questions), settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
-      run_records.masked_fractions(manifest), cells))
+      manifest.masked_fractions(manifests[0]), cells))
   texts = collections.OrderedDict(
       [(beside(results_path, "stats"), tables.as_csv(rows))])
   lines = tables.findings(rows, settings)
   compared = controls.rows(
-      measured, _of_cells(run_records.overlaps(manifest), cells), may_differ)
+      measured, _of_cells(manifest.overlaps(manifests[0]), cells), may_differ)
   if compared:
     texts[beside(results_path, "controls")] = tables.as_csv(compared)
     lines += controls.findings(compared)

@@ -10,8 +10,9 @@ import sys
 
 from attention_zones.base import data_sets
 from attention_zones.base import files
+from attention_zones.base import journal
+from attention_zones.base import manifest
 from attention_zones.base import questions
-from attention_zones.base import run_records
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
@@ -61,14 +62,14 @@ def telling_of_journals(folders, data_file):
     yield
   except ValueError as error:
     told = [_tell(folder, data_file, *one) for folder in folders
-            for one in run_records.unfinished(folder)]
+            for one in journal.unfinished(folder)]
     if not told:
       raise
     raise ValueError("; ".join([str(error)] + told)) from error
 
 
 def _tell(folder, data_file, names, number, key):
-  """Says how far an entry of run_records.unfinished is: str."""
+  """Says how far an entry of journal.unfinished is: str."""
   total = ""
   if key.get("--predict_file") == files.digest(data_file):
     total = " of %d" % len(questions.read(data_file))
@@ -175,7 +176,7 @@ def report_mixed_runs(folder, names, allow_mixed):
       configuration or a flag, or the manifest knows only some of them; and that is
       not allowed.
   """
-  content = run_records.load_manifest(folder)
+  content = manifest.load(folder)
   files_of = collections.OrderedDict()
   for name in names.values():
     if name in content["files"]:
@@ -186,8 +187,8 @@ def report_mixed_runs(folder, names, allow_mixed):
   changed = _redefined(content, names.values())
   if len(files_of) > 1:
     first, second = [alike[0] for alike in files_of.values()][:2]
-    changed = (second, run_records.changes(*(
-        run_records.without_about(content["runs"][content["files"][name]])
+    changed = (second, manifest.changes(*(
+        manifest.without_about(content["runs"][content["files"][name]])
         for name in (first, second))) if second not in unknown else [
             "run, of which the manifest says nothing"])
   if not changed:
@@ -215,7 +216,7 @@ def _redefined(content, names):
     for zone, definition in content["zones"].get(name, {}).items():
       before = seen.setdefault(zone, definition)
       if before != definition:
-        return name, run_records.changes({zone: before}, {zone: definition})
+        return name, manifest.changes({zone: before}, {zone: definition})
   return None
 
 
@@ -234,12 +235,12 @@ def settle_data(arguments, folders):
   """
   taken = []
   for folder in folders:
-    content = run_records.load_manifest(folder)
+    content = manifest.load(folder)
     # As find_predictions: the baseline's, or that of any other decode.
     name = next((name for name in [BASELINE.file_name()] + sorted(content["files"])
                  if name in content["files"]), None)
-    run = run_records.run_of_file(content, name) or {}
-    source = os.path.join(folder, run_records.MANIFEST_NAME)
+    run = manifest.run_of_file(content, name) or {}
+    source = os.path.join(folder, manifest.FILE_NAME)
     dataset = run.get("--dataset") or arguments.dataset or "squad"
     if dataset not in data_sets.DATA_SETS or dataset != (
         arguments.dataset or dataset):
@@ -248,7 +249,7 @@ def settle_data(arguments, folders):
           if arguments.dataset else "", ", ".join(data_sets.DATA_SETS)
           if dataset not in data_sets.DATA_SETS else dataset))
     arguments.dataset = dataset
-    path = run_records.path_of_data(content, name) if run else None
+    path = manifest.path_of_data(content, name) if run else None
     if arguments.data_file is None and path and files.exists(path) and (
         files.digest(path) == run.get("--predict_file")):
       arguments.data_file = path

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.base import files
 from attention_zones.base import interrupts
 from attention_zones.base import json_files
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.data import windows
 from attention_zones.weights import checkpoints
 
@@ -87,18 +87,19 @@ def train(options, data, make_estimator, log):
 
 
 @contextlib.contextmanager
-def alone_in(folder):
-  """Refuses a second training in a folder while this one runs.
+def alone(options):
+  """Refuses a second training in a folder while this one, if it is one, runs.
 
   The second would remove the checkpoint that the first is writing.
 
   Args:
-    folder: str, --output_dir.
+    options: namespace of run_squad.py's flags.
 
   Raises:
     ValueError: another process trains there.
   """
-  if files.is_remote(folder):
+  folder = options.output_dir
+  if not options.do_train or files.is_remote(folder):
     # An object store has no locks.
     yield
     return
@@ -181,7 +182,7 @@ def check_record(options, tokenizer, log):
   now = dict(_settings(options, tokenizer))
   if begun.get("TensorFlow") != now["TensorFlow"]:
     now.update({name: begun.get(name) for name in ("TensorFlow", "Unicode tables")})
-  changed = run_records.changes(begun, now)
+  changed = manifest.changes(begun, now)
   if changed:
     raise ValueError(
         "%s was trained with a different %s; restore it to resume, or train in "

@@ -229,72 +229,27 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """
     # The longest of BERT's: a zone may single out tokens at either end.
     lengths = 64, 445
-    cells = self._cells_of_window(*lengths)
-    rows = of(_tokens_of_window(*lengths))[0] > 0
+    cells = self.cells_of_window(*lengths)
+    rows = of(tokens_of_window(*lengths))[0] > 0
     return cells is None or any(bool(each[rows].any()) for each in cells)
-
-  def masked_fraction(self, question_length, passage_length, num_heads=1):
-    """The fraction of a window's attention matrices, without [PAD], that is masked.
-
-    A draw masks as many cells as its zone. `off` counts as all cells of its heads.
-
-    Args:
-      question_length, passage_length: int, numbers of tokens.
-      num_heads: int, N, which counts for masks of certain heads only.
-
-    Returns:
-      float, 0 to 1; None for flat zones, which mask nothing; if a zone's rows or
-      columns work for TensorFlow's tensors only; and for unions in which a draw has
-      rows of another zone, because the cells that both mask are chance.
-    """
-    cells = self._cells_of_window(question_length, passage_length)
-    if cells is None or any(variant == FLAT for _, variant in self.zones):
-      return None
-    if self.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
-      return None
-    fraction = float(functools.reduce(np.maximum, cells).mean(dtype=np.float64))
-    return (fraction * len(self.heads) / num_heads if self.is_per_head
-            else fraction)
-
-  def overlap(self, question_length, passage_length, ranks):
-    """The fraction of the columns of its draws that are their zone's own columns.
-
-    Args:
-      question_length, passage_length: int, numbers of tokens of a window.
-      ranks: dict from a draw's number to int [question_length + passage_length], as
-        draws.ranks returns it.
-
-    Returns:
-      float, 0 to 1; None without drawn columns, or if a zone's columns work for
-      TensorFlow's tensors only.
-    """
-    tokens = _tokens_of_window(question_length, passage_length)
-    is_member = (tokens.in_question + tokens.in_passage)[0] > 0
-    own = drawn = 0
-    for zone, variant in self.zones:
-      if variant.isdigit():
-        columns = _in_numpy(ZONES[zone].columns, tokens)  # [1, S]
-        if columns is None:
-          return None
-        is_drawn = ranks[int(variant)] < columns.sum()
-        own += columns[0][is_member][is_drawn].sum()
-        drawn += is_drawn.sum()
-    return float(own / drawn) if drawn else None
 
   @property
   def _entries(self):
     """The entries of ZONES: list of Zone."""
     return [ZONES[zone] for zone, _ in self.zones if zone != OFF]
 
-  def _cells_of_window(self, question_length, passage_length):
-    """Each zone's cells in a window without [PAD].
+  def cells_of_window(self, question_length, passage_length):
+    """Each zone's cells in a window without [PAD]; those of `off` are all.
+
+    Args:
+      question_length, passage_length: int, numbers of tokens.
 
     Returns:
       list of float32 [S, S]; None if a zone works for TensorFlow's tensors only.
     """
-    tokens = _tokens_of_window(question_length, passage_length)
+    tokens = tokens_of_window(question_length, passage_length)
     shape = 2 * (tokens.is_real.shape[1],)
-    sides = [(_in_numpy(zone.rows, tokens), _in_numpy(zone.columns, tokens))
+    sides = [(in_numpy(zone.rows, tokens), in_numpy(zone.columns, tokens))
              for zone in self._entries]
     if any(side is None for both in sides for side in both):
       return None
@@ -363,14 +318,14 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 NOTHING = Mask(zones=(), heads=None)
 
 
-def _tokens_of_window(question_length, passage_length, layout=layouts.BERT):
+def tokens_of_window(question_length, passage_length, layout=layouts.BERT):
   """The Tokens of a window without [PAD], numpy float32 [1, S] each."""
   places = layout.places(np.array([question_length]), np.array([passage_length]))
   found = layouts.sets(places, np.arange(places["window_end"][0]))
   return Tokens(**{name: each.astype(np.float32) for name, each in found.items()})
 
 
-def _in_numpy(side, tokens):
+def in_numpy(side, tokens):
   """Rows or columns of a zone for numpy arrays; None if only Tensors work."""
   try:
     found = side(tokens)

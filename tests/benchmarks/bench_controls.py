@@ -16,13 +16,13 @@ import numpy as np
 import bench_sweep  # Before TensorFlow, which it sets up.
 import tensorflow.compat.v1 as tf
 
+from attention_zones.base import estimator
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
 from attention_zones.zones import draws
 import modeling
-import run_squad
 
 SWEEPS = ("q2,q2p,p2q,p2",
           "q2,q2p,p2q,p2,q2@1-2,q2p@1-2,p2q@1-2,p2@1-2",
@@ -82,7 +82,8 @@ def main():
   ways = [Timed(config, decodes_of(name, config), arguments.max_seq_length)
           for name in names]
   turns = []
-  with tf.Session(config=run_squad.session_config(config, 2)) as session:
+  threads = estimator.session_config(config.hidden_size, 2)
+  with tf.Session(config=threads) as session:
     session.run(tf.global_variables_initializer())
     for way in ways:
       way.seconds(session, timed[:1])

@@ -25,10 +25,10 @@ sys.path.insert(0, ROOT)
 import numpy as np
 
 from attention_zones.base import data_sets
-from attention_zones.base import run_records
 from attention_zones.data import squad_data
 from attention_zones.data import windows
 from attention_zones.decoding import answers
+from attention_zones.decoding import journal_writer
 from attention_zones.decoding import prediction_files
 from attention_zones.decoding import shares
 from attention_zones.zones import decodes
@@ -45,9 +45,9 @@ START, JOURNAL, SHARES = "imports alone", "one journal", "all shares"
 
 def generate(folder, examples, count):
   """Writes the same answers to journal.jsonl and to `count` finished shares."""
-  whole = run_records.Journal(os.path.join(folder, "journal.jsonl"), KEY)
+  whole = journal_writer.Journal(os.path.join(folder, "journal.jsonl"), KEY)
   parts = parts_of(folder, count)
-  journals = [run_records.Journal(
+  journals = [journal_writer.Journal(
       os.path.join(folder, "journal%s.jsonl" % part.share.suffix),
       dict(KEY, **{"--shard": str(part.share)})) for part in parts]
   mine = [shares.questions(examples, part.share) for part in parts]
@@ -96,7 +96,7 @@ def run(what, folder, examples, count):
     os.makedirs(output, exist_ok=True)
     part = parts_of(folder, count)[0]
     answered = (shares.collect(part, KEY) if what == SHARES else
-                run_records.Journal(os.path.join(folder, "journal.jsonl"), KEY))
+                journal_writer.Journal(os.path.join(folder, "journal.jsonl"), KEY))
     data = windows.DataSet(examples, None, None, data_sets.rules("squad"))
     prediction_files.write_files(
         output, data, answered, WANTED,

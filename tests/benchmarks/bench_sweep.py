@@ -27,6 +27,7 @@ machine.use_onednn()
 
 import tensorflow.compat.v1 as tf
 
+from attention_zones.base import estimator
 from attention_zones.data import squad_data
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
@@ -34,7 +35,6 @@ from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
 from attention_zones.zones import layouts
 import modeling
-import run_squad
 import tokenization
 
 
@@ -175,7 +175,7 @@ def time_one_way(arguments):
     shape = (arguments.single_batch_size, arguments.max_seq_length
              if arguments.way == "padded" else windows.BUCKET_WIDTH)
   way = Timed(config, swept, shape[0], shape[1], arguments)
-  threads = run_squad.session_config(config, len(swept))
+  threads = estimator.session_config(config.hidden_size, len(swept))
   left = tf.get_variable("left", [2048, 768])
   products = [
       tf.matmul(left, tf.get_variable("right%d" % i, [768, 3072])).op

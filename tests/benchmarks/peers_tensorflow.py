@@ -15,6 +15,7 @@ import tensorflow.compat.v1 as tf
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
+from attention_zones.base import estimator
 from attention_zones.base import precision
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
@@ -89,7 +90,8 @@ class Benchmark:
     actions = {}
     for name, swept in fetches.items():
       fetches[name] = swept, self.logits(swept)
-    threads = run_squad.session_config(self._config, len(fetches["sweep"][0]))
+    threads = estimator.session_config(
+        self._config.hidden_size, len(fetches["sweep"][0]))
     with tf.variable_scope("matmul"):
       products, matrices = self._matrix_products(threads)
     self.start(threads, matrices)
@@ -143,7 +145,7 @@ class Benchmark:
     """One decode, padded to the full length."""
     some = self._timed[:peers_inputs.BATCH_SIZE]
     fetch = self.logits(self.swept(self._settings["zones"])[:1], len(some))
-    self.start(run_squad.session_config(self._config, 1))
+    self.start(estimator.session_config(self._config.hidden_size, 1))
     work = lambda _: self.run(fetch, some, peers_inputs.POSITIONS)
     work(None)
     return {"padded": lambda: peers_inputs.seconds(work, [None]) / len(some)}
@@ -151,7 +153,7 @@ class Benchmark:
   def train_actions(self):
     """A training step."""
     train_op = self._train_op()
-    self.start(run_squad.session_config(self._config, 1))
+    self.start(estimator.session_config(self._config.hidden_size, 1))
     batches = peers_inputs.training_batches(self._settings["training_batches"])
     step = lambda some: self._train(train_op, some)
     step(batches[0])

@@ -17,8 +17,9 @@ import subprocess
 import pytest
 
 from attention_zones.base import files
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 from attention_zones.decoding import answers
+from attention_zones.decoding import journal_writer
 import faults
 import launcher
 import tiny_model
@@ -134,17 +135,17 @@ def test_a_replaced_file(disk):
 
 
 def test_the_manifest(disk):
-  run_records.add_to_manifest(str(disk), ["a.json"], {"data": "1"}, {})
+  manifest.add(str(disk), ["a.json"], {"data": "1"}, {})
   before = contents(disk)
   names = ["predictions_layer%d_q2.json" % layer for layer in range(200)]
   fill(disk, PAGE)
   with pytest.raises(OSError, match="No space left") as caught:
-    run_records.add_to_manifest(str(disk), names, {"data": "2"}, {})
+    manifest.add(str(disk), names, {"data": "2"}, {})
   assert caught.value.filename == str(disk / "manifest.json")
   make_room(disk)
   assert contents(disk) == before
-  run_records.add_to_manifest(str(disk), names, {"data": "2"}, {})
-  files = run_records.load_manifest(str(disk))["files"]
+  manifest.add(str(disk), names, {"data": "2"}, {})
+  files = manifest.load(str(disk))["files"]
   assert set(files) == set(names + ["a.json"])
 
 
@@ -154,7 +155,7 @@ def test_the_journal(disk):
   short, long = (
       [answers.Answer("x" * length, None, None)]
       for length in (10, 3 * PAGE))
-  journal = run_records.Journal(str(path), {"data": "1"})
+  journal = journal_writer.Journal(str(path), {"data": "1"})
   journal.append(0, short)
   fill(disk, PAGE)
   with pytest.raises(OSError, match="No space left") as caught:
@@ -163,7 +164,7 @@ def test_the_journal(disk):
   make_room(disk)
   # What Python still holds of the line may be written when the file is closed.
   journal.close(remove=False)
-  again = run_records.Journal(str(path), {"data": "1"})
+  again = journal_writer.Journal(str(path), {"data": "1"})
   assert 0 in again.finished
   again.append(1, long)
   assert again.read(0)["text"] == ["x" * 10]
@@ -327,7 +328,7 @@ def test_a_sweep(disk, model, trained, tmp_path):
   assert set(now) == set(before) | names | {features.name}
   assert {name: now[name] for name in names} == {
       name: wanted[name] for name in names}
-  assert names <= set(run_records.load_manifest(str(model))["files"])
+  assert names <= set(manifest.load(str(model))["files"])
 
 
 TRAINING = faults.TRAINING + (

@@ -7,7 +7,7 @@ import signal
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones.base import run_records
+from attention_zones.base import manifest
 import tiny_model
 
 # 150 questions: a sweep is in its loop for half a second.
@@ -97,7 +97,7 @@ def check_whole(project, *folders):
   assert all(any(digest == other[name] for other in baselines)
              for name, digest in baseline.items())
   model = project / "model"
-  files = run_records.load_manifest(str(model))["files"]
+  files = manifest.load(str(model))["files"]
   assert set(files) == set(wanted) | set(baseline)
   names = set(os.listdir(str(model)))
   assert names == {name for folder in folders

@@ -1,0 +1,208 @@
+"""manifest.json: from what run each file of --output_dir was made.
+
+A run is one flat dict of all that its answers depend on, under the names that a
+user knows: {"--max_seq_length": 512, "--predict_file": "<digest>", "checkpoint":
+"<digest>", ...}. The manifest has the run of each file. Files of the same run are
+skipped.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+
+from attention_zones.base import files
+from attention_zones.base import json_files
+
+FILE_NAME = "manifest.json"
+ATTENTION_MASS_NAME = "attention_mass.csv"
+
+
+def run_id(run):
+  """A short name of a run, a dict: the same for the same inputs and flags."""
+  return files.short_digest(run)
+
+
+def changes(before, now):
+  """Lists the entries in which two runs, or two keys, differ.
+
+  Args:
+    before, now: dicts that JSON can represent.
+
+  Returns:
+    list of str, "--n_best_size (20 before, 3 now)" for example.
+  """
+  shown = lambda key, name: str(key.get(name, "nothing"))[:12]
+  return ["%s (%s before, %s now)" % (name, shown(before, name), shown(now, name))
+          for name in sorted(set(before) | set(now))
+          if before.get(name) != now.get(name)]
+
+
+def load(folder):
+  """Reads a folder's manifest.
+
+  Args:
+    folder: str, a path or address.
+
+  Returns:
+    {"runs": {run id: run}, "files": {file name: run id}, "zones": {file name:
+    definitions.digests of what it masks}}, each empty when there is no manifest.
+    A run also has an entry "about", which its answers do not depend on.
+
+  Raises:
+    OSError: the folder cannot be read.
+    ValueError: the file is not a manifest.
+  """
+  path = os.path.join(folder, FILE_NAME)
+  if not files.exists(path):
+    return {"runs": {}, "files": {}, "zones": {}}
+  try:
+    content = json_files.load(path)
+    run_of = json_files.member(path, content, "files", dict)
+    runs = json_files.member(path, content, "runs", dict)
+    # A folder without masked decodes needs none.
+    zones_of = {}
+    if "zones" in content:
+      zones_of = json_files.member(path, content, "zones", dict)
+    for name in zones_of:
+      json_files.member("%s: \"zones\"" % path, zones_of, name, dict)
+    for name in run_of:
+      run = json_files.member("%s: \"files\"" % path, run_of, name, str)
+      json_files.member("%s: \"runs\"" % path, runs, run, dict)
+  except ValueError as error:
+    raise ValueError("%s is not a manifest (%s); to compute the sweep again, "
+                     "delete it and give --overwrite=True" % (path, error))
+  return {"runs": runs, "files": run_of, "zones": zones_of}
+
+
+# Entries of "about" with a number for each file of predictions (coverage.py): how
+# much it masks, and how much of a zone its control has.
+OF_FILES = ("masked_fraction", "overlap")
+
+
+def run_of_file(content, name):
+  """What a file was made from, according to a manifest.
+
+  Args:
+    content: dict, as load returns it.
+    name: str, the file's name.
+
+  Returns:
+    dict, its run and its zones' definitions; None if the manifest lacks it.
+  """
+  if name not in content["files"]:
+    return None
+  return dict(without_about(content["runs"][content["files"][name]]),
+              **content["zones"].get(name, {}))
+
+
+def path_of_data(content, name):
+  """Where the data set of a file was, according to a manifest: str, or None."""
+  about = content["runs"][content["files"][name]].get("about")
+  path = about.get("--predict_file") if isinstance(about, dict) else None
+  return path if isinstance(path, str) else None
+
+
+def without_about(run):
+  """A run of a manifest without its entry "about": dict."""
+  return {name: value for name, value in run.items() if name != "about"}
+
+
+def add(folder, names, run, about, zones_of=()):
+  """Adds the files that a run has finished.
+
+  Args:
+    folder: str, a path or address.
+    names: list of str, the files' names.
+    run: dict, as for `run_id`.
+    about: dict, more about the run: versions, times. What its entries OF_FILES say
+      of other files of this run is kept.
+    zones_of: dict from the name of each file of a masked decode to what
+      definitions.digests says of its zones.
+  """
+  with _locked(folder):
+    content = load(folder)
+    before = content["runs"].get(run_id(run), {})
+    for name in OF_FILES:
+      values = dict(_of_files(before, name), **about.get(name, {}))
+      about = dict(about, **{name: values} if values else {})
+    content["runs"][run_id(run)] = dict(run, about=about)
+    for name in names:
+      content["files"][name] = run_id(run)
+      content["zones"].pop(name, None)
+    content["zones"].update(zones_of)
+    _write(folder, content)
+
+
+def remove(folder, names):
+  """Removes files, and runs of which none is left.
+
+  Args:
+    folder: str, a path or address.
+    names: list of str, the files' names.
+  """
+  if not names:
+    return
+  with _locked(folder):
+    content = load(folder)
+    for name in names:
+      content["files"].pop(name, None)
+      content["zones"].pop(name, None)
+    _write(folder, content)
+
+
+def _write(folder, content):
+  """Writes a manifest, without runs of which no file is left."""
+  used = set(content["files"].values())
+  content["runs"] = {name: content["runs"][name]
+                     for name in sorted(used) if name in content["runs"]}
+  files.write_text(os.path.join(folder, FILE_NAME), [
+      json.dumps(content, indent=2, sort_keys=True), "\n"])
+
+
+def masked_fractions(content):
+  """What a manifest says of how much its decodes mask (coverage.masked_fractions).
+
+  Args:
+    content: dict, as load returns it.
+
+  Returns:
+    dict from file name to float, 0 to 1; files may be missing.
+  """
+  return _numbers_of_files(content, "masked_fraction")
+
+
+def overlaps(content):
+  """As `masked_fractions`: how many of a zone's columns its controls have."""
+  return _numbers_of_files(content, "overlap")
+
+
+def _numbers_of_files(content, name):
+  """An entry of OF_FILES, of all runs: dict from file name to float."""
+  found = {}
+  for file_name, run in content["files"].items():
+    value = _of_files(content["runs"][run], name).get(file_name)
+    if isinstance(value, float):
+      found[file_name] = value
+  return found
+
+
+def _of_files(run, name):
+  """An entry of a manifest's run about its files: dict, {} where there is none."""
+  about = run.get("about")
+  values = about.get(name) if isinstance(about, dict) else None
+  return values if isinstance(values, dict) else {}
+
+
+@contextlib.contextmanager
+def _locked(folder):
+  """Lets one process at a time read, change and write the manifest."""
+  if files.is_remote(folder):
+    # There are no locks: if two runs end in the same second, one may be missing
+    # from the manifest. Its predictions are complete, and would be computed again.
+    yield
+    return
+  lock = os.path.join(folder, ".%s.lock" % FILE_NAME)
+  with open(lock, "w") as f:
+    files.try_lock(f, fcntl.LOCK_EX)
+    yield
