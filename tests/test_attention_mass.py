@@ -187,7 +187,8 @@ def test_it_is_made_once_for_a_run(project):
   assert [line.split(",")[:4] for line in path.read_text().splitlines()] == [
       line.split(",")[:4] for line in before.decode().splitlines()]
   path.write_text("of another run")
-  result = run_squad(project, *MEASURE, "--max_query_length=3")
+  result = run_squad(
+      project, *MEASURE, "--max_query_length=3", "--overwrite=True")
   assert result.returncode == 0, result.stderr
   assert path.read_text().startswith("layer,head,from,to,mass,uniform,lift,n\n1,")
 
@@ -213,7 +214,7 @@ def test_questions_without_tokens_only(project):
       qa["question"] = ""
   (project / "data.json").write_text(json.dumps(data))
   before = (project / "model" / "attention_mass.csv").read_bytes()
-  result = run_squad(project, *MEASURE)
+  result = run_squad(project, *MEASURE, "--overwrite=True")
   assert result.returncode == 1
   assert "no question has tokens of its own" in result.stderr.splitlines()[-1]
   assert (project / "model" / "attention_mass.csv").read_bytes() == before

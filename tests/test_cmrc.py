@@ -209,7 +209,8 @@ def run(folder, *flags):
 @pytest.mark.slow
 def test_from_training_to_predictions(folder):
   done = run(folder, "--do_train=True", "--do_predict=True",
-             "--train_batch_size=2", "--num_train_epochs=60")
+             "--train_batch_size=2", "--num_train_epochs=60",
+             "--allow_dropped=True")
   assert done.returncode == 0, done.stderr
   model = folder / "model"
   texts = json.loads((model / "predictions.json").read_text(encoding="utf-8"))
@@ -228,16 +229,18 @@ def test_from_training_to_predictions(folder):
   # [CLS] 谁 [SEP] 他
   assert (best["text"], best["start_index"], best["end_index"]) == ("他", 3, 3)
 
-  # The same folder as SQuAD: other windows, and no training to resume.
+  # The same folder as SQuAD: no training to resume, and other windows.
   names = {path.name for path in model.glob("*.tf_record")}
   other = run(folder, "--dataset=squad", "--do_train=True",
               "--train_batch_size=1", "--num_train_epochs=200")
   assert other.returncode == 1
   assert "--dataset (cmrc2018 before, squad now)" in other.stderr
-  assert len({path.name for path in model.glob("*.tf_record")} - names) == 1
-  changed = run(folder, "--dataset=squad", "--do_predict=True")
+  assert {path.name for path in model.glob("*.tf_record")} == names
+  predict = "--dataset=squad", "--do_predict=True"
+  assert "manifest.json says --dataset=cmrc2018;" in run(folder, *predict).stderr
+  changed = run(folder, "--overwrite=True", *predict)
   assert changed.returncode == 0, changed.stderr
-  assert "with a different --dataset (cmrc2018 before, squad now)" in changed.stderr
+  assert len({path.name for path in model.glob("*.tf_record")} - names) == 1
 
 
 @pytest.mark.parametrize("flags, message", [

@@ -121,8 +121,9 @@ def test_questions_without_answers_can_be_predicted_only(tmp_path):
 @pytest.mark.parametrize("paragraphs, members, message", [
     ([("Oslo is here.", answer("Oslo", 0))], {}, "no passage has a Chinese char"),
     ([("他在北京。", [])], {"is_impossible": True},
-     "'Q0' is the first of 1 questions with is_impossible true, as SQuAD v2.0 has "
-     "them; give --dataset=squad --version_2_with_negative=True")])
+     "data[0].paragraphs[0].qas[0] is the first of 1 questions with is_impossible "
+     "true, as SQuAD v2.0 has them; they need --version_2_with_negative=True, with "
+     "--dataset=squad")])
 def test_squad_is_refused(tmp_path, paragraphs, members, message):
   path = write(tmp_path, *paragraphs, **members)
   with pytest.raises(ValueError) as caught:

@@ -391,7 +391,7 @@ def test_refuses_negative_questions_without_the_flag(data_file, is_training):
   assert str(caught.value) == (
       path + IN_PARAGRAPH + ".qas[1] is the first of 2 questions with "
       "is_impossible true, as SQuAD v2.0 has them; they need "
-      "--version_2_with_negative=True")
+      "--version_2_with_negative=True, with --dataset=squad")
 
 
 def test_all_answers_may_be_dropped(data_file):

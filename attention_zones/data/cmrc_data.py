@@ -96,13 +96,7 @@ def read_examples(
   """
   del version_2_with_negative
   examples, dropped = squad_data.read_examples(
-      path, is_training, True, with_gold, split_words, find_answer)
-  impossible = [e.qas_id for e in examples if e.is_impossible]
-  if impossible:
-    raise ValueError(
-        "%s: %r is the first of %d questions with is_impossible true, as SQuAD "
-        "v2.0 has them; give --dataset=squad --version_2_with_negative=True" % (
-            path, impossible[0], len(impossible)))
+      path, is_training, False, with_gold, split_words, find_answer)
   passages = {id(e.paragraph): e.paragraph for e in examples}.values()
   if any(p.words for p in passages) and not any(
       _CHINESE.search(p.context) for p in passages):

@@ -98,7 +98,8 @@ def read_examples(path, is_training, version_2_with_negative=False,
   if impossible and not version_2_with_negative:
     raise ValueError(
         "%s is the first of %d questions with is_impossible true, as SQuAD "
-        "v2.0 has them; they need --version_2_with_negative=True" % (
+        "v2.0 has them; they need --version_2_with_negative=True, with "
+        "--dataset=squad" % (
             impossible[0], len(impossible)))
   questions.refuse_repeated(path, ids)
   if not ids:
