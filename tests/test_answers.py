@@ -5,12 +5,15 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
 from attention_zones.base import questions
 from attention_zones.data import answer_text
 from attention_zones.data import squad_data
 from attention_zones.data import windows
+from attention_zones.decoding import answer_head
 from attention_zones.decoding import answers
+from attention_zones.zones import layouts
 import tokenization
 
 VOCAB = {piece: index for index, piece in enumerate(
@@ -369,3 +372,34 @@ def test_gather_windows_of_a_shuffled_stream():
   assert [(len(read), index, [int(w["first_token"]) for w in windows])
           for index, windows in gathered] == [
               (2, 0, [0]), (5, 2, [0, 32, 64]), (6, 1, [0, 32]), (7, 3, [0])]
+
+
+class TwoBetween(tokenization.FullTokenizer):
+  """A tokenizer with RoBERTa's layout: two tokens between, another padding."""
+  LAYOUT = layouts.Layout(1, 2, 1, pad_id=1)
+  AROUND = ["[CLS]"], ["[SEP]", "[SEP]"], ["[SEP]"]
+
+
+def test_characters_of_an_answer_in_another_layout(tmp_path):
+  """From the windows through the graph: "c(d" is in the second window alone."""
+  tokenizer = TwoBetween(letters()(True).vocab)
+  asked = example("a b f, c(d e")._replace(question="x y")
+  path = windows.cached_windows(
+      [asked], tokenizer, windows.WindowSizes(11, 3, 4), False, str(tmp_path), "")
+  with tf.Graph().as_default(), tf.Session() as session:
+    features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
+        path, 11, False, layout=tokenizer.LAYOUT)({"batch_size": 2})).get_next()
+    ids = features["input_ids"]
+    logits = tf.stack([
+        tf.cast(tf.equal(ids, tokenizer.vocab[piece]), tf.float32)
+        for piece in "cd"], 1)[None]  # [1, B, 2, S]
+    found = session.run(answer_head.candidates(features, logits, 3))
+  of_question = [{name: value[row] for name, value in found.items()}
+                 for row in range(2)]
+  answer, = answers.AnswerFinder([asked], tokenizer, types.SimpleNamespace(
+      n_best_size=3, max_answer_length=5, version_2_with_negative=False,
+      null_score_diff_threshold=0.0), with_positions=True).answers(
+          0, of_question, [True])
+  assert answer.text == "c(d"
+  # [CLS] x y [SEP] [SEP] , c ( d e [SEP]
+  assert (answer.nbest[0]["start_index"], answer.nbest[0]["end_index"]) == (6, 8)

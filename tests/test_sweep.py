@@ -14,6 +14,8 @@ from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import decodes
+from attention_zones.zones import draws
+from attention_zones.zones import layouts
 from attention_zones.zones import zones
 import architectures
 from bert_reference import ALL_DECODES
@@ -375,6 +377,60 @@ def check_against_loop(loop, swept, windows, batch_size):
 def test_a_sweep_equals_a_loop_of_encode(each_loop, swept, batch_size, windows):
   """The test at the heart: both ways share the model, and nothing else."""
   check_against_loop(each_loop, swept, windows, batch_size)
+
+
+def windows_of_another_layout(layout, *lengths):
+  """The input of a model, of common tokens and RoBERTa's layout: dict of int32."""
+  places = layout.places(*np.array(lengths, np.int32).T)
+  shape = len(lengths), places["window_end"].max()
+  after = np.arange(shape[1]) >= places["window_end"][:, None]
+  ids = np.random.RandomState(3).randint(4, TINY.vocab_size, shape)
+  return dict(
+      places, input_ids=np.where(after, layout.pad_id, ids).astype(np.int32),
+      segment_ids=np.zeros(shape, np.int32),
+      ranks_in_draw_1=draws.of_batch(["q"] * len(lengths), [1], shape[1], [
+          (i, q, 0, p, places["question_start"][i], places["passage_start"][i])
+          for i, (q, p) in enumerate(lengths)])[0])
+
+
+def test_a_sweep_equals_a_loop_with_another_layout():
+  """Two tokens between; [PAD] is 1, in a batch and where `all` goes beyond it."""
+  layout = layouts.Layout(1, 2, 1, pad_id=1)
+  features = windows_of_another_layout(layout, (2, 4), (3, 7))
+  longer = {name: np.pad(value, [(0, 0), (0, 2)], "constant", constant_values=(
+      layout.pad_id if name == "input_ids" else 0)) if value.ndim == 2 else value
+            for name, value in features.items()}
+  swept = [BASELINE] + parse("0-1", "q2,q2p,p2q,p2,q2@1,p2q@flat,all")
+  with tf.Graph().as_default(), tf.Session() as session:
+    # Of no known length, so that q2 and q2p compute only few rows.
+    inputs = {name: tf.placeholder(tf.int32, [None] * value.ndim)
+              for name, value in features.items()}
+    encoder = modeling.Encoder(TINY)
+    of_sweep = [answer_head.span_logits(sweep.run(
+        encoder, inputs, swept, FULL, pad_id=pad_id)) for pad_id in (1, 0)]
+    tokens = zones.token_sets(longer, {1: longer["ranks_in_draw_1"]})
+    embedded = encoder.embed(
+        tf.constant(longer["input_ids"]), tf.constant(longer["segment_ids"]))
+    alone = []
+    for decode in swept:
+      masks = list(map(decode.mask_at, range(3)))
+      alone.append(answer_head.span_logits(encoder.encode(
+          embedded, [mask.additive(tokens) for mask in masks],
+          [mask.edit and functools.partial(mask.edit, queries=tokens, keys=tokens)
+           for mask in masks])[-1]))
+    bert_reference.load(session, WEIGHTS)
+    (together, with_0), alone = session.run([of_sweep, alone], {
+        inputs[name]: value for name, value in features.items()})
+  for row, end in enumerate(features["window_end"]):
+    for v, decode in enumerate(swept):
+      expected = alone[v][row, :, :end]
+      reaches = decode.mask.reaches_padding
+      # Of a window of about as many tokens.
+      limit = limit_of_all(LONG) if reaches else tolerance_of(expected)
+      assert furthest(together[v, row, :, :end], expected) < limit, decode
+      # Zones change something, and so does another [PAD], where it is seen.
+      assert v == 0 or furthest(alone[v][row], alone[0][row]) > 0.01
+      assert not reaches or furthest(with_0[v, row, :, :end], expected) > 0.01
 
 
 class Dimmed(collections.namedtuple("Dimmed", ["share"])):

@@ -8,10 +8,12 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import questions
+from attention_zones.data.sentencepiece_tokenizer import SentencePieceTokenizer
 from attention_zones.data import squad_data
 from attention_zones.data.tokenizer_settings import AddedToken
 from attention_zones.data import windows
 from attention_zones.data.windows import WindowSizes
+from attention_zones.zones import layouts
 import tokenization
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "who", "?", "a", "b", "c", "d",
@@ -73,6 +75,39 @@ def test_ids_of_windows():
       (1000000000, 0, 3, 0, 5, 2), (1000000001, 0, 3, 3, 5, 2),
       (1000000002, 0, 3, 6, 3, 2), (1000000003, 1, 1, 0, 1, 1)]
   assert {(w.start_position, w.end_position) for w in made} == {(-1, -1)}
+
+
+class TwoBetween(tokenization.FullTokenizer):
+  """A tokenizer with RoBERTa's layout: two tokens between, another padding."""
+  LAYOUT = layouts.Layout(1, 2, 1, pad_id=1)
+  AROUND = ["[CLS]"], ["[SEP]", "[SEP]"], ["[SEP]"]
+
+
+@pytest.mark.parametrize("tokenizer", [
+    tokenization.FullTokenizer, SentencePieceTokenizer, TwoBetween])
+def test_a_layout_counts_the_tokens_around(tokenizer):
+  assert tuple(tokenizer.LAYOUT[:3]) == tuple(map(len, tokenizer.AROUND))
+
+
+def test_windows_of_another_layout(tmp_path):
+  """Each has room for 4 tokens of the passage; the answer is token 3."""
+  tokenizer = TwoBetween(TOKENIZER.vocab)
+  examples = [example("a b c d b a", "who ?", "d")]
+  path = windows.cached_windows(
+      examples, tokenizer, WindowSizes(10, 3, 4), True, str(tmp_path), "key")
+  for width in None, 4:
+    batches = batches_of(windows.input_fn_builder(
+        path, 10, False, bucket_width=width, layout=tokenizer.LAYOUT), 2)
+    rows = {first: {name: batch[name][i] for name in batch} for batch in batches
+            for i, first in enumerate(batch["first_token"])}
+    assert rows[0]["input_ids"].tolist() == [
+        CLS, WHO, QUESTION_MARK, SEP, SEP, A, B, C, D, SEP]
+    assert rows[3]["input_ids"].tolist()[:9] == [
+        CLS, WHO, QUESTION_MARK, SEP, SEP, D, B, A, SEP]
+    assert (rows[3]["input_ids"][9:] == 1).all()
+    assert rows[3]["segment_ids"].tolist()[:9] == [0] * 5 + [1] * 4
+    assert [(row["start_position"], row["passage_start"], row["window_end"])
+            for _, row in sorted(rows.items())] == [(8, 5, 10), (5, 5, 9)]
 
 
 def test_a_long_question_is_cut():

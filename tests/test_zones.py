@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from attention_zones.decoding import coverage
 from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
 from attention_zones.zones import layouts
@@ -22,10 +23,10 @@ def features_of(*windows, layout=layouts.BERT):
               input_ids=np.zeros([len(windows), len(windows[0])], np.int32))
 
 
-def token_sets(*windows):
+def token_sets(*windows, layout=layouts.BERT):
   """The positions of Q and of P, in 0s and 1s, for each window."""
   with tf.Graph().as_default(), tf.Session() as session:
-    tokens = session.run(zones.token_sets(features_of(*windows)))
+    tokens = session.run(zones.token_sets(features_of(*windows, layout=layout)))
   return [found.astype(int).tolist()
           for found in (tokens.in_question, tokens.in_passage)]
 
@@ -224,6 +225,24 @@ def test_off_takes_all_weights_of_a_head():
 ])
 def test_token_sets(window, in_question, in_passage):
   assert token_sets(window) == [[in_question], [in_passage]]
+
+
+def test_token_sets_of_another_layout():
+  """RoBERTa: <s> q q </s></s> p </s>, then padding; and one without a question."""
+  layout = layouts.Layout(1, 2, 1, pad_id=1)
+  windows = "CQQSSPS__", "CSSPPS___"
+  assert token_sets(*windows, layout=layout) == [
+      [[0, 1, 1, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0, 0]],
+      [[0, 0, 0, 0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0, 0, 0, 0]]]
+  with tf.Graph().as_default(), tf.Session() as session:
+    tokens = session.run(zones.token_sets(features_of(*windows, layout=layout)))
+  assert tokens.before.tolist() == [[1] + [0] * 8] * 2
+  assert tokens.between[0].tolist() == [0, 0, 0, 1, 1, 0, 0, 0, 0]
+  assert tokens.after.argmax(1).tolist() == [6, 5] and tokens.after.sum() == 2
+  assert tokens.is_real.sum(1).tolist() == [7, 6]
+  # Of 7 x 7 cells.
+  assert coverage.masked_fraction(
+      zones.union(["q2"]), 2, 1, layout=layout) == pytest.approx(4 / 49)
 
 
 def test_token_sets_of_two_inputs():

@@ -11,10 +11,11 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import draws
+from attention_zones.zones import layouts
 from attention_zones.zones import zones
 
 
-def masked_fractions(path, decodes, num_heads):
+def masked_fractions(path, decodes, num_heads, layout=layouts.BERT):
   """Averages over windows the fraction of real cells that decodes mask in a layer.
 
   Zones differ much in size: P2 is most of the matrix. `all` counts with all of its
@@ -25,6 +26,7 @@ def masked_fractions(path, decodes, num_heads):
     path: str, the TFRecord file of a windows.DataSet.
     decodes: list of decodes.Decode.
     num_heads: int, the number of attention heads of a layer.
+    layout: layouts.Layout of the windows.
 
   Returns:
     dict from each masked decode's file of predictions to float, 0 to 1. Decodes
@@ -37,7 +39,8 @@ def masked_fractions(path, decodes, num_heads):
   total = sum(lengths.values())
   fraction_of = {}
   for mask in {decode.mask for decode in decodes if decode != BASELINE}:
-    fractions = [masked_fraction(mask, *pair, num_heads) for pair in lengths]
+    fractions = [masked_fraction(mask, *pair, num_heads, layout)
+                 for pair in lengths]
     if fractions and None not in fractions:
       fraction_of[mask] = sum(
           fraction * count
@@ -46,7 +49,7 @@ def masked_fractions(path, decodes, num_heads):
           for decode in decodes if decode.mask in fraction_of}
 
 
-def overlaps(path, ids, decodes):
+def overlaps(path, ids, decodes, layout=layouts.BERT):
   """Averages over windows the fraction of a draw's columns that are the zone's own.
 
   P2 has most of the tokens as columns, and so most of those that a draw takes for
@@ -56,6 +59,7 @@ def overlaps(path, ids, decodes):
     path: str, the TFRecord file of a windows.DataSet.
     ids: list of str, the id of each example.
     decodes: list of decodes.Decode.
+    layout: layouts.Layout of the windows.
 
   Returns:
     dict from the file of predictions of each decode with draws to float, 0 to 1.
@@ -71,13 +75,14 @@ def overlaps(path, ids, decodes):
              for number in numbers}
     for mask, found in fractions.items():
       fraction = overlap(
-          mask, window["question_length"], window["passage_length"], ranks)
+          mask, window["question_length"], window["passage_length"], ranks, layout)
       found += [fraction] * (fraction is not None)
   return {decode.file_name(): float(np.mean(fractions[decode.mask.in_every_head]))
           for decode in decodes if fractions.get(decode.mask.in_every_head)}
 
 
-def masked_fraction(mask, question_length, passage_length, num_heads=1):
+def masked_fraction(mask, question_length, passage_length, num_heads=1,
+                    layout=layouts.BERT):
   """The fraction of a window's attention matrices, without [PAD], that is masked.
 
   A draw masks as many cells as its zone. `off` counts as all cells of its heads.
@@ -86,13 +91,14 @@ def masked_fraction(mask, question_length, passage_length, num_heads=1):
     mask: zones.Mask.
     question_length, passage_length: int, numbers of tokens.
     num_heads: int, N, which counts for masks of certain heads only.
+    layout: layouts.Layout of the window.
 
   Returns:
     float, 0 to 1; None for flat zones, which mask nothing; if a zone's rows or
     columns work for TensorFlow's tensors only; and for unions in which a draw has
     rows of another zone, because the cells that both mask are chance.
   """
-  cells = mask.cells_of_window(question_length, passage_length)
+  cells = mask.cells_of_window(question_length, passage_length, layout)
   if cells is None or any(variant == zones.FLAT for _, variant in mask.zones):
     return None
   if mask.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
@@ -101,7 +107,7 @@ def masked_fraction(mask, question_length, passage_length, num_heads=1):
   return fraction * len(mask.heads) / num_heads if mask.is_per_head else fraction
 
 
-def overlap(mask, question_length, passage_length, ranks):
+def overlap(mask, question_length, passage_length, ranks, layout=layouts.BERT):
   """The fraction of the columns of a mask's draws that are their zone's own.
 
   Args:
@@ -109,12 +115,13 @@ def overlap(mask, question_length, passage_length, ranks):
     question_length, passage_length: int, numbers of tokens of a window.
     ranks: dict from a draw's number to int [question_length + passage_length], as
       draws.ranks returns it.
+    layout: layouts.Layout of the window.
 
   Returns:
     float, 0 to 1; None without drawn columns, or if a zone's columns work for
     TensorFlow's tensors only.
   """
-  tokens = zones.tokens_of_window(question_length, passage_length)
+  tokens = zones.tokens_of_window(question_length, passage_length, layout)
   is_member = (tokens.in_question + tokens.in_passage)[0] > 0
   own = drawn = 0
   for zone, variant in mask.zones:

@@ -99,8 +99,10 @@ def _run_pass(options, data, model, run, one, batch_size, log):
   run.record(
       run.files_of(written), start,
       masked_fraction=coverage.masked_fractions(
-          data.path, written, model.config.num_attention_heads),
-      overlap=coverage.overlaps(data.path, _ids(data), written))
+          data.path, written, model.config.num_attention_heads,
+          data.tokenizer.LAYOUT),
+      overlap=coverage.overlaps(
+          data.path, _ids(data), written, data.tokenizer.LAYOUT))
   if one.part:
     shares.remove(one.part)
   else:

@@ -238,7 +238,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """The entries of ZONES: list of Zone."""
     return [ZONES[zone] for zone, _ in self.zones if zone != OFF]
 
-  def cells_of_window(self, question_length, passage_length):
+  def cells_of_window(self, question_length, passage_length, layout=layouts.BERT):
     """Each zone's cells in a window without [PAD]; those of `off` are all.
 
     Args:
@@ -247,7 +247,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     Returns:
       list of float32 [S, S]; None if a zone works for TensorFlow's tensors only.
     """
-    tokens = tokens_of_window(question_length, passage_length)
+    tokens = tokens_of_window(question_length, passage_length, layout)
     shape = 2 * (tokens.is_real.shape[1],)
     sides = [(in_numpy(zone.rows, tokens), in_numpy(zone.columns, tokens))
              for zone in self._entries]
