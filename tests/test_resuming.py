@@ -423,7 +423,8 @@ def test_a_decode_with_nan_fails_and_the_others_finish(project):
   data["data"][0]["paragraphs"].append(
       {"context": " ", "qas": [dict(qas[0], id="empty")]})
   (project / "data.json").write_text(json.dumps(data))
-  result = run_squad(project, "--max_seq_length=32", "--doc_stride=21", *SWEEP)
+  result = run_squad(project, "--max_seq_length=32", "--doc_stride=21",
+                     "--overwrite=True", *SWEEP)
   assert result.returncode == 1 and "Traceback" not in result.stderr
   line = result.stderr.splitlines()[-1]
   assert "NaN or infinite logits" in line

@@ -260,7 +260,7 @@ def test_predicts_and_records_the_model(project):
   assert len(before) == 64 and "--vocab_file" not in run
   # Another model: other windows, another run.
   spm_model.write(project / "spiece.model", spm_model.PIECES[:-1])
-  result = run_squad(project)
+  result = run_squad(project, "--overwrite=True")
   assert result.returncode == 0, result.stderr
   assert "has 3 files with a different --spm_model_file (%s before, " % (
       before[:12]) in result.stderr

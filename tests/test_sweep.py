@@ -466,12 +466,14 @@ def test_edits_after_the_softmax(loop):
 
 @pytest.mark.slow
 def test_all_heads_together_are_the_layer(loop):
-  """Plain `encode` adds the same numbers, so the logits are the same bit by bit."""
+  """Plain `encode` adds the same numbers; products may sum them in another order."""
   features = features_of(SHORT, LONG)
   for one, every in zip(parse("0,1+2", "q2p,p2@1,q2@flat", mask_head="0+1"),
                         parse("0,1+2", "q2p,p2@1,q2@flat")):
     assert one != every
-    assert (loop(features, one) == loop(features, every)).all()
+    expected = loop(features, every)
+    assert furthest(loop(features, one), expected) < tolerances.float32_tolerance(
+        np.abs(expected).max(), TINY.hidden_size)
 
 
 def test_a_layer_without_attention(loop):

@@ -301,8 +301,9 @@ def test_a_sweep(disk, model, trained, tmp_path):
   nbest = model / "nbest_predictions_layer0_p2.json"
   # Empty, so that to replace it gives no room to the manifest.
   nbest.write_text("")
+  sweep = tuple(SWEEP) + ("--overwrite=True",)
   before = contents(model)
-  fails = functools.partial(fails_for_want_of_room, disk, flags=SWEEP)
+  fails = functools.partial(fails_for_want_of_room, disk, flags=sweep)
 
   fails(PAGE, path=model / features.name)
   assert contents(model) == before
@@ -322,7 +323,7 @@ def test_a_sweep(disk, model, trained, tmp_path):
   fails(in_pages(*predictions), path=model / "manifest.json")
   assert contents(model)["manifest.json"] == before["manifest.json"]
 
-  run_with_room(disk / "project", SWEEP)
+  run_with_room(disk / "project", sweep)
   now, wanted = contents(model), contents(alone)
   names = {path.name for path in predictions}
   assert set(now) == set(before) | names | {features.name}
