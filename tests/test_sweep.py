@@ -466,7 +466,7 @@ def test_edits_after_the_softmax(loop):
 
 @pytest.mark.slow
 def test_all_heads_together_are_the_layer(loop):
-  """Plain `encode` adds the same numbers; products may sum them in another order."""
+  """Plain `encode` adds the same numbers; products may sum in another order."""
   features = features_of(SHORT, LONG)
   for one, every in zip(parse("0,1+2", "q2p,p2@1,q2@flat", mask_head="0+1"),
                         parse("0,1+2", "q2p,p2@1,q2@flat")):
