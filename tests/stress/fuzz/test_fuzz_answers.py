@@ -208,7 +208,8 @@ def candidates(draw, windows, sizes):
   for n, window in enumerate(windows):
     own = np.array([logits[n * size:(n + 1) * size]], np.float32)
     predicted.append(dict(
-        window._asdict(), start_tokens=tokens(window),
+        window._asdict(), passage_start=window.question_length + 2,
+        start_tokens=tokens(window),
         end_tokens=tokens(window), start_logits=own * count,
         end_logits=own[:, ::-1], is_finite=np.array([True]),
         null_logits=np.array([[draw(st.integers(-9, count ** 2)), 0.5]])))
