@@ -141,6 +141,7 @@ def test_dropped_answers_are_said_and_written(training):
           "are cut; '0-q0-2' is the first\n") in log
 
 
+@pytest.mark.slow
 def test_many_dropped_answers_are_refused(project, tmp_path):
   train = write_json(project / "train.json", training_data(num_bad=2))
   flags = ("--train_file=%s" % train, "--version_2_with_negative=True")

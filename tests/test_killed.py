@@ -38,6 +38,7 @@ def refused(result, *words):
     assert word in result.stderr.splitlines()[-1], result.stderr
 
 
+@pytest.mark.slow
 def test_files_that_it_replaced_are_not_taken_for_the_first_runs(swept):
   model = swept / "model"
   before = tiny_model.digests(swept, "predictions*.json")
@@ -81,6 +82,7 @@ def test_a_journal_of_a_zone_that_is_gone(project, decodes):
   assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_attention_mass_is_not_taken_for_the_first_runs(project):
   mass = ("--do_predict=True", "--attention_mass=True")
   path = project / "model" / "attention_mass.csv"
@@ -112,6 +114,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_files_that_another_run_wrote_meanwhile_are_kept(project):
   model, other = project / "model", project / "other"
   other.mkdir()

@@ -14,8 +14,8 @@ import faults
 COPIES = 20
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param("training", marks=pytest.mark.slow), "sweep"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["training", "sweep"])
 def test_killed_in_the_middle_resumes_there(name, tmp_path):
   """Of the training a checkpoint is there, of the sweep a part of the journal:
   the second run begins with what comes next, and ends with the same bytes."""

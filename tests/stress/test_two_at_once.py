@@ -129,6 +129,7 @@ def test_different_decodes_finish_side_by_side(project, alone, begin):
   assert windows(project) == windows(alone[P2])
 
 
+@pytest.mark.slow
 def test_the_same_decodes_started_at_once(project, alone, begin):
   """One finishes; the other is refused, or comes late enough to finish, too."""
   ends = [run.end() for run in [begin(project, P2) for _ in range(2)]]
