@@ -111,8 +111,7 @@ def collect(arguments):
   cells = [cell for cell in (predictions.decode_at(row, mask) for row in rows
                              for mask in masks) if cell in found]
   with telling():
-    controls.report_alone(
-        folders[0], cells, arguments.allow_holes, arguments.dataset)
+    controls.report_alone(folders[0], cells, arguments.allow_holes)
     predictions.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = questions.read(arguments.data_file)
@@ -126,10 +125,11 @@ def collect(arguments):
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
   if why_not:
+    kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
     texts, lines = {}, hurts_most(arguments.metric, means) + [
-        report.left_out(results_path, why_not, cells)]
+        report.left_out(results_path, kinds, why_not)]
   else:
-    texts, lines = report.make(arguments, cells, seeds, gold, asked)
+    texts, lines = report.make(arguments, cells, seeds, asked)
   if len(folders) > 1:
     files.write_text(report.beside(results_path, "std"), [results_table.as_text(
         make_table(rows, masks, combine(percents, statistics.stdev)))])

@@ -4,7 +4,6 @@ A and B are sets of cells, each written layers:zone, whose differences are avera
 Layers count from 1, as in results.csv: "9-12:p2q", "1,3:q2+p2", "1+2:p2", "all:p2".
 """
 
-import collections
 import math
 import re
 
@@ -14,6 +13,10 @@ from attention_zones.findings import effects
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
 from attention_zones.zones import zones
+
+# Of results.contrasts.csv.
+COLUMNS = ("a", "b", "metric", "n", "clusters", "seeds", "diff_a", "diff_b",
+           "contrast", "ci_low", "ci_high", "se", "p", "p_holm", "q_bh")
 
 
 def parse(text, cells):
@@ -76,30 +79,27 @@ def rows(pairs, measured, may_differ):
     may_differ: set of the cells that masking can change at all.
 
   Returns:
-    list of OrderedDict from column to value, one for each pair. Those with a cell
-    that may differ are one family of tests; of the others p_holm is None.
+    list of dict, a row of COLUMNS for each pair. Those with a cell that may differ
+    are one family of tests; of the others p_holm is None.
 
   Raises:
     ValueError: as for `parse`.
   """
   sides = [[parse(text, measured.cells) for text in pair] for pair in pairs]
-  of_cells = effects.estimate(measured).diff
+  of_cells = np.array([of.diff for of in effects.estimate(measured)])
   found, family = [], []
   for (text_a, text_b), (a, b) in zip(pairs, sides):
     weights = np.zeros((1, len(of_cells)))
     for side, sign in ((a, 1), (b, -1)):
-      for cell in side:
-        weights[0, cell] += sign / len(side)
+      weights[0, side] += sign / len(side)
     scale = len(a) * len(b) // math.gcd(len(a), len(b))
-    estimates = effects.estimate(measured, weights, scale)
-    found.append(collections.OrderedDict([
-        ("a", text_a), ("b", text_b), ("metric", measured.settings.metric),
-        ("n", measured.sizes.sum()), ("clusters", len(measured.sizes)),
-        ("seeds", len(measured.sums)),
-        ("diff_a", of_cells[a].mean()), ("diff_b", of_cells[b].mean()),
-        ("contrast", estimates.diff[0]), ("ci_low", estimates.ci_low[0]),
-        ("ci_high", estimates.ci_high[0]), ("se", estimates.se[0]),
-        ("p", estimates.p[0]), ("p_holm", None), ("q_bh", None)]))
+    contrast, = effects.estimate(measured, weights, scale)
+    found.append(effects.row(
+        COLUMNS, a=text_a, b=text_b, metric=measured.settings.metric,
+        n=measured.sizes.sum(), clusters=len(measured.sizes),
+        seeds=len(measured.sums), diff_a=of_cells[a].mean(),
+        diff_b=of_cells[b].mean(), contrast=contrast.diff, ci_low=contrast.ci_low,
+        ci_high=contrast.ci_high, se=contrast.se, p=contrast.p))
     if may_differ.intersection(measured.cells[cell] for cell in a + b):
       family.append(found[-1])
   effects.adjust(family)

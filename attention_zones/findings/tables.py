@@ -12,7 +12,6 @@ from attention_zones.base import csv_files
 from attention_zones.findings import question_traits
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
-from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import zones
 
 # Cells with p_holm below this are findings.
@@ -55,7 +54,7 @@ def _as_text(form, value):
   return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
 
-def per_question_csv(asked, traits, paragraph_of, effects, seeds):
+def per_question_csv(asked, traits, paragraph_of, effects):
   """Makes the text of --per_question: a line for each question.
 
   Args:
@@ -63,15 +62,12 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
     traits: list of N question_traits.Traits.
     paragraph_of: int [N], the passage of each question, from 0.
     effects: effects.Effects.
-    seeds: list of FolderScores.
 
   Returns:
     str. Scores, 0 to 1 or log-probabilities, are means over seeds.
   """
-  metric = effects.settings.metric
-  baseline = np.mean([getattr(seed, metric)[BASELINE] for seed in seeds], 0)
-  scores = np.concatenate(
-      [baseline[None], baseline + effects.differences.mean(0)])  # [1 + C, N]
+  scores = np.concatenate([effects.baseline[None], effects.baseline
+                           + effects.differences.mean(0)])  # [1 + C, N]
   lines = [["id", "article", "paragraph"]
            + list(question_traits.Traits._fields) + ["has_answer", "baseline"]
            + [results_table.cell_label(cell.layers, cell.mask.heads, cell.mask.name)
@@ -80,8 +76,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
       asked, traits, paragraph_of, scores.T.tolist()):
     lines.append(
         [of.id, of.title or of.article + 1, paragraph + 1]
-        + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
-           for value in trait]
+        + ["%.6g" % value if isinstance(value, float) else value for value in trait]
         + [int(bool(of.answers))] + ["%.6g" % score for score in of_question])
   return csv_files.as_text(lines)
 

@@ -120,7 +120,7 @@ def is_single(decode):
 
 
 # Cells that are tested together: those of the paper's table, and two more kinds.
-FAMILIES = ZONES, CONTROLS, HEADS = ("zones", "controls", "heads")
+ZONES, CONTROLS, HEADS = "zones", "controls", "heads"
 
 
 def family(decode):
@@ -292,16 +292,16 @@ def report_holes(folder, rows, masks, cells, allow_holes):
            if kind(d) in kinds and d not in known]
   if holes:
     message = "%s: %d of %d files are missing: %s" % (
-        folder, len(holes), len(sweep), _some(holes))
+        folder, len(holes), len(sweep), some(holes))
     if not allow_holes:
       raise ValueError(message + "; decode them, or give --allow_holes")
     print(message, file=sys.stderr)
   if empty:
     print("%s: not decoded, so their cells stay empty: %s" % (
-        folder, _some(empty)), file=sys.stderr)
+        folder, some(empty)), file=sys.stderr)
 
 
-def _some(names):
+def some(names):
   """Lists names, the first ones of many: str."""
   more = len(names) - MOST_NAMES
   return ", ".join(names[:MOST_NAMES]) + (" and %d more" % more if more > 0 else "")

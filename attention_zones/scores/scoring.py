@@ -235,19 +235,20 @@ def score_answers(questions, predictions, scores_of=answer_scores):
   return exact, f1
 
 
-def percentage(scores, names):
-  """100 times the mean score.
+def average(scores, names, scale=100):
+  """The mean score times `scale`: per cent.
 
   Args:
-    scores: dict from question id to 0 to 1.
+    scores: dict from question id to a number, 0 to 1.
     names: list of str, the ids to average; at least one.
+    scale: int.
 
   Returns:
     float.
   """
   # Not sum(): from Python 3.12 on it rounds differently, in the last digit.
   total = functools.reduce(lambda total, name: total + scores[name], names, 0)
-  return 100.0 * total / len(names)
+  return float(scale) * total / len(names)
 
 
 def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
@@ -273,8 +274,8 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
       for prefix, has_answer in (("HasAns_", True), ("NoAns_", False))]
   for prefix, names in groups:
     if names:
-      results[prefix + "exact"] = percentage(exact, names)
-      results[prefix + "f1"] = percentage(f1, names)
+      results[prefix + "exact"] = average(exact, names)
+      results[prefix + "f1"] = average(f1, names)
       results[prefix + "total"] = len(names)
   if na_probs is not None:
     for key, scores in zip(("best_exact", "best_f1"), raw):
