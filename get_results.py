@@ -45,13 +45,8 @@ from attention_zones.zones.decodes import BASELINE
 
 def make_table(rows, masks, scores):
   """Returns the ResultsTable of a dict from Decode to score, NaN in its holes."""
-  heads = [results_table.head_label(row.heads) for row in rows]
-  return results_table.ResultsTable(
-      layers=[results_table.layer_label(row.layers) for row in rows],
-      zones=[mask.name for mask in masks],
-      scores=[[scores.get(predictions.decode_at(row, mask), math.nan)
-               for mask in masks] for row in rows],
-      heads=heads if any(heads) else None)
+  return results_table.of_cells(rows, masks, lambda row, mask: scores.get(
+      predictions.decode_at(row, mask), math.nan))
 
 
 def combine(percents, statistic):

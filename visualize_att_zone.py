@@ -178,14 +178,11 @@ def _check_colours(cmap, vmin, vmax):
   if cmap not in list(matplotlib.colormaps):
     raise ValueError("--cmap=%s: no such colour map; seismic, coolwarm, RdBu_r or "
                      "another of matplotlib's would be right" % cmap)
-  for flag, value in (("--vmin", vmin), ("--vmax", vmax)):
-    if not math.isfinite(value):
-      raise ValueError("%s=%g: not a finite number" % (flag, value))
-  if not (vmin <= 0 <= vmax and vmin < vmax):
+  if not (-math.inf < vmin <= 0 <= vmax < math.inf and vmin < vmax):
     raise ValueError(
         "--vmin=%g --vmax=%g: the colours go from a loss over 0 to a gain, so "
-        "vmin must be at most 0, vmax at least 0, and one of them not 0" % (
-            vmin, vmax))
+        "vmin must be at most 0, vmax at least 0, both finite, and one of them "
+        "not 0" % (vmin, vmax))
 
 
 def missing_cells(panel):

@@ -12,6 +12,7 @@ import numpy as np
 from attention_zones.base import csv_files
 from attention_zones.base import files
 from attention_zones.base import path_checks
+from attention_zones.figures import arrangement
 from attention_zones.figures import figure_text
 from attention_zones.figures import heatmap
 from attention_zones.figures import marks
@@ -28,21 +29,17 @@ _STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
 _TOKENS = zones.Tokens(*np.float32(
     [[[1, 1, 1]], [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]], [[0, 0, 0]], [[0, 0, 0]]]))
 # What the file calls sets of tokens, as far as zones have them.
-_SETS = {"q": _TOKENS.in_question, "p": _TOKENS.in_passage,
-         "not_q": 1 - _TOKENS.in_question, "not_p": 1 - _TOKENS.in_passage}
-
-
-def _name(tokens):
-  """What the file calls a set of tokens, float32 [1, 3]; None for no such set."""
-  return next((name for name, of in _SETS.items() if np.array_equal(of, tokens)),
-              None)
-
+_NAMES = {of.tobytes(): name for name, of in (
+    ("q", _TOKENS.in_question), ("p", _TOKENS.in_passage),
+    ("not_q", 1 - _TOKENS.in_question), ("not_p", 1 - _TOKENS.in_passage))}
 
 # Each zone as `from` and `to` of the file, in the order of zones.ZONES.
-PAIRS = collections.OrderedDict(
-    (name, (_name(zone.rows(_TOKENS)), _name(zone.columns(_TOKENS))))
-    for name, zone in zones.ZONES.items()
-    if _name(zone.rows(_TOKENS)) and _name(zone.columns(_TOKENS)))
+PAIRS = collections.OrderedDict()
+for _zone, _of in zones.ZONES.items():
+  _pair = tuple(_NAMES.get(side(_TOKENS).tobytes()) for side in (
+      _of.rows, _of.columns))
+  if all(_pair):
+    PAIRS[_zone] = _pair
 
 # Okabe and Ito's colours for colour-blind readers; markers differ as well.
 _LOOKS = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#D55E00", "D"),
@@ -145,13 +142,12 @@ def read_mass(path):
     raise ValueError("%s: has the layers %s in the mean of heads; should have 1, "
                      "2, 3, ... without a gap" % (
                          path, ", ".join(map(str, layers)) or "none"))
-  for layer in layers:
-    for pair in PAIRS.values():
-      if (layer,) + pair not in found:
-        raise ValueError("%s: lacks layer %d, mean, from %s to %s" % (
-            (path, layer) + pair))
-  values = np.array([[found[(layer,) + pair] for pair in PAIRS.values()]
-                     for layer in layers])
+  try:
+    values = np.array([[found[(layer,) + pair] for pair in PAIRS.values()]
+                       for layer in layers])
+  except KeyError as error:
+    raise ValueError("%s: lacks layer %d, mean, from %s to %s" % (
+        (path,) + error.args[0])) from error
   return Mass(layers, values[:, :, 0], values[:, :, 1], number)
 
 
@@ -266,7 +262,7 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
   note = _wrapped(caption, width) if has_caption else None
   with heatmap.paper_style():
     figure = heatmap.new_figure(
-        (width, _SCATTER_HEIGHT + heatmap.note_height(note)), title, note)
+        (width, _SCATTER_HEIGHT + arrangement.note_height(note)), title, note)
     axes = figure.add_subplot()
     axes.axhline(0, color="0.8", linewidth=0.5, zorder=0)
     for column, zone in enumerate(PAIRS):
@@ -299,11 +295,13 @@ def _number_points(axes, layers, x, y):
     x, y: float [L, Z]; y is NaN where there is no point.
   """
   from matplotlib.colors import to_rgb
+  from matplotlib.transforms import Bbox
   known = sorted(zip(*np.nonzero(~np.isnan(y))), key=lambda cell: -abs(y[cell]))
   to_points = 72 / axes.figure.dpi
   centres = to_points * axes.transData.transform(
       [(x[cell], y[cell]) for cell in known])
-  taken = [_box(centre, 0, _MARKER_SIZE) for centre in centres]
+  box = lambda centre, size: Bbox([centre - size / 2, centre + size / 2])
+  taken = [box(centre, np.full(2, _MARKER_SIZE)) for centre in centres]
   frame = to_points * axes.get_window_extent().get_points()  # [[x, y], [x, y]]
   # In a dark shade of the marker's colour.
   inks = [0.7 * np.array(to_rgb(colour)) for colour, _ in _LOOKS]
@@ -313,20 +311,14 @@ def _number_points(axes, layers, x, y):
         [72 * figure_text.inches(text, _NUMBER_SIZE), 0.75 * _NUMBER_SIZE])
     for direction in _DIRECTIONS:
       offset = direction * (size / 2 + _POINT_RADIUS)
-      box = _box(centre, offset, size)
-      if (box[0] > frame[0]).all() and (box[1] < frame[1]).all() and not any(
-          (box[0] < other[1]).all() and (other[0] < box[1]).all()
-          for other in taken):
-        taken.append(box)
+      place = box(centre + offset, size)
+      if (frame[0] < place.min).all() and (place.max < frame[1]).all() and (
+          not place.count_overlaps(taken)):
+        taken.append(place)
         axes.annotate(text, (x[cell], y[cell]), offset, textcoords="offset points",
                       fontsize=_NUMBER_SIZE, color=inks[cell[1] % len(inks)],
                       ha="center", va="center_baseline")
         break
-
-
-def _box(centre, offset, size):
-  """The lower left and upper right corner of a box: float [2, 2]."""
-  return centre + offset + np.array([[-0.5], [0.5]]) * size
 
 
 def _correlation(x, y):

@@ -5,7 +5,6 @@ Layers count from 1, as in results.csv: "9-12:p2q", "1,3:q2+p2", "1+2:p2", "all:
 """
 
 import math
-import re
 
 import numpy as np
 
@@ -38,11 +37,11 @@ def parse(text, cells):
     if not colon:
       raise ValueError("has no zone after a colon")
     mask = zones.union(zone.split("+"))
-    wanted = [decodes.Decode(item, mask)
-              for part in layers.split(",") for item in _layers(part.strip())]
   except ValueError as error:
     raise ValueError("--contrast: %r: %s; cells are written like 1-4:p2q, with "
                      "layers from 1 as in results.csv" % (text, error)) from error
+  wanted = [decodes.Decode(item, mask) for part in layers.split(",")
+            for item in _layers("--contrast: %r" % text, part.strip())]
   lacking = [cell for cell in wanted if cell not in cells]
   if lacking:
     raise ValueError("--contrast: %r: there is no decode of %s" % (
@@ -54,20 +53,18 @@ def parse(text, cells):
   return [cells.index(cell) for cell in wanted]
 
 
-def _layers(part):
+def _layers(where, part):
   """Returns the layers, as in Decode, of "3", "1-4", "1+2" or "all": a list."""
-  if part == results_table.EVERY_LAYER:
-    return [None]
-  if not re.fullmatch(r"[0-9]{1,4}(-[0-9]{1,4}|(\+[0-9]{1,4})*)", part):
-    raise ValueError("%r is not a layer" % part)
-  named = [int(layer) - 1 for layer in re.split("[-+]", part)]
-  if min(named) < 0:
-    raise ValueError("there is no layer 0")
-  if "-" not in part:
-    return [tuple(sorted(named))]
-  if named[0] > named[1]:
-    raise ValueError("the range %s is empty" % part)
-  return [(layer,) for layer in range(named[0], named[1] + 1)]
+  ends = [results_table.read_label(where, results_table.LAYER_COLUMN, end)
+          for end in part.split("-")]
+  if len(ends) == 1:
+    return ends
+  if [end and len(end) for end in ends] != [1, 1]:
+    raise ValueError("%s: %r is not a range of layers like 1-4" % (where, part))
+  (first,), (last,) = ends
+  if first > last:
+    raise ValueError("%s: the range %s is empty" % (where, part))
+  return [(layer,) for layer in range(first, last + 1)]
 
 
 def rows(pairs, measured, may_differ):
