@@ -69,7 +69,7 @@ def test_every_digit(tmp_path, capsys):
   assert ("p2q costs more than p2q@k in 0 of 1 cells, less in 0 (Holm, p < .05)"
           in printed)
   assert printed[-1] == (
-      "  python visualize_att_zone.py %s %s --stats=%s --vmax=45" % tuple(
+      "  python visualize_att_zone.py %s %s --stats=%s --symmetric" % tuple(
           tmp_path / name for name in (
               "results.controls.csv", "results.controls.pdf", "results.stats.csv")))
   assert (tmp_path / "results.csv").read_text() == (

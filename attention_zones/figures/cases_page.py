@@ -115,9 +115,14 @@ class Case(collections.namedtuple("Case", [
     return list(collections.OrderedDict.fromkeys(gold.text for gold in self.golds))
 
   @property
+  def counts(self):
+    """How many masked decodes have each outcome: collections.Counter."""
+    return collections.Counter(self.outcomes)
+
+  @property
   def flipped(self):
     """How many masked decodes change exact match: int."""
-    return sum(what in (LOST, GAINED) for what in self.outcomes)
+    return self.counts[LOST] + self.counts[GAINED]
 
   @property
   def masked_answer(self):
@@ -209,10 +214,8 @@ def _introduction(facts, num_masked, num_shown):
           for what, (style, symbol, meaning) in _OUTCOMES.items()]
   yield _table("Symbols of the grid", ["symbol", "name", "meaning"], rows)
   yield "<p>In a passage, %s.</p>\n" % ", ".join(
-      '<mark class="%s"><span class="tag">%s\N{MATHEMATICAL LEFT ANGLE BRACKET}'
-      "</span>this<span class=\"tag\">\N{MATHEMATICAL RIGHT ANGLE BRACKET}%s"
-      "</span></mark> is the %s" % (kind, letter, letter, meaning)
-      for kind, (letter, meaning) in marked_passage.KINDS.items())
+      "%s is the %s" % (marked_passage.mark("this", [(0, 4, kind)]), meaning)
+      for kind, (_, meaning) in marked_passage.KINDS.items())
   yield ("<p>The masked answer is the one that most of the decodes that flip give. "
          "Predictions are texts without a place: of several equal texts the "
          "nearest to the gold answer is marked. <i>Shifted</i> answers share a "
@@ -222,22 +225,17 @@ def _introduction(facts, num_masked, num_shown):
 
 def _overview(cases, num_masked):
   """Yields the table of the questions, with links to them."""
-  rows = []
-  for number, case in enumerate(cases, 1):
-    counts = collections.Counter(case.outcomes)
-    rows.append(
-        '<td class="number">%d</td><th scope="row"><a href="#q%d">%s</a></th>'
-        '<td class="number">%d</td><td class="number">%d</td>' % (
-            number, number, _foreign(case.question), counts[LOST],
-            counts[GAINED]))
+  rows = [
+      '<td class="number">%d</td><th scope="row"><a href="#q%d">%s</a></th>'
+      '<td class="number">%d</td><td class="number">%d</td>' % (
+          number, number, _foreign(case.question), case.counts[LOST],
+          case.counts[GAINED]) for number, case in enumerate(cases, 1)]
   yield _table("Questions by number of flips, of %d masked decodes" % num_masked,
                ["rank", "question", "lost", "gained"], rows)
 
 
 def _article(number, case, masked):
   """Yields the part of the page about one question."""
-  counts = collections.Counter(case.outcomes)
-  flips = counts[LOST] + counts[GAINED]
   agreeing = sum(answer == case.masked_answer and what in (LOST, GAINED)
                  for answer, what in zip(case.answers, case.outcomes))
   verdict = lambda is_right: "right" if is_right else "wrong"
@@ -245,16 +243,17 @@ def _article(number, case, masked):
       number, number, number, _foreign(case.question))
   yield ('<p class="muted">%d of %d masked decodes flip: %s. Question id '
          "<bdi>%s</bdi></p>\n" % (
-             flips, len(masked), ", ".join("%d %s" % (counts[what], what)
-                                           for what in _OUTCOMES if counts[what]),
-             escape(case.name)))
+             case.flipped, len(masked), ", ".join(
+                 "%d %s" % (case.counts[what], what)
+                 for what in _OUTCOMES if case.counts[what]), escape(case.name)))
   yield '<div class="columns">\n<div>\n<dl>\n'
   yield "<dt>Gold</dt><dd>%s</dd>\n" % (
       " | ".join(map(_foreign, case.gold_texts)) or _foreign(""))
   yield "<dt>Baseline</dt><dd>%s (%s)</dd>\n" % (
       _foreign(case.baseline), verdict(case.is_right))
   yield "<dt>Masked</dt><dd>%s (%s, in %d of the %d that flip)</dd>\n</dl>\n" % (
-      _foreign(case.masked_answer), verdict(not case.is_right), agreeing, flips)
+      _foreign(case.masked_answer), verdict(not case.is_right), agreeing,
+      case.flipped)
   yield '<p class="passage" dir="auto" lang="">%s</p>\n' % marked_passage.mark(
       case.context, marked_passage.find_spans(case))
   yield "%s</div>\n" % _answers(case, masked)

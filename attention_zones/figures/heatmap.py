@@ -15,7 +15,7 @@ import numpy as np
 
 from attention_zones.figures import arrangement
 from attention_zones.scores import metrics
-from attention_zones.zones import zones
+from attention_zones.scores import results_table
 
 LETTERS = string.ascii_uppercase
 ARROW = 0.12  # inches, at an end of the colour bar beyond which cells lie
@@ -75,8 +75,7 @@ class Panel(collections.namedtuple("Panel", [
   def column_labels(self):
     """Names of the zones or heads: list of str."""
     # One line per zone, and per control, so that they do not run into each other.
-    labels = self.labels or [
-        zones.union(zone.split("+")).label for zone in self.table.zones]
+    labels = self.labels or map(results_table.zone_label, self.table.zones)
     return [label.replace("+", "+\n").replace("@", "\n@") for label in labels]
 
 
@@ -172,14 +171,12 @@ def draw(panels, look, note=None):
 
 def _note(panels):
   """The line below the figure that explains the dots; None without tests: str."""
-  tested = [panel.marks for panel in panels if panel.marks is not None]
+  tested = [letter for letter, panel in zip(LETTERS, panels)
+            if panel.marks is not None]
   if not tested:
     return None
-  where = ""
-  if len(tested) < len(panels):
-    where = ", ".join(letter for letter, panel in zip(LETTERS, panels)
-                      if panel.marks is not None)
-  if any(tested):
+  where = ", ".join(tested) if len(tested) < len(panels) else ""
+  if any(panel.marks for panel in panels):
     return "\N{BULLET} %s%s" % (where and "in %s: " % where, LEVEL)
   return "no cell %shas %s" % (where and "of %s " % where, LEVEL)
 

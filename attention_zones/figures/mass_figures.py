@@ -208,8 +208,7 @@ def draw_lift(mass, title=None, width=None, cmap="RdBu_r", has_caption=True):
   # Lift of 0: no attention at all, after rounding.
   values = np.log2(np.maximum(mass.lift, 1e-4))
   reach = max(1, math.ceil(np.abs(values).max()))
-  width = width or _WIDTH
-  _check_width(width)
+  width = _checked_width(width)
   panel = heatmap.Panel("attention_mass.csv", results_table.ResultsTable(
       list(map(str, mass.layers)), list(PAIRS), values.tolist()), None, None)
   figure = heatmap.draw(
@@ -255,10 +254,9 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
   caption = ("Spearman\N{RIGHT SINGLE QUOTATION MARK}s \u03c1 = %s over all %d "
              "cells; in brackets within a zone. Numbers are layers; they are left "
              "out where there is no room, those of small effects first. %s" % (
-                 _shown(_correlation(mass.mass, diff)),
+                 _correlation(mass.mass, diff),
                  (~np.isnan(diff)).sum(), CAUTION))
-  width = width or _WIDTH
-  _check_width(width)
+  width = _checked_width(width)
   note = _wrapped(caption, width) if has_caption else None
   with heatmap.paper_style():
     figure = heatmap.new_figure(
@@ -272,7 +270,7 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
         continue
       axes.plot(x, y, marker=marker, color=colour, linestyle="none",
                 markersize=_MARKER_SIZE, markeredgewidth=0, label="%s (%s)" % (
-                    zones.ZONES[zone].label, _shown(_correlation(x, y))))
+                    zones.ZONES[zone].label, _correlation(x, y)))
     axes.set_xlabel("attention mass")
     axes.set_ylabel(metrics.difference(metrics.named(metric), True))
     # Above the axes, where it hides no point.
@@ -322,18 +320,16 @@ def _number_points(axes, layers, x, y):
 
 
 def _correlation(x, y):
-  """Spearman's coefficient of the points whose y is known; None for too few."""
+  """Spearman's coefficient of the points whose y is known, as the figure has it.
+
+  Returns:
+    str, "−0.52" for example; a dash where there are too few points.
+  """
   known = ~np.isnan(y)
-  if known.sum() < MIN_CELLS:
-    return None
-  return formulas.spearman(x[known], y[known])
-
-
-def _shown(coefficient):
-  """A coefficient as the figure has it: "-0.52", or a dash for None."""
-  if coefficient is None:
+  rho = formulas.spearman(x[known], y[known]) if known.sum() >= MIN_CELLS else None
+  if rho is None:
     return "\N{EN DASH}"
-  return ("%.2f" % coefficient).replace("-", "\N{MINUS SIGN}")
+  return ("%.2f" % rho).replace("-", "\N{MINUS SIGN}")
 
 
 def _wrapped(caption, width):
@@ -341,8 +337,10 @@ def _wrapped(caption, width):
   return textwrap.fill(caption, int(width / _CHARACTER))
 
 
-def _check_width(width):
-  """Raises ValueError for a width, in inches, that does not hold the labels."""
-  if width < _MIN_WIDTH:
+def _checked_width(width):
+  """The width in inches, None for a column's. Raises ValueError for a narrow one.
+  """
+  if width and width < _MIN_WIDTH:
     raise ValueError("--width=%g: too narrow for the labels, which need %d mm" % (
         width * 25.4, math.ceil(_MIN_WIDTH * 25.4)))
+  return width or _WIDTH

@@ -60,7 +60,7 @@ def of_results(path, table, baseline):
     panels.append(_panel(
         path, baseline, layers, heads, lambda layer, head: scores.get(
             (layer, head, zone), math.nan),
-        title=zones.union(zone.split("+")).label, labels=heads, zone=zone))
+        title=results_table.zone_label(zone), labels=heads, zone=zone))
   return [panel for panel in panels if not np.isnan(panel.differences).all()]
 
 

@@ -111,7 +111,8 @@ def make(options, cells, seeds, asked):
       cells, seeds, manifests, len(asked), settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
       manifest.masked_fractions(manifests[0]), cells))
-  written, lines = {"stats": rows}, tables.findings(rows, settings)
+  written = collections.OrderedDict(stats=rows)
+  lines = tables.findings(rows, settings)
   compared = controls.rows(
       measured, _of_cells(manifest.overlaps(manifests[0]), cells), may_differ)
   if compared:
@@ -120,29 +121,38 @@ def make(options, cells, seeds, asked):
   if options.contrast:
     written["contrasts"] = contrasts.rows(options.contrast, measured, may_differ)
     lines += map(tables.contrast_line, written["contrasts"])
-  traits = []
-  if options.strata or options.per_question:
-    question_traits.remark(options.data_file, asked)
-    traits = list(map(question_traits.of_question, asked))
-  if options.strata:
-    of_zones = effects.of_some(measured, _of_zones(cells))
-    large = strata.large(strata.find(traits), of_zones, options.data_file)
-    if large:
-      written["strata"] = strata.rows(large, of_zones, may_differ)
-    else:
-      lines.append(left_out(results_path, ["strata"], "%s, and none in %s has as "
-                            "many" % (strata.needs(settings.cluster),
-                                      options.data_file)))
   texts = collections.OrderedDict(
-      (beside(results_path, kind), tables.as_csv(written[kind]))
-      for kind in BESIDE if kind in written)
-  if options.per_question:
-    texts[options.per_question] = tables.per_question_csv(
-        asked, traits, question_traits.clusters(asked, "paragraph")[0], measured)
+      (beside(results_path, kind), tables.as_csv(of_kind))
+      for kind, of_kind in written.items())
+  if options.strata or options.per_question:
+    more, remarks = _by_question(options, cells, measured, may_differ, asked)
+    texts.update(more)
+    lines += remarks
   if options.tex:
     texts[options.tex] = tables.as_latex(
         [rows[c] for c in _of_zones(cells)], settings, options.tex_columns)
   return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
+
+
+def _by_question(options, cells, measured, may_differ, asked):
+  """Makes results.strata.csv and the file of --per_question, as `make` does."""
+  texts, lines = collections.OrderedDict(), []
+  question_traits.remark(options.data_file, asked)
+  traits = list(map(question_traits.of_question, asked))
+  if options.strata:
+    of_zones = effects.of_some(measured, _of_zones(cells))
+    large = strata.large(strata.find(traits), of_zones, options.data_file)
+    if large:
+      texts[beside(options.paths[-1], "strata")] = tables.as_csv(
+          strata.rows(large, of_zones, may_differ))
+    else:
+      lines.append(left_out(
+          options.paths[-1], ["strata"], "%s, and none in %s has as many" % (
+              strata.needs(options.cluster), options.data_file)))
+  if options.per_question:
+    texts[options.per_question] = tables.per_question_csv(
+        asked, traits, question_traits.clusters(asked, "paragraph")[0], measured)
+  return texts, lines
 
 
 def _of_cells(of_files, cells):

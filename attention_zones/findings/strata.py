@@ -52,34 +52,17 @@ def find(traits):
             for name in question_types.TYPES if (types == name).any()]
   for kind, form in _TERCILES:
     values = np.array([getattr(trait, kind) for trait in traits], float)
-    strata.extend(_terciles(kind, form + " to " + form, values))
-  return strata
-
-
-def _terciles(kind, form, values):
-  """Cuts questions at two of their values into three parts, about equally large.
-
-  Equal values stay together, so a part may be larger than the others, or missing.
-
-  Args:
-    kind: str.
-    form: str, makes a label from the least and the greatest value.
-    values: float [N], NaN for questions without one.
-
-  Returns:
-    list of Stratum.
-  """
-  is_known = ~np.isnan(values)
-  if not is_known.any():
-    return []
-  cuts = np.percentile(values[is_known], [100 / 3, 200 / 3])
-  part_of = np.searchsorted(cuts, values)  # 0, 1 or 2
-  strata = []
-  for part in range(3):
-    inside = is_known & (part_of == part)
-    if inside.any():
-      label = form % (values[inside].min(), values[inside].max())
-      strata.append(Stratum(kind, label, inside, is_known & ~inside))
+    is_known = ~np.isnan(values)
+    if is_known.any():
+      # Two values cut the questions into three parts, about equally large. Equal
+      # values stay together, so a part may be larger than the others, or missing.
+      cuts = np.percentile(values[is_known], [100 / 3, 200 / 3])
+      part_of = np.searchsorted(cuts, values)  # 0, 1 or 2
+      for part in np.unique(part_of[is_known]):
+        inside = is_known & (part_of == part)
+        ends = form % values[inside].min(), form % values[inside].max()
+        strata.append(
+            Stratum(kind, "%s to %s" % ends, inside, is_known & ~inside))
   return strata
 
 

@@ -12,7 +12,6 @@ from attention_zones.base import csv_files
 from attention_zones.findings import question_traits
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
-from attention_zones.zones import zones
 
 # Cells with p_holm below this are findings.
 LEVEL = 0.05
@@ -105,7 +104,8 @@ def as_latex(rows, settings, columns):
            r"\begin{tabular}{@{}l%s@{}}" % ("r" * beside), r"\toprule"]
   for first in range(0, len(names), beside):
     block = names[first:first + beside]
-    heads = [_zone_label(name).replace("\u00b2", "$^2$") for name in block]
+    heads = [results_table.zone_label(name).replace("\u00b2", "$^2$")
+             for name in block]
     lines += [r"\midrule"] * (first > 0) + [
         " & ".join(["Layer"] + heads) + r" \\", r"\midrule"]
     lines += [" & ".join([label] + [
@@ -128,14 +128,9 @@ def _zones_beside(labels, names, columns):
       _TEX_CHARACTERS.get(character, 0.85) for character in text)
   room = _POINTS * TEX_WIDTHS[columns] - max(map(width, ["Layer"] + list(labels)))
   texts = ["%s [%s, %s]" % _numbers(row) for cells in labels.values()
-           for row in cells.values()] + list(map(_zone_label, names))
+           for row in cells.values()] + list(map(results_table.zone_label, names))
   widest = max(map(width, texts))
   return min(len(names), max(1, int(room / (widest + 2 * _TEX_GAP))))
-
-
-def _zone_label(name):
-  """What a zone or union is called in tables: str."""
-  return zones.union(name.split("+")).label
 
 
 def _numbers(row):

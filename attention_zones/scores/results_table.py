@@ -102,6 +102,11 @@ def head_label(heads):
   return "" if heads is None else layer_label(heads)
 
 
+def zone_label(name):
+  """What a zone, or union, is called in figures: "Q²+P²" for "q2+p2"."""
+  return union(name.split("+")).label
+
+
 def place(layer, head):
   """Names a row by its labels: "layer 3", "layer 3, head 5"; `head` may be ""."""
   return "layer %s" % layer + (", head %s" % head if head else "")

@@ -265,14 +265,12 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
     OrderedDict of the official evaluator's keys, scores in per cent.
   """
   raw = score_answers(questions, predictions)
-  exact, f1 = (_drop_improbable(scores, questions, na_probs, na_prob_thresh)
+  exact, f1 = (_drop_improbable(scores, questions, na_probs or {}, na_prob_thresh)
                for scores in raw)
   results = collections.OrderedDict()
-  groups = [("", list(questions))] + [
-      (prefix, [name for name in questions
-                if questions[name].has_answer == has_answer])
-      for prefix, has_answer in (("HasAns_", True), ("NoAns_", False))]
-  for prefix, names in groups:
+  for prefix, kinds in (("", (True, False)), ("HasAns_", (True,)),
+                        ("NoAns_", (False,))):
+    names = [name for name, of in questions.items() if of.has_answer in kinds]
     if names:
       results[prefix + "exact"] = average(exact, names)
       results[prefix + "f1"] = average(f1, names)
@@ -285,13 +283,10 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
 
 
 def _drop_improbable(scores, questions, na_probs, thresh):
-  """Changes the scores of questions whose prediction counts as ""."""
-  dropped = {}
-  for name, value in scores.items():
-    na_prob = na_probs[name] if na_probs is not None else 0.0
-    dropped[name] = (value if na_prob <= thresh
-                     else float(not questions[name].has_answer))
-  return dropped
+  """Changes the scores of questions whose prediction counts as "": dict."""
+  return {name: value if na_probs.get(name, 0.0) <= thresh
+          else float(not questions[name].has_answer)
+          for name, value in scores.items()}
 
 
 def by_na_prob(questions, na_probs):
