@@ -179,11 +179,10 @@ def write(arguments):
       arguments.folder, arguments.data_file, arguments.dataset)
   flipped = sum(case.flipped > 0 for case in cases)
   shown = cases[:min(arguments.top, flipped)]
-  facts = cases_page.Facts(arguments.folder, arguments.data_file,
-                           os.path.basename(csv_path), len(cases), flipped)
   # Neither file is replaced unless both are complete.
   with files.replacing(arguments.page) as page:
-    files.append_text(page, cases_page.pieces(facts, masked, shown))
+    files.append_text(page, cases_page.pieces(
+        arguments, os.path.basename(csv_path), masked, cases, shown))
     files.write_text(csv_path, [table(masked, cases)])
   print("%s: %d of %d questions, of which masking flips %d; all are in %s" % (
       arguments.page, len(shown), len(cases), flipped, csv_path))

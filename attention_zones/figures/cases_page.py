@@ -133,37 +133,27 @@ class Case(collections.namedtuple("Case", [
     return max(flips, key=flips.get) if flips else ""
 
 
-Facts = collections.namedtuple("Facts", [
-    "folder", "data_file", "table", "questions", "flipped"])
-Facts.__doc__ = """What the page says about the whole data set.
-
-Attributes:
-  folder, data_file: str, as on the command line.
-  table: str, the name of the table beside the page.
-  questions: int, how many there are.
-  flipped: int, for how many at least one masked decode changes exact match.
-"""
-
-
-def pieces(facts, masked, cases):
+def pieces(arguments, table, masked, cases, shown):
   """Yields the page.
 
   Args:
-    facts: Facts.
+    arguments: Namespace with `folder` and `data_file`, as on the command line.
+    table: str, the name of the table beside the page.
     masked: list of the masked Decodes.
-    cases: list of Case to show, each flipped at least once.
+    cases: list of the Cases of all questions.
+    shown: list of those to show, each flipped at least once.
 
   Yields:
     str.
   """
   yield _HEAD % _STYLE
-  yield from _introduction(facts, len(masked), len(cases))
+  yield from _introduction(arguments, table, len(masked), cases, len(shown))
   yield '<h2 id="questions">Questions</h2>\n'
-  if cases:
-    yield from _overview(cases, len(masked))
+  if shown:
+    yield from _overview(shown, len(masked))
   else:
     yield "<p>No masked decode flips the exact match of any question.</p>\n"
-  for number, case in enumerate(cases, 1):
+  for number, case in enumerate(shown, 1):
     yield from _article(number, case, masked)
   yield "</main>\n</body>\n</html>\n"
 
@@ -195,7 +185,7 @@ def _table(caption, headers, rows, style=""):
                   "<tr>%s</tr>\n" % row for row in rows)))
 
 
-def _introduction(facts, num_masked, num_shown):
+def _introduction(arguments, table, num_masked, cases, num_shown):
   """Yields what the page is about, and how to read it."""
   yield "<h1>Answers that masking changes</h1>\n"
   yield ("<p>Folder <bdi>%s</bdi>, data set <bdi>%s</bdi>: %d questions, each "
@@ -203,8 +193,9 @@ def _introduction(facts, num_masked, num_shown):
          "For %d questions masking flips exact match at least once; the %d with "
          "the most flips are below, and all questions are in <bdi>%s</bdi> beside "
          "this page.</p>\n" % (
-             escape(facts.folder), escape(facts.data_file), facts.questions,
-             num_masked, facts.flipped, num_shown, escape(facts.table)))
+             escape(arguments.folder), escape(arguments.data_file), len(cases),
+             num_masked, sum(case.flipped > 0 for case in cases), num_shown,
+             escape(table)))
   yield "<h2>How to read this page</h2>\n"
   yield ("<p>A grid has a row for each masked layer, layer 1 at the top as in "
          "results.csv, and a column for each zone. Empty cells were not decoded."

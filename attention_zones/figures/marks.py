@@ -109,23 +109,22 @@ def _mismatch(rows, scores, panel):
   said = lambda cell: "layer %s, %s" % _names(cell, panel.zone)
   tested = {cell: row for cell, row in rows.items()
             if not math.isnan(row["score"])}
-  is_of_scores = panel.baseline is not None
   for cell, score in scores.items():
     if cell not in tested:
       return "has no score for %s, which %s has" % (said(cell), panel.name)
-    row = tested[cell]
-    if is_of_scores and not abs(row["baseline"] - panel.baseline) <= (
-        BASELINE_TOLERANCE):
+    found, baseline = tested[cell]["score"], tested[cell]["baseline"]
+    form, tolerance = "%s has the score %.3f, but in %s it is %.3f", SCORE_TOLERANCE
+    if panel.baseline is None:
+      found -= baseline
+      form, tolerance = ("%s differs from the baseline by %.4f, but in %s by %.4f",
+                         DIFFERENCE_TOLERANCE)
+    elif not abs(baseline - panel.baseline) <= BASELINE_TOLERANCE:
       return "its baseline is %.3f, but %s is drawn with %g" % (
-          row["baseline"], panel.name, panel.baseline)
-    found, form, tolerance = (
-        row["score"], "%s has the score %.3f, but in %s it is %.3f",
-        SCORE_TOLERANCE) if is_of_scores else (
-            row["score"] - row["baseline"], "%s differs from the baseline by %.4f, "
-            "but in %s by %.4f", DIFFERENCE_TOLERANCE)
+          baseline, panel.name, panel.baseline)
     if not abs(found - score) <= tolerance:
       return form % (said(cell), found, panel.name, score)
   more = [cell for cell in tested if cell not in scores]
-  if is_of_scores and more:
+  # Of differences, the file may have more than the table.
+  if more and panel.baseline is not None:
     return "has %s, which %s has not" % (said(more[0]), panel.name)
   return None

@@ -323,7 +323,7 @@ def _correlation(x, y):
   """Spearman's coefficient of the points whose y is known, as the figure has it.
 
   Returns:
-    str, "−0.52" for example; a dash where there are too few points.
+    str, "0.52" for example; a dash where there are too few points.
   """
   known = ~np.isnan(y)
   rho = formulas.spearman(x[known], y[known]) if known.sum() >= MIN_CELLS else None

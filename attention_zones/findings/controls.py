@@ -75,7 +75,8 @@ def report_alone(folder, cells, allow_holes):
   Raises:
     ValueError: there are such controls, and they are not allowed.
   """
-  alone = [pair for pair in pairs(cells) if pair.zone not in set(cells)]
+  there = set(cells)
+  alone = [pair for pair in pairs(cells) if pair.zone not in there]
   if not alone:
     return
   message = "%s: has %s, a control, but not its zone: %s" % (

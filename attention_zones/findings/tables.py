@@ -20,13 +20,11 @@ LEVEL = 0.05
 FEW_CLUSTERS = 20
 
 # How columns are written; all others as they are. Scores are as in results.csv.
-_FORMS = dict.fromkeys(
-    ("diff", "ci_low", "ci_high", "se", "deff", "sd_seeds", "diff_a", "diff_b",
-     "contrast", "other_diff", "control_diff", "control_sd", "overlap", "ratio"),
-    "%.4f")
-_FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
-_FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"),
-              masked_fraction="%.6f")
+_FORMS = {column: form for form, columns in (
+    ("%.4f", "diff ci_low ci_high se deff sd_seeds diff_a diff_b contrast "
+             "other_diff control_diff control_sd overlap ratio"),
+    ("%.3f", "baseline score"), ("%.6g", "p p_holm q_bh"),
+    ("%.6f", "masked_fraction")) for column in columns.split()}
 
 # A journal's widths in mm, by --tex_columns; TeX's points in a mm.
 TEX_WIDTHS = {1: 85, 2: 174}

@@ -103,7 +103,7 @@ def head_label(heads):
 
 
 def zone_label(name):
-  """What a zone, or union, is called in figures: "Q²+P²" for "q2+p2"."""
+  """What a zone, or union, is called in figures: "Q2P+P2Q" for "q2p+p2q"."""
   return union(name.split("+")).label
 
 
@@ -229,7 +229,7 @@ def read_label(where, kind, label, first=1):
   all_of_them, valid = _LABELS[kind]
   if label == all_of_them:
     return None
-  is_valid = re.fullmatch(r"[0-9]{1,9}(\+[0-9]{1,9})*", label)
+  is_valid = re.fullmatch(r"[0-9]{1,4}(\+[0-9]{1,4})*", label)
   numbers = sorted(map(int, label.split("+"))) if is_valid else []
   if not is_valid or numbers[0] < first:
     raise ValueError("%s: %r is not a %s; a %s is %s" % (
