@@ -45,13 +45,8 @@ from attention_zones.zones.decodes import BASELINE
 
 def make_table(rows, masks, scores):
   """Returns the ResultsTable of a dict from Decode to score, NaN in its holes."""
-  heads = [results_table.head_label(row.heads) for row in rows]
-  return results_table.ResultsTable(
-      layers=[results_table.layer_label(row.layers) for row in rows],
-      zones=[mask.name for mask in masks],
-      scores=[[scores.get(predictions.decode_at(row, mask), math.nan)
-               for mask in masks] for row in rows],
-      heads=heads if any(heads) else None)
+  return results_table.of_cells(rows, masks, lambda row, mask: scores.get(
+      predictions.decode_at(row, mask), math.nan))
 
 
 def combine(percents, statistic):
@@ -65,13 +60,7 @@ def check_paths(arguments):
   *folders, results_path = arguments.paths
   path_checks.check_output("the last argument", results_path,
                            "the file to write, results.csv for example")
-  for folder in folders:
-    path_checks.check_input_folder(
-        "every argument but the last", folder,
-        "a folder that a sweep was written to")
   predictions.settle_data(arguments, folders)
-  path_checks.check_input(
-      "--data_file", arguments.data_file, "the data set that was predicted")
   if not results_path.endswith(".csv"):
     raise ValueError("%s: the last argument is the file to write, its name should "
                      "end with .csv, results.csv for example" % results_path)
@@ -88,6 +77,27 @@ def check_paths(arguments):
       taken.append(files.identity(path))
 
 
+def find_cells(arguments):
+  """Finds the predictions, and refuses those that do not belong together.
+
+  Returns:
+    (sweeps, rows, masks, cells): for each folder a dict from Decode to file name;
+    the rows and columns of the table, as predictions.plan_table returns them; the
+    list of its masked Decodes.
+  """
+  *folders, _ = arguments.paths
+  sweeps = predictions.find_sweeps(folders)
+  for folder, names in zip(folders, sweeps):
+    predictions.report_mixed_runs(folder, names, arguments.allow_mixed)
+  found = set(sweeps[0]) - {BASELINE}
+  rows, masks = predictions.plan_table(found)
+  cells = [cell for cell in (predictions.decode_at(row, mask) for row in rows
+                             for mask in masks) if cell in found]
+  controls.report_alone(folders[0], cells, arguments.allow_holes)
+  predictions.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
+  return sweeps, rows, masks, cells
+
+
 def collect(arguments):
   """Scores one or more sweeps, writes results.csv and prints the next command.
 
@@ -101,19 +111,8 @@ def collect(arguments):
   """
   *folders, results_path = arguments.paths
   check_paths(arguments)
-  telling = lambda: predictions.telling_of_journals(folders, arguments.data_file)
-  with telling():
-    sweeps = predictions.find_sweeps(folders)
-  for folder, names in zip(folders, sweeps):
-    predictions.report_mixed_runs(folder, names, arguments.allow_mixed)
-  found = set(sweeps[0]) - {BASELINE}
-  rows, masks = predictions.plan_table(found)
-  cells = [cell for cell in (predictions.decode_at(row, mask) for row in rows
-                             for mask in masks) if cell in found]
-  with telling():
-    controls.report_alone(
-        folders[0], cells, arguments.allow_holes, arguments.dataset)
-    predictions.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
+  with predictions.telling_of_journals(folders, arguments.data_file):
+    sweeps, rows, masks, cells = find_cells(arguments)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = questions.read(arguments.data_file)
   if arguments.metric == "logp":
@@ -126,22 +125,22 @@ def collect(arguments):
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
   if why_not:
+    kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
     texts, lines = {}, hurts_most(arguments.metric, means) + [
-        report.left_out(results_path, why_not, cells)]
+        report.left_out(results_path, kinds, why_not)]
   else:
-    texts, lines = report.make(arguments, cells, seeds, gold, asked)
-  if len(folders) > 1:
-    files.write_text(report.beside(results_path, "std"), [results_table.as_text(
-        make_table(rows, masks, combine(percents, statistics.stdev)))])
+    texts, lines = report.make(arguments, cells, seeds, asked)
   table = results_table.as_text(make_table(rows, masks, means))
-  files.write_text(results_path, [table])
-  for path, text in texts.items():
-    files.write_text(path, [text])
-  print(table, end="")
+  written = [(results_path, table)] + list(texts.items())
   if len(folders) > 1:
+    deviations = report.beside(results_path, "std")
+    written.insert(0, (deviations, results_table.as_text(
+        make_table(rows, masks, combine(percents, statistics.stdev)))))
     lines.insert(0, "mean of %d folders; the sample standard deviation is in %s" % (
-        len(folders), report.beside(results_path, "std")))
-  print("\n" + "\n".join(lines))
+        len(folders), deviations))
+  for path, text in written:
+    files.write_text(path, [text])
+  print("\n".join([table] + lines))
   print_next_step(results_path, arguments.metric, means, texts)
 
 
@@ -186,37 +185,28 @@ def print_next_step(results_path, metric, scores, written):
   stats, compared = (report.beside(results_path, kind)
                      for kind in ("stats", "controls"))
   flag = " --stats=%s" % shlex.quote(stats) if stats in written else ""
-  of_zones = [score - scores[BASELINE] for score in scores.values()]
   # A figure has its table's name, so that none replaces another's.
   figure = lambda path: shlex.quote(os.path.splitext(path)[0] + ".pdf")
   print("baseline (%s): %s %.3f; next:\n"
         "  python visualize_att_zone.py %s %.3f %s%s%s" % (
             BASELINE.file_name(), metric, scores[BASELINE],
-            shlex.quote(results_path), scores[BASELINE], figure(results_path),
-            flag, _range_flags(metric, of_zones)))
+            shlex.quote(results_path), scores[BASELINE], figure(results_path), flag,
+            _range_flag(metric, [
+                score - scores[BASELINE] for score in scores.values()])))
   if compared in written:
-    columns = ("diff", "control_diff", "contrast")
-    numbers = [float(row[column])
-               for _, row in csv_files.read_rows(compared, columns, compared)
-               for column in columns if row[column] and not row.get("head")]
-    print("  python visualize_att_zone.py %s %s%s%s" % (
-        shlex.quote(compared), figure(compared), flag,
-        _range_flags(metric, numbers)))
+    # Contrasts are often larger than what the usual colours reach to.
+    print("  python visualize_att_zone.py %s %s%s --symmetric" % (
+        shlex.quote(compared), figure(compared), flag))
 
 
-def _range_flags(metric, differences):
-  """The flags that a figure needs for colours that reach to all differences: str.
-  """
-  usual, flags = metrics.named(metric), ""
-  if usual.lowest is None:
-    return flags
-  # To the next 5 points; what is 1e-9 beyond is not.
-  beyond = lambda value: 5 * math.ceil(round(value, 3) / 5)
-  if round(min(differences), 3) < usual.lowest:
-    flags += " --vmin=%d" % -beyond(-min(differences))
-  if round(max(differences), 3) > usual.highest:
-    flags += " --vmax=%d" % beyond(max(differences))
-  return flags
+def _range_flag(metric, differences):
+  """The flag that a figure needs for colours that reach to all differences: str."""
+  usual = metrics.named(metric)
+  # What is 1e-9 beyond is not.
+  is_enough = usual.lowest is None or (
+      usual.lowest <= round(min(differences), 3)
+      and round(max(differences), 3) <= usual.highest)
+  return "" if is_enough else " --symmetric"
 
 
 def compare(path_a, path_b):
@@ -247,17 +237,15 @@ def compare(path_a, path_b):
   if len(single) < 2:
     raise ValueError("%s: %d single layers; a standard deviation over layers "
                      "needs at least 2" % (path_a, len(single)))
-  deviations = collections.OrderedDict()
-  for column, zone in enumerate(a.zones):
-    differences = []
+  for path, table in ((path_a, a), (path_b, b)):
     for r in single:
-      for path, table in ((path_a, a), (path_b, b)):
-        if math.isnan(table.scores[r][column]):
+      for zone, score in zip(table.zones, table.scores[r]):
+        if math.isnan(score):
           raise ValueError("%s: layer %s, column %s is empty; every cell is "
                            "needed to compare" % (path, table.layers[r], zone))
-      differences.append(a.scores[r][column] - b.scores[r][column])
-    deviations[zone] = statistics.stdev(differences)
-  return deviations
+  return collections.OrderedDict(
+      (zone, statistics.stdev(a.scores[r][c] - b.scores[r][c] for r in single))
+      for c, zone in enumerate(a.zones))
 
 
 def print_comparison(deviations):

@@ -61,26 +61,6 @@ SAVING = collections.OrderedDict([
 MAX_WIDTH = 420
 
 
-def draw(table, baseline, title=None, annotate=False, cmap=CMAP, vmin=VMIN,
-         vmax=VMAX):
-  """Draws the heatmap of one table.
-
-  Args:
-    table: results_table.ResultsTable, scores from 0 to 100, nan where missing.
-    baseline: float, the score with nothing masked, from 0 to 100.
-    title, annotate, cmap, vmin, vmax: as for heatmap.Look.
-
-  Returns:
-    matplotlib.figure.Figure, as of `draw_panels`.
-
-  Raises:
-    ValueError: as `draw_panels`.
-  """
-  return draw_panels(
-      [heatmap.Panel("results", table, baseline, marks=None)],
-      heatmap.Look(title, annotate, cmap, vmin, vmax, width=None))
-
-
 def draw_panels(panels, look):
   """Draws a heatmap for each table, with one colour bar.
 
@@ -108,7 +88,7 @@ def draw_panels(panels, look):
 
 
 def save(figure, path):
-  """Writes a figure of `draw` as PDF, SVG or PNG, completely or not at all.
+  """Writes a figure as PDF, SVG or PNG, completely or not at all.
 
   Args:
     figure: matplotlib Figure.
@@ -132,25 +112,6 @@ def _figure_suffix(path):
     raise ValueError("%s: the suffix %r is not a kind of figure; end the name in "
                      "%s" % (path, suffix, ", ".join(SAVING)))
   return suffix
-
-
-def parse_baseline(text):
-  """Reads the baseline from the command line.
-
-  Args:
-    text: str, "80.567" for example.
-
-  Returns:
-    float.
-
-  Raises:
-    ValueError: `text` is not a number.
-  """
-  try:
-    return float(text)
-  except ValueError:
-    raise ValueError("baseline %r: not a number; give the score with nothing "
-                     "masked, 80.567 for example" % text) from None
 
 
 def _check_baseline(panel):
@@ -178,14 +139,11 @@ def _check_colours(cmap, vmin, vmax):
   if cmap not in list(matplotlib.colormaps):
     raise ValueError("--cmap=%s: no such colour map; seismic, coolwarm, RdBu_r or "
                      "another of matplotlib's would be right" % cmap)
-  for flag, value in (("--vmin", vmin), ("--vmax", vmax)):
-    if not math.isfinite(value):
-      raise ValueError("%s=%g: not a finite number" % (flag, value))
-  if not (vmin <= 0 <= vmax and vmin < vmax):
+  if not (-math.inf < vmin <= 0 <= vmax < math.inf and vmin < vmax):
     raise ValueError(
         "--vmin=%g --vmax=%g: the colours go from a loss over 0 to a gain, so "
-        "vmin must be at most 0, vmax at least 0, and one of them not 0" % (
-            vmin, vmax))
+        "vmin must be at most 0, vmax at least 0, both finite, and one of them "
+        "not 0" % (vmin, vmax))
 
 
 def missing_cells(panel):
@@ -313,7 +271,12 @@ def read_panels(args):
     return panels
   panels = []
   for i, path in enumerate(args.paths[:-1:2]):
-    baseline = parse_baseline(args.paths[2 * i + 1])
+    text = args.paths[2 * i + 1]
+    try:
+      baseline = float(text)
+    except ValueError:
+      raise ValueError("baseline %r: not a number; give the score with nothing "
+                       "masked, 80.567 for example" % text) from None
     table = results_table.read_results(path)
     # First: a wrong baseline is a simpler mistake than a wrong file of statistics.
     _check_baseline(heatmap.Panel(path, table, baseline, None))

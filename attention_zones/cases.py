@@ -15,7 +15,6 @@ if __name__ == "__main__":
   commands.install("attention_zones.cases")  # Before the slow imports.
 
 import argparse
-import collections
 import os
 import sys
 
@@ -129,11 +128,11 @@ def read_cases(folder, data_file, dataset):
 
 def table(masked, cases):
   """The text of cases.csv, a row for each Case: str."""
-  names = ["%s:%s" % (results_table.layer_label(decode.layers), decode.mask.name)
+  names = [results_table.cell_label(decode.layers, None, decode.mask.name)
            for decode in masked]
   lines = [COLUMNS]
   for case in cases:
-    counts = collections.Counter(case.outcomes)
+    counts = case.counts
     flips = [name for name, what in zip(names, case.outcomes)
              if what in (LOST, GAINED)]
     lines.append([
@@ -155,12 +154,7 @@ def check_arguments(arguments):
       another one.
   """
   stem, suffix = os.path.splitext(arguments.page)
-  path_checks.check_input_folder(
-      "the first argument", arguments.folder,
-      "a folder that a sweep was written to")
   predictions.settle_data(arguments, [arguments.folder])
-  path_checks.check_input(
-      "--data_file", arguments.data_file, "the data set that was predicted")
   if suffix.lower() not in (".html", ".htm"):
     raise ValueError("%s: the second argument is the page to write, its name "
                      "should end with .html, cases.html for example" %
@@ -169,9 +163,6 @@ def check_arguments(arguments):
   for path in (arguments.page, csv_path):
     path_checks.check_output("the second argument", path,
                              "the page to write, cases.html for example")
-  if arguments.top < 1:
-    raise ValueError("--top=%d: should be 1 or more, the number of questions on "
-                     "the page" % arguments.top)
   # results.html would overwrite results.csv.
   if files.exists(csv_path):
     header = ",".join(COLUMNS).encode()
@@ -188,11 +179,10 @@ def write(arguments):
       arguments.folder, arguments.data_file, arguments.dataset)
   flipped = sum(case.flipped > 0 for case in cases)
   shown = cases[:min(arguments.top, flipped)]
-  facts = cases_page.Facts(arguments.folder, arguments.data_file,
-                           os.path.basename(csv_path), len(cases), flipped)
   # Neither file is replaced unless both are complete.
   with files.replacing(arguments.page) as page:
-    files.append_text(page, cases_page.pieces(facts, masked, shown))
+    files.append_text(page, cases_page.pieces(
+        arguments, os.path.basename(csv_path), masked, cases, shown))
     files.write_text(csv_path, [table(masked, cases)])
   print("%s: %d of %d questions, of which masking flips %d; all are in %s" % (
       arguments.page, len(shown), len(cases), flipped, csv_path))
@@ -207,7 +197,7 @@ def parse_arguments(argv):
   parser.add_argument("page", help="file to write, cases.html for example; a "
                       "table, cases.csv, is written beside it")
   evaluators.add_flags(parser)
-  parser.add_argument("--top", type=int, default=50,
+  parser.add_argument("--top", type=commands.whole_number(1), default=50,
                       help="how many questions the page shows (default: "
                       "%(default)d)")
   return parser.parse_args(argv)

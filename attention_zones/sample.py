@@ -12,6 +12,7 @@ if __name__ == "__main__":
   commands.install("attention_zones.sample")  # Before numpy's import.
 
 import argparse
+import collections
 import json
 
 import numpy as np
@@ -36,17 +37,16 @@ def draw(content, number, random_seed):
     the file, and without articles that have none; how many paragraphs it has; and
     how many the data set has. All other members stay as they are.
   """
-  keys = {}
   key_of = lambda paragraph: paragraph.get("context", id(paragraph))
-  for article in content["data"]:
-    for paragraph in article["paragraphs"]:
-      if paragraph["qas"]:
-        keys.setdefault(key_of(paragraph), len(keys))
-  chosen = set(np.random.RandomState(random_seed).permutation(len(keys))[:number])
+  keys = list(collections.OrderedDict.fromkeys(
+      key_of(paragraph) for article in content["data"]
+      for paragraph in article["paragraphs"] if paragraph["qas"]))
+  order = np.random.RandomState(random_seed).permutation(len(keys))
+  chosen = {keys[i] for i in order[:number]}
   articles = []
   for article in content["data"]:
     kept = [paragraph for paragraph in article["paragraphs"]
-            if keys.get(key_of(paragraph)) in chosen]
+            if key_of(paragraph) in chosen]
     if kept:
       articles.append(dict(article, paragraphs=kept))
   return dict(content, data=articles), len(chosen), len(keys)

@@ -38,7 +38,9 @@ import sys
 sys.path.insert(
     0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from attention_zones.base import files  # pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+from attention_zones.base import commands
+from attention_zones.base import files
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PUNCTUATION = (".", "?")
@@ -274,50 +276,36 @@ def as_json(content):
   return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
-def count(text):
-  """Reads the number of questions in a flag.
-
-  Raises:
-    argparse.ArgumentTypeError: it is not a positive whole number.
-  """
-  if not text.isdigit() or int(text) < 1:
-    raise argparse.ArgumentTypeError(
-        "%r is not a number of questions; give 1 or more" % text)
-  return int(text)
-
-
-def main(argv=None):
-  """Writes the four files; returns the exit status."""
+def parse_arguments(argv):
+  """Returns the Namespace of the command line."""
   parser = argparse.ArgumentParser(
       description="Writes a small English reading-comprehension set.")
   parser.add_argument("--output_dir", required=True, help="made if missing")
-  parser.add_argument("--train_questions", type=count, default=16000)
-  parser.add_argument("--dev_questions", type=count, default=400)
+  for flag, default in ("--train_questions", 16000), ("--dev_questions", 400):
+    parser.add_argument(flag, type=commands.whole_number(1), default=default)
   parser.add_argument("--seed", type=int, default=1)
-  args = parser.parse_args(argv)
-  rng = random.Random(args.seed)
+  return parser.parse_args(argv)
+
+
+def write(arguments):
+  """Writes the four files. Raises OSError."""
+  rng = random.Random(arguments.seed)
   used_contexts = set()
   vocabulary = make_vocabulary()
   contents = {
       "train.json": as_json(make_dataset(
-          rng, "train", args.train_questions, used_contexts)),
+          rng, "train", arguments.train_questions, used_contexts)),
       "dev.json": as_json(make_dataset(
-          rng, "dev", args.dev_questions, used_contexts)),
+          rng, "dev", arguments.dev_questions, used_contexts)),
       "vocab.txt": "".join(piece + "\n" for piece in vocabulary),
       "bert_config.json": as_json(bert_config(len(vocabulary))),
   }
-  try:
-    os.makedirs(args.output_dir, exist_ok=True)
-    for name, content in contents.items():
-      path = os.path.join(args.output_dir, name)
-      with files.replacing(path) as temporary:
-        with open(temporary, "w", encoding="utf-8") as f:
-          f.write(content)
-  except OSError as error:
-    print("make_sample.py: %s" % error, file=sys.stderr)
-    return 1
-  return 0
+  files.make_folder(arguments.output_dir)
+  for name, content in contents.items():
+    files.write_text(os.path.join(arguments.output_dir, name), [content])
 
+
+main = commands.main("make_sample.py", parse_arguments, write)
 
 if __name__ == "__main__":
-  sys.exit(main())
+  commands.run(main)

@@ -60,16 +60,15 @@ def test_collects_and_names_the_next_command(tmp_path, data_file, capsys):
       results, tmp_path / "results.pdf") in printed)
 
 
-@pytest.mark.parametrize("metric, differences, flags", [
+@pytest.mark.parametrize("metric, differences, flag", [
     ("exact", [0, -10, 2], ""),
     ("exact", [0, -10.0000001, 2.0000001], ""),
-    ("exact", [0, -10.01], " --vmin=-15"),
-    ("f1", [0, -15.0000001, 14.667], " --vmin=-15 --vmax=15"),
-    ("exact", [2.01], " --vmax=5"),
+    ("exact", [0, -10.01], " --symmetric"),
+    ("f1", [2.01], " --symmetric"),
     ("logp", [-40, 3], ""),
 ])
-def test_the_figure_reaches_to_all_differences(metric, differences, flags):
-  assert get_results._range_flags(metric, differences) == flags
+def test_the_figure_reaches_to_all_differences(metric, differences, flag):
+  assert get_results._range_flag(metric, differences) == flag
 
 
 def test_numeric_ids(tmp_path):

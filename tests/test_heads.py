@@ -126,7 +126,8 @@ def test_needs_zones_in_all_heads(tmp_path, capsys, flag):
     ("layer,head,q2\n1,-1,5\n", "line 2, column head: '-1' is not a head"),
     ("layer,head,q2\n1,2+2,5\n", "line 2, column head: 2+2 has a head twice"),
     ("layer,head,q2\n1,2,5\n1,2,6\n", "line 3: layer 1 head 2 comes twice"),
-    ("layer,head,q2\n0,2,5\n", "line 2, column layer: '0' is not a layer; they"),
+    ("layer,head,q2\n0,2,5\n", "line 2, column layer: '0' is not a layer; a "
+     "layer is a number from 1"),
     ("layer,head,q2\n1,2\n", "line 2: 2 cells, but the header has 3 columns"),
     ("layer,head\n1,2\n", "line 1: no zone"),
     ("layer,q2,head\n1,2,3\n", "line 1: the column 'head' is not a zone"),

@@ -69,7 +69,7 @@ def test_every_digit(tmp_path, capsys):
   assert ("p2q costs more than p2q@k in 0 of 1 cells, less in 0 (Holm, p < .05)"
           in printed)
   assert printed[-1] == (
-      "  python visualize_att_zone.py %s %s --stats=%s --vmax=45" % tuple(
+      "  python visualize_att_zone.py %s %s --stats=%s --symmetric" % tuple(
           tmp_path / name for name in (
               "results.controls.csv", "results.controls.pdf", "results.stats.csv")))
   assert (tmp_path / "results.csv").read_text() == (
@@ -172,25 +172,25 @@ def test_kinds_of_controls_in_unions():
               ("p2q", "p2q", 1), ("p2q", "p2q@flat", 1)]
 
 
-@pytest.mark.parametrize("cells, without, command", [
-    (["_layer0_p2q@1", "_layer1_p2q@1"], "_layer0_p2q",
-     "LAYERS=0-1 ZONES=p2q bash decode_squad.sh"),
-    (["_layer0_p2q", "_layer0_p2q@1", "_layer_p2q@1"], "_layer_p2q",
-     "LAYERS=None ZONES=p2q bash decode_squad.sh"),
-    (["_layer0_q2@1+p2@1", "_layer0_q2", "_layer0_p2"], "_layer0_q2+p2",
-     "LAYERS=0 ZONES=q2+p2 bash decode_squad.sh"),
+@pytest.mark.parametrize("cells, control, without", [
+    (["_layer0_p2q@1", "_layer1_p2q@1", "_layer1_p2q@2"], "_layer0_p2q@1",
+     ["_layer0_p2q", "_layer1_p2q"]),
+    (["_layer0_p2q", "_layer0_p2q@1", "_layer_p2q@1"], "_layer_p2q@1",
+     ["_layer_p2q"]),
+    (["_layer0_q2@1+p2@1", "_layer0_q2", "_layer0_p2"], "_layer0_q2@1+p2@1",
+     ["_layer0_q2+p2"]),
     (["_layer0_head3_q2", "_layer0_head1_q2@flat", "_layer0_q2"],
-     "_layer0_head1_q2",
-     "LAYERS=0 ZONES=q2 bash decode_squad.sh --mask_head=1"),
+     "_layer0_head1_q2@flat", ["_layer0_head1_q2"]),
 ])
 def test_a_control_without_its_zone_is_refused(
-    tmp_path, capsys, cells, without, command):
+    tmp_path, capsys, cells, control, without):
   cells = dict({name: BASELINE for name in cells}, **{"": BASELINE})
   assert run(tmp_path, cells) == (1, None)
-  error = capsys.readouterr().err
-  assert error.count("\n") == 1 and error.startswith("get_results.py: ")
-  assert "but not predictions%s.json, its zone; decode it, " % without in error
-  assert error.endswith("MODEL_OUTPUT_DIR=%s %s\n" % (tmp_path / "sweep0", command))
+  assert capsys.readouterr().err == (
+      "get_results.py: %s: has predictions%s.json, a control, but not its zone: "
+      "%s; decode it with the flags of the control, or give --allow_holes\n" % (
+          tmp_path / "sweep0", control,
+          ", ".join("predictions%s.json" % name for name in without)))
   assert not list(tmp_path.glob("results*"))
 
 

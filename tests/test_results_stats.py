@@ -280,7 +280,7 @@ def test_the_last_lines(tmp_path, capsys):
       "written: %s, %s" % (
           tmp_path / "results.csv", tmp_path / "results.stats.csv"),
       "baseline (predictions.json): exact 100.000; next:",
-      "  python visualize_att_zone.py %s 100.000 %s --stats=%s --vmin=-50" % tuple(
+      "  python visualize_att_zone.py %s 100.000 %s --stats=%s --symmetric" % tuple(
           tmp_path / name for name in (
               "results.csv", "results.pdf", "results.stats.csv"))]
   assert printed.err == ""

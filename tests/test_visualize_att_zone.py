@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
 
+from attention_zones.figures import heatmap
 from attention_zones.scores import results_table
 import visualize_att_zone
 
@@ -30,6 +31,16 @@ def tables(repository):
 def table1_csv(repository):
   """The path of the paper's Table 1."""
   return str(repository / "paper" / "table1.csv")
+
+
+def draw(table, baseline, **look):
+  """Draws the heatmap of one table as the paper has it, but for what is given."""
+  usual = dict(title=None, annotate=False, cmap=visualize_att_zone.CMAP,
+               vmin=visualize_att_zone.VMIN, vmax=visualize_att_zone.VMAX,
+               width=None)
+  return visualize_att_zone.draw_panels(
+      [heatmap.Panel("results", table, baseline, marks=None)],
+      heatmap.Look(**dict(usual, **look)))
 
 
 def cells(figure):
@@ -67,7 +78,7 @@ def small_table(layers, zones, scores):
 
 
 def test_draws_table_1(tables):
-  figure = visualize_att_zone.draw(tables[1], 80.567)
+  figure = draw(tables[1], 80.567)
   values = cells(figure)
   assert values.shape == (12, 5)
   assert row_labels(figure) == [
@@ -85,7 +96,7 @@ def test_draws_table_1(tables):
 
 
 def test_draws_table_2(tables):
-  figure = visualize_att_zone.draw(tables[2], 80.901)
+  figure = draw(tables[2], 80.901)
   values = cells(figure)
   # Layer 12: q2 and q2p are the baseline; 78.880 - 80.901 in P2.
   assert values[0, 1] == values[0, 2] == 0
@@ -98,7 +109,7 @@ def test_draws_table_2(tables):
 def test_colours_are_the_papers():
   table = small_table(
       ["1"], ["all", "q2", "q2p", "p2q", "p2"], [[40, 45, 50, 52, 30]])
-  colours = cell_colours(visualize_att_zone.draw(table, 50.0))[0, :, :3]
+  colours = cell_colours(draw(table, 50.0))[0, :, :3]
   darkest, blue, white, light_red, below = colours
   # seismic runs from (0, 0, 0.3) by (0, 0, 1), white and (1, 0, 0) on; -10 is
   # its start, 0 its middle, so that 2 is a tenth beyond the middle.
@@ -115,7 +126,7 @@ def test_colours_are_the_papers():
 
 def test_colour_bar_says_that_values_lie_outside():
   def extend(score, **options):
-    figure = visualize_att_zone.draw(
+    figure = draw(
         small_table(["1"], ["p2"], [[score]]), 50.0, **options)
     mesh = figure.axes[0].collections[0]
     return mesh.get_clim(), mesh.colorbar.extend
@@ -130,7 +141,7 @@ def test_unions_stand_above_and_beside_and_nothing_overlaps():
   zones = ["all", "q2", "q2p", "p2q", "p2", "q2+p2", "q2p+p2q",
            "q2+q2p+p2q+p2"]
   table = small_table(layers, zones, [[79.0] * 8] * 27)
-  figure = visualize_att_zone.draw(table, 80.0)
+  figure = draw(table, 80.0)
   assert row_labels(figure)[:4] == ["all", "1+2+3", "1+2", "24"]
   assert row_labels(figure)[-1] == "1"
   assert column_labels(figure)[5:] == [
@@ -151,11 +162,11 @@ def test_cells_do_not_shrink_for_long_labels(tables):
     rows, columns = cells(figure).shape
     box = figure.axes[0].get_window_extent()
     return np.array([box.width / columns, box.height / rows])
-  usual = cell_size(visualize_att_zone.draw(tables[1], 80.567))
+  usual = cell_size(draw(tables[1], 80.567))
   wide = tables[1]._replace(layers=tables[1].layers[:-1] + ["1+2+3+4+5+6+7"])
   high = tables[1]._replace(zones=tables[1].zones[:-1] + ["q2+q2p+p2q+p2"])
   for table in (wide, high):
-    size = cell_size(visualize_att_zone.draw(table, 80.567))
+    size = cell_size(draw(table, 80.567))
     assert (size > 0.97 * usual).all()
 
 
@@ -163,7 +174,7 @@ def test_missing_cells_are_hatched_and_named(tmp_path, capsys):
   results = tmp_path / "results.csv"
   results.write_text("layer,q2,p2\n1,79.5,\n2,,\n3,80.0,71.0\n",
                      encoding="utf-8")
-  figure = visualize_att_zone.draw(
+  figure = draw(
       results_table.read_results(str(results)), 80.0)
   hatched = [patch for patch in figure.axes[0].patches
              if isinstance(patch, Rectangle) and patch.get_hatch()]
@@ -181,17 +192,17 @@ def test_missing_cells_are_hatched_and_named(tmp_path, capsys):
 def test_annotate_writes_every_value_that_is_there(tables):
   table = small_table(["1", "2"], ["q2", "p2"],
                       [[79.98, 66.43], [math.nan, 81.0]])
-  figure = visualize_att_zone.draw(table, 80.0, annotate=True)
+  figure = draw(table, 80.0, annotate=True)
   texts = {text.get_position(): text for text in figure.axes[0].texts}
   assert {place: text.get_text() for place, text in texts.items()} == {
       (1.5, 0.5): "1.0", (0.5, 1.5): "0.0", (1.5, 1.5): "\u221213.6"}
   assert texts[1.5, 1.5].get_color() == "white"
   assert texts[0.5, 1.5].get_color() == "black"
-  assert not visualize_att_zone.draw(tables[1], 80.567).axes[0].texts
+  assert not draw(tables[1], 80.567).axes[0].texts
 
 
 def test_annotations_fit_their_cells(tables):
-  figure = visualize_att_zone.draw(tables[1], 80.567, annotate=True)
+  figure = draw(tables[1], 80.567, annotate=True)
   axes = figure.axes[0]
   cell_width = axes.get_window_extent().width / 5
   widest = max(text.get_window_extent().width for text in axes.texts)
@@ -201,7 +212,7 @@ def test_annotations_fit_their_cells(tables):
 
 def test_title_is_plain_text_and_fits():
   title = "From $5 to $6: " + "A LONG TITLE IN CAPITALS " * 3
-  figure = visualize_att_zone.draw(
+  figure = draw(
       small_table(["1"], ["p2"], [[70.0]]), 80.0, title=title)
   drawn = figure._suptitle  # there is no public way to it
   assert " ".join(drawn.get_text().split()) == title.strip()
@@ -211,7 +222,7 @@ def test_title_is_plain_text_and_fits():
 
 
 def test_accents_of_a_title_are_drawn_with_their_letters():
-  figure = visualize_att_zone.draw(
+  figure = draw(
       small_table(["1"], ["p2"], [[70.0]]), 80.0, title="cafe\u0301")
   assert figure._suptitle.get_text() == "caf\u00e9"
 
@@ -349,14 +360,14 @@ def test_a_write_that_fails_leaves_the_old_file(repository, table1_csv,
 
 def test_table_without_a_score_is_refused():
   with pytest.raises(ValueError, match="no cell has a score"):
-    visualize_att_zone.draw(
+    draw(
         small_table(["1"], ["q2"], [[math.nan]]), 80.0)
 
 
 def test_drawing_leaves_the_callers_matplotlib_alone(tables):
   import matplotlib
   with matplotlib.rc_context({"font.size": 17}):
-    visualize_att_zone.draw(tables[1], 80.567)
+    draw(tables[1], 80.567)
     assert matplotlib.rcParams["font.size"] == 17
 
 

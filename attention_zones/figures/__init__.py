@@ -1,5 +1,6 @@
 """What people look at.
 
+  arrangement     where panels stand, how large cells and labels are
   cases_page      the page of attention_zones.cases
   eval_pictures   the evaluator's curves
   figure_text     which text a figure can draw

@@ -115,9 +115,14 @@ class Case(collections.namedtuple("Case", [
     return list(collections.OrderedDict.fromkeys(gold.text for gold in self.golds))
 
   @property
+  def counts(self):
+    """How many masked decodes have each outcome: collections.Counter."""
+    return collections.Counter(self.outcomes)
+
+  @property
   def flipped(self):
     """How many masked decodes change exact match: int."""
-    return sum(what in (LOST, GAINED) for what in self.outcomes)
+    return self.counts[LOST] + self.counts[GAINED]
 
   @property
   def masked_answer(self):
@@ -128,37 +133,27 @@ class Case(collections.namedtuple("Case", [
     return max(flips, key=flips.get) if flips else ""
 
 
-Facts = collections.namedtuple("Facts", [
-    "folder", "data_file", "table", "questions", "flipped"])
-Facts.__doc__ = """What the page says about the whole data set.
-
-Attributes:
-  folder, data_file: str, as on the command line.
-  table: str, the name of the table beside the page.
-  questions: int, how many there are.
-  flipped: int, for how many at least one masked decode changes exact match.
-"""
-
-
-def pieces(facts, masked, cases):
+def pieces(arguments, table, masked, cases, shown):
   """Yields the page.
 
   Args:
-    facts: Facts.
+    arguments: Namespace with `folder` and `data_file`, as on the command line.
+    table: str, the name of the table beside the page.
     masked: list of the masked Decodes.
-    cases: list of Case to show, each flipped at least once.
+    cases: list of the Cases of all questions.
+    shown: list of those to show, each flipped at least once.
 
   Yields:
     str.
   """
   yield _HEAD % _STYLE
-  yield from _introduction(facts, len(masked), len(cases))
+  yield from _introduction(arguments, table, len(masked), cases, len(shown))
   yield '<h2 id="questions">Questions</h2>\n'
-  if cases:
-    yield from _overview(cases, len(masked))
+  if shown:
+    yield from _overview(shown, len(masked))
   else:
     yield "<p>No masked decode flips the exact match of any question.</p>\n"
-  for number, case in enumerate(cases, 1):
+  for number, case in enumerate(shown, 1):
     yield from _article(number, case, masked)
   yield "</main>\n</body>\n</html>\n"
 
@@ -190,7 +185,7 @@ def _table(caption, headers, rows, style=""):
                   "<tr>%s</tr>\n" % row for row in rows)))
 
 
-def _introduction(facts, num_masked, num_shown):
+def _introduction(arguments, table, num_masked, cases, num_shown):
   """Yields what the page is about, and how to read it."""
   yield "<h1>Answers that masking changes</h1>\n"
   yield ("<p>Folder <bdi>%s</bdi>, data set <bdi>%s</bdi>: %d questions, each "
@@ -198,8 +193,9 @@ def _introduction(facts, num_masked, num_shown):
          "For %d questions masking flips exact match at least once; the %d with "
          "the most flips are below, and all questions are in <bdi>%s</bdi> beside "
          "this page.</p>\n" % (
-             escape(facts.folder), escape(facts.data_file), facts.questions,
-             num_masked, facts.flipped, num_shown, escape(facts.table)))
+             escape(arguments.folder), escape(arguments.data_file), len(cases),
+             num_masked, sum(case.flipped > 0 for case in cases), num_shown,
+             escape(table)))
   yield "<h2>How to read this page</h2>\n"
   yield ("<p>A grid has a row for each masked layer, layer 1 at the top as in "
          "results.csv, and a column for each zone. Empty cells were not decoded."
@@ -209,10 +205,8 @@ def _introduction(facts, num_masked, num_shown):
           for what, (style, symbol, meaning) in _OUTCOMES.items()]
   yield _table("Symbols of the grid", ["symbol", "name", "meaning"], rows)
   yield "<p>In a passage, %s.</p>\n" % ", ".join(
-      '<mark class="%s"><span class="tag">%s\N{MATHEMATICAL LEFT ANGLE BRACKET}'
-      "</span>this<span class=\"tag\">\N{MATHEMATICAL RIGHT ANGLE BRACKET}%s"
-      "</span></mark> is the %s" % (kind, letter, letter, meaning)
-      for kind, (letter, meaning) in marked_passage.KINDS.items())
+      "%s is the %s" % (marked_passage.mark("this", [(0, 4, kind)]), meaning)
+      for kind, (_, meaning) in marked_passage.KINDS.items())
   yield ("<p>The masked answer is the one that most of the decodes that flip give. "
          "Predictions are texts without a place: of several equal texts the "
          "nearest to the gold answer is marked. <i>Shifted</i> answers share a "
@@ -222,22 +216,17 @@ def _introduction(facts, num_masked, num_shown):
 
 def _overview(cases, num_masked):
   """Yields the table of the questions, with links to them."""
-  rows = []
-  for number, case in enumerate(cases, 1):
-    counts = collections.Counter(case.outcomes)
-    rows.append(
-        '<td class="number">%d</td><th scope="row"><a href="#q%d">%s</a></th>'
-        '<td class="number">%d</td><td class="number">%d</td>' % (
-            number, number, _foreign(case.question), counts[LOST],
-            counts[GAINED]))
+  rows = [
+      '<td class="number">%d</td><th scope="row"><a href="#q%d">%s</a></th>'
+      '<td class="number">%d</td><td class="number">%d</td>' % (
+          number, number, _foreign(case.question), case.counts[LOST],
+          case.counts[GAINED]) for number, case in enumerate(cases, 1)]
   yield _table("Questions by number of flips, of %d masked decodes" % num_masked,
                ["rank", "question", "lost", "gained"], rows)
 
 
 def _article(number, case, masked):
   """Yields the part of the page about one question."""
-  counts = collections.Counter(case.outcomes)
-  flips = counts[LOST] + counts[GAINED]
   agreeing = sum(answer == case.masked_answer and what in (LOST, GAINED)
                  for answer, what in zip(case.answers, case.outcomes))
   verdict = lambda is_right: "right" if is_right else "wrong"
@@ -245,16 +234,17 @@ def _article(number, case, masked):
       number, number, number, _foreign(case.question))
   yield ('<p class="muted">%d of %d masked decodes flip: %s. Question id '
          "<bdi>%s</bdi></p>\n" % (
-             flips, len(masked), ", ".join("%d %s" % (counts[what], what)
-                                           for what in _OUTCOMES if counts[what]),
-             escape(case.name)))
+             case.flipped, len(masked), ", ".join(
+                 "%d %s" % (case.counts[what], what)
+                 for what in _OUTCOMES if case.counts[what]), escape(case.name)))
   yield '<div class="columns">\n<div>\n<dl>\n'
   yield "<dt>Gold</dt><dd>%s</dd>\n" % (
       " | ".join(map(_foreign, case.gold_texts)) or _foreign(""))
   yield "<dt>Baseline</dt><dd>%s (%s)</dd>\n" % (
       _foreign(case.baseline), verdict(case.is_right))
   yield "<dt>Masked</dt><dd>%s (%s, in %d of the %d that flip)</dd>\n</dl>\n" % (
-      _foreign(case.masked_answer), verdict(not case.is_right), agreeing, flips)
+      _foreign(case.masked_answer), verdict(not case.is_right), agreeing,
+      case.flipped)
   yield '<p class="passage" dir="auto" lang="">%s</p>\n' % marked_passage.mark(
       case.context, marked_passage.find_spans(case))
   yield "%s</div>\n" % _answers(case, masked)

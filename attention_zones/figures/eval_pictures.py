@@ -8,17 +8,15 @@ import os
 
 from attention_zones.base import files
 from attention_zones.figures import heatmap
+from attention_zones.scores import scoring
 
 
-def draw(has_answer, na_probs, exact, f1, folder):
+def draw(questions, predictions, na_probs, folder):
   """Writes pr_*.png and na_prob_hist_*.png into a folder.
 
   Args:
-    has_answer: OrderedDict from question id to bool, in ascending order of
-      na_probs.
-    na_probs: dict from question id to the probability that it has no answer.
-    exact, f1: dicts from question id to the score of its answer, 0 to 1.
-    folder: str, made if absent.
+    questions, predictions, na_probs: dicts, as scoring.load_* return them.
+    folder: str, a path or address.
 
   Returns:
     OrderedDict with pr_exact_ap, pr_f1_ap and pr_oracle_ap, the average
@@ -27,7 +25,10 @@ def draw(has_answer, na_probs, exact, f1, folder):
   Raises:
     OSError: a picture cannot be written.
   """
-  files.make_folder(folder)
+  has_answer = collections.OrderedDict(
+      (name, questions[name].has_answer)
+      for name in scoring.by_na_prob(questions, na_probs))
+  exact, f1 = scoring.score_answers(questions, predictions)
   results = collections.OrderedDict()
   if any(has_answer.values()):
     oracle = {name: 1.0 for name in has_answer}
@@ -59,7 +60,9 @@ def precision_recall(has_answer, na_probs, scores):
   """Precision and recall of the answers given, as the threshold rises.
 
   Args:
-    has_answer, na_probs: as for `draw`; at least one question has an answer.
+    has_answer: OrderedDict from question id to bool, in ascending order of
+      na_probs; at least one question has an answer.
+    na_probs: dict from question id to the probability that it has no answer.
     scores: dict from question id to the score, 0 to 1, of its answer.
 
   Returns:

@@ -1,5 +1,6 @@
 """Which text a figure can show, in matplotlib's font and without shaping."""
 
+import pathlib
 import re
 import unicodedata
 
@@ -57,13 +58,10 @@ def name_fonts(path):
   Args:
     path: str, a local file, which is overwritten.
   """
-  with open(path, "rb") as f:
-    svg = f.read()
+  svg = pathlib.Path(path)
   # Within a tag: in text, matplotlib writes < as &lt;.
-  svg = re.sub(
-      rb"(<text [^>]*\bfont: [^'>]*)'[^;\">]*", rb"\1" + _SVG_FONTS, svg)
-  with open(path, "wb") as f:
-    f.write(svg)
+  svg.write_bytes(re.sub(rb"(<text [^>]*\bfont: [^'>]*)'[^;\">]*",
+                         rb"\1" + _SVG_FONTS, svg.read_bytes()))
 
 
 def inches(text, size):

@@ -7,44 +7,22 @@ a cell's colour is its score minus the baseline's. Several tables are panels A, 
 
 import collections
 import contextlib
-import math
 import string
 import textwrap
 
 import matplotlib
 import numpy as np
 
-from attention_zones.figures import figure_text
+from attention_zones.figures import arrangement
 from attention_zones.scores import metrics
-from attention_zones.zones import zones
+from attention_zones.scores import results_table
 
-# The paper's figure, in inches, which holds 12 layers and 5 zones. BAR of its width
-# is the colour bar, MARGIN the layers' labels.
-WIDTH, HEIGHT, BAR, MARGIN = 3.0, 4.0, 0.65, 0.35
-CELL_WIDTH, CELL_HEIGHT = 0.4, 0.27
-HEAD_WIDTH = 0.25  # of a head's cell, whose label is shorter than a zone's
-FEWEST_ROWS = 6
-ARROW = 0.12  # at an end of the colour bar beyond which cells lie
-# One line, and one character, of the labels.
-LINE, CHARACTER = 0.13, 0.085
-
-# Points. In a figure of given width, the largest of LABEL_SIZES is taken that fits;
-# journals want 6 at least.
-LABEL_SIZES = (8, 7, 6)
-ANNOTATION_SIZE = 6
-NOTE_SIZE = 6.5
-TITLE_SIZE = 9
-# Inches: between two labels; of a panel's letter; how low and how high cells may be
-# in such a figure.
-GAP, LETTER = 0.04, 0.13
-CELL_HEIGHTS = (0.17, 0.4)
-
-# So many panels stand beside each other, unless the width is given.
-PANELS_IN_A_ROW = 3
 LETTERS = string.ascii_uppercase
+ARROW = 0.12  # inches, at an end of the colour bar beyond which cells lie
+NOTE_SIZE = 6.5  # points
 
 STYLE = {
-    "font.size": LABEL_SIZES[0],
+    "font.size": arrangement.LABEL_SIZES[0],
     "axes.linewidth": 0.5,
     "hatch.linewidth": 0.5,
     "pdf.fonttype": 42,  # TrueType; journals refuse the default, Type 3
@@ -97,14 +75,8 @@ class Panel(collections.namedtuple("Panel", [
   def column_labels(self):
     """Names of the zones or heads: list of str."""
     # One line per zone, and per control, so that they do not run into each other.
-    labels = self.labels or [
-        zones.union(zone.split("+")).label for zone in self.table.zones]
+    labels = self.labels or map(results_table.zone_label, self.table.zones)
     return [label.replace("+", "+\n").replace("@", "\n@") for label in labels]
-
-  @property
-  def cell_width(self):
-    """Inches of a cell's width, if the figure's is not given: float."""
-    return HEAD_WIDTH if self.zone else CELL_WIDTH
 
 
 class Look(collections.namedtuple(
@@ -123,18 +95,6 @@ class Look(collections.namedtuple(
     caption: bool, whether a line below explains the dots.
   """
   __slots__ = ()
-
-
-_Layout = collections.namedtuple("_Layout", [
-    "places", "widths", "heights", "size", "font_size"])
-_Layout.__doc__ = """Where the panels stand.
-
-Attributes:
-  places: list of (row, column) for each panel.
-  widths, heights: list of float, inches of each column and row of panels.
-  size: (width, height) of the figure in inches.
-  font_size: points of the labels.
-"""
 
 
 @contextlib.contextmanager
@@ -188,7 +148,7 @@ def draw(panels, look, note=None):
         len(panels), len(LETTERS)))
   with paper_style():
     note = (note or _note(panels)) if look.caption else None
-    layout = _arrange(panels, look, note)
+    layout = arrangement.of_panels(panels, look, note)
     matplotlib.rcParams["font.size"] = layout.font_size
     figure = new_figure(layout.size, look.title, note)
     grid = figure.add_gridspec(
@@ -200,7 +160,7 @@ def draw(panels, look, note=None):
       _draw_cells(axes, panel, look)
       _label_axes(axes, panel, column == 0)
       if len(panels) > 1:
-        axes.set_title(LETTERS[i], loc="left", fontsize=TITLE_SIZE,
+        axes.set_title(LETTERS[i], loc="left", fontsize=arrangement.TITLE_SIZE,
                        fontweight="bold")
       all_axes.append(axes)
     _add_colour_bar(figure, all_axes, panels, look)
@@ -211,128 +171,14 @@ def draw(panels, look, note=None):
 
 def _note(panels):
   """The line below the figure that explains the dots; None without tests: str."""
-  tested = [panel.marks for panel in panels if panel.marks is not None]
+  tested = [letter for letter, panel in zip(LETTERS, panels)
+            if panel.marks is not None]
   if not tested:
     return None
-  where = ""
-  if len(tested) < len(panels):
-    where = ", ".join(letter for letter, panel in zip(LETTERS, panels)
-                      if panel.marks is not None)
-  if any(tested):
+  where = ", ".join(tested) if len(tested) < len(panels) else ""
+  if any(panel.marks for panel in panels):
     return "\N{BULLET} %s%s" % (where and "in %s: " % where, LEVEL)
   return "no cell %shas %s" % (where and "of %s " % where, LEVEL)
-
-
-def _arrange(panels, look, note):
-  """Finds the _Layout. Raises ValueError when the width does not hold a panel."""
-  if look.width is None:
-    in_a_row, scale, font_size = PANELS_IN_A_ROW, 1, LABEL_SIZES[0]
-  else:
-    in_a_row, scale, font_size = _fit(panels, look)
-  num_rows = math.ceil(len(panels) / in_a_row)
-  in_a_row = math.ceil(len(panels) / num_rows)
-  places = [divmod(i, in_a_row) for i in range(len(panels))]
-  size_of = lambda axis, k, measure: max(
-      measure(panel) for panel, place in zip(panels, places) if place[axis] == k)
-  if look.width is None:
-    cell_height = CELL_HEIGHT
-    widths = [size_of(1, k, _natural_width) for k in range(in_a_row)]
-    width = sum(widths) + BAR
-  else:
-    cell_height = float(np.clip(scale * CELL_HEIGHT, *CELL_HEIGHTS))
-    widths = [size_of(1, k, lambda panel: _margin(panel) + scale * _cells(panel))
-              for k in range(in_a_row)]
-    width = look.width
-  heights = [size_of(0, k, lambda panel: _height(
-      panel, cell_height, len(panels) > 1)) for k in range(num_rows)]
-  return _Layout(places, widths, heights, (
-      width, sum(heights) + note_height(note)), font_size)
-
-
-def _cells(panel):
-  """Inches of all cells of a row, if the figure's width is not given."""
-  return panel.cell_width * len(panel.table.zones)
-
-
-def _natural_width(panel):
-  """Inches of a panel with cells of the paper's width."""
-  return max(WIDTH - BAR - MARGIN, _cells(panel)) + _margin(panel)
-
-
-def _title_lines(panel):
-  """The lines of a panel's title, for cells of the paper's width: list of str."""
-  room = _natural_width(panel) - _margin(panel) - 2 * LETTER
-  return textwrap.wrap(panel.title or "", int(room / CHARACTER))
-
-
-def _margin(panel):
-  """Inches of the layers' labels beside a panel."""
-  return MARGIN + CHARACTER * max(0, max(map(len, panel.row_labels)) - 2)
-
-
-def _height(panel, cell_height, has_letter):
-  """Inches of a panel with its labels."""
-  rows = max(len(panel.row_labels), FEWEST_ROWS)
-  more_lines = (max(label.count("\n") for label in panel.column_labels)
-                + max(bool(has_letter), len(_title_lines(panel)))
-                + bool(panel.zone))
-  return (HEIGHT + cell_height * rows - CELL_HEIGHT * 12) + LINE * more_lines
-
-
-def _fit(panels, look):
-  """Finds how many panels stand beside each other in a given width.
-
-  As many as possible; then the largest labels that do not touch each other.
-
-  Returns:
-    (panels in a row, by how much cells are wider than the paper's, points of the
-    labels).
-
-  Raises:
-    ValueError: not even one fits.
-  """
-  needed = {size: max(_least_scale(panel, look, size) for panel in panels)
-            for size in LABEL_SIZES}
-  cells = max(map(_cells, panels))
-  margin = max(map(_margin, panels))
-  for in_a_row in range(len(panels), 0, -1):
-    scale = (look.width - BAR - in_a_row * margin) / (in_a_row * cells)
-    for size in LABEL_SIZES:
-      if scale >= needed[size]:
-        return in_a_row, scale, size
-  columns = max(len(panel.table.zones) for panel in panels)
-  raise ValueError(
-      "--width=%g: too narrow for %d %s, whose labels and title need %d mm at %g "
-      "pt" % (
-          look.width * 25.4, columns,
-          "heads" if any(panel.zone for panel in panels) else "zones",
-          math.ceil(25.4 * (BAR + margin + cells * needed[LABEL_SIZES[-1]])),
-          LABEL_SIZES[-1]))
-
-
-def _least_scale(panel, look, size):
-  """By how much cells must be wider than the paper's for texts to fit: float."""
-  scale = (_widest_text(panel, look.annotate, size) + GAP) / panel.cell_width
-  for line in _title_lines(panel):
-    # In the middle, with a letter's room at either side.
-    width = figure_text.inches(line, TITLE_SIZE) + 2 * LETTER
-    scale = max(scale, width / _cells(panel))
-  return scale
-
-
-def _widest_text(panel, annotate, size):
-  """Inches of the widest text that a cell of the panel must have room for."""
-  texts = [(line, size) for label in panel.column_labels
-           for line in label.split("\n")]
-  if annotate:
-    texts += [(_annotation(value, panel.measure.places), ANNOTATION_SIZE)
-              for value in panel.differences.flat if not np.isnan(value)]
-  return max(figure_text.inches(*text) for text in set(texts))
-
-
-def note_height(note):
-  """Inches of the lines below a figure; 0 for None."""
-  return LINE * len(note.splitlines()) if note else 0
 
 
 def new_figure(size, title, note):
@@ -348,9 +194,9 @@ def new_figure(size, title, note):
   figure = Figure(figsize=size, constrained_layout=True)
   FigureCanvasAgg(figure)
   if title:
-    lines = textwrap.fill(title, int(size[0] / CHARACTER))
+    lines = textwrap.fill(title, int(size[0] / arrangement.CHARACTER))
     # In a title, "$5 or $6" is text, not mathematics.
-    figure.suptitle(lines, fontsize=TITLE_SIZE).set_parse_math(False)
+    figure.suptitle(lines, fontsize=arrangement.TITLE_SIZE).set_parse_math(False)
   if note:
     figure.supxlabel(note, fontsize=NOTE_SIZE, multialignment="left")
   return figure
@@ -366,46 +212,31 @@ def _draw_cells(axes, panel, look):
       values, ax=axes, cmap=look.cmap, vmin=look.vmin, center=0, vmax=look.vmax,
       linewidths=0.4, linecolor="0.85", cbar=False)
   inks = _inks(axes, values.shape)
-  if look.annotate:
-    for row, column in np.argwhere(~np.isnan(values)):
-      axes.text(column + 0.5, row + 0.5,
-                _annotation(values[row, column], panel.measure.places),
-                color=inks[row][column], fontsize=ANNOTATION_SIZE, ha="center",
-                va="center")
-  _draw_marks(axes, panel, inks, look.annotate)
+  for row, column in np.argwhere(~np.isnan(values)):
+    ink = inks[row, column]
+    if look.annotate:
+      axes.text(column + 0.5, row + 0.5, arrangement.annotation(
+          values[row, column], panel.measure.places), color=ink, ha="center",
+                va="center", fontsize=arrangement.ANNOTATION_SIZE)
+    if (panel.row_labels[row], panel.table.zones[column]) in (panel.marks or ()):
+      # In the middle, or in the corner beside a number.
+      x, y, size = (0.86, 0.2, 1.7) if look.annotate else (0.5, 0.5, 2.6)
+      axes.plot([column + x], [row + y], marker="o", linestyle="none",
+                markersize=size, markeredgewidth=0, color=ink)
   for row, column in np.argwhere(np.isnan(values)):
     axes.add_patch(Rectangle((column, row), 1, 1, hatch="//////", linewidth=0,
                              facecolor="0.93", edgecolor="0.5"))
 
 
 def _inks(axes, shape):
-  """What is legible on each cell, "black" or "white": list of a list a row."""
+  """What is legible on each cell, "black" or "white": array of str [rows, columns].
+  """
   from seaborn.utils import relative_luminance
   cells = axes.collections[0]
   cells.update_scalarmappable()
   # At 0.18, black and white contrast equally with the colour.
-  inks = ["white" if relative_luminance(colour) < 0.18 else "black"
-          for colour in cells.get_facecolors()]
-  return [inks[row * shape[1]:(row + 1) * shape[1]] for row in range(shape[0])]
-
-
-def _annotation(value, places):
-  """The text of a difference, "−13.6" for example."""
-  # Adding 0 turns the -0.0 that rounding leaves into 0.0.
-  text = "%.*f" % (places, round(value, places) + 0)
-  return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _draw_marks(axes, panel, inks, is_annotated):
-  """Draws a dot into each marked cell: its middle, or its corner beside a number.
-  """
-  x, y = (0.86, 0.2) if is_annotated else (0.5, 0.5)
-  for row, layer in enumerate(panel.row_labels):
-    for column, zone in enumerate(panel.table.zones):
-      if (layer, zone) in (panel.marks or ()):
-        axes.plot([column + x], [row + y], marker="o", linestyle="none",
-                  markersize=1.7 if is_annotated else 2.6, markeredgewidth=0,
-                  color=inks[row][column])
+  return np.reshape(["white" if relative_luminance(colour) < 0.18 else "black"
+                     for colour in cells.get_facecolors()], shape)
 
 
 def _label_axes(axes, panel, is_leftmost):
@@ -418,8 +249,8 @@ def _label_axes(axes, panel, is_leftmost):
   if panel.zone:
     axes.set_xlabel("head")
   if panel.title:
-    axes.set_title("\n".join(_title_lines(panel)),
-                   fontsize=TITLE_SIZE).set_parse_math(False)
+    axes.set_title("\n".join(arrangement.title_lines(panel)),
+                   fontsize=arrangement.TITLE_SIZE).set_parse_math(False)
   axes.tick_params(length=0)
   for spine in axes.spines.values():
     spine.set_visible(True)
@@ -431,15 +262,14 @@ def _add_colour_bar(figure, all_axes, panels, look):
   above = any(np.nanmax(panel.differences) > look.vmax for panel in panels)
   width, height = figure.get_size_inches()
   if len(panels) == 1 and look.width is None and not panels[0].zone:
-    rows = max(len(panels[0].row_labels), FEWEST_ROWS)
+    rows = max(len(panels[0].row_labels), arrangement.FEWEST_ROWS)
     fraction, aspect, pad = 0.05, 3.3 * rows, 0.03
   else:
     # As wide as in the paper's figure, 0.15 of its 3 inches.
     fraction, aspect, pad = 0.15 / width, 10 * height, 0.09 / width
   bar = figure.colorbar(
       all_axes[0].collections[0], ax=all_axes, aspect=aspect, fraction=fraction,
-      pad=pad, extend={(False, False): "neither", (True, False): "min",
-                       (False, True): "max", (True, True): "both"}[below, above],
+      pad=pad, extend=("neither", "min", "max", "both")[below + 2 * above],
       extendfrac=ARROW / height, label=metrics.difference(
           measure_of(panels), panels[0].baseline is not None))
   bar.outline.set_linewidth(0)

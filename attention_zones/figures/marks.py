@@ -106,32 +106,25 @@ def _mismatch(rows, scores, panel):
     scores: dict from cell to float, those of the panel that are there.
     panel: heatmap.Panel.
   """
+  said = lambda cell: "layer %s, %s" % _names(cell, panel.zone)
   tested = {cell: row for cell, row in rows.items()
             if not math.isnan(row["score"])}
-  for cell in scores:
+  for cell, score in scores.items():
     if cell not in tested:
-      return "has no score for layer %s, %s, which %s has" % (
-          *_names(cell, panel.zone), panel.name)
-  if panel.baseline is None:
-    return _other_difference(tested, scores, panel.name)
-  for cell, row in tested.items():
-    names = _names(cell, panel.zone)
-    if cell not in scores:
-      return "has layer %s, %s, which %s has not" % (*names, panel.name)
-    if abs(row["score"] - scores[cell]) > SCORE_TOLERANCE:
-      return "layer %s, %s has the score %.3f, but in %s it is %.3f" % (
-          *names, row["score"], panel.name, scores[cell])
-    if not abs(row["baseline"] - panel.baseline) <= BASELINE_TOLERANCE:
+      return "has no score for %s, which %s has" % (said(cell), panel.name)
+    found, baseline = tested[cell]["score"], tested[cell]["baseline"]
+    form, tolerance = "%s has the score %.3f, but in %s it is %.3f", SCORE_TOLERANCE
+    if panel.baseline is None:
+      found -= baseline
+      form, tolerance = ("%s differs from the baseline by %.4f, but in %s by %.4f",
+                         DIFFERENCE_TOLERANCE)
+    elif not abs(baseline - panel.baseline) <= BASELINE_TOLERANCE:
       return "its baseline is %.3f, but %s is drawn with %g" % (
-          row["baseline"], panel.name, panel.baseline)
-  return None
-
-
-def _other_difference(tested, differences, name):
-  """As `_mismatch`, for a table of differences of some of the cells."""
-  for cell, difference in differences.items():
-    found = tested[cell]["score"] - tested[cell]["baseline"]
-    if not abs(found - difference) <= DIFFERENCE_TOLERANCE:
-      return "layer %s, %s differs from the baseline by %.4f, but in %s by %.4f" % (
-          *cell, found, name, difference)
+          baseline, panel.name, panel.baseline)
+    if not abs(found - score) <= tolerance:
+      return form % (said(cell), found, panel.name, score)
+  more = [cell for cell in tested if cell not in scores]
+  # Of differences, the file may have more than the table.
+  if more and panel.baseline is not None:
+    return "has %s, which %s has not" % (said(more[0]), panel.name)
   return None

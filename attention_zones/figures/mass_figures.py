@@ -12,6 +12,7 @@ import numpy as np
 from attention_zones.base import csv_files
 from attention_zones.base import files
 from attention_zones.base import path_checks
+from attention_zones.figures import arrangement
 from attention_zones.figures import figure_text
 from attention_zones.figures import heatmap
 from attention_zones.figures import marks
@@ -28,21 +29,17 @@ _STATS_COLUMNS = ("layer", "head", "zone", "metric", "diff")
 _TOKENS = zones.Tokens(*np.float32(
     [[[1, 1, 1]], [[0, 1, 0]], [[0, 0, 1]], [[1, 0, 0]], [[0, 0, 0]], [[0, 0, 0]]]))
 # What the file calls sets of tokens, as far as zones have them.
-_SETS = {"q": _TOKENS.in_question, "p": _TOKENS.in_passage,
-         "not_q": 1 - _TOKENS.in_question, "not_p": 1 - _TOKENS.in_passage}
-
-
-def _name(tokens):
-  """What the file calls a set of tokens, float32 [1, 3]; None for no such set."""
-  return next((name for name, of in _SETS.items() if np.array_equal(of, tokens)),
-              None)
-
+_NAMES = {of.tobytes(): name for name, of in (
+    ("q", _TOKENS.in_question), ("p", _TOKENS.in_passage),
+    ("not_q", 1 - _TOKENS.in_question), ("not_p", 1 - _TOKENS.in_passage))}
 
 # Each zone as `from` and `to` of the file, in the order of zones.ZONES.
-PAIRS = collections.OrderedDict(
-    (name, (_name(zone.rows(_TOKENS)), _name(zone.columns(_TOKENS))))
-    for name, zone in zones.ZONES.items()
-    if _name(zone.rows(_TOKENS)) and _name(zone.columns(_TOKENS)))
+PAIRS = collections.OrderedDict()
+for _zone, _of in zones.ZONES.items():
+  _pair = tuple(_NAMES.get(side(_TOKENS).tobytes()) for side in (
+      _of.rows, _of.columns))
+  if all(_pair):
+    PAIRS[_zone] = _pair
 
 # Okabe and Ito's colours for colour-blind readers; markers differ as well.
 _LOOKS = (("#0072B2", "o"), ("#E69F00", "s"), ("#009E73", "^"), ("#D55E00", "D"),
@@ -145,13 +142,12 @@ def read_mass(path):
     raise ValueError("%s: has the layers %s in the mean of heads; should have 1, "
                      "2, 3, ... without a gap" % (
                          path, ", ".join(map(str, layers)) or "none"))
-  for layer in layers:
-    for pair in PAIRS.values():
-      if (layer,) + pair not in found:
-        raise ValueError("%s: lacks layer %d, mean, from %s to %s" % (
-            (path, layer) + pair))
-  values = np.array([[found[(layer,) + pair] for pair in PAIRS.values()]
-                     for layer in layers])
+  try:
+    values = np.array([[found[(layer,) + pair] for pair in PAIRS.values()]
+                       for layer in layers])
+  except KeyError as error:
+    raise ValueError("%s: lacks layer %d, mean, from %s to %s" % (
+        (path,) + error.args[0])) from error
   return Mass(layers, values[:, :, 0], values[:, :, 1], number)
 
 
@@ -212,8 +208,7 @@ def draw_lift(mass, title=None, width=None, cmap="RdBu_r", has_caption=True):
   # Lift of 0: no attention at all, after rounding.
   values = np.log2(np.maximum(mass.lift, 1e-4))
   reach = max(1, math.ceil(np.abs(values).max()))
-  width = width or _WIDTH
-  _check_width(width)
+  width = _checked_width(width)
   panel = heatmap.Panel("attention_mass.csv", results_table.ResultsTable(
       list(map(str, mass.layers)), list(PAIRS), values.tolist()), None, None)
   figure = heatmap.draw(
@@ -259,14 +254,13 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
   caption = ("Spearman\N{RIGHT SINGLE QUOTATION MARK}s \u03c1 = %s over all %d "
              "cells; in brackets within a zone. Numbers are layers; they are left "
              "out where there is no room, those of small effects first. %s" % (
-                 _shown(_correlation(mass.mass, diff)),
+                 _correlation(mass.mass, diff),
                  (~np.isnan(diff)).sum(), CAUTION))
-  width = width or _WIDTH
-  _check_width(width)
+  width = _checked_width(width)
   note = _wrapped(caption, width) if has_caption else None
   with heatmap.paper_style():
     figure = heatmap.new_figure(
-        (width, _SCATTER_HEIGHT + heatmap.note_height(note)), title, note)
+        (width, _SCATTER_HEIGHT + arrangement.note_height(note)), title, note)
     axes = figure.add_subplot()
     axes.axhline(0, color="0.8", linewidth=0.5, zorder=0)
     for column, zone in enumerate(PAIRS):
@@ -276,7 +270,7 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
         continue
       axes.plot(x, y, marker=marker, color=colour, linestyle="none",
                 markersize=_MARKER_SIZE, markeredgewidth=0, label="%s (%s)" % (
-                    zones.ZONES[zone].label, _shown(_correlation(x, y))))
+                    zones.ZONES[zone].label, _correlation(x, y)))
     axes.set_xlabel("attention mass")
     axes.set_ylabel(metrics.difference(metrics.named(metric), True))
     # Above the axes, where it hides no point.
@@ -299,11 +293,13 @@ def _number_points(axes, layers, x, y):
     x, y: float [L, Z]; y is NaN where there is no point.
   """
   from matplotlib.colors import to_rgb
+  from matplotlib.transforms import Bbox
   known = sorted(zip(*np.nonzero(~np.isnan(y))), key=lambda cell: -abs(y[cell]))
   to_points = 72 / axes.figure.dpi
   centres = to_points * axes.transData.transform(
       [(x[cell], y[cell]) for cell in known])
-  taken = [_box(centre, 0, _MARKER_SIZE) for centre in centres]
+  box = lambda centre, size: Bbox([centre - size / 2, centre + size / 2])
+  taken = [box(centre, np.full(2, _MARKER_SIZE)) for centre in centres]
   frame = to_points * axes.get_window_extent().get_points()  # [[x, y], [x, y]]
   # In a dark shade of the marker's colour.
   inks = [0.7 * np.array(to_rgb(colour)) for colour, _ in _LOOKS]
@@ -313,35 +309,27 @@ def _number_points(axes, layers, x, y):
         [72 * figure_text.inches(text, _NUMBER_SIZE), 0.75 * _NUMBER_SIZE])
     for direction in _DIRECTIONS:
       offset = direction * (size / 2 + _POINT_RADIUS)
-      box = _box(centre, offset, size)
-      if (box[0] > frame[0]).all() and (box[1] < frame[1]).all() and not any(
-          (box[0] < other[1]).all() and (other[0] < box[1]).all()
-          for other in taken):
-        taken.append(box)
+      place = box(centre + offset, size)
+      if (frame[0] < place.min).all() and (place.max < frame[1]).all() and (
+          not place.count_overlaps(taken)):
+        taken.append(place)
         axes.annotate(text, (x[cell], y[cell]), offset, textcoords="offset points",
                       fontsize=_NUMBER_SIZE, color=inks[cell[1] % len(inks)],
                       ha="center", va="center_baseline")
         break
 
 
-def _box(centre, offset, size):
-  """The lower left and upper right corner of a box: float [2, 2]."""
-  return centre + offset + np.array([[-0.5], [0.5]]) * size
-
-
 def _correlation(x, y):
-  """Spearman's coefficient of the points whose y is known; None for too few."""
+  """Spearman's coefficient of the points whose y is known, as the figure has it.
+
+  Returns:
+    str, "0.52" for example; a dash where there are too few points.
+  """
   known = ~np.isnan(y)
-  if known.sum() < MIN_CELLS:
-    return None
-  return formulas.spearman(x[known], y[known])
-
-
-def _shown(coefficient):
-  """A coefficient as the figure has it: "-0.52", or a dash for None."""
-  if coefficient is None:
+  rho = formulas.spearman(x[known], y[known]) if known.sum() >= MIN_CELLS else None
+  if rho is None:
     return "\N{EN DASH}"
-  return ("%.2f" % coefficient).replace("-", "\N{MINUS SIGN}")
+  return ("%.2f" % rho).replace("-", "\N{MINUS SIGN}")
 
 
 def _wrapped(caption, width):
@@ -349,8 +337,10 @@ def _wrapped(caption, width):
   return textwrap.fill(caption, int(width / _CHARACTER))
 
 
-def _check_width(width):
-  """Raises ValueError for a width, in inches, that does not hold the labels."""
-  if width < _MIN_WIDTH:
+def _checked_width(width):
+  """The width in inches, None for a column's. Raises ValueError for a narrow one.
+  """
+  if width and width < _MIN_WIDTH:
     raise ValueError("--width=%g: too narrow for the labels, which need %d mm" % (
         width * 25.4, math.ceil(_MIN_WIDTH * 25.4)))
+  return width or _WIDTH

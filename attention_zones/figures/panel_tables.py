@@ -42,42 +42,38 @@ def of_results(path, table, baseline):
   """
   if table.heads is None:
     return [heatmap.Panel(path, table, baseline, None)]
-  rows = list(zip(table.layers, table.heads, table.scores))
-  together = [(layer, scores) for layer, head, scores in rows if not head]
-  panels = [heatmap.Panel(path, results_table.ResultsTable(
-      [layer for layer, _ in together], table.zones,
-      [scores for _, scores in together]), baseline, None, title=ALL_HEADS)]
+  scores = {(layer, head, zone): score
+            for layer, head, row in zip(table.layers, table.heads, table.scores)
+            for zone, score in zip(table.zones, row) if not math.isnan(score)}
+  labels = list(zip(table.layers, table.heads))
+  # Zones that were masked in single heads only have no column in the first panel.
+  panels = [_panel(
+      path, baseline, [layer for layer, head in labels if not head],
+      [zone for zone in table.zones if any(
+          (layer, "", zone) in scores for layer in table.layers)],
+      lambda layer, zone: scores.get((layer, "", zone), math.nan), title=ALL_HEADS)]
+  layers = _distinct(layer for layer, head in labels if head)
   # In the order of the rows: single heads first.
-  layers = _distinct(layer for layer, head, _ in rows if head)
-  heads = sorted(_distinct(head for _, head, _ in rows if head), key=lambda head: (
+  heads = sorted(_distinct(head for _, head in labels if head), key=lambda head: (
       head.count("+"), [int(number) for number in head.split("+")]))
-  for column, zone in enumerate(table.zones):
-    of_cell = {(layer, head): scores[column] for layer, head, scores in rows}
-    panels.append(heatmap.Panel(path, results_table.ResultsTable(
-        layers, heads, [[of_cell.get((layer, head), math.nan) for head in heads]
-                        for layer in layers]), baseline, None,
-                                title=_label(zone), labels=heads, zone=zone))
-  panels[0] = panels[0]._replace(table=_without_empty_columns(panels[0].table))
+  for zone in table.zones:
+    panels.append(_panel(
+        path, baseline, layers, heads, lambda layer, head: scores.get(
+            (layer, head, zone), math.nan),
+        title=results_table.zone_label(zone), labels=heads, zone=zone))
   return [panel for panel in panels if not np.isnan(panel.differences).all()]
+
+
+def _panel(path, baseline, layers, columns, score_at, **more):
+  """A heatmap.Panel of labels and a function (layer, column) to score."""
+  return heatmap.Panel(path, results_table.ResultsTable(layers, columns, [
+      [score_at(layer, column) for column in columns] for layer in layers]),
+                       baseline, None, **more)
 
 
 def _distinct(values):
   """The values without repetitions, in their order: list."""
   return list(collections.OrderedDict.fromkeys(values))
-
-
-def _label(zone):
-  """What a zone, or union, is called in figures: str."""
-  return zones.union(zone.split("+")).label
-
-
-def _without_empty_columns(table):
-  """The ResultsTable without zones that were masked in single heads only."""
-  kept = [c for c in range(len(table.zones))
-          if not all(math.isnan(scores[c]) for scores in table.scores)]
-  return table._replace(
-      zones=[table.zones[c] for c in kept],
-      scores=[[scores[c] for c in kept] for scores in table.scores])
 
 
 _KIND = ("a results.controls.csv (or a results.csv with its baseline) of "
@@ -115,7 +111,8 @@ def of_controls(path):
     limits_of = {name: (-times * reach, times * reach)
                  for name, times in _REACHES.items()}
     limits_of["p_holm"] = 0, 1
-    cell = (results_table.read_layers(where, row["layer"]),
+    cell = (results_table.read_label(
+        where + ", column layer", results_table.LAYER_COLUMN, row["layer"]),
             _read_control(where, row["zone"]))
     if cell in cells:
       raise ValueError("%s: layer %s, %s comes twice" % (
@@ -175,24 +172,24 @@ def _compare(path, cells, metric):
       for (layers, mask), numbers in cells.items()
       if not math.isnan(numbers["p_holm"])
       and numbers["p_holm"] < marks.ALPHA)
-  labels = [_control_label(mask) for mask in _columns(cells)]
+  labels = [_control_label(mask) for mask in _masks(cells)]
   return [heatmap.Panel(path, table, None, of, title, names, metric=metric)
           for table, title, of, names in zip(
               tables, CONTROL_TITLES, (None, None, dots), (None, labels, labels))]
 
 
-def _columns(cells):
-  """The masks of a dict from (layers, zones.Mask), in the figure's order: list."""
-  return sorted({mask for _, mask in cells}, key=decodes.column_order)
-
-
 def _table(rows, cells, name):
   """The ResultsTable of a dict from (layers, zones.Mask) to a dict with `name`."""
-  rows, columns = sorted(rows, key=results_table.layer_order), _columns(cells)
-  return results_table.ResultsTable(
-      list(map(results_table.layer_label, rows)), list(map(_control_name, columns)),
-      [[cells.get((layers, mask), {}).get(name, math.nan) for mask in columns]
-       for layers in rows])
+  masks = _masks(cells)
+  table = results_table.of_cells(
+      [(layers, None) for layers in rows], masks, lambda row, mask: cells.get(
+          (row[0], mask), {}).get(name, math.nan))
+  return table._replace(zones=list(map(_control_name, masks)))
+
+
+def _masks(cells):
+  """The masks of a dict from (layers, zones.Mask), in the figure's order: list."""
+  return sorted({mask for _, mask in cells}, key=decodes.column_order)
 
 
 def _control_name(mask):

@@ -4,9 +4,7 @@ A and B are sets of cells, each written layers:zone, whose differences are avera
 Layers count from 1, as in results.csv: "9-12:p2q", "1,3:q2+p2", "1+2:p2", "all:p2".
 """
 
-import collections
 import math
-import re
 
 import numpy as np
 
@@ -14,6 +12,10 @@ from attention_zones.findings import effects
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
 from attention_zones.zones import zones
+
+# Of results.contrasts.csv.
+COLUMNS = ("a", "b", "metric", "n", "clusters", "seeds", "diff_a", "diff_b",
+           "contrast", "ci_low", "ci_high", "se", "p", "p_holm", "q_bh")
 
 
 def parse(text, cells):
@@ -35,11 +37,11 @@ def parse(text, cells):
     if not colon:
       raise ValueError("has no zone after a colon")
     mask = zones.union(zone.split("+"))
-    wanted = [decodes.Decode(item, mask)
-              for part in layers.split(",") for item in _layers(part.strip())]
   except ValueError as error:
     raise ValueError("--contrast: %r: %s; cells are written like 1-4:p2q, with "
                      "layers from 1 as in results.csv" % (text, error)) from error
+  wanted = [decodes.Decode(item, mask) for part in layers.split(",")
+            for item in _layers("--contrast: %r" % text, part.strip())]
   lacking = [cell for cell in wanted if cell not in cells]
   if lacking:
     raise ValueError("--contrast: %r: there is no decode of %s" % (
@@ -51,20 +53,18 @@ def parse(text, cells):
   return [cells.index(cell) for cell in wanted]
 
 
-def _layers(part):
+def _layers(where, part):
   """Returns the layers, as in Decode, of "3", "1-4", "1+2" or "all": a list."""
-  if part == results_table.EVERY_LAYER:
-    return [None]
-  if not re.fullmatch(r"[0-9]{1,4}(-[0-9]{1,4}|(\+[0-9]{1,4})*)", part):
-    raise ValueError("%r is not a layer" % part)
-  named = [int(layer) - 1 for layer in re.split("[-+]", part)]
-  if min(named) < 0:
-    raise ValueError("there is no layer 0")
-  if "-" not in part:
-    return [tuple(sorted(named))]
-  if named[0] > named[1]:
-    raise ValueError("the range %s is empty" % part)
-  return [(layer,) for layer in range(named[0], named[1] + 1)]
+  ends = [results_table.read_label(where, results_table.LAYER_COLUMN, end)
+          for end in part.split("-")]
+  if len(ends) == 1:
+    return ends
+  if [end and len(end) for end in ends] != [1, 1]:
+    raise ValueError("%s: %r is not a range of layers like 1-4" % (where, part))
+  (first,), (last,) = ends
+  if first > last:
+    raise ValueError("%s: the range %s is empty" % (where, part))
+  return [(layer,) for layer in range(first, last + 1)]
 
 
 def rows(pairs, measured, may_differ):
@@ -76,30 +76,27 @@ def rows(pairs, measured, may_differ):
     may_differ: set of the cells that masking can change at all.
 
   Returns:
-    list of OrderedDict from column to value, one for each pair. Those with a cell
-    that may differ are one family of tests; of the others p_holm is None.
+    list of dict, a row of COLUMNS for each pair. Those with a cell that may differ
+    are one family of tests; of the others p_holm is None.
 
   Raises:
     ValueError: as for `parse`.
   """
   sides = [[parse(text, measured.cells) for text in pair] for pair in pairs]
-  of_cells = effects.estimate(measured).diff
+  of_cells = np.array([of.diff for of in effects.estimate(measured)])
   found, family = [], []
   for (text_a, text_b), (a, b) in zip(pairs, sides):
     weights = np.zeros((1, len(of_cells)))
     for side, sign in ((a, 1), (b, -1)):
-      for cell in side:
-        weights[0, cell] += sign / len(side)
+      weights[0, side] += sign / len(side)
     scale = len(a) * len(b) // math.gcd(len(a), len(b))
-    estimates = effects.estimate(measured, weights, scale)
-    found.append(collections.OrderedDict([
-        ("a", text_a), ("b", text_b), ("metric", measured.settings.metric),
-        ("n", measured.sizes.sum()), ("clusters", len(measured.sizes)),
-        ("seeds", len(measured.sums)),
-        ("diff_a", of_cells[a].mean()), ("diff_b", of_cells[b].mean()),
-        ("contrast", estimates.diff[0]), ("ci_low", estimates.ci_low[0]),
-        ("ci_high", estimates.ci_high[0]), ("se", estimates.se[0]),
-        ("p", estimates.p[0]), ("p_holm", None), ("q_bh", None)]))
+    contrast, = effects.estimate(measured, weights, scale)
+    found.append(effects.row(
+        COLUMNS, a=text_a, b=text_b, metric=measured.settings.metric,
+        n=measured.sizes.sum(), clusters=len(measured.sizes),
+        seeds=len(measured.sums), diff_a=of_cells[a].mean(),
+        diff_b=of_cells[b].mean(), contrast=contrast.diff, ci_low=contrast.ci_low,
+        ci_high=contrast.ci_high, se=contrast.se, p=contrast.p))
     if may_differ.intersection(measured.cells[cell] for cell in a + b):
       family.append(found[-1])
   effects.adjust(family)

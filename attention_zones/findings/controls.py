@@ -11,14 +11,17 @@ these are written with "@k": q2+p2@k. Layers and heads count from 1, in every ta
 
 import collections
 import re
-import shlex
 import sys
 
 import numpy as np
 
 from attention_zones.findings import effects
-from attention_zones.findings import formulas
+from attention_zones.scores import predictions
 from attention_zones.scores import results_table
+
+# Of results.controls.csv.
+COLUMNS = ("layer", "head", "zone", "metric", "diff", "control_diff", "control_sd",
+           "overlap", "contrast", "ci_low", "ci_high", "p", "p_holm", "ratio")
 
 # With a larger overlap, control and zone mask nearly the same columns, so that what
 # the control costs says nothing about the zone.
@@ -61,56 +64,29 @@ def _label(mask):
   return re.sub("@[0-9]+", "@k", mask.name)
 
 
-def report_alone(folder, cells, allow_holes, dataset="squad"):
+def report_alone(folder, cells, allow_holes):
   """Reports controls without the zone that they are compared with.
 
   Args:
     folder: str, for the message.
     cells: list of masked Decodes.
     allow_holes: bool, whether to warn on stderr instead of raising.
-    dataset: str, the --dataset of the scores, for the command in the message.
 
   Raises:
-    ValueError: there are such controls, and they are not allowed. The message has
-      the command that decodes the zones.
+    ValueError: there are such controls, and they are not allowed.
   """
   there = set(cells)
   alone = [pair for pair in pairs(cells) if pair.zone not in there]
   if not alone:
     return
-  zones = [pair.zone for pair in alone]
-  names = collections.OrderedDict.fromkeys(zone.mask.name for zone in zones)
-  heads = {zone.mask.heads for zone in zones} - {None}
-  message = "%s: has %s, a control, but not %s, its zone" % (
-      folder, alone[0].controls[0].file_name(), zones[0].file_name())
-  if allow_holes:
-    print(message + "; there is no contrast of such controls", file=sys.stderr)
-    return
-  raise ValueError(
-      "%s; decode it, with the flags of the control: %sMODEL_OUTPUT_DIR=%s "
-      "LAYERS=%s ZONES=%s bash decode_squad.sh%s" % (
-          message, "" if dataset == "squad" else "DATASET=%s " % dataset,
-          shlex.quote(folder), _as_flag({zone.layers for zone in zones}),
-          ",".join(names), " --mask_head=" + _as_flag(heads) if heads else ""))
-
-
-def _as_flag(unions):
-  """Writes a set of ascending tuples of numbers as --mask_layer has them: str.
-
-  None, every layer, cannot stand beside others: it is written where it is alone.
-  """
-  single = sorted(union[0] for union in unions if union and len(union) == 1)
-  runs = []
-  for number in single:
-    if runs and number == runs[-1][1] + 1:
-      runs[-1][1] = number
-    else:
-      runs.append([number, number])
-  written = ["%d" % first if first == last else "%d-%d" % (first, last)
-             for first, last in runs]
-  written += ["+".join(map(str, union))
-              for union in sorted(unions - {None}) if len(union) > 1]
-  return ",".join(written) or "None"
+  message = "%s: has %s, a control, but not its zone: %s" % (
+      folder, alone[0].controls[0].file_name(),
+      predictions.some(list(collections.OrderedDict.fromkeys(
+          pair.zone.file_name() for pair in alone))))
+  if not allow_holes:
+    raise ValueError(message + "; decode it with the flags of the control, or give "
+                     "--allow_holes")
+  print(message + "; there is no contrast of such controls", file=sys.stderr)
 
 
 def rows(measured, overlap, may_differ):
@@ -126,65 +102,54 @@ def rows(measured, overlap, may_differ):
       zone nor a control can, p_holm is empty.
 
   Returns:
-    list of OrderedDict from column to str, float, or None for an empty cell. All
-    contrasts are one family of tests.
+    list of dict, as effects.row makes them of COLUMNS; without `head` if no row has
+    one. All contrasts are one family of tests.
   """
   index = {cell: c for c, cell in enumerate(measured.cells)}
   compared = [pair for pair in pairs(measured.cells) if pair.zone in index]
-  of_cells = effects.estimate(measured).diff
+  diffs = np.array([of.diff for of in effects.estimate(measured)])
+  columns = [column for column in COLUMNS if column != "head" or any(
+      pair.zone.mask.heads for pair in compared)]
   found, family = [], []
   for pair in compared:
-    columns = [index[cell] for cell in pair.controls]
-    weights = np.zeros((1, len(of_cells)))
-    weights[0, index[pair.zone]] = 1
-    weights[0, columns] = -1 / len(columns)
+    zone, draws = index[pair.zone], [index[cell] for cell in pair.controls]
+    weights = np.zeros((1, len(diffs)))
+    weights[0, zone] = 1
+    weights[0, draws] = -1 / len(draws)
     # Times the number of draws, weights are whole, and so are sums of exact match.
-    contrast = effects.estimate(measured, weights, scale=len(columns))
-    found.append(_row(pair, measured.settings.metric, of_cells[index[pair.zone]],
-                      of_cells[columns], contrast))
-    found[-1].update(_shared(found[-1], [
-        overlap[cell] for cell in pair.controls if cell in overlap]))
+    contrast, = effects.estimate(measured, weights, scale=len(draws))
+    found.append(effects.row(columns, metric=measured.settings.metric, **_values(
+        pair, diffs[zone], diffs[draws], contrast,
+        [overlap[cell] for cell in pair.controls if cell in overlap])))
     if may_differ.intersection([pair.zone] + pair.controls):
       family.append(found[-1])
-  for row, p_holm in zip(family, formulas.holm([row["p"] for row in family])):
-    row["p_holm"] = p_holm
-  if not any(row["head"] for row in found):
-    for row in found:
-      del row["head"]
+  effects.adjust(family)
   return found
 
 
-def _row(pair, metric, diff, control_diffs, contrast):
-  """Makes a row without its `overlap` and `ratio`.
+def _values(pair, diff, control_diffs, contrast, overlaps):
+  """The values of a row, but metric and p_holm: dict from column.
 
   Args:
     pair: Pair.
-    metric: str.
     diff: float, of the zone, in points.
     control_diffs: float [draws], in points.
-    contrast: effects.Estimates of [1].
-
-  Returns:
-    OrderedDict from column to value.
+    contrast: effects.Estimate.
+    overlaps: list of float, 0 to 1, of the draws.
   """
-  several = len(control_diffs) > 1
-  return collections.OrderedDict([
-      ("layer", results_table.layer_label(pair.zone.layers)),
-      ("head", results_table.head_label(pair.zone.mask.heads)),
-      ("zone", pair.label), ("metric", metric), ("diff", diff),
-      ("control_diff", control_diffs.mean()),
-      ("control_sd", control_diffs.std(ddof=1) if several else None),
-      ("overlap", None), ("contrast", contrast.diff[0]),
-      ("ci_low", contrast.ci_low[0]), ("ci_high", contrast.ci_high[0]),
-      ("p", contrast.p[0]), ("p_holm", None), ("ratio", None)])
-
-
-def _shared(row, overlaps):
-  """Finds a row's `overlap` and `ratio` from the overlaps of its draws: dict."""
-  overlap = np.mean(overlaps) if overlaps else None
-  if (overlap or 0) > LARGE_OVERLAP or not round(row["diff"], 9):
-    return {"overlap": overlap}
-  return {"overlap": overlap, "ratio": row["control_diff"] / row["diff"]}
+  values = dict(
+      layer=results_table.layer_label(pair.zone.layers), zone=pair.label, diff=diff,
+      control_diff=control_diffs.mean(), contrast=contrast.diff,
+      ci_low=contrast.ci_low, ci_high=contrast.ci_high, p=contrast.p)
+  if pair.zone.mask.heads:
+    values["head"] = results_table.head_label(pair.zone.mask.heads)
+  if len(control_diffs) > 1:
+    values["control_sd"] = control_diffs.std(ddof=1)
+  if overlaps:
+    values["overlap"] = np.mean(overlaps)
+  if values.get("overlap", 0) <= LARGE_OVERLAP and round(diff, 9):
+    values["ratio"] = values["control_diff"] / diff
+  return values
 
 
 def findings(rows):

@@ -39,13 +39,15 @@ class Settings(collections.namedtuple(
 
 
 Effects = collections.namedtuple(
-    "Effects", ["settings", "cells", "differences", "cluster_of", "sums", "sizes",
-                "drawn"])
+    "Effects", ["settings", "cells", "baseline", "differences", "cluster_of",
+                "sums", "sizes", "drawn"])
 Effects.__doc__ = """The differences of all cells.
 
 Attributes:
   settings: Settings.
   cells: list of C masked Decodes.
+  baseline: float64 [N], the baseline's score, 0 to 1 (of logp any number), averaged
+    over seeds.
   differences: float64 [K, C, N], masked - baseline, -1 to 1 (of logp any number).
   cluster_of: int [N], the cluster of each question.
   sums: float64 [K, C, G], the differences summed in each cluster.
@@ -54,11 +56,22 @@ Attributes:
     logp in nats).
 """
 
-Estimates = collections.namedtuple(
-    "Estimates", ["diff", "ci_low", "ci_high", "se", "p"])
-Estimates.__doc__ = """Arrays [C]: the mean difference, its 95 % interval and its
-standard error, in points (of logp in nats); the two-sided p of no difference, not
-adjusted."""
+Estimate = collections.namedtuple(
+    "Estimate", ["diff", "ci_low", "ci_high", "se", "p"])
+Estimate.__doc__ = """The mean difference, its 95 % interval and its standard error,
+in points (of logp in nats); the two-sided p of no difference, not adjusted."""
+
+# Of results.stats.csv.
+COLUMNS = (
+    "layer", "head", "zone", "metric", "n", "clusters", "seeds", "baseline",
+    "score", "diff", "ci_low", "ci_high", "se", "deff", "lost", "gained", "changed",
+    "shifted", "elsewhere", "sd_seeds", "seeds_same_sign", "p", "p_holm", "q_bh",
+    "masked_fraction")
+
+
+def row(columns, **values):
+  """A row of a table: dict from column to value, None for an empty cell."""
+  return dict(dict.fromkeys(columns), **values)
 
 
 def measure(cells, seeds, cluster_of, settings):
@@ -73,15 +86,16 @@ def measure(cells, seeds, cluster_of, settings):
   Returns:
     Effects.
   """
-  scores = [getattr(seed, settings.metric) for seed in seeds]
-  differences = np.array([[of[cell] - of[BASELINE] for cell in cells]
-                          for of in scores])
+  differences = np.array([[seed.scores[cell] - seed.scores[BASELINE]
+                           for cell in cells] for seed in seeds])
   sizes = np.bincount(cluster_of)
   sums = formulas.cluster_sums(differences, cluster_of, len(sizes))
   drawn_sums, drawn_sizes = formulas.bootstrap(
       sums, sizes[None], settings.resamples, settings.random_seed)
-  return Effects(settings, cells, differences, cluster_of, sums, sizes,
-                 settings.scale * drawn_sums / drawn_sizes)
+  return Effects(
+      settings, cells, np.mean([seed.scores[BASELINE] for seed in seeds], 0),
+      differences, cluster_of, sums, sizes,
+      settings.scale * drawn_sums / drawn_sizes)
 
 
 def of_some(effects, indices):
@@ -101,27 +115,26 @@ def estimate(effects, weights=None, scale=1):
     scale: int, the smallest by which all weights become whole numbers.
 
   Returns:
-    Estimates of [R] or [C].
+    list of R, or C, Estimates.
   """
   sums, drawn = effects.sums, effects.drawn
   if weights is not None:
     sums, drawn = _weigh(weights, sums), drawn.dot(weights.T)
-  num_seeds, total = len(sums), effects.sizes.sum()
   averaged = sums.mean(0)  # [R, G]
   # Seeds are summed first: for exact match these are whole numbers.
   points = effects.settings.scale
-  diff = points * sums.sum((0, 2)) / (num_seeds * total)
+  diff = points * sums.sum((0, 2)) / (len(sums) * effects.sizes.sum())
   low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-  if num_seeds > 1:
+  if len(sums) > 1:
     se = drawn.std(0, ddof=1)
-    p = [formulas.normal_p(*pair) for pair in zip(diff, se)]
+    p = map(formulas.normal_p, diff, se)
   else:
     se = points * formulas.cluster_se(averaged, effects.sizes)
     if effects.settings.metric == "exact":
-      p = [formulas.sign_flip_whole(np.rint(scale * row)) for row in averaged]
+      p = map(formulas.sign_flip_whole, np.rint(scale * averaged))
     else:
-      p = [formulas.sign_flip_real(row) for row in averaged]
-  return Estimates(diff, low, high, se, np.array(p))
+      p = map(formulas.sign_flip_real, averaged)
+  return list(map(Estimate, diff, low, high, se, p))
 
 
 def _weigh(weights, sums):
@@ -145,62 +158,57 @@ def cell_rows(effects, seeds, may_differ, masked_fraction):
     masked_fraction: dict from Decode to float, 0 to 1; cells may be missing.
 
   Returns:
-    list of OrderedDict from column to str, int, float, or None for an empty cell.
+    list of dict, as `row` makes them of COLUMNS.
   """
-  estimates = estimate(effects)
-  num_seeds, _, total = effects.differences.shape
   points = effects.settings.scale
   independent = points * formulas.independent_se(effects.differences.mean(0))
-  of_seeds = points * effects.sums.sum(2) / total  # [K, C]
+  of_seeds = points * effects.sums.sum(2) / effects.sizes.sum()  # [K, C]
   rows = []
-  for c, cell in enumerate(effects.cells):
-    diff, se = estimates.diff[c], estimates.se[c]
+  families = collections.defaultdict(list)
+  for c, (cell, of) in enumerate(zip(effects.cells, estimate(effects))):
     before, after = (mean([seed.percent[decode] for seed in seeds])
                      for decode in (BASELINE, cell))
-    rows.append(collections.OrderedDict([
-        ("layer", results_table.layer_label(cell.layers)),
-        ("head", results_table.head_label(cell.mask.heads) or None),
-        ("zone", cell.mask.name), ("metric", effects.settings.metric),
-        ("n", total), ("clusters", len(effects.sizes)), ("seeds", num_seeds),
-        ("baseline", before), ("score", after), ("diff", diff),
-        ("ci_low", estimates.ci_low[c]), ("ci_high", estimates.ci_high[c]),
-        ("se", se),
-        ("deff", (se / independent[c]) ** 2 if independent[c] else None)]))
-    rows[-1].update(_counts(cell, seeds))
-    rows[-1].update(_spread(of_seeds[:, c], diff))
-    rows[-1].update(p=estimates.p[c], p_holm=None, q_bh=None,
-                    masked_fraction=masked_fraction.get(cell))
-  families = collections.defaultdict(list)
-  for row, cell in zip(rows, effects.cells):
+    rows.append(row(
+        COLUMNS, layer=results_table.layer_label(cell.layers),
+        head=results_table.head_label(cell.mask.heads), zone=cell.mask.name,
+        metric=effects.settings.metric, n=effects.sizes.sum(),
+        clusters=len(effects.sizes), seeds=len(seeds), baseline=before, score=after,
+        masked_fraction=masked_fraction.get(cell), **of._asdict()))
+    if independent[c]:
+      rows[-1]["deff"] = (of.se / independent[c]) ** 2
+    rows[-1].update(_counts(cell, seeds), **_spread(of_seeds[:, c], of.diff))
     if cell in may_differ:
-      families[predictions.family(cell)].append(row)
-  for name in predictions.FAMILIES:
-    adjust(families[name])
+      families[predictions.family(cell)].append(rows[-1])
+  # Layers that are masked together are no family.
+  families.pop(None, None)
+  for family in families.values():
+    adjust(family)
   return rows
 
 
 def _counts(cell, seeds):
-  """Counts changed answers, over all seeds: list of (column, int)."""
-  flips = [seed.exact[cell] - seed.exact[BASELINE] for seed in seeds]
+  """Counts changed answers, over all seeds: dict from column to int."""
+  flips = np.array([seed.exact[cell] - seed.exact[BASELINE] for seed in seeds])
   kinds = sum((seed.changes[cell] for seed in seeds), collections.Counter())
-  return [("lost", int(sum((flip < 0).sum() for flip in flips))),
-          ("gained", int(sum((flip > 0).sum() for flip in flips))),
-          ("changed", kinds["shifted"] + kinds["elsewhere"]),
-          ("shifted", kinds["shifted"]), ("elsewhere", kinds["elsewhere"])]
+  return dict(lost=(flips < 0).sum(), gained=(flips > 0).sum(),
+              changed=kinds["shifted"] + kinds["elsewhere"],
+              shifted=kinds["shifted"], elsewhere=kinds["elsewhere"])
 
 
 def _spread(of_seeds, diff):
-  """Compares the seeds' differences, float [K]: list of (column, value)."""
+  """Compares the seeds' differences, float [K]: dict from column to value."""
   if len(of_seeds) < 2:
-    return [("sd_seeds", None), ("seeds_same_sign", None)]
+    return {}
   # Sums of fractions may be 1e-17 where they should be 0.
   same = np.sign(of_seeds.round(9)) == np.sign(diff.round(9))
-  return [("sd_seeds", of_seeds.std(ddof=1)), ("seeds_same_sign", int(same.sum()))]
+  return dict(sd_seeds=of_seeds.std(ddof=1), seeds_same_sign=same.sum())
 
 
 def adjust(family):
-  """Fills in p_holm and q_bh of rows, which are one family of tests."""
+  """Fills in those of p_holm and q_bh that the rows of a family of tests have."""
   p = [row["p"] for row in family]
-  for row, p_holm, q_bh in zip(
-      family, formulas.holm(p), formulas.benjamini_hochberg(p)):
-    row.update(p_holm=p_holm, q_bh=q_bh)
+  for column, adjusted in (("p_holm", formulas.holm(p)),
+                           ("q_bh", formulas.benjamini_hochberg(p))):
+    for of, value in zip(family, adjusted):
+      if column in of:
+        of[column] = value

@@ -29,19 +29,14 @@ def beside(results_path, kind):
   return "%s.%s%s" % (stem, kind, suffix)
 
 
-def left_out(results_path, why_not, cells):
-  """Says why there is no results.stats.csv, or results.controls.csv: str, a line.
+def left_out(results_path, kinds, why_not):
+  """Says why there is no results.stats.csv, for example: str, a line.
 
   Args:
     results_path, why_not: str.
-    cells: list of the masked Decodes.
+    kinds: list of str of BESIDE.
   """
-  kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
-  return _left_out([beside(results_path, kind) for kind in kinds], why_not)
-
-
-def _left_out(paths, why_not):
-  """Says why files are not written: str, a line."""
+  paths = [beside(results_path, kind) for kind in kinds]
   line = "%s %s left out: %s" % (
       " and ".join(paths), "is" if len(paths) == 1 else "are", why_not)
   if any(map(files.exists, paths)):
@@ -90,15 +85,14 @@ def check(options, names, cells, asked):
   return why_not
 
 
-def make(options, cells, seeds, gold, asked):
+def make(options, cells, seeds, asked):
   """Makes the files of statistics.
 
   Args:
     options: namespace of get_results.py's flags.
     cells: list of the masked Decodes, in the order of the tables.
     seeds: list of FolderScores.
-    gold: evaluators.Gold.
-    asked: list of questions.Question of the same questions.
+    asked: list of questions.Question, those that were scored.
 
   Returns:
     (texts, lines): dict from path to the text to write there, and the list of str
@@ -114,44 +108,51 @@ def make(options, cells, seeds, gold, asked):
   measured = effects.measure(cells, seeds, cluster_of, settings)
   manifests = [manifest.load(folder) for folder in folders]
   may_differ = readout.cells_that_may_differ(
-      cells, seeds, manifests, len(gold.questions), settings.metric)
+      cells, seeds, manifests, len(asked), settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
       manifest.masked_fractions(manifests[0]), cells))
-  texts = collections.OrderedDict(
-      [(beside(results_path, "stats"), tables.as_csv(rows))])
+  written = collections.OrderedDict(stats=rows)
   lines = tables.findings(rows, settings)
   compared = controls.rows(
       measured, _of_cells(manifest.overlaps(manifests[0]), cells), may_differ)
   if compared:
-    texts[beside(results_path, "controls")] = tables.as_csv(compared)
+    written["controls"] = compared
     lines += controls.findings(compared)
   if options.contrast:
-    tested = contrasts.rows(options.contrast, measured, may_differ)
-    texts[beside(results_path, "contrasts")] = tables.as_csv(tested)
-    lines += map(tables.contrast_line, tested)
+    written["contrasts"] = contrasts.rows(options.contrast, measured, may_differ)
+    lines += map(tables.contrast_line, written["contrasts"])
+  texts = collections.OrderedDict(
+      (beside(results_path, kind), tables.as_csv(of_kind))
+      for kind, of_kind in written.items())
   if options.strata or options.per_question:
-    question_traits.remark(options.data_file, asked)
-    traits = list(map(question_traits.of_question, asked))
-  if options.strata:
-    of_zones, path = effects.of_some(measured, _of_zones(cells)), beside(
-        results_path, "strata")
-    found = strata.find(traits)
-    large = strata.large(found, of_zones)
-    if large:
-      strata.remark(options.data_file, found, len(large), settings.cluster)
-      texts[path] = tables.as_csv(
-          strata.rows(large, of_zones, seeds, may_differ))
-    else:
-      lines.append(_left_out([path], "%s, and none in %s has as many" % (
-          strata.needs(settings.cluster), options.data_file)))
-  if options.per_question:
-    texts[options.per_question] = tables.per_question_csv(
-        asked, traits, question_traits.clusters(asked, "paragraph")[0], measured,
-        seeds)
+    more, remarks = _by_question(options, cells, measured, may_differ, asked)
+    texts.update(more)
+    lines += remarks
   if options.tex:
     texts[options.tex] = tables.as_latex(
         [rows[c] for c in _of_zones(cells)], settings, options.tex_columns)
   return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
+
+
+def _by_question(options, cells, measured, may_differ, asked):
+  """Makes results.strata.csv and the file of --per_question, as `make` does."""
+  texts, lines = collections.OrderedDict(), []
+  question_traits.remark(options.data_file, asked)
+  traits = list(map(question_traits.of_question, asked))
+  if options.strata:
+    of_zones = effects.of_some(measured, _of_zones(cells))
+    large = strata.large(strata.find(traits), of_zones, options.data_file)
+    if large:
+      texts[beside(options.paths[-1], "strata")] = tables.as_csv(
+          strata.rows(large, of_zones, may_differ))
+    else:
+      lines.append(left_out(
+          options.paths[-1], ["strata"], "%s, and none in %s has as many" % (
+              strata.needs(options.cluster), options.data_file)))
+  if options.per_question:
+    texts[options.per_question] = tables.per_question_csv(
+        asked, traits, question_traits.clusters(asked, "paragraph")[0], measured)
+  return texts, lines
 
 
 def _of_cells(of_files, cells):

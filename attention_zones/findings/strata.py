@@ -12,8 +12,11 @@ import numpy as np
 from attention_zones.findings import formulas
 from attention_zones.findings import question_traits
 from attention_zones.findings import question_types
+from attention_zones.findings.effects import adjust, row
 from attention_zones.scores import results_table
-from attention_zones.zones.decodes import BASELINE
+
+COLUMNS = ("kind", "stratum", "n", "clusters", "layer", "zone", "metric",
+           "baseline", "diff", "ci_low", "ci_high", "other_diff", "p", "q_bh")
 
 # Smaller strata are left out.
 MIN_QUESTIONS = 100
@@ -49,40 +52,45 @@ def find(traits):
             for name in question_types.TYPES if (types == name).any()]
   for kind, form in _TERCILES:
     values = np.array([getattr(trait, kind) for trait in traits], float)
-    strata.extend(_terciles(kind, form + " to " + form, values))
+    is_known = ~np.isnan(values)
+    if is_known.any():
+      # Two values cut the questions into three parts, about equally large. Equal
+      # values stay together, so a part may be larger than the others, or missing.
+      cuts = np.percentile(values[is_known], [100 / 3, 200 / 3])
+      part_of = np.searchsorted(cuts, values)  # 0, 1 or 2
+      for part in np.unique(part_of[is_known]):
+        inside = is_known & (part_of == part)
+        ends = form % values[inside].min(), form % values[inside].max()
+        strata.append(
+            Stratum(kind, "%s to %s" % ends, inside, is_known & ~inside))
   return strata
 
 
-def _terciles(kind, form, values):
-  """Cuts questions at two of their values into three parts, about equally large.
+def large(strata, effects, path):
+  """Finds the strata that have enough questions and clusters for numbers.
 
-  Equal values stay together, so a part may be larger than the others, or missing.
+  If there are any, stderr says which types of question are missing, and how many
+  strata are small.
 
   Args:
-    kind: str.
-    form: str, makes a label from the least and the greatest value.
-    values: float [N], NaN for questions without one.
+    strata: list of all Strata.
+    effects: effects.Effects.
+    path: str, the data set, for messages.
 
   Returns:
     list of Stratum.
   """
-  is_known = ~np.isnan(values)
-  if not is_known.any():
-    return []
-  cuts = np.percentile(values[is_known], [100 / 3, 200 / 3])
-  part_of = np.searchsorted(cuts, values)  # 0, 1 or 2
-  strata = []
-  for part in range(3):
-    inside = is_known & (part_of == part)
-    if inside.any():
-      label = form % (values[inside].min(), values[inside].max())
-      strata.append(Stratum(kind, label, inside, is_known & ~inside))
-  return strata
-
-
-def large(strata, effects):
-  """Those strata that have enough questions and clusters for numbers: list."""
-  return [stratum for stratum in strata if _is_large(stratum.inside, effects)]
+  found = [stratum for stratum in strata if _is_large(stratum.inside, effects)]
+  types = {stratum.label for stratum in strata if stratum.kind == "question_type"}
+  lacking = [name for name in question_types.TYPES if name not in types]
+  if found and lacking:
+    print("%s: no question of the type %s, so --strata has no row for it" % (
+        path, ", ".join(lacking)), file=sys.stderr)
+  if 0 < len(found) < len(strata):
+    print("%s: %d of %d strata are left out, because %s" % (
+        path, len(strata) - len(found), len(strata),
+        needs(effects.settings.cluster)), file=sys.stderr)
+  return found
 
 
 def needs(cluster):
@@ -98,62 +106,40 @@ def needs(cluster):
   return words
 
 
-def remark(path, strata, number, cluster):
-  """Says on stderr which types of question are missing, how many strata small.
-
-  Args:
-    path: str, the data set.
-    strata: list of all its Strata.
-    number: int, how many of them are large.
-    cluster: as for `needs`.
-  """
-  types = {stratum.label for stratum in strata if stratum.kind == "question_type"}
-  lacking = [name for name in question_types.TYPES if name not in types]
-  if lacking:
-    print("%s: no question of the type %s, so --strata has no row for it" % (
-        path, ", ".join(lacking)), file=sys.stderr)
-  if number < len(strata):
-    print("%s: %d of %d strata are left out, because %s" % (
-        path, len(strata) - number, len(strata), needs(cluster)), file=sys.stderr)
-
-
-def rows(strata, effects, seeds, may_differ):
+def rows(strata, effects, may_differ):
   """Makes the rows of results.strata.csv.
 
   Args:
     strata: list of Stratum, large ones.
     effects: effects.Effects.
-    seeds: list of K FolderScores.
     may_differ: set of the cells that masking can change at all; the others are not
       tested.
 
   Returns:
-    list of OrderedDict from column to str, int, float, or None for an empty cell.
-    All tests are one family.
+    list of dict, as row makes them of COLUMNS. All tests are one family.
   """
-  metric, points = effects.settings.metric, effects.settings.scale
-  baseline = np.mean([getattr(seed, metric)[BASELINE] for seed in seeds], 0)
-  found, family = [], []
-  for stratum, drawn in zip(strata, _draw(strata, effects)):
-    columns = _compare(stratum, effects, drawn)
+  points, mean = effects.settings.scale, effects.differences.mean(0)  # [C, N]
+  found = []
+  for stratum, (inside, outside) in zip(strata, _draw(strata, effects)):
+    diff = points * mean[:, stratum.inside].mean(1)
+    low, high = np.nanpercentile(inside, [2.5, 97.5], axis=0)
+    has_others = _is_large(stratum.outside, effects)
+    if has_others:
+      other_diff = points * mean[:, stratum.outside].mean(1)
+      sd = np.nanstd(inside - outside, 0, ddof=1)
     for c, cell in enumerate(effects.cells):
-      row = collections.OrderedDict([
-          ("kind", stratum.kind), ("stratum", stratum.label),
-          ("n", stratum.inside.sum()),
-          ("clusters", _num_clusters(stratum.inside, effects)),
-          ("layer", results_table.layer_label(cell.layers)),
-          ("zone", cell.mask.name), ("metric", metric),
-          ("baseline", points * baseline[stratum.inside].mean())])
-      row.update((name, values[c]) for name, values in columns)
-      row["q_bh"] = None
-      if cell not in may_differ:
-        row["p"] = None
-      found.append(row)
-      if row["p"] is not None:
-        family.append(row)
-  q_values = formulas.benjamini_hochberg([row["p"] for row in family])
-  for row, q_bh in zip(family, q_values):
-    row["q_bh"] = q_bh
+      found.append(row(
+          COLUMNS, kind=stratum.kind, stratum=stratum.label, n=stratum.inside.sum(),
+          clusters=_num_clusters(stratum.inside, effects),
+          layer=results_table.layer_label(cell.layers), zone=cell.mask.name,
+          metric=effects.settings.metric,
+          baseline=points * effects.baseline[stratum.inside].mean(), diff=diff[c],
+          ci_low=low[c], ci_high=high[c]))
+      if has_others:
+        found[-1]["other_diff"] = other_diff[c]
+        if cell in may_differ:
+          found[-1]["p"] = formulas.normal_p(diff[c] - other_diff[c], sd[c])
+  adjust([of for of in found if of["p"] is not None])
   return found
 
 
@@ -196,27 +182,3 @@ def _draw(strata, effects):
       yield (points * sums[:, s] / sizes[:, s, None],
              points * (sums[:, of_kind] - sums[:, s])
              / (sizes[:, of_kind] - sizes[:, s])[:, None])
-
-
-def _compare(stratum, effects, drawn):
-  """Compares a stratum with the other questions of its kind.
-
-  Args:
-    stratum: Stratum, a large one.
-    effects: effects.Effects.
-    drawn: (inside, outside), float [D, C] each.
-
-  Returns:
-    list of (column, sequence [C]), of None where the others are too few.
-  """
-  mean = effects.differences.mean(0)  # [C, N]
-  points = effects.settings.scale
-  diff = points * mean[:, stratum.inside].mean(1)
-  low, high = np.nanpercentile(drawn[0], [2.5, 97.5], axis=0)
-  other_diff = p = [None] * len(effects.cells)
-  if _is_large(stratum.outside, effects):
-    other_diff = points * mean[:, stratum.outside].mean(1)
-    sd = np.nanstd(drawn[0] - drawn[1], 0, ddof=1)
-    p = [formulas.normal_p(*pair) for pair in zip(diff - other_diff, sd)]
-  return [("diff", diff), ("ci_low", low), ("ci_high", high),
-          ("other_diff", other_diff), ("p", p)]

@@ -12,8 +12,6 @@ from attention_zones.base import csv_files
 from attention_zones.findings import question_traits
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
-from attention_zones.zones.decodes import BASELINE
-from attention_zones.zones import zones
 
 # Cells with p_holm below this are findings.
 LEVEL = 0.05
@@ -22,13 +20,11 @@ LEVEL = 0.05
 FEW_CLUSTERS = 20
 
 # How columns are written; all others as they are. Scores are as in results.csv.
-_FORMS = dict.fromkeys(
-    ("diff", "ci_low", "ci_high", "se", "deff", "sd_seeds", "diff_a", "diff_b",
-     "contrast", "other_diff", "control_diff", "control_sd", "overlap", "ratio"),
-    "%.4f")
-_FORMS.update(dict.fromkeys(("baseline", "score"), "%.3f"))
-_FORMS.update(dict.fromkeys(("p", "p_holm", "q_bh"), "%.6g"),
-              masked_fraction="%.6f")
+_FORMS = {column: form for form, columns in (
+    ("%.4f", "diff ci_low ci_high se deff sd_seeds diff_a diff_b contrast "
+             "other_diff control_diff control_sd overlap ratio"),
+    ("%.3f", "baseline score"), ("%.6g", "p p_holm q_bh"),
+    ("%.6f", "masked_fraction")) for column in columns.split()}
 
 # A journal's widths in mm, by --tex_columns; TeX's points in a mm.
 TEX_WIDTHS = {1: 85, 2: 174}
@@ -55,7 +51,7 @@ def _as_text(form, value):
   return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
 
-def per_question_csv(asked, traits, paragraph_of, effects, seeds):
+def per_question_csv(asked, traits, paragraph_of, effects):
   """Makes the text of --per_question: a line for each question.
 
   Args:
@@ -63,15 +59,12 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
     traits: list of N question_traits.Traits.
     paragraph_of: int [N], the passage of each question, from 0.
     effects: effects.Effects.
-    seeds: list of FolderScores.
 
   Returns:
     str. Scores, 0 to 1 or log-probabilities, are means over seeds.
   """
-  metric = effects.settings.metric
-  baseline = np.mean([getattr(seed, metric)[BASELINE] for seed in seeds], 0)
-  scores = np.concatenate(
-      [baseline[None], baseline + effects.differences.mean(0)])  # [1 + C, N]
+  scores = np.concatenate([effects.baseline[None], effects.baseline
+                           + effects.differences.mean(0)])  # [1 + C, N]
   lines = [["id", "article", "paragraph"]
            + list(question_traits.Traits._fields) + ["has_answer", "baseline"]
            + [results_table.cell_label(cell.layers, cell.mask.heads, cell.mask.name)
@@ -80,8 +73,7 @@ def per_question_csv(asked, traits, paragraph_of, effects, seeds):
       asked, traits, paragraph_of, scores.T.tolist()):
     lines.append(
         [of.id, of.title or of.article + 1, paragraph + 1]
-        + [_as_text("%.6g" if isinstance(value, float) else "%s", value)
-           for value in trait]
+        + ["%.6g" % value if isinstance(value, float) else value for value in trait]
         + [int(bool(of.answers))] + ["%.6g" % score for score in of_question])
   return csv_files.as_text(lines)
 
@@ -110,7 +102,8 @@ def as_latex(rows, settings, columns):
            r"\begin{tabular}{@{}l%s@{}}" % ("r" * beside), r"\toprule"]
   for first in range(0, len(names), beside):
     block = names[first:first + beside]
-    heads = [_zone_label(name).replace("\u00b2", "$^2$") for name in block]
+    heads = [results_table.zone_label(name).replace("\u00b2", "$^2$")
+             for name in block]
     lines += [r"\midrule"] * (first > 0) + [
         " & ".join(["Layer"] + heads) + r" \\", r"\midrule"]
     lines += [" & ".join([label] + [
@@ -133,14 +126,9 @@ def _zones_beside(labels, names, columns):
       _TEX_CHARACTERS.get(character, 0.85) for character in text)
   room = _POINTS * TEX_WIDTHS[columns] - max(map(width, ["Layer"] + list(labels)))
   texts = ["%s [%s, %s]" % _numbers(row) for cells in labels.values()
-           for row in cells.values()] + list(map(_zone_label, names))
+           for row in cells.values()] + list(map(results_table.zone_label, names))
   widest = max(map(width, texts))
   return min(len(names), max(1, int(room / (widest + 2 * _TEX_GAP))))
-
-
-def _zone_label(name):
-  """What a zone or union is called in tables: str."""
-  return zones.union(name.split("+")).label
 
 
 def _numbers(row):

@@ -7,19 +7,20 @@ import sys
 import numpy as np
 
 from attention_zones.base import files
+from attention_zones.scores import metrics
 from attention_zones.scores import scoring
 from attention_zones.zones import decodes
 
 FolderScores = collections.namedtuple(
-    "FolderScores", ["percent", "exact", "f1", "logp", "changes"])
-FolderScores.__doc__ = """The scores of one folder: five dicts from Decode.
+    "FolderScores", ["percent", "scores", "exact", "changes"])
+FolderScores.__doc__ = """The scores of one folder: four dicts from Decode.
 
 Attributes:
   percent: float, the score of the metric that was asked for: exact and f1 in per
     cent, logp as it is.
-  exact, f1: float64 [N], the score of each question from 0 to 1.
-  logp: float64 [N], the log-probability of the gold answer to each question, in
-    nats; the dict is empty unless this metric was asked for.
+  scores: float64 [N], the same for each question: exact and f1 from 0 to 1, logp in
+    nats.
+  exact: float64 [N], the exact match of each question, whatever the metric.
   changes: collections.Counter of the answers that are "same", "shifted" and
     "elsewhere" compared with the baseline's (Evaluator.compare_texts); the dict is
     empty without a baseline.
@@ -41,7 +42,7 @@ def score_folder(folder, names, gold, metric):
   Raises:
     OSError, ValueError: a file is faulty or lacks a question.
   """
-  scores = FolderScores({}, {}, {}, {}, {})
+  scores = FolderScores({}, {}, {}, {})
   questions, ids = gold.questions, list(gold.questions)
   with_extra, baseline = [], None
   # The baseline comes first, because the others are compared with it.
@@ -52,15 +53,12 @@ def score_folder(folder, names, gold, metric):
       with_extra.append(names[decode])
     exact, f1 = scoring.score_answers(
         questions, predictions, gold.evaluator.answer_scores)
-    for kept, values in ((scores.exact, exact), (scores.f1, f1)):
-      kept[decode] = np.fromiter(values.values(), float, len(values))
-    if metric == "logp":
-      logp = _load_logp(folder, decode, questions)
-      scores.logp[decode] = np.array([logp[name] for name in ids])
-      scores.percent[decode] = scores.logp[decode].mean()
-    else:
-      scores.percent[decode] = scoring.percentage(
-          exact if metric == "exact" else f1, ids)
+    of_metric = {"exact": exact, "f1": f1}.get(metric) or _load_logp(
+        folder, decode, questions)
+    scores.percent[decode] = scoring.average(
+        of_metric, ids, metrics.METRICS[metric].scale)
+    for kept, values in ((scores.scores, of_metric), (scores.exact, exact)):
+      kept[decode] = np.array([values[name] for name in ids], float)
     if decode == decodes.BASELINE:
       baseline = predictions
     elif baseline:

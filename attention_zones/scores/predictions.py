@@ -12,6 +12,7 @@ from attention_zones.base import data_sets
 from attention_zones.base import files
 from attention_zones.base import journal
 from attention_zones.base import manifest
+from attention_zones.base import path_checks
 from attention_zones.base import questions
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
@@ -61,21 +62,16 @@ def telling_of_journals(folders, data_file):
   try:
     yield
   except ValueError as error:
-    told = [_tell(folder, data_file, *one) for folder in folders
-            for one in journal.unfinished(folder)]
-    if not told:
-      raise
-    raise ValueError("; ".join([str(error)] + told)) from error
-
-
-def _tell(folder, data_file, names, number, key):
-  """Says how far an entry of journal.unfinished is: str."""
-  total = ""
-  if key.get("--predict_file") == files.digest(data_file):
-    total = " of %d" % len(questions.read(data_file))
-  return ("the sweep of %s is unfinished, %d%s questions are done (%s): rerun the "
-          "command that decodes, and it resumes" % (
-              folder, number, total, ", ".join(names)))
+    told = [str(error)]
+    for folder in folders:
+      for names, number, key in journal.unfinished(folder):
+        of_all = ""
+        if key.get("--predict_file") == files.digest(data_file):
+          of_all = " of %d" % len(questions.read(data_file))
+        told.append("the sweep of %s is unfinished, %d%s questions are done (%s): "
+                    "rerun the command that decodes, and it resumes" % (
+                        folder, number, of_all, ", ".join(names)))
+    raise ValueError("; ".join(told)) from error
 
 
 Row = collections.namedtuple("Row", ["layers", "heads"])
@@ -120,7 +116,7 @@ def is_single(decode):
 
 
 # Cells that are tested together: those of the paper's table, and two more kinds.
-FAMILIES = ZONES, CONTROLS, HEADS = ("zones", "controls", "heads")
+ZONES, CONTROLS, HEADS = "zones", "controls", "heads"
 
 
 def family(decode):
@@ -149,8 +145,8 @@ def find_sweeps(folders):
       a file that another one has.
   """
   real = [files.identity(folder) for folder in folders]
-  for i, folder in enumerate(folders):
-    if real[i] in real[:i]:
+  for folder, identity in zip(folders, real):
+    if real.count(identity) > 1:
       raise ValueError("%s: the folder is given twice; give the folder of each "
                        "training seed once" % folder)
   sweeps = [find_predictions(folder) for folder in folders]
@@ -178,19 +174,16 @@ def report_mixed_runs(folder, names, allow_mixed):
   """
   content = manifest.load(folder)
   files_of = collections.OrderedDict()
-  for name in names.values():
-    if name in content["files"]:
-      files_of.setdefault(content["files"][name], []).append(name)
-  unknown = [name for name in names.values() if name not in content["files"]]
-  if unknown and files_of:
-    files_of[None] = unknown
+  # Those of which the manifest says nothing come last.
+  for name in sorted(names.values(), key=lambda name: name not in content["files"]):
+    files_of.setdefault(content["files"].get(name), []).append(name)
   changed = _redefined(content, names.values())
   if len(files_of) > 1:
-    first, second = [alike[0] for alike in files_of.values()][:2]
-    changed = (second, manifest.changes(*(
-        manifest.without_about(content["runs"][content["files"][name]])
-        for name in (first, second))) if second not in unknown else [
-            "run, of which the manifest says nothing"])
+    first, second = list(files_of)[:2]
+    changed = files_of[second][0], (
+        ["run, of which the manifest says nothing"] if second is None else
+        manifest.changes(*(manifest.without_about(content["runs"][run])
+                           for run in (first, second))))
   if not changed:
     return
   message = ("%s: predictions of different runs (manifest.json): %s; %s has a "
@@ -230,36 +223,38 @@ def settle_data(arguments, folders):
     folders: list of str, paths or addresses.
 
   Raises:
-    ValueError: a folder was predicted with another --dataset, or with one that is
-      not known; or a manifest is damaged.
+    ValueError: there is no such folder; it was predicted with another --dataset, or
+      with one that is not known; a manifest is damaged; or there is no such data
+      file.
   """
-  taken = []
   for folder in folders:
+    path_checks.check_input_folder(
+        "the first argument" if folder == folders[0] else "every argument but the "
+        "last", folder, "a folder that a sweep was written to")
     content = manifest.load(folder)
     # As find_predictions: the baseline's, or that of any other decode.
-    name = next((name for name in [BASELINE.file_name()] + sorted(content["files"])
-                 if name in content["files"]), None)
+    name = min(content["files"], default=None,
+               key=lambda name: (name != BASELINE.file_name(), name))
     run = manifest.run_of_file(content, name) or {}
     source = os.path.join(folder, manifest.FILE_NAME)
     dataset = run.get("--dataset") or arguments.dataset or "squad"
-    if dataset not in data_sets.DATA_SETS or dataset != (
-        arguments.dataset or dataset):
-      raise ValueError("%s says --dataset=%s%s; should be one of %s" % (
-          source, dataset, ", not %s" % arguments.dataset
-          if arguments.dataset else "", ", ".join(data_sets.DATA_SETS)
-          if dataset not in data_sets.DATA_SETS else dataset))
+    if dataset not in data_sets.DATA_SETS:
+      raise ValueError("%s says --dataset=%s; should be one of %s" % (
+          source, dataset, ", ".join(data_sets.DATA_SETS)))
+    if dataset != (arguments.dataset or dataset):
+      raise ValueError("%s says --dataset=%s, not %s" % (
+          source, dataset, arguments.dataset))
     arguments.dataset = dataset
     path = manifest.path_of_data(content, name) if run else None
     if arguments.data_file is None and path and files.exists(path) and (
         files.digest(path) == run.get("--predict_file")):
       arguments.data_file = path
-      taken.append("--dataset=%s --data_file=%s, as %s says" % (
-          dataset, path, source))
-  arguments.dataset = arguments.dataset or "squad"
+      print("--dataset=%s --data_file=%s, as %s says" % (dataset, path, source),
+            file=sys.stderr)
   if arguments.data_file is None:
     arguments.data_file = data_sets.DATA_SETS[arguments.dataset].dev_file
-  for line in taken:
-    print(line, file=sys.stderr)
+  path_checks.check_input(
+      "--data_file", arguments.data_file, "the data set that was predicted")
 
 
 def report_holes(folder, rows, masks, cells, allow_holes):
@@ -292,16 +287,16 @@ def report_holes(folder, rows, masks, cells, allow_holes):
            if kind(d) in kinds and d not in known]
   if holes:
     message = "%s: %d of %d files are missing: %s" % (
-        folder, len(holes), len(sweep), _some(holes))
+        folder, len(holes), len(sweep), some(holes))
     if not allow_holes:
       raise ValueError(message + "; decode them, or give --allow_holes")
     print(message, file=sys.stderr)
   if empty:
     print("%s: not decoded, so their cells stay empty: %s" % (
-        folder, _some(empty)), file=sys.stderr)
+        folder, some(empty)), file=sys.stderr)
 
 
-def _some(names):
+def some(names):
   """Lists names, the first ones of many: str."""
   more = len(names) - MOST_NAMES
   return ", ".join(names[:MOST_NAMES]) + (" and %d more" % more if more > 0 else "")

@@ -30,9 +30,12 @@ EVERY_LAYER = "all"
 LAYER_COLUMN = "layer"
 HEAD_COLUMN = "head"
 
-_VALID_LAYERS = "a number, layers masked together like 1+2, or %s" % EVERY_LAYER
-_VALID_HEADS = ("a number from 1, heads masked together like 1+2, or an empty cell "
-                "for all heads")
+# Of each column of labels: what stands for all of them, and what else is right.
+_LABELS = {
+    LAYER_COLUMN: (EVERY_LAYER, "a number from 1, layers masked together like 1+2, "
+                   "or %s" % EVERY_LAYER),
+    HEAD_COLUMN: ("", "a number from 1, heads masked together like 1+2, or an "
+                  "empty cell for all heads")}
 _VALID_ZONES = ("%s, controls like p2q@1 and p2q@flat, or unions like q2+p2" %
                 ", ".join(ZONES))
 
@@ -58,6 +61,23 @@ class ResultsTable(collections.namedtuple(
     return any(score < 0 for row in self.scores for score in row)
 
 
+def of_cells(rows, masks, score_at):
+  """Makes the ResultsTable of scores.
+
+  Args:
+    rows: iterable of (layers, heads), as in a Decode and in its zones.Mask.
+    masks: iterable of the zones.Mask of each column, of all heads.
+    score_at: function (row, mask) to float, NaN where there is no score.
+  """
+  rows = sorted(rows, key=row_order)
+  masks = sorted(masks, key=decodes.column_order)
+  heads = [head_label(heads) for _, heads in rows]
+  return ResultsTable(
+      [layer_label(layers) for layers, _ in rows], [mask.name for mask in masks],
+      [[score_at(row, mask) for mask in masks] for row in rows],
+      heads if any(heads) else None)
+
+
 def layer_label(layers):
   """Names the row of a set of layers.
 
@@ -80,6 +100,11 @@ def layer_order(layers):
 def head_label(heads):
   """Names masked heads: "1" for (0,), "1+2" for (0, 1), "" for None, all heads."""
   return "" if heads is None else layer_label(heads)
+
+
+def zone_label(name):
+  """What a zone, or union, is called in figures: "Q2P+P2Q" for "q2p+p2q"."""
+  return union(name.split("+")).label
 
 
 def place(layer, head):
@@ -128,31 +153,27 @@ def read_results(path):
     raise ValueError("%s: %d lines; a header like \"layer,all,q2,q2p,p2q,p2\" "
                      "and a line for each layer are needed" % (
                          path, len(lines)))
-  zones, has_heads = _read_header(*lines[0])
+  masks, has_heads = _read_header(*lines[0])
   labels = 2 if has_heads else 1
   rows = {}
   for where, cells in lines[1:]:
-    if len(cells) != len(zones) + labels:
+    if len(cells) != len(masks) + labels:
       raise ValueError("%s: %d cells, but the header has %d columns" % (
-          where, len(cells), len(zones) + labels))
-    if has_heads:
-      row = read_layers(where, cells[0]), _read_heads(where, cells[1])
-    else:
-      row = _read_layers(where, cells[0]), None
+          where, len(cells), len(masks) + labels))
+    where_of = lambda column: "%s, column %s" % (where, column)
+    # A file with heads counts layers from 1, another one may count from 0.
+    row = (read_label(where_of(LAYER_COLUMN), LAYER_COLUMN, cells[0],
+                      first=1 if has_heads else 0),
+           read_label(where_of(HEAD_COLUMN), HEAD_COLUMN, cells[1])
+           if has_heads else None)
     if row in rows:
       raise ValueError("%s: layer %s comes twice" % (
           where, " head ".join(filter(None, cells[:labels]))))
-    rows[row] = {zone.name: _read_score(
-        "%s, column %s" % (where, zone.name), cell)
-                 for zone, cell in zip(zones, cells[labels:])}
+    rows[row] = {mask: _read_score(where_of(mask.name), cell)
+                 for mask, cell in zip(masks, cells[labels:])}
   if not has_heads:
     rows = _count_from_0(path, rows)
-  columns = [mask.name for mask in sorted(zones, key=decodes.column_order)]
-  order = sorted(rows, key=row_order)
-  table = ResultsTable(
-      layers=[layer_label(layers) for layers, _ in order], zones=columns,
-      scores=[[rows[row][zone] for zone in columns] for row in order],
-      heads=[head_label(heads) for _, heads in order] if has_heads else None)
+  table = of_cells(rows, masks, lambda row, mask: rows[row][mask])
   _refuse_mixed(path, table)
   return table
 
@@ -190,57 +211,32 @@ def _read_header(where, cells):
   return zones, has_heads
 
 
-def _read_layers(where, label):
-  """Returns the layers of a label, as for layer_label, but counted as in the file.
-  """
-  if label == EVERY_LAYER:
-    return None
-  return _read_numbers("%s, column %s" % (where, LAYER_COLUMN), label,
-                       "layer", _VALID_LAYERS)
-
-
-def read_layers(where, label):
-  """Reads a label of layers, as of layer_label.
+def read_label(where, kind, label, first=1):
+  """Reads a label of layers or heads, as of layer_label or head_label.
 
   Args:
-    where, label: str, file and line for messages; the label.
+    where: str, the place, for messages.
+    kind: str, LAYER_COLUMN or HEAD_COLUMN.
+    label: str.
+    first: int, the number of the first layer or head.
 
   Returns:
-    ascending tuple of the layers, counted from 0; None for every layer.
+    ascending tuple of the layers or heads, counted from 0; None for all.
 
   Raises:
     ValueError: it is no such label.
   """
-  layers = _read_layers(where, label)
-  if layers is None:
+  all_of_them, valid = _LABELS[kind]
+  if label == all_of_them:
     return None
-  if not layers[0]:
-    raise ValueError("%s, column %s: %r is not a layer; they count from 1" % (
-        where, LAYER_COLUMN, label))
-  return tuple(layer - 1 for layer in layers)
-
-
-def _read_heads(where, label):
-  """Returns the heads of a label, counted from 0; None for an empty one."""
-  if not label:
-    return None
-  where = "%s, column %s" % (where, HEAD_COLUMN)
-  heads = _read_numbers(where, label, "head", _VALID_HEADS)
-  if not heads[0]:
-    raise ValueError("%s: %r is not a head; a head is %s" % (
-        where, label, _VALID_HEADS))
-  return tuple(head - 1 for head in heads)
-
-
-def _read_numbers(where, label, kind, valid):
-  """Returns the ascending tuple of the numbers in "2" or "1+2"."""
-  if not re.fullmatch(r"[0-9]{1,9}(\+[0-9]{1,9})*", label):
+  is_valid = re.fullmatch(r"[0-9]{1,4}(\+[0-9]{1,4})*", label)
+  numbers = sorted(map(int, label.split("+"))) if is_valid else []
+  if not is_valid or numbers[0] < first:
     raise ValueError("%s: %r is not a %s; a %s is %s" % (
         where, label, kind, kind, valid))
-  numbers = tuple(sorted(map(int, label.split("+"))))
   if len(set(numbers)) < len(numbers):
     raise ValueError("%s: %s has a %s twice" % (where, label, kind))
-  return numbers
+  return tuple(number - first for number in numbers)
 
 
 def _read_score(where, cell):

@@ -235,19 +235,20 @@ def score_answers(questions, predictions, scores_of=answer_scores):
   return exact, f1
 
 
-def percentage(scores, names):
-  """100 times the mean score.
+def average(scores, names, scale=100):
+  """The mean score times `scale`: per cent.
 
   Args:
-    scores: dict from question id to 0 to 1.
+    scores: dict from question id to a number, 0 to 1.
     names: list of str, the ids to average; at least one.
+    scale: int.
 
   Returns:
     float.
   """
   # Not sum(): from Python 3.12 on it rounds differently, in the last digit.
   total = functools.reduce(lambda total, name: total + scores[name], names, 0)
-  return 100.0 * total / len(names)
+  return float(scale) * total / len(names)
 
 
 def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
@@ -264,17 +265,15 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
     OrderedDict of the official evaluator's keys, scores in per cent.
   """
   raw = score_answers(questions, predictions)
-  exact, f1 = (_drop_improbable(scores, questions, na_probs, na_prob_thresh)
+  exact, f1 = (_drop_improbable(scores, questions, na_probs or {}, na_prob_thresh)
                for scores in raw)
   results = collections.OrderedDict()
-  groups = [("", list(questions))] + [
-      (prefix, [name for name in questions
-                if questions[name].has_answer == has_answer])
-      for prefix, has_answer in (("HasAns_", True), ("NoAns_", False))]
-  for prefix, names in groups:
+  for prefix, kinds in (("", (True, False)), ("HasAns_", (True,)),
+                        ("NoAns_", (False,))):
+    names = [name for name, of in questions.items() if of.has_answer in kinds]
     if names:
-      results[prefix + "exact"] = percentage(exact, names)
-      results[prefix + "f1"] = percentage(f1, names)
+      results[prefix + "exact"] = average(exact, names)
+      results[prefix + "f1"] = average(f1, names)
       results[prefix + "total"] = len(names)
   if na_probs is not None:
     for key, scores in zip(("best_exact", "best_f1"), raw):
@@ -284,13 +283,10 @@ def score(questions, predictions, na_probs=None, na_prob_thresh=1.0):
 
 
 def _drop_improbable(scores, questions, na_probs, thresh):
-  """Changes the scores of questions whose prediction counts as ""."""
-  dropped = {}
-  for name, value in scores.items():
-    na_prob = na_probs[name] if na_probs is not None else 0.0
-    dropped[name] = (value if na_prob <= thresh
-                     else float(not questions[name].has_answer))
-  return dropped
+  """Changes the scores of questions whose prediction counts as "": dict."""
+  return {name: value if na_probs.get(name, 0.0) <= thresh
+          else float(not questions[name].has_answer)
+          for name, value in scores.items()}
 
 
 def by_na_prob(questions, na_probs):

@@ -87,7 +87,7 @@ def run(what, folder):
     for name in predictions.find_predictions(folder).values():
       exact, _ = scoring.score_answers(questions, scoring.load_predictions(
           os.path.join(folder, name), questions))
-      scoring.percentage(exact, list(questions))
+      scoring.average(exact, list(questions))
   else:
     status = get_results.main(
         [folder, os.path.join(folder, "results.csv"), "--data_file", data_file]

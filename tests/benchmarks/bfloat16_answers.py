@@ -90,7 +90,7 @@ def compare(questions, before, after):
   names = list(before[0])
   changed = [np.mean([one[name] != other[name] for name in names])
              for one, other in zip(before, after)]
-  exact = [[scoring.percentage(scoring.score_answers(
+  exact = [[scoring.average(scoring.score_answers(
       {name: questions[name] for name in names}, predictions)[0], names)
             for predictions in texts] for texts in (before, after)]
   return (np.array(changed),) + tuple(map(np.array, exact))
