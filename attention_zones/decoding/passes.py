@@ -65,7 +65,8 @@ def begun_files(options):
   found = {}
   for key in begun(options.output_dir).values():
     # A zone may be gone since.
-    for decode in filter(None, map(Decode.parse, key.get("decodes", ()))):
+    for decode in filter(None, map(
+        Decode.parse, map(str, key.get("decodes", ())))):
       found.update(dict.fromkeys(files_of(options, decode), key))
   return found
 
@@ -75,14 +76,15 @@ def wants_nbest(options, decode):
   return options.write_nbest or decode == BASELINE
 
 
-_Steps = collections.namedtuple("_Steps", ["batch_size", "limit", "words"])
-_Steps.__doc__ = """How a sweep fits into memory.
+class _Steps(collections.namedtuple("_Steps", ["batch_size", "limit", "words"])):
+  """How a sweep fits into memory.
 
-Attributes:
-  batch_size: int, the maximum number of windows in a step.
-  limit: int, the maximum number of decodes in a pass over the data.
-  words: str, describes this in the log.
-"""
+  Attributes:
+    batch_size: int, the maximum number of windows in a step.
+    limit: int, the maximum number of decodes in a pass over the data.
+    words: str, describes this in the log.
+  """
+  __slots__ = ()
 
 
 def plan_steps(options, config, gpu_memory, masks, num_decodes):
@@ -136,18 +138,19 @@ def default_memory_gb(memory, gpu_memory):
   return max(1, int(gpu_memory / 2 / 1e9))
 
 
-Pass = collections.namedtuple(
-    "Pass", ["decodes", "journal_path", "part", "turn", "later"])
-Pass.__new__.__defaults__ = ("", 0)
-Pass.__doc__ = """Decodes to make in one pass over the data.
+class Pass(collections.namedtuple(
+    "Pass", ["decodes", "journal_path", "part", "turn", "later"],
+    defaults=("", 0))):
+  """Decodes to make in one pass over the data.
 
-Attributes:
-  decodes: list of decodes.Decode.
-  journal_path: str, a local path.
-  part: shares.Part, the share of the pass to make; None for all questions.
-  turn: str, ", pass 1 of 2" for example; "" for the only one.
-  later: float, how many decodes later passes make, for each of its own.
-"""
+  Attributes:
+    decodes: list of decodes.Decode.
+    journal_path: str, a local path.
+    part: shares.Part, the share of the pass to make; None for all questions.
+    turn: str, ", pass 1 of 2" for example; "" for the only one.
+    later: float, how many decodes later passes make, for each of its own.
+  """
+  __slots__ = ()
 
 
 def cut_passes(options, wanted, limit, done, share=None):
