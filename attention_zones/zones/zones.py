@@ -42,15 +42,9 @@ after the softmax, so that they add nothing to the layer (Michel et al., 2019, "
 Sixteen Heads Really Better than One?", equation 2).
 
 To add a zone, add an entry to ZONES: every command then knows it, and its controls.
-The columns of [CLS] and both [SEP], for example, are
-
-    ("sp", Zone("Sp", rows=lambda t: t.is_real,
-                columns=lambda t: t.before + t.between + t.after,
-                changes_passage_rows=True, replaces_padding_mask=False)),
-
-The name appears in flags, file names and results.csv, so use only letters, digits
-and "_". After a change of an entry, its files are of another zone
-(definitions.py): delete them, or give --overwrite=True.
+CONTRIBUTING.md has an example. The name appears in flags, file names and
+results.csv, so use only letters, digits and "_". After a change of an entry, its
+files are of another zone (definitions.py): delete them, or give --overwrite=True.
 
 Dimensions: B = batch, S = sequence length, N = heads,
 F = from (query) length, T = to (key) length.
@@ -170,12 +164,13 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
   @property
   def name(self):
     """Its name in flags, "q2@1+p2" for example, without its heads: str."""
-    return "+".join(zone + _suffix(variant) for zone, variant in self.zones)
+    return "+".join("@".join(filter(None, part)) for part in self.zones)
 
   @property
   def label(self):
     """Its name in figures, "Q²@1+P²" for example, without its heads: str."""
-    return "+".join(_label(zone) + _suffix(variant) for zone, variant in self.zones)
+    return "+".join("@".join(filter(None, (_label(zone), variant)))
+                    for zone, variant in self.zones)
 
   @property
   def is_empty(self):
@@ -337,10 +332,6 @@ def in_numpy(side, tokens):
   return found if isinstance(found, np.ndarray) else None
 
 
-def _suffix(variant):
-  return variant and "@" + variant
-
-
 def _label(zone):
   return "Off" if zone == OFF else ZONES[zone].label
 
@@ -375,10 +366,9 @@ def union(names):
     ValueError: a zone is unknown, given twice, has no such control, or cannot be in
       a union.
   """
-  names = list(names)
-  found = [_zone_and_variant(name) for name in names]
-  order = list(ZONES) + [OFF]
-  found.sort(key=lambda item: order.index(item[0]))
+  names, order = list(names), list(ZONES) + [OFF]
+  found = sorted(map(_zone_and_variant, names),
+                 key=lambda item: order.index(item[0]))
   for name, following in zip(found, found[1:]):
     if name[0] == following[0]:
       raise ValueError("%s is given twice in %s" % (name[0], "+".join(names)))
