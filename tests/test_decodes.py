@@ -187,7 +187,8 @@ def check_refusal(words, *flags, **more_flags):
     ("two", "q2", ["--mask_head=two: 'two' is not a head", "0 to 3"]),
     ("2-1", "q2", ["the range 2-1 is empty"]),
     ("0+1,1+0", "q2", ["0+1 is given twice"]),
-    ("1\n", "q2", ["line break"]),
+    ("1\n2", "q2", ["'1 2' is not a head"]),
+    ("1", "q2\n\u2028q2p", ["'q2 q2p' is not a zone"]),
     ("1", "q2,all", ["--mask_zone=q2,all: \"all\" is not for --mask_head",
                      "q2, q2p, p2q, p2", ", off"]),
     ("None", "off", ["\"off\" needs --mask_head"]),
@@ -195,6 +196,10 @@ def check_refusal(words, *flags, **more_flags):
 ])
 def test_refusals_of_heads(mask_head, mask_zone, words):
   check_refusal(words, None, mask_zone, mask_head=mask_head)
+
+
+def test_a_line_break_is_white_space():
+  assert parse("0,\n1\n", "\tq2,\r\nq2 + p2@1") == parse("0,1", "q2,q2+p2@1")
 
 
 def test_mask_at():

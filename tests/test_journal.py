@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from attention_zones.base.journal import begun_decodes
+from attention_zones.base.journal import begun
 from attention_zones.decoding.journal_writer import Journal
 from attention_zones.decoding.answers import Answer
 
@@ -160,17 +160,20 @@ def test_works_where_there_are_no_locks(monkeypatch, path, capsys):
   assert said.startswith("%s: cannot be locked" % path) and said.count("\n") == 1
 
 
-def test_tells_its_decodes(path):
-  assert begun_decodes(str(path)) == []
-  fill(path)
-  assert begun_decodes(str(path)) == KEY["decodes"]
+def test_tells_its_key(tmp_path):
+  assert begun(str(tmp_path)) == {}
+  name = "journal.%s.jsonl" % ("0" * 16)
+  fill(tmp_path / name)
+  fill(tmp_path / "other.jsonl")
+  assert begun(str(tmp_path)) == {name: KEY}
   for content in (b"", b'{"data"', b"[1]\n", b"\xff\n", b'{"decodes": 3}\n'):
-    path.write_bytes(content)
-    assert begun_decodes(str(path)) == []
+    (tmp_path / name).write_bytes(content)
+    assert begun(str(tmp_path)) == {name: {}}
 
 
-def test_what_is_no_journal_is_refused(path):
-  path.write_text("[1]\n")
+@pytest.mark.parametrize("text", ["[1]\n", "{}\n", "{\"a\": 1}\n", "a\n"])
+def test_what_is_no_journal_is_refused(path, text):
+  path.write_text(text)
   with pytest.raises(ValueError, match="is not a journal"):
     Journal(str(path), KEY)
-  assert path.read_text() == "[1]\n"
+  assert path.read_text() == text

@@ -138,7 +138,9 @@ def test_is_json_for_people_to_read(tmp_path):
 
 def test_refuses_files_that_have_no_run(tmp_path):
   for content in ({"runs": {}, "files": {"a": ["x"]}},
-                  {"runs": {}, "files": {"a": "x"}}):
+                  {"runs": {}, "files": {"a": "x"}},
+                  {"runs": {"x": {"about": None}}, "files": {"a": "x"}},
+                  {"runs": {"x": {"about": {"overlap": 3}}}, "files": {"a": "x"}}):
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="is not a manifest"):
       manifest.add(str(tmp_path), ["c"], {}, {})

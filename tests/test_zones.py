@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import coverage
-from attention_zones.decoding import sweep
+from attention_zones.decoding import sweep_plan
 from attention_zones.zones import decodes
 from attention_zones.zones import layouts
 from attention_zones.zones import zones
@@ -352,4 +352,4 @@ def test_a_zone_is_one_entry(cls_zone):
   assert union.file_name() == "predictions_layer1_q2+cls.json"
   assert decodes.Decode.parse("predictions_layer1_cls.json") == alone
   assert union.mask.label == "Q\u00b2+Cls"
-  assert len(sweep.plan([alone, union], 2).place_of) == 2
+  assert len(sweep_plan.plan([alone, union], 2).place_of) == 2

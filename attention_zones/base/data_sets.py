@@ -16,16 +16,20 @@ import shlex
 import sys
 
 _FOR_SCRIPTS = ("model", "lower_case", "epochs", "train_file", "dev_file")
-_Entry = collections.namedtuple("_Entry", ("rules", "scores") + _FOR_SCRIPTS)
-_Entry.__doc__ = """A data set.
 
-Attributes:
-  rules, scores: str, the names of modules.
-  model: str, the folder of the BERT that its paper fine-tunes.
-  lower_case: bool, whether that BERT is uncased.
-  epochs: float, of fine-tuning.
-  train_file, dev_file: str, where its files are unless a flag says otherwise.
-"""
+
+class _Entry(collections.namedtuple("_Entry", ("rules", "scores") + _FOR_SCRIPTS)):
+  """A data set.
+
+  Attributes:
+    rules, scores: str, the names of modules.
+    model: str, the folder of the BERT that its paper fine-tunes.
+    lower_case: bool, whether that BERT is uncased.
+    epochs: float, of fine-tuning.
+    train_file, dev_file: str, where its files are unless a flag says otherwise.
+  """
+  __slots__ = ()
+
 
 # The default first.
 DATA_SETS = collections.OrderedDict([

@@ -11,11 +11,12 @@ import functools
 import hashlib
 import json
 import os
-import shutil
 import re
+import shutil
 import socket
 import sys
 import tempfile
+import types
 import urllib.request
 import warnings
 
@@ -103,9 +104,22 @@ def _tensorflow():
   return tf
 
 
+# Python's functions, under the names of tf.gfile.
+_LOCAL = types.SimpleNamespace(
+    Exists=os.path.exists, IsDirectory=os.path.isdir, ListDirectory=os.listdir,
+    MakeDirs=functools.partial(os.makedirs, exist_ok=True), Remove=os.remove,
+    GFile=open)
+
+
 @contextlib.contextmanager
-def _gfile(path):
-  """Yields tf.gfile; turns its errors into OSError about `path`."""
+def _system(path):
+  """Yields tf.gfile for an address, and turns its errors into OSError about it.
+
+  Yields _LOCAL for a path on this machine.
+  """
+  if not is_remote(path):
+    yield _LOCAL
+    return
   problem = address_problem(path) or (
       path.startswith("gs://") and _gcs_problem())
   if problem:
@@ -122,28 +136,22 @@ def _gfile(path):
 
 def exists(path):
   """Whether a file or folder exists. Raises OSError if that cannot be found out."""
-  if not is_remote(path):
-    return os.path.exists(path)
-  with _gfile(path) as gfile:
-    return gfile.Exists(path)
+  with _system(path) as system:
+    return system.Exists(path)
 
 
 def is_folder(path):
   """Whether a folder exists. Raises OSError if that cannot be found out."""
-  if not is_remote(path):
-    return os.path.isdir(path)
-  # IsDirectory alone returns False for every failure.
-  with _gfile(path) as gfile:
-    return gfile.Exists(path) and gfile.IsDirectory(path)
+  # IsDirectory of an address alone returns False for every failure.
+  with _system(path) as system:
+    return system.Exists(path) and system.IsDirectory(path)
 
 
 def list_folder(path):
   """Returns the names of everything in a folder: list of str, sorted."""
-  if not is_remote(path):
-    return sorted(os.listdir(path))
-  with _gfile(path) as gfile:
+  with _system(path) as system:
     # An object store ends the name of a folder with a slash.
-    return sorted(name.rstrip("/") for name in gfile.ListDirectory(path))
+    return sorted(name.rstrip("/") for name in system.ListDirectory(path))
 
 
 def identity(path):
@@ -153,23 +161,17 @@ def identity(path):
 
 def make_folder(path):
   """Makes a folder and its parents, if they do not exist."""
-  if not is_remote(path):
-    os.makedirs(path, exist_ok=True)
-    return
-  with _gfile(path) as gfile:
-    gfile.MakeDirs(path)
+  with _system(path) as system:
+    system.MakeDirs(path)
 
 
 def check_writable(folder):
   """Raises OSError if no file can be written to an existing folder."""
-  if not is_remote(folder):
-    with tempfile.TemporaryFile(dir=folder):
-      return
-  path = os.path.join(folder, ".can_write")
-  with _gfile(path) as gfile:
-    with gfile.GFile(_part_name(path), "w") as f:
+  path = _part_name(os.path.join(folder, ".can_write"))
+  with _system(path) as system:
+    with system.GFile(path, "w") as f:
       f.write("")
-    gfile.Remove(_part_name(path))
+    system.Remove(path)
 
 
 def needs_folder(path):
@@ -188,32 +190,22 @@ def open_bytes(path):
   if not is_remote(path):
     return open(path, "rb")
   copy = tempfile.TemporaryFile()
-  with _gfile(path) as gfile:
-    with gfile.GFile(path, "rb") as f:
-      shutil.copyfileobj(f, copy)
+  with _system(path) as system, system.GFile(path, "rb") as f:
+    shutil.copyfileobj(f, copy)
   copy.seek(0)
   return copy
 
 
 def read_bytes(path):
   """Returns all bytes of a file. Raises OSError."""
-  if not is_remote(path):
-    with open(path, "rb") as f:
-      return f.read()
-  with _gfile(path) as gfile:
-    with gfile.GFile(path, "rb") as f:
-      return f.read()
+  with _system(path) as system, system.GFile(path, "rb") as f:
+    return f.read()
 
 
 def digest(path):
   """Returns the SHA-256 of a file, str of hexadecimal digits. Raises OSError."""
   total = hashlib.sha256()
-  with contextlib.ExitStack() as stack:
-    if is_remote(path):
-      gfile = stack.enter_context(_gfile(path))
-      f = stack.enter_context(gfile.GFile(path, "rb"))
-    else:
-      f = stack.enter_context(open(path, "rb"))
+  with _system(path) as system, system.GFile(path, "rb") as f:
     for block in iter(lambda: f.read(1 << 22), b""):
       total.update(block)
   return total.hexdigest()
@@ -230,11 +222,8 @@ def short_digest(content):
 
 def remove(path):
   """Removes a file. Raises OSError."""
-  if not is_remote(path):
-    os.remove(path)
-    return
-  with _gfile(path) as gfile:
-    gfile.Remove(path)
+  with _system(path) as system:
+    system.Remove(path)
 
 
 def write_text(path, pieces):
@@ -323,7 +312,7 @@ def _put(temporary, path):
     return
   # An object store shows a file only once it is closed; file:// writes in place.
   part = _part_name(path)
-  with _gfile(path) as gfile:
+  with _system(path) as gfile:
     try:
       gfile.Copy(temporary, part, overwrite=True)
       gfile.Rename(part, path, overwrite=True)

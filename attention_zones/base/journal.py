@@ -16,73 +16,52 @@ import os
 import re
 
 from attention_zones.base import files
-from attention_zones.base import json_files
 
 # Of journals and finished shares: the pass's name, and how many shares there are.
 FILE_NAME = re.compile(
     r"(?:journal|share)\.([0-9a-f]{16})(?:\.\d+of(\d+))?\.jsonl")
 
 
-class FinishedJournal:
-  """A journal to which nothing is added any more, after its last line.
+class Records:
+  """The records of finished questions, of one journal or of several.
 
   Args:
-    path: str, a path or address.
-
-  Attributes:
-    key: dict, what its answers depend on.
-    finished: dict from a question's index (int) to where its line starts.
-
-  Raises:
-    OSError: the file cannot be read.
-    ValueError: it is not a whole journal.
+    finished: dict from a question's index (int) to where its record is: the
+      journal, a file object, and where its line starts, an int.
   """
 
-  def __init__(self, path):
-    self._file = files.open_bytes(path)
-    first = self._file.readline()
-    self.key = json_files.parse(path, first) if first else None
-    self.finished, end = find_questions(self._file)
-    self._file.seek(end)
-    is_whole = self._file.readline() == line({"finished": len(self.finished)})
-    if not is_whole or not isinstance(self.key, dict):
-      raise ValueError(
-          "%s is incomplete; delete it, and run its share again" % path)
+  def __init__(self, finished):
+    self.finished = finished
 
   def read(self, question):
-    """Returns the record of a finished question, as `read_record` returns it."""
-    return read_record(self._file, self.finished[question])
+    """Reads the record of a finished question.
+
+    Returns:
+      dict: "text", "null_odds" and "gold_logp" have one entry for each decode,
+      "nbest" one for each decode that has an n-best list.
+    """
+    file, start = self.finished[question]
+    file.seek(start)
+    record = json.loads(file.readline().decode("utf-8"))
+    texts = record.pop("texts")
+    record["text"] = [texts[i] for i in record.pop("text_of")]
+    return record
 
 
-class JoinedJournals:
-  """Journals of different questions, read as one.
-
-  Args:
-    journals: list of FinishedJournal.
-
-  Attributes:
-    finished: dict from a question's index (int) to its journal.
-  """
-
-  def __init__(self, journals):
-    self.finished = {
-        question: journal for journal in journals for question in journal.finished}
-
-  def read(self, question):
-    """Returns the record of a finished question, as `read_record` returns it."""
-    return self.finished[question].read(question)
-
-
-def as_read(key):
-  """A key as it is read back from a journal: JSON turns tuples into lists."""
-  return json.loads(line(key).decode("ascii"))
+def read_key(file):
+  """Reads a journal's first line: its key, a dict; {} if that is incomplete."""
+  try:
+    key = dict(json.loads(file.readline().decode("utf-8")))
+  except (ValueError, TypeError):
+    return {}
+  return key if isinstance(key.get("decodes"), list) else {}
 
 
 def find_questions(file):
   """Reads a journal's lines after its key, up to one that is incomplete.
 
   Returns:
-    (dict from a question's index to where its line starts, where the last ends).
+    (dict, as Records takes it; where the last line ends).
   """
   found, end = {}, file.tell()
   for content in iter(file.readline, b""):
@@ -92,53 +71,50 @@ def find_questions(file):
       break
     if not content.endswith(b"\n"):
       break
-    found[index] = end
+    found[index] = file, end
     end += len(content)
   return found, end
 
 
-def read_record(file, start):
-  """Reads the record of a finished question.
-
-  Args:
-    file: file object, the journal.
-    start: int, where its line starts.
-
-  Returns:
-    dict: "text", "null_odds" and "gold_logp" have one entry for each decode,
-    "nbest" one for each decode that has an n-best list.
-  """
-  file.seek(start)
-  record = json.loads(file.readline().decode("utf-8"))
-  texts = record.pop("texts")
-  record["text"] = [texts[i] for i in record.pop("text_of")]
-  return record
-
-
-def begun_decodes(path):
-  """Reads which decodes a journal was started for.
+def read_share(path):
+  """Reads the journal of a share that is finished.
 
   Args:
     path: str, a path or address.
 
   Returns:
-    list of str, the names of their prediction files; [] if there is no journal, or
-    its key is incomplete.
+    (its key; dict, as Records takes it).
 
   Raises:
-    OSError: the file exists and cannot be read.
+    OSError: the file cannot be read.
+    ValueError: it is not whole.
   """
-  decodes = begun_key(path).get("decodes")
-  return decodes if isinstance(decodes, list) else []
+  file = files.open_bytes(path)
+  key, (finished, end) = read_key(file), find_questions(file)
+  file.seek(end)
+  if not key or file.readline() != line({"finished": len(finished)}):
+    raise ValueError("%s is incomplete; delete it, and run its share again" % path)
+  return key, finished
 
 
-def begun_key(path):
-  """As `begun_decodes`: what the journal's answers depend on, dict, or {}."""
-  try:
-    with files.open_bytes(path) as f:
-      return dict(json.loads(f.readline().decode("utf-8")))
-  except (FileNotFoundError, ValueError, TypeError):
-    return {}
+def begun(folder):
+  """Reads what the unfinished passes over the data of a folder were begun with.
+
+  Args:
+    folder: str, a path or address.
+
+  Returns:
+    OrderedDict from the name of each journal and finished share to its key.
+  """
+  keys = collections.OrderedDict()
+  for name in filter(FILE_NAME.fullmatch, files.list_folder(folder)):
+    try:
+      with files.open_bytes(os.path.join(folder, name)) as f:
+        keys[name] = read_key(f)
+    except FileNotFoundError:
+      # Its run has ended meanwhile.
+      pass
+  return keys
 
 
 def unfinished(folder):
@@ -163,10 +139,7 @@ def unfinished(folder):
     if match:
       names, number, key = passes.get(match.group(1), ([], 0, {}))
       with files.open_bytes(os.path.join(folder, name)) as f:
-        try:
-          key = dict(json.loads(f.readline().decode("utf-8")))
-        except (ValueError, TypeError):
-          pass
+        key = read_key(f) or key
         number += len(find_questions(f)[0])
       passes[match.group(1)] = names + [name], number, key
   return list(passes.values())

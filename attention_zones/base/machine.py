@@ -39,11 +39,11 @@ def memory():
   The machine's, or less where its control group has a limit.
   """
   machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-  limits = [_number(os.path.join(folder, name))
-            for controller, name in ((None, "memory.max"),
-                                     ("memory", "memory.limit_in_bytes"))
-            for folder in _groups(controller)]
-  return int(min([machine] + [limit for limit in limits if limit]))
+  limits = [limit for controller, name in (("", "memory.max"),
+                                           ("memory", "memory.limit_in_bytes"))
+            for folder in _groups(controller)
+            for limit in _numbers(os.path.join(folder, name))]
+  return min([machine] + limits)
 
 
 def use_onednn():
@@ -70,15 +70,12 @@ def has_bfloat16():
 
 def _quotas():
   """The cores that control groups grant: list of float."""
-  quotas = []
-  for folder in _groups(None):
-    words = _words(os.path.join(folder, "cpu.max"))
-    if len(words) == 2:
-      quotas.append((_positive(words[0]), _positive(words[1])))
-  for folder in _groups("cpu"):
-    quotas.append(tuple(_number(os.path.join(folder, "cpu.cfs_%s_us" % name))
-                        for name in ("quota", "period")))
-  return [quota / period for quota, period in quotas if quota and period]
+  found = [_numbers(os.path.join(folder, "cpu.max")) for folder in _groups("")]
+  found += [_numbers(os.path.join(folder, "cpu.cfs_quota_us"),
+                     os.path.join(folder, "cpu.cfs_period_us"))
+            for folder in _groups("cpu")]
+  # The quota and its period; where there is no limit, the period alone.
+  return [numbers[0] / numbers[1] for numbers in found if len(numbers) == 2]
 
 
 def _groups(controller):
@@ -89,7 +86,7 @@ def _groups(controller):
   and those that exist count.
 
   Args:
-    controller: str, one of version 1: "memory"; None for version 2, which has one
+    controller: str, one of version 1: "memory"; "" for version 2, which has one
       tree for all.
 
   Returns:
@@ -97,14 +94,12 @@ def _groups(controller):
   """
   folders = []
   for line in _lines(os.path.join(_ROOT, "proc/self/cgroup")):
-    number, names, path = (line.split(":", 2) + ["", ""])[:3]
-    if controller is None:
-      is_it, mounts = number == "0" and not names, [""]
-    else:
-      is_it, mounts = controller in names.split(","), {controller, names}
-    parts = [part for part in path.split("/") if part] if is_it else []
-    for mount in mounts if is_it else []:
+    # "7:cpu,cpuacct:/docker/f00"; of version 2, "0::/jobs/job7".
+    _, names, path = line.split(":", 2)
+    if controller in names.split(","):
+      parts = [part for part in path.split("/") if part]
       folders.extend(os.path.join(_ROOT, "sys/fs/cgroup", mount, *parts[:depth])
+                     for mount in {controller, names}
                      for depth in range(len(parts) + 1))
   return folders
 
@@ -118,15 +113,7 @@ def _lines(path):
     return []
 
 
-def _words(path):
-  """The words in the first line of a file."""
-  return (_lines(path) or [""])[0].split()
-
-
-def _number(path):
-  """The number in a file; None where there is none, or no limit ("max", -1)."""
-  return _positive("".join(_words(path)))
-
-
-def _positive(word):
-  return int(word) if word.isdigit() and int(word) else None
+def _numbers(*paths):
+  """The whole numbers above 0 in files: list of int. No limit is "max", or -1."""
+  return [int(word) for path in paths for line in _lines(path)
+          for word in line.split() if word.isdigit() and int(word)]

@@ -17,6 +17,10 @@ from attention_zones.base import json_files
 FILE_NAME = "manifest.json"
 ATTENTION_MASS_NAME = "attention_mass.csv"
 
+# Entries of "about" with a number for each file of predictions (coverage.py): how
+# much it masks, and how much of a zone its control has.
+OF_FILES = ("masked_fraction", "overlap")
+
 
 def run_id(run):
   """A short name of a run, a dict: the same for the same inputs and flags."""
@@ -61,23 +65,22 @@ def load(folder):
     run_of = json_files.member(path, content, "files", dict)
     runs = json_files.member(path, content, "runs", dict)
     # A folder without masked decodes needs none.
-    zones_of = {}
-    if "zones" in content:
-      zones_of = json_files.member(path, content, "zones", dict)
+    content.setdefault("zones", {})
+    zones_of = json_files.member(path, content, "zones", dict)
     for name in zones_of:
       json_files.member("%s: \"zones\"" % path, zones_of, name, dict)
     for name in run_of:
-      run = json_files.member("%s: \"files\"" % path, run_of, name, str)
-      json_files.member("%s: \"runs\"" % path, runs, run, dict)
+      run = json_files.member(
+          "%s: \"runs\"" % path, runs,
+          json_files.member("%s: \"files\"" % path, run_of, name, str), dict)
+      run.setdefault("about", {})
+      about = json_files.member("%s: \"runs\"" % path, run, "about", dict)
+      for entry in set(OF_FILES) & set(about):
+        json_files.member("%s: \"about\"" % path, about, entry, dict)
   except ValueError as error:
     raise ValueError("%s is not a manifest (%s); to compute the sweep again, "
                      "delete it and give --overwrite=True" % (path, error))
   return {"runs": runs, "files": run_of, "zones": zones_of}
-
-
-# Entries of "about" with a number for each file of predictions (coverage.py): how
-# much it masks, and how much of a zone its control has.
-OF_FILES = ("masked_fraction", "overlap")
 
 
 def run_of_file(content, name):
@@ -98,8 +101,7 @@ def run_of_file(content, name):
 
 def path_of_data(content, name):
   """Where the data set of a file was, according to a manifest: str, or None."""
-  about = content["runs"][content["files"][name]].get("about")
-  path = about.get("--predict_file") if isinstance(about, dict) else None
+  path = content["runs"][content["files"][name]]["about"].get("--predict_file")
   return path if isinstance(path, str) else None
 
 
@@ -122,11 +124,10 @@ def add(folder, names, run, about, zones_of=()):
   """
   with _locked(folder):
     content = load(folder)
-    before = content["runs"].get(run_id(run), {})
-    for name in OF_FILES:
-      values = dict(_of_files(before, name), **about.get(name, {}))
-      about = dict(about, **{name: values} if values else {})
-    content["runs"][run_id(run)] = dict(run, about=about)
+    before = content["runs"].get(run_id(run), {}).get("about", {})
+    of_files = {name: dict(before.get(name, {}), **about.get(name, {}))
+                for name in OF_FILES if name in before or name in about}
+    content["runs"][run_id(run)] = dict(run, about=dict(about, **of_files))
     for name in names:
       content["files"][name] = run_id(run)
       content["zones"].pop(name, None)
@@ -146,8 +147,8 @@ def remove(folder, names):
   with _locked(folder):
     content = load(folder)
     for name in names:
-      content["files"].pop(name, None)
-      content["zones"].pop(name, None)
+      for part in ("files", "zones"):
+        content[part].pop(name, None)
     _write(folder, content)
 
 
@@ -181,17 +182,10 @@ def _numbers_of_files(content, name):
   """An entry of OF_FILES, of all runs: dict from file name to float."""
   found = {}
   for file_name, run in content["files"].items():
-    value = _of_files(content["runs"][run], name).get(file_name)
+    value = content["runs"][run]["about"].get(name, {}).get(file_name)
     if isinstance(value, float):
       found[file_name] = value
   return found
-
-
-def _of_files(run, name):
-  """An entry of a manifest's run about its files: dict, {} where there is none."""
-  about = run.get("about")
-  values = about.get(name) if isinstance(about, dict) else None
-  return values if isinstance(values, dict) else {}
 
 
 @contextlib.contextmanager

@@ -50,50 +50,46 @@ def check_flag(flag, path):
     raise ValueError("%s=%s: %s" % (flag, path, problem))
 
 
-def check_input(name, path, meaning):
-  """Refuses a path that is not a file to read.
+def check_input(name, path, meaning, is_folder=False):
+  """Refuses a path that is not a file to read, or a folder to read from.
 
   Args:
     name: str, its name on the command line: "pred.json", "--na-prob-file".
     path: str.
     meaning: str, what the file should be: "a data set of SQuAD".
+    is_folder: bool, whether it should be a folder.
   """
-  _refuse_address(name, path, meaning)
-  if files.is_folder(path):
-    _refuse(name, path, "is a folder", meaning)
-  if not files.exists(path):
-    _refuse(name, path, "there is no such file", meaning)
+  kind, other = ("folder", "file") if is_folder else ("file", "folder")
+  problem = files.address_problem(path)
+  if not problem and not files.exists(path):
+    problem = "there is no such %s" % kind
+  elif not problem and files.is_folder(path) != is_folder:
+    problem = "is a %s" % other
+  _refuse(name, path, problem, meaning)
 
 
 def check_input_folder(name, path, meaning):
   """Refuses a path that is not a folder to read from; arguments as check_input."""
-  _refuse_address(name, path, meaning)
-  if not files.exists(path):
-    _refuse(name, path, "there is no such folder", meaning)
-  if not files.is_folder(path):
-    _refuse(name, path, "is a file", meaning)
+  check_input(name, path, meaning, is_folder=True)
 
 
 def check_output(name, path, meaning):
   """Refuses a path where no file can be written; arguments as check_input."""
   folder = os.path.dirname(path) or "."
-  _refuse_address(name, path, meaning)
-  if files.is_folder(path):
-    _refuse(name, path, "is a folder", meaning)
-  if files.needs_folder(path) and not files.is_folder(folder):
-    _refuse(name, path, "there is no folder %s" % folder, meaning)
-
-
-def _refuse_address(name, path, meaning):
   problem = files.address_problem(path)
-  if problem:
-    _refuse(name, path, problem, meaning)
+  if not problem and files.is_folder(path):
+    problem = "is a folder"
+  elif not problem and files.needs_folder(path) and not files.is_folder(folder):
+    problem = "there is no folder %s" % folder
+  _refuse(name, path, problem, meaning)
 
 
 def _refuse(name, path, problem, meaning):
-  if _unexpanded(path) and not os.path.exists(path):
+  """Raises ValueError if there is a problem, a str."""
+  if problem and _unexpanded(path) and not os.path.exists(path):
     problem = "%s was not expanded" % _unexpanded(path)
-  raise ValueError("%s: %s; %s should be %s" % (path, problem, name, meaning))
+  if problem:
+    raise ValueError("%s: %s; %s should be %s" % (path, problem, name, meaning))
 
 
 def make_output_folder(name, path):

@@ -185,14 +185,17 @@ _WORD = re.compile("[^ \t\r\n\u202f]+")
 # White space of any kind, for comparing an answer with its passage.
 _SPACE = re.compile(r"\s*")
 
-Paragraph = collections.namedtuple("Paragraph", ["context", "words", "starts"])
-Paragraph.__doc__ = """One passage.
 
-Attributes:
-  context: str, the text as in the file.
-  words: list of str, the text split at white space.
-  starts: list of int, the offset of each word in `context`.
-"""
+class Paragraph(collections.namedtuple(
+    "Paragraph", ["context", "words", "starts"])):
+  """One passage.
+
+  Attributes:
+    context: str, the text as in the file.
+    words: list of str, the text split at white space.
+    starts: list of int, the offset of each word in `context`.
+  """
+  __slots__ = ()
 
 
 def split_words(context):

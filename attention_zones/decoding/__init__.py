@@ -14,5 +14,6 @@
   runs              what a run is made of, and which files are of it
   shares            one sweep on several machines, a share of the questions on
                     each
-  sweep             the plan of the shared forward pass, and running it on a model
+  sweep             one forward pass that all decodes share, run on a model
+  sweep_plan        which decodes of it are computed together
 """

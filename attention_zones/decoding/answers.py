@@ -17,23 +17,24 @@ from attention_zones.data.answer_text import span_text
 from attention_zones.data.windows import max_context_window
 from attention_zones.data.windows import tokenize_passage
 
-Answer = collections.namedtuple(
-    "Answer", ["text", "null_odds", "nbest", "gold_logp"])
-# Only gold_logp has a default.
-Answer.__new__.__defaults__ = (None,)
-Answer.__doc__ = """The answer of one decode to one question.
 
-Attributes:
-  text: str, the answer; "" for none. None if the decode has failed, because its
-    logits are NaN or infinite.
-  null_odds: float, by how much the score of no answer exceeds that of the best
-    span; None unless version_2_with_negative.
-  nbest: list of {"text", "probability", "start_logit", "end_logit"}, in CMRC 2018
-    with "start_index" and "end_index", positions in the window; best first; None
-    unless asked for.
-  gold_logp: float, the log-probability of the gold answer (gold.py); None if no
-    window holds one, and unless asked for.
-"""
+class Answer(collections.namedtuple(
+    "Answer", ["text", "null_odds", "nbest", "gold_logp"], defaults=(None,))):
+  """The answer of one decode to one question.
+
+  Attributes:
+    text: str, the answer; "" for none. None if the decode has failed, because its
+      logits are NaN or infinite.
+    null_odds: float, by how much the score of no answer exceeds that of the best
+      span; None unless version_2_with_negative.
+    nbest: list of {"text", "probability", "start_logit", "end_logit"}, in CMRC 2018
+      with "start_index" and "end_index", positions in the window; best first; None
+      unless asked for.
+    gold_logp: float, the log-probability of the gold answer (gold.py); None if no
+      window holds one, and unless asked for.
+  """
+  __slots__ = ()
+
 
 _Ranked = collections.namedtuple("_Ranked", [
     "text", "start_logit", "end_logit", "start_index", "end_index"])

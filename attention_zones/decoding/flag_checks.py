@@ -16,75 +16,79 @@ def validate_flags(options):
   """Refuses flags that cannot work, before anything slow starts."""
   vocabulary = "spm_model_file" if options.spm_model_file else "vocab_file"
   for name in ("bert_config_file", vocabulary, "output_dir"):
-    if not getattr(options, name):
-      raise ValueError("--%s is missing" % name)
-  if not options.do_train and not options.do_predict:
-    raise ValueError("nothing to do: give --do_train=True, --do_predict=True or "
-                     "both")
+    _refuse(not getattr(options, name), "--%s is missing", name)
+  _refuse(not options.do_train and not options.do_predict,
+          "nothing to do: give --do_train=True, --do_predict=True or both")
+  _refuse(options.do_train and not options.train_file,
+          "--do_train=True needs --train_file")
+  # recorded.supply may find --predict_file.
+  wanted = ["bert_config_file", vocabulary] + [
+      name for task, name in (("do_train", "train_file"),
+                              ("do_predict", "predict_file"))
+      if getattr(options, task) and getattr(options, name)]
   for name in ["bert_config_file", vocabulary, "output_dir", "train_file",
                "predict_file"] + ["init_checkpoint"] * options.do_train:
     path_checks.check_flag("--" + name, getattr(options, name))
-  wanted = ["bert_config_file", vocabulary]
-  for task, name in (("do_train", "train_file"), ("do_predict", "predict_file")):
-    # recorded.supply may find --predict_file.
-    if getattr(options, task) and getattr(options, name):
-      wanted.append(name)
-    elif getattr(options, task) and name == "train_file":
-      raise ValueError("--do_train=True needs --train_file")
   for name in wanted:
     path = getattr(options, name)
-    if not files.exists(path):
-      raise ValueError("--%s=%s: there is no such file; README.md says where to "
-                       "get data and models" % (name, path))
-    if files.is_folder(path):
-      raise ValueError("--%s=%s is a folder; should be a file" % (name, path))
-  for name in ("gold_logp", "attention_mass"):
-    if getattr(options, name) and not options.do_predict:
-      raise ValueError("--%s=True is about --predict_file; it needs "
-                       "--do_predict=True" % name)
-  if shares.parse(options.shard) and options.attention_mass:
-    raise ValueError(
-        "--attention_mass=True averages over all questions, and --shard=%s has a "
-        "part of them; give it to a run without --shard, before or after" %
-        options.shard)
-  if shares.parse(options.shard) and options.do_train:
-    raise ValueError("--shard=%s divides predictions, not trainings; train first, "
-                     "without it" % options.shard)
-  problem = precision.problem(options.precision, options.use_tpu)
-  if problem:
-    raise ValueError("--precision=%s: %s" % (options.precision, problem))
-  if options.version_2_with_negative and options.dataset != "squad":
-    raise ValueError("--version_2_with_negative=True needs --dataset=squad, not "
-                     "%s, where every question has an answer" % options.dataset)
-  if options.spm_model_file and options.dataset != "squad":
-    raise ValueError("--spm_model_file=%s is of an English ALBERT, and "
-                     "--dataset=%s is Chinese; give --vocab_file" % (
-                         options.spm_model_file, options.dataset))
+    _refuse(not files.exists(path), "--%s=%s: there is no such file; README.md "
+            "says where to get data and models", name, path)
+    _refuse(files.is_folder(path), "--%s=%s is a folder; should be a file", name,
+            path)
+  _validate_combinations(options)
   if options.use_tpu:
     _validate_tpu_flags(options)
-  if files.exists(options.output_dir) and not files.is_folder(options.output_dir):
-    raise ValueError("--output_dir=%s is a file; should be a folder" %
-                     options.output_dir)
+  _refuse(
+      files.exists(options.output_dir) and not files.is_folder(options.output_dir),
+      "--output_dir=%s is a file; should be a folder", options.output_dir)
+
+
+def _refuse(is_wrong, problem, *values):
+  """Raises a ValueError, `problem` with `values` in it, if something is wrong."""
+  if is_wrong:
+    raise ValueError(problem % values)
+
+
+def _validate_combinations(options):
+  """Refuses flags that do not go together, or not with this machine."""
+  for name in ("gold_logp", "attention_mass"):
+    _refuse(getattr(options, name) and not options.do_predict,
+            "--%s=True is about --predict_file; it needs --do_predict=True", name)
+  share = shares.parse(options.shard)
+  _refuse(share and options.attention_mass,
+          "--attention_mass=True averages over all questions, and --shard=%s has a "
+          "part of them; give it to a run without --shard, before or after", share)
+  _refuse(share and options.do_train, "--shard=%s divides predictions, not "
+          "trainings; train first, without it", share)
+  problem = precision.problem(options.precision, options.use_tpu)
+  _refuse(problem, "--precision=%s: %s", options.precision, problem)
+  is_squad = options.dataset == "squad"
+  _refuse(options.version_2_with_negative and not is_squad,
+          "--version_2_with_negative=True needs --dataset=squad, not %s, where "
+          "every question has an answer", options.dataset)
+  _refuse(options.spm_model_file and not is_squad,
+          "--spm_model_file=%s is of an English ALBERT, and --dataset=%s is "
+          "Chinese; give --vocab_file", options.spm_model_file, options.dataset)
 
 
 def _validate_tpu_flags(options):
-  if not options.tpu_name and not options.master:
-    raise ValueError("--use_tpu=True needs --tpu_name")
+  _refuse(not options.tpu_name and not options.master,
+          "--use_tpu=True needs --tpu_name")
   for name in ["output_dir"] + ["init_checkpoint"] * options.do_train:
     refuse_local(options, name)
   for name in ("train_batch_size", "predict_batch_size"):
-    if getattr(options, name) % options.num_tpu_cores:
-      raise ValueError("--%s=%d is not a multiple of --num_tpu_cores=%d" % (
-          name, getattr(options, name), options.num_tpu_cores))
+    _refuse(getattr(options, name) % options.num_tpu_cores,
+            "--%s=%d is not a multiple of --num_tpu_cores=%d", name,
+            getattr(options, name), options.num_tpu_cores)
 
 
 def refuse_local(options, name):
   """Refuses a local path in a flag where a TPU on another machine reads it."""
   path = getattr(options, name)
   is_here = not options.use_tpu or options.tpu_name == "local"
-  if path and not is_here and not path.startswith("gs://"):
-    raise ValueError("--%s=%s: a TPU cannot reach local files; with "
-                     "--use_tpu=True this must be a gs:// path" % (name, path))
+  _refuse(path and not is_here and not path.startswith("gs://"),
+          "--%s=%s: a TPU cannot reach local files; with --use_tpu=True this must "
+          "be a gs:// path", name, path)
 
 
 def check_init_checkpoint(options, checkpoint):
@@ -108,11 +112,10 @@ def check_init_checkpoint(options, checkpoint):
 
 def refuse_remote_draws(options):
   """Refuses draws where the input pipeline runs on another machine."""
-  if options.use_tpu and options.tpu_name != "local":
-    raise ValueError(
-        "--mask_zone=%s: draws such as p2q@1 are made by Python in the input "
-        "pipeline, which a TPU on another machine cannot call; run on the TPU VM "
-        "with --tpu_name=local, or on a CPU or GPU" % options.mask_zone)
+  _refuse(options.use_tpu and options.tpu_name != "local",
+          "--mask_zone=%s: draws such as p2q@1 are made by Python in the input "
+          "pipeline, which a TPU on another machine cannot call; run on the TPU VM "
+          "with --tpu_name=local, or on a CPU or GPU", options.mask_zone)
 
 
 def validate_sizes(options, config, tokenizer):
@@ -127,37 +130,31 @@ def validate_sizes(options, config, tokenizer):
     list of str, lines for the log about what is unusual but works.
   """
   remarks = []
+  config_file = "--bert_config_file=%s" % options.bert_config_file
   size = vocab_lines.size(tokenizer.vocab)
-  entries = "--%s=%s has %d entries, but vocab_size is %d in %s" % (
-      tokenizer.FLAG, getattr(options, tokenizer.FLAG), size,
-      config.vocab_size, "--bert_config_file=%s" % options.bert_config_file)
-  if size > config.vocab_size:
-    raise ValueError(entries + "; should be the vocabulary that the model was "
-                     "trained with")
+  entries = "--%s=%s has %d entries, but vocab_size is %d in %s; " % (
+      tokenizer.FLAG, getattr(options, tokenizer.FLAG), size, config.vocab_size,
+      config_file)
+  _refuse(size > config.vocab_size, "%sshould be the vocabulary that the model was "
+          "trained with", entries)
   if size < config.vocab_size:
-    remarks.append(
-        entries + "; the other rows of the word embeddings are not used")
+    remarks.append(entries + "the other rows of the word embeddings are not used")
   if config.type_vocab_size == 1:
-    remarks.append("--bert_config_file=%s: %s" % (
-        options.bert_config_file, data_checks.ONE_SEGMENT))
-  if options.max_seq_length > config.max_position_embeddings:
-    raise ValueError(
-        "--max_seq_length=%d is more than the model's max_position_embeddings, "
-        "%d" % (options.max_seq_length, config.max_position_embeddings))
+    remarks.append("%s: %s" % (config_file, data_checks.ONE_SEGMENT))
+  _refuse(options.max_seq_length > config.max_position_embeddings,
+          "--max_seq_length=%d is more than the model's max_position_embeddings, "
+          "%d", options.max_seq_length, config.max_position_embeddings)
   special = tokenizer.LAYOUT.places(0, 0)["window_end"]
   room = options.max_seq_length - options.max_query_length - special
-  if room < 1:
-    raise ValueError(
-        "--max_seq_length=%d leaves no room for a passage after "
-        "--max_query_length=%d and %d special tokens; at least %d is needed" % (
-            options.max_seq_length, options.max_query_length, special,
-            options.max_seq_length - room + 1))
+  _refuse(room < 1, "--max_seq_length=%d leaves no room for a passage after "
+          "--max_query_length=%d and %d special tokens; at least %d is needed",
+          options.max_seq_length, options.max_query_length, special,
+          options.max_query_length + special + 1)
   if options.doc_stride > room:
     remarks.append(
         "--doc_stride=%d: after a question of --max_query_length=%d tokens, a "
         "window has room for only %d tokens of the passage, so windows do not "
-        "overlap" % (
-            options.doc_stride, options.max_query_length, room))
+        "overlap" % (options.doc_stride, options.max_query_length, room))
   return remarks
 
 

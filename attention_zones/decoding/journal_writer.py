@@ -10,19 +10,15 @@ import os
 
 from attention_zones.base import files
 from attention_zones.base import journal
-from attention_zones.base import json_files
 from attention_zones.base import manifest
 
 
-class Journal:
+class Journal(journal.Records):
   """An append-only file of one JSON line for each finished question.
 
   Args:
     path: str, a local path. An existing journal is continued.
     key: dict of all that the answers depend on, which JSON can represent.
-
-  Attributes:
-    finished: dict from a question's index (int) to where its line starts.
 
   Raises:
     OSError: the file cannot be read or written.
@@ -31,8 +27,8 @@ class Journal:
   """
 
   def __init__(self, path, key):
+    super().__init__({})
     self.path = path
-    self.finished = {}
     self._file = open(path, "a+b")
     try:
       files.try_lock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,26 +41,24 @@ class Journal:
     self._begin(key)
 
   def _begin(self, key):
-    """Reads the journal's key and its questions, or writes the key."""
+    """Reads the journal's questions, or writes its key.
+
+    An incomplete line is dropped, and all after it.
+    """
     self._file.seek(0)
-    line = self._file.readline()
-    if not line.endswith(b"\n"):
+    if not self._file.readline().endswith(b"\n"):
       self._file.truncate(0)
       self._write(journal.line(key))
       return
-    begun = json_files.parse(self.path, line)
-    if not isinstance(begun, dict):
+    self._file.seek(0)
+    begun = journal.read_key(self._file)
+    if not begun:
       raise ValueError("%s is not a journal; delete it to start over" % self.path)
-    differing = manifest.changes(begun, journal.as_read(key))
+    differing = manifest.changes(begun, key)
     if differing:
       raise ValueError(
           "%s was started with a different %s; restore it to resume, or delete "
-          "the file to start over" % (
-              self.path, ", ".join(differing)))
-    self._read_finished()
-
-  def _read_finished(self):
-    """Finds the finished questions; drops an incomplete line and all after it."""
+          "the file to start over" % (self.path, ", ".join(differing)))
     self.finished, end = journal.find_questions(self._file)
     self._file.truncate(end)
 
@@ -87,7 +81,7 @@ class Journal:
     start = os.fstat(self._file.fileno()).st_size
     # After this, the line survives the end of this process, even by SIGKILL.
     self._write(journal.line(record))
-    self.finished[question] = start
+    self.finished[question] = self._file, start
 
   def _write(self, line):
     """Appends to the file without Python's buffer, which a full disk leaves full.
@@ -99,10 +93,6 @@ class Journal:
       self._file.seek(0, os.SEEK_END)
     except OSError as error:
       raise OSError(error.errno, error.strerror, self.path) from error
-
-  def read(self, question):
-    """Returns the record of a finished question, as of journal.read_record."""
-    return journal.read_record(self._file, self.finished[question])
 
   def end(self):
     """Adds the line that says that no question is left."""

@@ -38,6 +38,21 @@ def kinds_of(options, decode):
   return kinds
 
 
+def begun(folder):
+  """What unfinished runs of --output_dir were begun with, for `begun_files`.
+
+  Args:
+    folder: str, --output_dir, a path or address.
+
+  Returns:
+    OrderedDict from the name of each journal and finished share to its key.
+  """
+  keys = journal.begun(folder)
+  if files.is_remote(folder):
+    keys.update(journal.begun(tempfile.gettempdir()))
+  return keys
+
+
 def begun_files(options):
   """The files that unfinished runs in --output_dir are about to write.
 
@@ -47,21 +62,13 @@ def begun_files(options):
   Returns:
     dict from the name of a file to its journal's key.
   """
-  folders = [options.output_dir]
-  if files.is_remote(options.output_dir):
-    folders.append(tempfile.gettempdir())
-  begun = {}
-  for folder in folders:
-    for name in filter(
-        journal.FILE_NAME.fullmatch, files.list_folder(folder)):
-      path = os.path.join(folder, name)
-      # A zone may be gone since.
-      decodes = filter(None, map(
-          Decode.parse, map(str, journal.begun_decodes(path))))
-      begun.update(dict.fromkeys(
-          (file for decode in decodes for file in files_of(options, decode)),
-          journal.begun_key(path)))
-  return begun
+  found = {}
+  for key in begun(options.output_dir).values():
+    # A zone may be gone since.
+    for decode in filter(None, map(
+        Decode.parse, map(str, key.get("decodes", ())))):
+      found.update(dict.fromkeys(files_of(options, decode), key))
+  return found
 
 
 def wants_nbest(options, decode):
@@ -69,14 +76,15 @@ def wants_nbest(options, decode):
   return options.write_nbest or decode == BASELINE
 
 
-_Steps = collections.namedtuple("_Steps", ["batch_size", "limit", "words"])
-_Steps.__doc__ = """How a sweep fits into memory.
+class _Steps(collections.namedtuple("_Steps", ["batch_size", "limit", "words"])):
+  """How a sweep fits into memory.
 
-Attributes:
-  batch_size: int, the maximum number of windows in a step.
-  limit: int, the maximum number of decodes in a pass over the data.
-  words: str, describes this in the log.
-"""
+  Attributes:
+    batch_size: int, the maximum number of windows in a step.
+    limit: int, the maximum number of decodes in a pass over the data.
+    words: str, describes this in the log.
+  """
+  __slots__ = ()
 
 
 def plan_steps(options, config, gpu_memory, masks, num_decodes):
@@ -104,14 +112,11 @@ def plan_steps(options, config, gpu_memory, masks, num_decodes):
     batch_size = 1
   needs = lambda number: sweep.memory(
       config, number, batch_size, options.max_seq_length, masks) / 1e9
-  while needs(limit) > memory_gb and (batch_size > 1 or limit > 1):
-    # On a TPU the batch has to stay a multiple of its cores.
-    if batch_size > 1 and not options.use_tpu:
-      batch_size -= 1
-    elif limit > 1:
-      limit -= 1
-    else:
-      break
+  # On a TPU the batch has to stay a multiple of its cores.
+  while needs(limit) > memory_gb and batch_size > 1 and not options.use_tpu:
+    batch_size -= 1
+  while needs(limit) > memory_gb and limit > 1:
+    limit -= 1
   return _Steps(batch_size, limit, (
       "windows in a step: %d, hidden states: up to %.2f GB of "
       "--sweep_memory_gb=%g" % (batch_size, needs(limit), memory_gb)))
@@ -133,18 +138,19 @@ def default_memory_gb(memory, gpu_memory):
   return max(1, int(gpu_memory / 2 / 1e9))
 
 
-Pass = collections.namedtuple(
-    "Pass", ["decodes", "journal_path", "part", "turn", "later"])
-Pass.__new__.__defaults__ = ("", 0)
-Pass.__doc__ = """Decodes to make in one pass over the data.
+class Pass(collections.namedtuple(
+    "Pass", ["decodes", "journal_path", "part", "turn", "later"],
+    defaults=("", 0))):
+  """Decodes to make in one pass over the data.
 
-Attributes:
-  decodes: list of decodes.Decode.
-  journal_path: str, a local path.
-  part: shares.Part, the share of the pass to make; None for all questions.
-  turn: str, ", pass 1 of 2" for example; "" for the only one.
-  later: float, how many decodes later passes make, for each of its own.
-"""
+  Attributes:
+    decodes: list of decodes.Decode.
+    journal_path: str, a local path.
+    part: shares.Part, the share of the pass to make; None for all questions.
+    turn: str, ", pass 1 of 2" for example; "" for the only one.
+    later: float, how many decodes later passes make, for each of its own.
+  """
+  __slots__ = ()
 
 
 def cut_passes(options, wanted, limit, done, share=None):
@@ -165,21 +171,22 @@ def cut_passes(options, wanted, limit, done, share=None):
   Returns:
     list of Pass.
   """
-  passes = []
+  passes, keys = [], begun(options.output_dir)
   for first in range(0, len(wanted), limit):
     group = wanted[first:first + limit]
-    name, part = _name_pass(options.output_dir, group, share)
+    path, part = _name_pass(options.output_dir, group, share)
     is_done = lambda decodes: done.issuperset(
         name for d in decodes for name in files_of(options, d))
-    begun = journal.begun_decodes(name) or (
-        shares.begun_decodes(part) if part else [])
-    together = [d for d in group if d.file_name() in begun]
+    key = keys.get(os.path.basename(path)) or next(
+        (key for name, key in keys.items()
+         if part and key and part.pass_id in name), {})
+    together = [d for d in group if d.file_name() in key.get("decodes", ())]
     rest = [d for d in group if d not in together and not is_done([d])]
     if part and is_done(together):
       # Whoever wrote them was stopped before the shares were removed.
       shares.remove(part)
       together = []
-    passes += [Pass(some, name, part) for some in (together, rest) if some]
+    passes += [Pass(some, path, part) for some in (together, rest) if some]
   if len(passes) < 2:
     return passes
   sizes = [len(one.decodes) for one in passes]

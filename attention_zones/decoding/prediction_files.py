@@ -45,80 +45,69 @@ def write_files(folder, data, journal, decodes, kinds, begin=lambda names: None)
     OSError: a file cannot be written. Then no file is replaced, unless the last
       step fails, which renames the files.
   """
-  outputs = _outputs(decodes, kinds)
+  count = len(decodes)
+  # A passage without words has no window.
+  without_window = {
+      "text": [data.rules.empty_answer] * count, "null_odds": [0.0] * count,
+      "gold_logp": [None] * count, "nbest": [[]] * count}
   failed = {}
   with contextlib.ExitStack() as stack:
-    parts = [_FileInParts(stack, os.path.join(folder, output.name))
-             for output in outputs]
+    parts = _files(stack, folder, decodes, kinds)
     buffered = 0
     for index, example in enumerate(data.examples):
-      record = journal.read(index) if index in journal.finished else None
-      if record:
-        for v, text in enumerate(record["text"]):
-          if text is None:
-            failed.setdefault(v, example.qas_id)
-      for output, part in zip(outputs, parts):
-        if output.decode not in failed:
+      record = (journal.read(index) if index in journal.finished
+                else without_window)
+      for v, text in enumerate(record["text"]):
+        if text is None:
+          failed.setdefault(v, example.qas_id)
+      for part in parts:
+        if part.decode not in failed:
           # As published: n-best lists are ASCII in both data sets.
           buffered += part.add(
-              example.qas_id, _value(output, record, data.rules.empty_answer),
-              as_ascii=data.rules.ascii_texts or output.column != "text")
+              example.qas_id, record[part.column][part.place],
+              as_ascii=data.rules.ascii_texts or part.column != "text")
       if buffered > _BUFFERED:
         for part in parts:
           part.flush()
         buffered = 0
-    for output, part in zip(outputs, parts):
-      part.close(keep=output.decode not in failed)
-    begin([output.name for output in outputs if output.decode not in failed])
+    for part in parts:
+      part.close(keep=part.decode not in failed)
+    begin([part.name for part in parts if part.decode not in failed])
   return collections.OrderedDict(
       (decodes[v], failed[v]) for v in sorted(failed))
 
 
-_Output = collections.namedtuple("_Output", ["name", "column", "decode", "place"])
-_Output.__doc__ = """A file to write.
-
-Attributes:
-  name: str, the file's name.
-  column: str, the part of a journal's record in it, of _COLUMN_OF.
-  decode: int, the index of its decode.
-  place: int, the index of its value in the record's column.
-"""
-
-
-def _outputs(decodes, kinds):
-  """Lists the files of decodes: list of _Output."""
-  outputs = []
+def _files(stack, folder, decodes, kinds):
+  """Begins the files of decodes: list of _FileInParts."""
+  found = []
   for kind, column in _COLUMN_OF.items():
     wanted = [v for v, of_decode in enumerate(kinds) if kind in of_decode]
     # Only decodes with an n-best list have a place in its column.
-    outputs += [_Output(decodes[v].file_name(kind), column, v,
-                        place if column == "nbest" else v)
-                for place, v in enumerate(wanted)]
-  return outputs
-
-
-def _value(output, record, empty_answer):
-  """A file's entry for a question; `record` is None if it has no window."""
-  if record is None:
-    return {"text": empty_answer, "null_odds": 0.0, "gold_logp": None,
-            "nbest": []}[output.column]
-  return record[output.column][output.place]
+    found += [_FileInParts(stack, folder, decodes[v].file_name(kind), v, column,
+                           place if column == "nbest" else v)
+              for place, v in enumerate(wanted)]
+  return found
 
 
 class _FileInParts:
   """A JSON file that is written in parts, since few can be open at the same time.
 
   Its bytes are those of json.dumps(dict of all entries, indent=4) and a line
-  feed. The file at `path` is replaced when `stack` is closed.
+  feed. The file is replaced when `stack` is closed.
 
   Args:
     stack: contextlib.ExitStack.
-    path: str, a path or address.
+    folder: str, a path or address.
+    name: str, the file's name.
+    decode: int, the index of its decode.
+    column: str, the part of a journal's record in it, of _COLUMN_OF.
+    place: int, the index of its value in the record's column.
   """
 
-  def __init__(self, stack, path):
-    self._path = path
-    self._temporary = stack.enter_context(files.replacing(path))
+  def __init__(self, stack, folder, name, decode, column, place):
+    self.name, self.decode, self.column, self.place = name, decode, column, place
+    self._path = os.path.join(folder, name)
+    self._temporary = stack.enter_context(files.replacing(self._path))
     self._pieces = []
     self._separator = "{\n"
 
@@ -147,7 +136,7 @@ class _FileInParts:
     self._pieces = []
 
   def close(self, keep):
-    """Completes the file; without `keep`, the file at `path` stays as it was."""
+    """Completes the file; without `keep`, the old one stays as it was."""
     if keep:
       self._pieces.append("\n}\n")
       self.flush()

@@ -135,23 +135,6 @@ def check_count(folder, share, log):
               share, folder, count, name, count))
 
 
-def begun_decodes(part):
-  """Reads for which decodes another share of the pass was begun.
-
-  Args:
-    part: Part.
-
-  Returns:
-    list of str, as journal.begun_decodes returns it.
-  """
-  for name in files.list_folder(part.folder):
-    if part.pass_id in name and journal.FILE_NAME.fullmatch(name):
-      begun = journal.begun_decodes(os.path.join(part.folder, name))
-      if begun:
-        return begun
-  return []
-
-
 def finish(writer, part):
   """Turns the journal of a share, all of whose questions are done, into its file.
 
@@ -184,23 +167,23 @@ def collect(part, key):
     key: dict, the key of its journal.
 
   Returns:
-    journal.JoinedJournals.
+    journal.Records of all questions.
 
   Raises:
     FileNotFoundError: another run that finished at the same time has removed them.
     ValueError: a share is incomplete, or of another checkpoint, flag or data set.
   """
-  journals = []
+  found = {}
   for other in part.all():
-    finished = journal.FinishedJournal(other.path)
-    differing = manifest.changes(finished.key, journal.as_read(
-        dict(key, **{"--shard": str(other.share)})))
+    begun, finished = journal.read_share(other.path)
+    differing = manifest.changes(
+        begun, dict(key, **{"--shard": str(other.share)}))
     if differing:
       raise ValueError(
           "%s was made with a different %s; restore it, or delete the file and run "
           "--shard=%s again" % (other.path, ", ".join(differing), other.share))
-    journals.append(finished)
-  return journal.JoinedJournals(journals)
+    found.update(finished)
+  return journal.Records(found)
 
 
 def remove(part):

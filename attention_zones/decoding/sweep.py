@@ -30,146 +30,23 @@ Three more things are shared or left out:
 - Only `all` attends past the batch's length, up to max_seq_length. The hidden
   states of [PAD] are kept only while such a layer is still to come.
 
-`plan` decides from the decodes alone what is computed together. `run` carries the
-plan out on a model that has `embed`, `heads`, `layer`, `num_layers` and
+`sweep_plan.plan` decides from the decodes alone what is computed together. `run`
+carries the plan out on a model that has `embed`, `heads`, `layer`, `num_layers` and
 `num_heads`, such as modeling.Encoder. Neither looks into a mask.
 
 Dimensions: as in modeling.py, and
   V = variants       S' = S, or max_seq_length where [PAD] is kept
 """
 
-import collections
 import functools
 import itertools
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from attention_zones.decoding import sweep_plan
 from attention_zones.zones import draws
 from attention_zones.zones import zones
-
-# Variants times windows in one block: enough rows for fast matrix products, few
-# enough that the operations between these find their rows in a cache.
-_WINDOWS_IN_BLOCK = 3
-# Variants times windows that are computed at the same time: enough to give all
-# threads work, and no more, because they take memory.
-_WINDOWS_IN_FLIGHT = 40
-
-Block = collections.namedtuple(
-    "Block", ["source", "parents", "masks", "keeps_padding", "sibling"])
-Block.__doc__ = """Variants that go through a layer together.
-
-Attributes:
-  source: int, the block of the layer below whose variants these come from.
-  parents: tuple of int, for each variant its parent, a variant of `source`:
-    consecutive ones, or the same one for each of its forks.
-  masks: tuple of the zones.Mask of each variant in this layer.
-  keeps_padding: bool, whether the hidden states of [PAD] are kept, because a
-    higher layer attends to them.
-  sibling: (block, variant), a variant of this layer in an earlier block that has
-    the same parent and masks nothing; None if there is none.
-"""
-
-Plan = collections.namedtuple("Plan", ["layers", "place_of"])
-Plan.__doc__ = """The plan of a sweep.
-
-Attributes:
-  layers: for each layer the list of its Blocks.
-  place_of: for each decode the (block, variant) of the last layer that holds it.
-"""
-
-
-def plan(decodes, num_layers, max_forks=_WINDOWS_IN_BLOCK):
-  """Plans the forward pass: the variants, and which are computed together.
-
-  Args:
-    decodes: list of decodes.Decode, each at most once.
-    num_layers: int, the number of layers of the model.
-    max_forks: int, the maximum number of forks in one block.
-
-  Returns:
-    Plan.
-  """
-  layers = []
-  # Here a block is a list of variants, and a variant a list of indices of decodes.
-  below = [[list(range(len(decodes)))]]
-  for layer in range(num_layers):
-    blocks, members_of = [], []
-    for source, variants in enumerate(below):
-      unmasked = {}
-      for part in _blocks_from(variants, decodes, layer, num_layers, max_forks):
-        parents, masks, keeps_padding, members = zip(*part)
-        # All variants of a block are computed in the same way.
-        assert len(set(keeps_padding)) == 1
-        assert len({mask.reaches_padding for mask in masks}) == 1
-        # Consecutive parents, or the same parent for all.
-        assert parents in (
-            tuple(range(parents[0], parents[0] + len(parents))),
-            parents[:1] * len(parents))
-        blocks.append(Block(source, parents, masks, keeps_padding[0],
-                            unmasked.get(parents[0])))
-        members_of.append(list(members))
-        unmasked.update((parent, (len(blocks) - 1, v)) for v, parent in enumerate(
-            parents) if masks[v].is_empty)
-    layers.append(blocks)
-    below = members_of
-    # In each layer, every decode is in exactly one variant.
-    assert sorted(d for block in below for v in block for d in v) == list(
-        range(len(decodes)))
-  place_of = [None] * len(decodes)
-  for b, block in enumerate(below):
-    for v, members in enumerate(block):
-      for d in members:
-        place_of[d] = (b, v)
-  return Plan(layers, place_of)
-
-
-def _blocks_from(variants, decodes, layer, num_layers, max_forks):
-  """Divides the variants of a block below into the blocks of the next layer.
-
-  The first child of each variant continues its block: the child that masks
-  nothing, if there is one. The others fork.
-
-  Args:
-    variants: list of lists of indices of decodes.
-    decodes, num_layers, max_forks: as for `plan`.
-    layer: int, the next layer.
-
-  Returns:
-    list of blocks, each a list of variants (parent, mask, keeps_padding, members)
-    that are computed in the same way.
-  """
-  going_on, forks = collections.OrderedDict(), collections.OrderedDict()
-  for parent, variant in enumerate(variants):
-    children = collections.OrderedDict()
-    for d in variant:
-      children.setdefault(decodes[d].mask_at(layer), []).append(d)
-    for n, mask in enumerate(sorted(children, key=_computed_alike)):
-      members = children[mask]
-      keeps_padding = any(
-          decodes[d].mask_at(above).reaches_padding
-          for d in members for above in range(layer + 1, num_layers))
-      child = (parent, mask, keeps_padding, members)
-      if n:
-        forks.setdefault((parent, keeps_padding) + _computed_alike(mask),
-                         []).append(child)
-      else:
-        going_on.setdefault((mask.reaches_padding, keeps_padding),
-                            []).append(child)
-  return list(going_on.values()) + [
-      alike[i:i + max_forks] for alike in forks.values()
-      for i in range(0, len(alike), max_forks)]
-
-
-def _computed_alike(mask):
-  """Key, equal for masks that are computed in the same way; least for no mask."""
-  return (not mask.is_empty, mask.changes_passage_rows, mask.reaches_padding,
-          mask.is_per_head, mask.edit is not None)
-
-
-def count_passes(planned):
-  """The number of passes of one variant through one layer: int."""
-  return sum(len(block.masks) for blocks in planned.layers for block in blocks)
 
 
 def run(model, features, decodes, max_seq_length, batch_size=1, pad_id=0):
@@ -188,8 +65,8 @@ def run(model, features, decodes, max_seq_length, batch_size=1, pad_id=0):
   Returns:
     float32 [V, B, S, H], the last layer's hidden states of each decode.
   """
-  max_forks, blocks_in_flight = _block_sizes(batch_size)
-  planned = plan(decodes, model.num_layers, max_forks)
+  max_forks, blocks_in_flight = sweep_plan.block_sizes(batch_size)
+  planned = sweep_plan.plan(decodes, model.num_layers, max_forks)
   ids, segments = features["input_ids"], features["segment_ids"]
   if any(decode.mask.reaches_padding for decode in decodes):
     rest = [[0, 0], [0, max_seq_length - tf.shape(ids)[1]]]
@@ -262,7 +139,7 @@ class _Runner:
 
     Args:
       layer: int.
-      block: Block.
+      block: sweep_plan.Block.
       hidden: [Vs, B, S', H], the variants of its source.
       heads: Heads of these, as `project` returns them.
       sibling: [B, S', H], the output of the unmasked layer for the forks' parent;
@@ -423,11 +300,5 @@ def memory(config, num_decodes, batch_size, length, masks=()):
       mask.edit is not None for mask in masks)
   in_layer = rows * (3 * config.intermediate_size + 8 * config.hidden_size
                      + logits * config.num_attention_heads * length)
-  forks, blocks = _block_sizes(batch_size)
+  forks, blocks = sweep_plan.block_sizes(batch_size)
   return 4 * (stack + kept + min(num_decodes, forks * blocks) * in_layer)
-
-
-def _block_sizes(batch_size):
-  """Returns (maximum forks in a block, blocks computed at the same time)."""
-  forks = max(1, _WINDOWS_IN_BLOCK // batch_size)
-  return forks, max(2, _WINDOWS_IN_FLIGHT // (forks * batch_size))

@@ -53,15 +53,24 @@ def digests(masks):
   wanted = {}
   for mask in masks:
     wanted.update(of_mask(mask))
+  if not wanted:
+    return {}
+  parts = {name: zones.Mask((part,), None) for name, part in wanted.items()}
   # Not on a GPU, which rounds in another way and would be taken for good.
   config = tf.ConfigProto(device_count={"GPU": 0})
   with tf.Graph().as_default(), tf.Session(config=config) as session:
-    batches = [_Batch(lengths) for lengths in _BATCHES]
-    effects = session.run({
-        name: [batch.effects(zones.Mask((part,), None)) for batch in batches]
-        for name, part in wanted.items()})
-  return {name: _digest(zones.Mask((part,), None), effects[name])
-          for name, part in wanted.items()}
+    # One graph for all batches: building it takes longer than running it.
+    inputs = {name: tf.placeholder(each.dtype, [None] * each.ndim)
+              for name, each in _batch(_BATCHES[0]).items()}
+    tokens = zones.token_sets(inputs, {_DRAW: inputs["input_ids"]})
+    effects = {name: [mask.additive(tokens)] + (
+        [mask.edit(inputs["weights"], tokens, tokens)] if mask.edit else [])
+               for name, mask in parts.items()}
+    found = [session.run(effects, {
+        inputs[name]: each for name, each in _batch(lengths).items()})
+             for lengths in _BATCHES]
+  return {name: _digest(mask, [of_batch[name] for of_batch in found])
+          for name, mask in parts.items()}
 
 
 def _digest(mask, effects):
@@ -76,31 +85,24 @@ def _digest(mask, effects):
   return total.hexdigest()[:16]
 
 
-class _Batch:
+def _batch(lengths):
   """Fixed windows, as the model gets them.
 
   Args:
-    lengths: sequence of (question length, passage length).
+    lengths: sequence of B (question length, passage length).
+
+  Returns:
+    dict: int32 [B], the places of layouts.Layout; int32 [B, S] "input_ids", which
+    are the ranks of _DRAW; float32 [B, 1, S, S] "weights" to edit.
   """
-
-  def __init__(self, lengths):
-    places = layouts.BERT.places(*np.array(lengths, np.int32).T)
-    size = places["window_end"].max()
-    ranks = draws.of_batch(
-        [_QUESTION_ID % i for i in range(len(lengths))], [_DRAW], size, [
-            (i, q, i, p, places["question_start"][i], places["passage_start"][i])
-            for i, (q, p) in enumerate(lengths)])
-    self._tokens = zones.token_sets(
-        dict(places, input_ids=ranks[0]), {_DRAW: tf.constant(ranks[0])})
-    # Whole numbers, whose sums are exact.
-    row, column = np.mgrid[:size, :size]
-    weights = (7 * row + 5 * column + row * column) % 13
-    self._weights = tf.constant(np.tile(
-        weights.astype(np.float32), [len(lengths), 1, 1, 1]))
-
-  def effects(self, mask):
-    """What a mask adds and, if it edits weights, makes of them: list of Tensors."""
-    effects = [mask.additive(self._tokens)]
-    if mask.edit:
-      effects.append(mask.edit(self._weights, self._tokens, self._tokens))
-    return effects
+  places = layouts.BERT.places(*np.array(lengths, np.int32).T)
+  size = places["window_end"].max()
+  ranks, = draws.of_batch(
+      [_QUESTION_ID % i for i in range(len(lengths))], [_DRAW], size, [
+          (i, q, i, p, places["question_start"][i], places["passage_start"][i])
+          for i, (q, p) in enumerate(lengths)])
+  # Whole numbers, whose sums are exact.
+  row, column = np.mgrid[:size, :size]
+  weights = (7 * row + 5 * column + row * column) % 13
+  return dict(places, input_ids=ranks, weights=np.tile(
+      weights.astype(np.float32), [len(lengths), 1, 1, 1]))

@@ -42,15 +42,9 @@ after the softmax, so that they add nothing to the layer (Michel et al., 2019, "
 Sixteen Heads Really Better than One?", equation 2).
 
 To add a zone, add an entry to ZONES: every command then knows it, and its controls.
-The columns of [CLS] and both [SEP], for example, are
-
-    ("sp", Zone("Sp", rows=lambda t: t.is_real,
-                columns=lambda t: t.before + t.between + t.after,
-                changes_passage_rows=True, replaces_padding_mask=False)),
-
-The name appears in flags, file names and results.csv, so use only letters, digits
-and "_". After a change of an entry, its files are of another zone
-(definitions.py): delete them, or give --overwrite=True.
+CONTRIBUTING.md has an example. The name appears in flags, file names and
+results.csv, so use only letters, digits and "_". After a change of an entry, its
+files are of another zone (definitions.py): delete them, or give --overwrite=True.
 
 Dimensions: B = batch, S = sequence length, N = heads,
 F = from (query) length, T = to (key) length.
@@ -71,36 +65,41 @@ MASKED_LOGIT = -10000.0
 OFF = "off"
 FLAT = "flat"
 
-Tokens = collections.namedtuple("Tokens", [
-    "is_real", "in_question", "in_passage", "before", "between", "after", "ranks"],
-                                defaults=({},))
-Tokens.__doc__ = """The sets that the tokens of a batch are in, float32 [B, S] each.
 
-Attributes:
-  is_real: 1.0 for tokens, 0.0 for [PAD].
-  in_question: 1.0 for members of Q, 0.0 for others.
-  in_passage: 1.0 for members of P, 0.0 for others.
-  before, between, after: 1.0 for the special tokens before the question, between
-    it and the passage, and after that: [CLS], [SEP] and [SEP]; 0.0 for others.
-  ranks: dict from a draw's number to int32 [B, S], in which order the draw takes
-    the members of Q and P of each window, from 0; whatever for other tokens.
-"""
+class Tokens(collections.namedtuple("Tokens", (
+    "is_real", "in_question", "in_passage", "before", "between", "after", "ranks"),
+                                    defaults=({},))):
+  """The sets that the tokens of a batch are in, float32 [B, S] each.
 
-Zone = collections.namedtuple("Zone", [
-    "label", "rows", "columns", "changes_passage_rows", "replaces_padding_mask"])
-Zone.__doc__ = """An entry of ZONES: the cells of some rows and some columns.
+  Attributes:
+    is_real: 1.0 for tokens, 0.0 for [PAD].
+    in_question: 1.0 for members of Q, 0.0 for others.
+    in_passage: 1.0 for members of P, 0.0 for others.
+    before, between, after: 1.0 for the special tokens before the question, between
+      it and the passage, and after that: [CLS], [SEP] and [SEP]; 0.0 for others.
+    ranks: dict from a draw's number to int32 [B, S], in which order the draw takes
+      the members of Q and P of each window, from 0; whatever for other tokens.
+  """
+  __slots__ = ()
 
-Attributes:
-  label: str, the zone's name in figures.
-  rows, columns: functions from Tokens to float tensors that broadcast to [B, F] and
-    to [B, T]: 1.0 for the queries i and for the keys j of the masked cells (i, j),
-    0.0 for others. Made of +, - and *, they work for numpy arrays, too.
-  changes_passage_rows: bool, whether any row of P has a masked cell. If none has,
-    the layer's output at passage tokens is that of the unmasked layer, and a
-    sweep computes only the few other rows. It is about the sweep's time alone.
-  replaces_padding_mask: bool, whether the layer attends to [PAD], up to
-    max_seq_length. Such a zone is masked alone, in every head, and has no controls.
-"""
+
+class Zone(collections.namedtuple("Zone", [
+    "label", "rows", "columns", "changes_passage_rows", "replaces_padding_mask"])):
+  """An entry of ZONES: the cells of some rows and some columns.
+
+  Attributes:
+    label: str, the zone's name in figures.
+    rows, columns: functions from Tokens to float tensors that broadcast to [B, F]
+      and to [B, T]: 1.0 for the queries i and for the keys j of the masked cells
+      (i, j), 0.0 for others. Made of +, - and *, they work for numpy arrays, too.
+    changes_passage_rows: bool, whether any row of P has a masked cell. If none has,
+      the layer's output at passage tokens is that of the unmasked layer, and a
+      sweep computes only the few other rows. It is about the sweep's time alone.
+    replaces_padding_mask: bool, whether the layer attends to [PAD], up to
+      max_seq_length. Such a zone is masked alone, in every head, and has no
+      controls.
+  """
+  __slots__ = ()
 
 
 def pairs(rows, columns):
@@ -165,12 +164,13 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
   @property
   def name(self):
     """Its name in flags, "q2@1+p2" for example, without its heads: str."""
-    return "+".join(zone + _suffix(variant) for zone, variant in self.zones)
+    return "+".join("@".join(filter(None, part)) for part in self.zones)
 
   @property
   def label(self):
     """Its name in figures, "Q²@1+P²" for example, without its heads: str."""
-    return "+".join(_label(zone) + _suffix(variant) for zone, variant in self.zones)
+    return "+".join("@".join(filter(None, (_label(zone), variant)))
+                    for zone, variant in self.zones)
 
   @property
   def is_empty(self):
@@ -306,13 +306,11 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     padding = 1 - tokens.is_real[:, None, :]  # [B, 1, T]
     cells = [pairs(ZONES[zone].rows(tokens), _columns(zone, variant, tokens))
              for zone, variant in self.zones if zone != OFF and variant != FLAT]
-    if self.is_per_head and cells:
-      chosen = self.head_indicator(num_heads)[:, None, None]
-      padding = padding[:, None]  # [B, 1, 1, T]
-      cells = [chosen * each[:, None] for each in cells]  # [B, N, F, T]
-      return MASKED_LOGIT * functools.reduce(tf.maximum, cells, padding)
     masked = functools.reduce(tf.maximum, cells, padding)  # [B, 1, T] or [B, F, T]
-    return (MASKED_LOGIT * masked)[:, None]
+    if not (self.is_per_head and cells):
+      return (MASKED_LOGIT * masked)[:, None]
+    chosen = self.head_indicator(num_heads)[:, None, None]  # [N, 1, 1]
+    return MASKED_LOGIT * tf.maximum(padding[:, None], chosen * masked[:, None])
 
 
 NOTHING = Mask(zones=(), heads=None)
@@ -332,10 +330,6 @@ def in_numpy(side, tokens):
   except (AttributeError, TypeError, ValueError):
     return None
   return found if isinstance(found, np.ndarray) else None
-
-
-def _suffix(variant):
-  return variant and "@" + variant
 
 
 def _label(zone):
@@ -372,10 +366,9 @@ def union(names):
     ValueError: a zone is unknown, given twice, has no such control, or cannot be in
       a union.
   """
-  names = list(names)
-  found = [_zone_and_variant(name) for name in names]
-  order = list(ZONES) + [OFF]
-  found.sort(key=lambda item: order.index(item[0]))
+  names, order = list(names), list(ZONES) + [OFF]
+  found = sorted(map(_zone_and_variant, names),
+                 key=lambda item: order.index(item[0]))
   for name, following in zip(found, found[1:]):
     if name[0] == following[0]:
       raise ValueError("%s is given twice in %s" % (name[0], "+".join(names)))

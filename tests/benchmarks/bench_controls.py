@@ -20,6 +20,7 @@ from attention_zones.base import estimator
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
+from attention_zones.decoding import sweep_plan
 from attention_zones.zones import decodes
 from attention_zones.zones import draws
 import modeling
@@ -51,7 +52,9 @@ class Timed:
   _NUMBERS = ("question_length", "first_token", "passage_length")
 
   def __init__(self, config, swept, full_length):
-    self.passes = sweep.count_passes(sweep.plan(swept, config.num_hidden_layers))
+    planned = sweep_plan.plan(swept, config.num_hidden_layers)
+    self.passes = sum(
+        len(block.masks) for blocks in planned.layers for block in blocks)
     self._inputs = bench_sweep.placeholders()
     for name in self._NUMBERS + ("example_index",):
       self._inputs[name] = tf.placeholder(tf.int32, [None])

@@ -39,7 +39,7 @@ WITH_NBEST = [decode == decodes.BASELINE for decode in WANTED]
 NBEST = 20
 # Most decodes give one of a few answers.
 DIFFERENT = 6
-KEY = {"--shard": None}
+KEY = {"--shard": None, "decodes": []}
 START, JOURNAL, SHARES = "imports alone", "one journal", "all shares"
 
 

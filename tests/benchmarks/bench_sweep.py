@@ -32,6 +32,7 @@ from attention_zones.data import squad_data
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
+from attention_zones.decoding import sweep_plan
 from attention_zones.zones import decodes
 from attention_zones.zones import layouts
 import modeling
@@ -127,7 +128,7 @@ def sweep_products(config, swept, windows, width, full_length):
   forks save, as they share projections and need few rows for q2 and q2p, is
   counted, too: it is the work that the sweep has to show for, not what it does.
   """
-  planned = sweep.plan(swept, config.num_hidden_layers)
+  planned = sweep_plan.plan(swept, config.num_hidden_layers)
   hidden, inner = config.hidden_size, config.intermediate_size
   total = 0
   for window in windows:

@@ -135,7 +135,7 @@ def test_a_replaced_file(disk):
 
 
 def test_the_manifest(disk):
-  manifest.add(str(disk), ["a.json"], {"data": "1"}, {})
+  manifest.add(str(disk), ["a.json"], {"data": "1", "decodes": []}, {})
   before = contents(disk)
   names = ["predictions_layer%d_q2.json" % layer for layer in range(200)]
   fill(disk, PAGE)
@@ -155,7 +155,7 @@ def test_the_journal(disk):
   short, long = (
       [answers.Answer("x" * length, None, None)]
       for length in (10, 3 * PAGE))
-  journal = journal_writer.Journal(str(path), {"data": "1"})
+  journal = journal_writer.Journal(str(path), {"data": "1", "decodes": []})
   journal.append(0, short)
   fill(disk, PAGE)
   with pytest.raises(OSError, match="No space left") as caught:
@@ -164,7 +164,7 @@ def test_the_journal(disk):
   make_room(disk)
   # What Python still holds of the line may be written when the file is closed.
   journal.close(remove=False)
-  again = journal_writer.Journal(str(path), {"data": "1"})
+  again = journal_writer.Journal(str(path), {"data": "1", "decodes": []})
   assert 0 in again.finished
   again.append(1, long)
   assert again.read(0)["text"] == ["x" * 10]
