@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from attention_zones.data.tokenizer_settings import AddedToken
+from attention_zones.weights import hf_files
 from attention_zones.weights import hf_kind
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
@@ -84,14 +85,16 @@ def test_an_encoder_whose_class_is_not_named(tmp_path):
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"model_type": None, "architectures": None}, "has neither model_type nor "
-     'architectures; write "model_type": "bert" into it, or what it is: one of '
-     "bert, electra, albert"),
+    ({"model_type": None, "architectures": None},
+     "model_type is None, architectures []; model_type should be one of bert, "
+     "electra, albert"),
     ({"model_type": None, "architectures": ["RobertaModel"]},
-     'model_type is None, architectures ["RobertaModel"]; should be one of bert, '),
+     'model_type is None, architectures ["RobertaModel"]; model_type should be '),
+    ({"model_type": None, "architectures": 3},
+     'model_type is None, architectures ["3"]; model_type should be '),
     ({"architectures": ["ElectraModel"]}, 'architectures is ["ElectraModel"]; '
      "should be one of BertForQuestionAnswering, BertModel, "),
-    ({"model_type": 3}, "'model_type' is 3; should be a string"),
+    ({"model_type": [3]}, "model_type is [3], architectures "),
 ])
 def test_an_architecture_that_is_refused(changes, words, folder):
   configure(folder, **changes)
@@ -355,7 +358,7 @@ def test_the_vocabulary_of_tokenizer_json(folder):
   content = {"model": {"type": "WordPiece", "vocab": dict(vocab, **{"\u2028": 22})},
              "added_tokens": [{"content": "[X]", "id": 23}]}
   put(folder, "tokenizer.json", content)
-  found = hf_vocab.read(str(folder), "bert")
+  found = hf_vocab.read(hf_files.Folder(str(folder)), "bert")
   assert found.entries == list(reversed(tiny_model.VOCAB)) + ["", "[X]"]
   assert found.content.decode("utf-8").split("\n") == found.entries + [""]
 
