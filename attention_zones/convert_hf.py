@@ -81,10 +81,6 @@ def convert_config(path, content, model_type):
     raise ValueError("%s: embedding_size is hidden_size, %d; such an ALBERT has no "
                      "embedding_hidden_mapping_in in Google's format" % (
                          path, sizes["hidden_size"]))
-  if sizes["hidden_size"] % max(1, sizes["num_attention_heads"]):
-    raise ValueError("%s: hidden_size is %d; should be a multiple of "
-                     "num_attention_heads, %d" % (
-                         path, sizes["hidden_size"], sizes["num_attention_heads"]))
   kept = {name: content[name] for name in (
       "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
       "layer_norm_eps") if content.get(name) is not None}
@@ -209,9 +205,7 @@ def write_checkpoint(folder, values):
     except tf.errors.OpError as error:
       raise ValueError("%s: cannot be written: %s" % (
           folder, path_checks.describe(error))) from error
-  files.write_text(os.path.join(folder, "checkpoint"), [
-      'model_checkpoint_path: "model.ckpt-0"\n'
-      'all_model_checkpoint_paths: "model.ckpt-0"\n'])
+  tf.train.update_checkpoint_state(folder, "model.ckpt-0")
 
 
 def next_command(out, config, with_head, flags):

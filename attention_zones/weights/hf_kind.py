@@ -18,8 +18,6 @@ _STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
 _CLASSES = r"(Model|LMHeadModel|For\w+)$"
 _ANSWERING = "ForQuestionAnswering"
 _WEIGHTS = "model.safetensors"
-_FOLDER = ("should be a model folder of Hugging Face: config.json, "
-           "model.safetensors, and vocab.txt or tokenizer.json")
 
 # Tokenizers that are BERT's, by the start of their class; and those of any kind, of
 # which tokenizer.json says more.
@@ -89,8 +87,13 @@ def read(folder, allow_other_tokenizer=False):
   """
   folder = hf_files.Folder(folder)
   if not folder.has("config.json"):
-    raise ValueError("HF_FOLDER=%s has no config.json%s" % (
-        folder.path, _instead(folder.path)))
+    raise ValueError(
+        "HF_FOLDER=%s has no config.json, only %s; should be a model folder of "
+        "Hugging Face: config.json, model.safetensors, and vocab.txt or "
+        "tokenizer.json. In a download it is snapshots/...; Google's "
+        "bert_model.ckpt is read as it is: name its folder in BERT_DIR" % (
+            folder.path,
+            ", ".join(files.list_folder(folder.path)[:5]) or "nothing"))
   model_type, architecture = _architecture(folder)
   name, remarks = _tokenizer(
       folder, hf_vocab.name_in(folder, model_type), allow_other_tokenizer)
@@ -113,22 +116,6 @@ def read(folder, allow_other_tokenizer=False):
       + _tokenizer_remarks(folder, casing.lower_case, vocabulary.name))
 
 
-def _instead(folder):
-  """What a folder without config.json has, and what it should be: str."""
-  names = files.list_folder(folder)
-  if any(name.endswith(".ckpt.index") for name in names):
-    return ("; it is in Google's format, which run_squad.py reads as it is: name "
-            "it in BERT_DIR")
-  # Downloads of Hugging Face's own tools have their files in snapshots/3f2a....
-  snapshots = os.path.join(folder, "snapshots")
-  for inner in [os.path.join(holder, name) for holder in (folder, snapshots)
-                if files.is_folder(holder) for name in files.list_folder(holder)]:
-    if files.exists(os.path.join(inner, "config.json")):
-      return ", but %s has" % inner
-  return "%s; %s" % (", only %s" % ", ".join(names[:5]) if names else ", is empty",
-                     _FOLDER)
-
-
 def _architecture(folder):
   """What a config.json is of: (model_type, name of the class or "")."""
   path = folder.path_of("config.json")
@@ -140,15 +127,13 @@ def _architecture(folder):
       model_type for model_type, stem in _STEMS.items()
       if re.match(stem + _CLASSES, name)), None)
   model_type = given or next(filter(None, map(type_of, names)), None)
-  if model_type not in list(_STEMS):
+  if model_type not in list(_STEMS) or any(
+      type_of(name) != model_type for name in names):
     raise ValueError(
-        "%s: model_type is %r, architectures %s; model_type should be one of %s" % (
-            path, given, json.dumps(names), ", ".join(_STEMS)))
-  if any(type_of(name) != model_type for name in names):
-    raise ValueError("%s: architectures is %s; should be one of %s" % (
-        path, json.dumps(names), ", ".join(
-            _STEMS[model_type] + end
-            for end in (_ANSWERING, "Model", "ForPreTraining", "ForMaskedLM"))))
+        "%s: model_type is %r, architectures %s; should be %s, as in %s" % (
+            path, given, json.dumps(names), " or ".join(
+                "%s and %s..." % item for item in _STEMS.items()), json.dumps(
+                    [_STEMS.get(str(given), "Bert") + _ANSWERING])))
   return model_type, next(
       (name for name in names if name.endswith(_ANSWERING)), (names + [""])[0])
 
@@ -198,15 +183,13 @@ def _tensors(folder):
   index_name = _WEIGHTS + ".index.json"
   index = folder.path_of(index_name)
   if not folder.has(index_name):
-    names = files.list_folder(folder.path)
-    hints = [
-        (".safetensors", "; rename it, or download %s, too, if it is one of several"
-         % index_name)] + [
-             (end, ", which is not read; save it with save_pretrained(..., "
-              "safe_serialization=True)") for end in (".bin", ".h5", ".msgpack")]
-    raise ValueError("%s has no %s%s" % (folder.path, _WEIGHTS, next(
-        (", only %s%s" % (name, hint) for end, hint in hints for name in names
-         if name.endswith(end)), "")))
+    others = [name for name in files.list_folder(folder.path)
+              if name.endswith((".safetensors", ".bin", ".h5", ".msgpack"))]
+    raise ValueError(
+        "%s has neither %s nor, of several files, %s%s; save_pretrained(..., "
+        "safe_serialization=True) writes them" % (
+            folder.path, _WEIGHTS, index_name,
+            ", only %s, which is not read" % ", ".join(others) if others else ""))
   held = json_files.member(index, folder.find(index_name), "weight_map", dict)
   shards = collections.OrderedDict()
   for name in held:
@@ -333,9 +316,9 @@ def _tokenizer_remarks(folder, lower, vocabulary):
         (settings.get("strip_accents") is (not lower),
          "strip_accents=%s, but accents are %s here with --do_lower_case=%s" % (
              json.dumps(not lower), "removed" if lower else "kept", lower)),
-        # Of the slow tokenizer, and of the fast one.
-        (False in (settings.get("tokenize_chinese_chars"),
-                   settings.get("handle_chinese_chars")),
+        # The former is tokenizer_config.json's, which transformers lets decide.
+        (settings.get("tokenize_chinese_chars",
+                      settings.get("handle_chinese_chars")) is False,
          "tokenize_chinese_chars=false, but each Chinese character is a word here"),
         (other, "tokenizer.json changes text with %s, which is not done here" %
          ", ".join(other))]

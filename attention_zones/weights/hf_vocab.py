@@ -91,18 +91,14 @@ def _entries(folder):
     return path, dict(enumerate(vocab_lines.entries(path, files.read_bytes(path))))
   path = folder.path_of("tokenizer.json")
   if not folder.has("tokenizer.json"):
-    others = [name for name in files.list_folder(folder.path)
-              if name.endswith(".model")]
-    hint = "; %s may be of SentencePiece, which is read for ALBERT, as %s"
-    raise ValueError(
-        "%s has neither vocab.txt nor tokenizer.json, nor an ALBERT's %s%s" % (
-            folder.path, SPM_NAME, hint % (others[0], SPM_NAME) if others else ""))
+    raise ValueError("%s has neither vocab.txt nor tokenizer.json, nor is it an "
+                     "ALBERT with %s" % (folder.path, SPM_NAME))
   model = json_files.member(path, folder.find("tokenizer.json"), "model", dict)
   kind = model.get("type", "WordPiece")
   if kind != "WordPiece":
-    raise ValueError("%s: its model is of type %s; should be WordPiece%s" % (
-        path, json_files.excerpt(kind),
-        ", or %s beside it, of an ALBERT" % SPM_NAME if kind == "Unigram" else ""))
+    raise ValueError("%s: its model is of type %s; should be WordPiece, or %s "
+                     "beside it, of an ALBERT" % (
+                         path, json_files.excerpt(kind), SPM_NAME))
   vocab = json_files.member(path + ": model", model, "vocab", dict)
   by_id = {json_files.member(path + ": vocab", vocab, entry, int): entry
            for entry in vocab}
