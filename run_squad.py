@@ -88,36 +88,28 @@ flags.DEFINE_bool(
     "started with another version of TensorFlow.")
 flags.DEFINE_integer(
     "max_seq_length", 384, "Maximum number of tokens in a window; longer "
-    "passages are split into several windows.",
-    lower_bound=1)
+    "passages are split into several windows.", lower_bound=1)
 flags.DEFINE_integer(
     "doc_stride", 128,
-    "Tokens from the start of one window to the start of the next.",
-    lower_bound=1)
+    "Tokens from the start of one window to the start of the next.", lower_bound=1)
 flags.DEFINE_integer(
     "max_query_length", 64, "Maximum number of tokens in a question; longer ones "
-    "are truncated.",
-    lower_bound=1)
+    "are truncated.", lower_bound=1)
 flags.DEFINE_bool("do_train", False, "Whether to train.")
 flags.DEFINE_bool("do_predict", False, "Whether to predict.")
 flags.DEFINE_integer(
-    "train_batch_size", 32, "Windows in a training step.",
-    lower_bound=1)
+    "train_batch_size", 32, "Windows in a training step.", lower_bound=1)
 flags.DEFINE_integer(
-    "predict_batch_size", 8, "Windows in a prediction step.",
-    lower_bound=1)
+    "predict_batch_size", 8, "Windows in a prediction step.", lower_bound=1)
 flags.DEFINE_float(
-    "learning_rate", 5e-5, "Peak learning rate of Adam.",
-    lower_bound=0.0)
+    "learning_rate", 5e-5, "Peak learning rate of Adam.", lower_bound=0.0)
 flags.DEFINE_float(
-    "num_train_epochs", 3.0, "Epochs to train.",
-    lower_bound=0.0)
+    "num_train_epochs", 3.0, "Epochs to train.", lower_bound=0.0)
 flags.DEFINE_float(
     "warmup_proportion", 0.1, "Fraction of the steps used for linear warm-up.",
     lower_bound=0.0)
 flags.DEFINE_integer(
-    "save_checkpoints_steps", 1000, "Steps between two checkpoints.",
-    lower_bound=1)
+    "save_checkpoints_steps", 1000, "Steps between two checkpoints.", lower_bound=1)
 flags.DEFINE_integer(
     "iterations_per_loop", 1000, "Steps in one call of the estimator on TPU.",
     lower_bound=1)
@@ -134,8 +126,7 @@ flags.DEFINE_string("tpu_zone", None, "Google Cloud zone of the TPU.")
 flags.DEFINE_string("gcp_project", None, "Google Cloud project of the TPU.")
 flags.DEFINE_string("master", None, "TensorFlow master to connect to.")
 flags.DEFINE_integer(
-    "num_tpu_cores", 8, "Number of TPU cores.",
-    lower_bound=1)
+    "num_tpu_cores", 8, "Number of TPU cores.", lower_bound=1)
 flags.DEFINE_bool(
     "verbose_logging", False, "Whether to show TensorFlow's own messages.")
 flags.DEFINE_bool(
@@ -234,6 +225,24 @@ def model_variables(config):
     return {v.op.name: v.shape.as_list() for v in tf.trainable_variables()}
 
 
+def initializer(path):
+  """Makes the scaffold_fn that takes what a checkpoint holds as initial values.
+
+  Variables that it does not hold, those of the answer head, stay random.
+
+  Args:
+    path: str, the prefix of the checkpoint's files; None for random weights.
+  """
+  names = path and modeling.get_assignment_map_from_checkpoint(
+      tf.trainable_variables(), path)[0]
+
+  def scaffold_fn():
+    if path:
+      tf.train.init_from_checkpoint(path, names)
+    return tf.train.Scaffold()
+  return scaffold_fn
+
+
 def training_fn(options, config, num_train_steps):
   """Makes the model_fn for training.
 
@@ -267,8 +276,7 @@ def training_fn(options, config, num_train_steps):
     return tf.estimator.tpu.TPUEstimatorSpec(
         mode, loss=loss, train_op=train_op,
         training_hooks=[TrainingProgress(num_train_steps, shown)],
-        scaffold_fn=checkpoints.initializer(
-            options.init_checkpoint, options.use_tpu))
+        scaffold_fn=initializer(options.init_checkpoint))
   return model_fn
 
 

@@ -6,6 +6,7 @@ starts with "C".
 """
 
 import collections
+import functools
 import unicodedata
 
 import tensorflow.compat.v1 as tf
@@ -17,9 +18,6 @@ from attention_zones.zones import layouts
 
 # Tokens that every vocabulary must have.
 SPECIAL_TOKENS = vocab_lines.SPECIAL_TOKENS
-
-# For files that belong to SentencePiece.
-_SPM_HINT = "; an ALBERT with SentencePiece has its model in --spm_model_file"
 
 
 def load_vocab(vocab_file, required=()):
@@ -39,7 +37,7 @@ def load_vocab(vocab_file, required=()):
   """
   with tf.gfile.GFile(vocab_file, "rb") as f:
     tokens = vocab_lines.entries(
-        "--vocab_file=%s" % vocab_file, f.read(), required, _SPM_HINT)
+        "--vocab_file=%s" % vocab_file, f.read(), required)
   return collections.OrderedDict(zip(tokens, range(len(tokens))))
 
 
@@ -280,8 +278,9 @@ class FullTokenizer:
     self.settings = {"max_input_chars_per_word": max_input_chars_per_word,
                      "added_tokens": tuple(added_tokens)}
     self._splitter = tokenizer_settings.Splitter(added_tokens, do_lower_case)
-    self._pieces_of = {}
-    self._places_of = {}
+    remember = functools.lru_cache(self.MAX_REMEMBERED_WORDS)
+    self._pieces_of = remember(self._pieces_in_word)
+    self._places_of = remember(self._places_in_word)
 
   def tokenize(self, text):
     """Returns the word pieces of a text, list of str."""
@@ -296,16 +295,13 @@ class FullTokenizer:
 
   def _pieces(self, text):
     """Returns the word pieces of a text without added tokens, list of str."""
-    pieces = []
-    for word in self.basic_tokenizer.words(text):
-      known = self._pieces_of.get(word)
-      if known is None:
-        known = [piece for token in self.basic_tokenizer.split_word(word)
-                 for piece in self.wordpiece_tokenizer.pieces(token)]
-        if len(self._pieces_of) < self.MAX_REMEMBERED_WORDS:
-          self._pieces_of[word] = known
-      pieces.extend(known)
-    return pieces
+    return [piece for word in self.basic_tokenizer.words(text)
+            for piece in self._pieces_of(word)]
+
+  def _pieces_in_word(self, word):
+    """Returns the word pieces of a word, list of str."""
+    return [piece for token in self.basic_tokenizer.split_word(word)
+            for piece in self.wordpiece_tokenizer.pieces(token)]
 
   def tokenize_with_offsets(self, text):
     """Returns the word pieces of a text, and which characters each stands for.
@@ -339,13 +335,8 @@ class FullTokenizer:
     """As tokenize_with_offsets, without added tokens and dropped characters."""
     found = []
     for word, origins in self.basic_tokenizer.words_with_origins(text):
-      known = self._places_of.get(word)
-      if known is None:
-        known = self._places_in_word(word)
-        if len(self._places_of) < self.MAX_REMEMBERED_WORDS:
-          self._places_of[word] = known
       found.extend((piece, origins[first], origins[last] + 1)
-                   for piece, first, last in known)
+                   for piece, first, last in self._places_of(word))
     return found
 
   def _places_in_word(self, word):

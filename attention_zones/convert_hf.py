@@ -31,25 +31,19 @@ from attention_zones.weights import hf_names
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
 
-_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-          "intermediate_size", "max_position_embeddings", "type_vocab_size")
-_MORE_SIZES = {"bert": (), "electra": ("embedding_size",),
-               "albert": ("embedding_size", "num_hidden_groups")}
-# What transformers takes for what a config.json leaves out.
-_DEFAULTS = {
-    "bert": {"vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
-             "num_attention_heads": 12, "intermediate_size": 3072,
-             "max_position_embeddings": 512, "type_vocab_size": 2,
-             "hidden_act": "gelu"},
-    "electra": {"vocab_size": 30522, "embedding_size": 128, "hidden_size": 256,
-                "num_hidden_layers": 12, "num_attention_heads": 4,
-                "intermediate_size": 1024, "max_position_embeddings": 512,
-                "type_vocab_size": 2, "hidden_act": "gelu"},
-    "albert": {"vocab_size": 30000, "embedding_size": 128, "hidden_size": 4096,
-               "num_hidden_layers": 12, "num_hidden_groups": 1,
-               "num_attention_heads": 64, "intermediate_size": 16384,
-               "max_position_embeddings": 512, "type_vocab_size": 2,
-               "hidden_act": "gelu_new"}}
+# What transformers takes for what a config.json leaves out. The numbers are sizes,
+# which our bert_config.json gets, too.
+_DEFAULTS = {"bert": {
+    "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
+    "num_attention_heads": 12, "intermediate_size": 3072,
+    "max_position_embeddings": 512, "type_vocab_size": 2, "hidden_act": "gelu"}}
+_DEFAULTS["electra"] = dict(
+    _DEFAULTS["bert"], embedding_size=128, hidden_size=256, num_attention_heads=4,
+    intermediate_size=1024)
+_DEFAULTS["albert"] = dict(
+    _DEFAULTS["bert"], vocab_size=30000, embedding_size=128, hidden_size=4096,
+    num_hidden_groups=1, num_attention_heads=64, intermediate_size=16384,
+    hidden_act="gelu_new")
 # Hugging Face's "gelu" is the erf form, Google's the tanh form.
 _ACTIVATIONS = {"gelu": "gelu_erf", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu",
                 "gelu_python": "gelu_erf", "gelu_fast": "gelu", "relu": "relu"}
@@ -78,8 +72,8 @@ def convert_config(path, content, model_type):
       raise ValueError("%s: %s is %r; only %r is supported" % (
           path, name, content[name], right))
   sizes = {name: json_files.member(path, content, name, int)
-           for name in _SIZES + _MORE_SIZES[model_type]}
-  act = content.get("hidden_act")
+           for name, value in _DEFAULTS[model_type].items() if type(value) is int}
+  act = content["hidden_act"]
   if act not in list(_ACTIVATIONS):
     raise ValueError("%s: hidden_act is %r; should be one of %s" % (
         path, act, ", ".join(_ACTIVATIONS)))
@@ -87,10 +81,6 @@ def convert_config(path, content, model_type):
     raise ValueError("%s: embedding_size is hidden_size, %d; such an ALBERT has no "
                      "embedding_hidden_mapping_in in Google's format" % (
                          path, sizes["hidden_size"]))
-  if sizes["hidden_size"] % max(1, sizes["num_attention_heads"]):
-    raise ValueError("%s: hidden_size is %d; should be a multiple of "
-                     "num_attention_heads, %d" % (
-                         path, sizes["hidden_size"], sizes["num_attention_heads"]))
   kept = {name: content[name] for name in (
       "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
       "layer_norm_eps") if content.get(name) is not None}
@@ -138,31 +128,25 @@ def match(path, config, kind):
     ValueError: a tensor is missing, or unknown within the encoder, has another
       shape than config.json says, or is not of a type for weights.
   """
-  held, remarks = {}, []
   spellings = {
       full: names for full, names in hf_names.in_full(
           kind.tensors, kind.model_type).items() if not hf_names.is_unused(full)}
   variables = hf_names.variables(kind.model_type, config, kind.with_head)
   wanted = {variable.hf for variable in variables}
-  others = [full for full in spellings
-            if hf_names.is_other_head(full, kind.model_type)]
   # Where something is lacking, they may be that under another name.
-  if others and wanted <= set(spellings):
-    remarks.append("not used, because of another head: %s" %
-                   json_files.count_ids(sorted(others), "tensor"))
-    spellings = {full: spellings[full] for full in set(spellings) - set(others)}
-  for full, names in spellings.items():
-    held[full] = kind.tensors[hf_names.newest(names)]
-  wrapped = [name for names in spellings.values() for name in names
-             if hf_names.WRAPPERS.search(name)]
-  if wrapped:
-    remarks.append("what a wrapper put into the names is taken off: %s" %
-                   json_files.count_ids(sorted(wrapped), "tensor"))
-  double = [full for full, names in spellings.items() if len(names) > 1]
-  if double:
-    remarks.append("there twice, in the old spelling with gamma or beta, too: %s; "
-                   "weight and bias are taken, as transformers does" %
-                   json_files.count_ids(sorted(double), "tensor"))
+  others = [full for full in spellings if wanted <= set(spellings)
+            and hf_names.is_other_head(full, kind.model_type)]
+  held = {full: kind.tensors[hf_names.newest(names)]
+          for full, names in spellings.items() if full not in others}
+  remarks = ["%s: %s" % (what, json_files.count_ids(sorted(names), "tensor"))
+             for what, names in (
+                 ("not used, because of another head", others),
+                 ("what a wrapper put into the names is taken off", [
+                     name for full in held for name in spellings[full]
+                     if hf_names.WRAPPERS.search(name)]),
+                 ("there twice, in the old spelling with gamma or beta, too, which "
+                  "is not used, as transformers does",
+                  [full for full in held if len(spellings[full]) > 1])) if names]
   problems = [
       "%s %s" % (problem, json_files.count_ids(sorted(names), "tensor"))
       for problem, names in (("lacks", wanted - set(held)),
@@ -221,9 +205,7 @@ def write_checkpoint(folder, values):
     except tf.errors.OpError as error:
       raise ValueError("%s: cannot be written: %s" % (
           folder, path_checks.describe(error))) from error
-  files.write_text(os.path.join(folder, "checkpoint"), [
-      'model_checkpoint_path: "model.ckpt-0"\n'
-      'all_model_checkpoint_paths: "model.ckpt-0"\n'])
+  tf.train.update_checkpoint_state(folder, "model.ckpt-0")
 
 
 def next_command(out, config, with_head, flags):

@@ -63,43 +63,48 @@ CKPTS = ("model.ckpt-9", "model.ckpt-10")
 def test_the_newest_of_the_folder_is_taken(folder, state, words):
   model = folder(*CKPTS, state=state)
   assert checkpoints.newest_whole(str(model)) == (
-      str(model / "model.ckpt-10"), [])
-  assert checkpoints.oddity(str(model)) == words.format(folder=model)
+      str(model / "model.ckpt-10"), [words.format(folder=model)])
 
 
 def test_what_the_file_names_is_taken_though_another_is_newer(folder):
   model = folder(*CKPTS, state=state_of("/old/model.ckpt-9"))
-  assert checkpoints.newest_whole(str(model)) == (
-      str(model / "model.ckpt-9"), [])
-  assert checkpoints.oddity(str(model)).endswith(
-      "; using %s" % (model / "model.ckpt-9"))
+  path, (remark,) = checkpoints.newest_whole(str(model))
+  assert path == str(model / "model.ckpt-9")
+  assert remark.endswith("; using %s" % path)
 
 
 @pytest.mark.parametrize("state", [
     state_of("model.ckpt-10", "model.ckpt-9", "model.ckpt-10"),
-    state_of("model.ckpt-10"),
-    # The newest is faulty, and said to be so elsewhere.
-    state_of("model.ckpt-12", "model.ckpt-10", "model.ckpt-12")])
+    state_of("model.ckpt-10")])
 def test_nothing_is_odd(folder, state):
   model = folder(*CKPTS, state=state)
-  assert checkpoints.oddity(str(model)) is None
-  assert checkpoints.newest_whole(str(model))[0] == str(model / "model.ckpt-10")
+  assert checkpoints.newest_whole(str(model)) == (str(model / "model.ckpt-10"), [])
+
+
+def test_the_newest_that_is_named_is_not_there(folder):
+  model = folder(*CKPTS, state=state_of(
+      "model.ckpt-12", "model.ckpt-10", "model.ckpt-12"))
+  path, (remark,) = checkpoints.newest_whole(str(model))
+  assert path == str(model / "model.ckpt-10")
+  assert remark.startswith("checkpoint %s is incomplete (" % (
+      model / "model.ckpt-12")) and remark.endswith("; falling back to " + path)
 
 
 def test_an_empty_folder_is_not_odd(folder):
   for path in (folder(), "nowhere"):
-    assert checkpoints.oddity(str(path)) is None
     assert checkpoints.newest_whole(str(path)) == (None, [])
 
 
 def test_one_that_is_not_whole_is_passed_over(folder):
   model = folder(*CKPTS)
   (model / "model.ckpt-10.data-00000-of-00001").unlink()
-  path, faulty = checkpoints.newest_whole(str(model))
+  path, remarks = checkpoints.newest_whole(str(model))
   assert path == str(model / "model.ckpt-9")
-  assert [name for name, _ in faulty] == [str(model / "model.ckpt-10")]
-  checkpoints.forget(str(model), faulty)
-  assert checkpoints.oddity(str(model)) is None
+  assert [remark.partition(" (")[0] for remark in remarks[1:]] == [
+      "checkpoint %s is incomplete" % (model / "model.ckpt-10")]
+  checkpoints.resume_from(str(model), path)
+  assert checkpoints.newest_whole(str(model)) == (path, [])
+  assert tf.train.latest_checkpoint(str(model)) == path
 
 
 @pytest.mark.parametrize("state, words", [
@@ -113,16 +118,15 @@ def test_one_that_is_not_whole_is_passed_over(folder):
 ])
 def test_nothing_is_there(folder, state, words):
   model = folder("bert_model.ckpt", state=state)
-  for find in (checkpoints.oddity, checkpoints.newest_whole):
-    with pytest.raises(ValueError, match=re.escape(
-        str(model / words.format(folder=model)))):
-      find(str(model))
+  with pytest.raises(ValueError, match=re.escape(
+      str(model / words.format(folder=model)))):
+    checkpoints.newest_whole(str(model))
 
 
 def test_another_name_needs_the_file_checkpoint(folder):
   model = folder("bert_model.ckpt")
   with pytest.raises(ValueError) as caught:
-    checkpoints.to_predict_with(str(model), None, {}, print)
+    checkpoints.to_predict_with(str(model), None, {}, print, str(model / "bert"))
   assert str(caught.value) == (
       '--output_dir={folder} has no checkpoint to predict with; it has '
       'bert_model.ckpt; if that is fine-tuned, write the line '
@@ -147,7 +151,7 @@ def test_a_moved_model_is_found_again(project):
   assert result.returncode == 0 and said in result.stderr, result.stderr
   assert "nothing to train: %s already" % (model / "model.ckpt-6") in result.stderr
   # A training would restore what TensorFlow takes for the newest.
-  assert checkpoints.oddity(str(model)) is None
+  assert checkpoints.newest_whole(str(model)) == (str(model / "model.ckpt-6"), [])
   assert tf.train.latest_checkpoint(str(model)) == str(model / "model.ckpt-6")
 
 
@@ -239,8 +243,8 @@ def test_a_pointer_of_git_lfs_in_a_checkpoint(suffix, folder):
 
 def test_a_pointer_of_git_lfs_in_place_of_the_file_checkpoint(folder):
   model = folder(*CKPTS, state=POINTER)
-  assert checkpoints.oddity(str(model)) == (
-      "{0}/checkpoint {1}; using {0}/{2}".format(model, LFS, CKPTS[1]))
+  assert checkpoints.newest_whole(str(model))[1] == [
+      "{0}/checkpoint {1}; using {0}/{2}".format(model, LFS, CKPTS[1])]
 
 
 @pytest.mark.parametrize("head_is_wanted", [False, True])
@@ -255,10 +259,12 @@ def test_a_checkpoint_of_tf_train_checkpoint(head_is_wanted, tmp_path):
   with pytest.raises(ValueError) as error:
     checkpoints.check(path, {name: [1]}, head_is_wanted)
   assert str(error.value) == (
-      "checkpoint %s was written by tf.train.Checkpoint of TensorFlow 2: it has "
-      "names like layer/kernel/.ATTRIBUTES/VARIABLE_VALUE, not like %s; take the "
-      "model's release for TensorFlow 1, or the one of Hugging Face through "
-      "attention_zones.convert_hf" % (path, name))
+      "checkpoint %s lacks %d of the %d variables of the model in "
+      "bert_config.json, for example %s; it was written by tf.train.Checkpoint of "
+      "TensorFlow 2: take the model's release for TensorFlow 1, or the one of "
+      "Hugging Face through attention_zones.convert_hf "
+      "(layer/kernel/.ATTRIBUTES/VARIABLE_VALUE)" % (
+          path, 1 + head_is_wanted, 1 + head_is_wanted, name))
 
 
 def plain_encoder(source, folder):

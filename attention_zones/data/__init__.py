@@ -5,6 +5,7 @@
   cmrc_data                CMRC 2018's words, labels and answer texts
   data_checks              what is unusual about a data set or vocabulary that can
                            be read
+  passages                 a passage's word pieces and their characters
   sentencepiece_tokenizer  the tokens of English ALBERT, instead of word pieces
   squad_data               SQuAD's JSON to examples
   tokenizer_settings       added tokens, the longest word

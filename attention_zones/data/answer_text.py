@@ -7,7 +7,7 @@ def span_text(passage, first, last, basic_tokenizer):
   """The text of a span of word pieces.
 
   Args:
-    passage: windows.TokenizedParagraph.
+    passage: passages.TokenizedParagraph.
     first, last: int, the span's word pieces, indices into passage.tokens.
     basic_tokenizer: tokenization.BasicTokenizer, of the passage's tokenizer.
 

@@ -11,6 +11,7 @@ import re
 
 from attention_zones.base import cjk
 from attention_zones.base import questions
+from attention_zones.data import data_checks
 from attention_zones.data import squad_data
 
 # Ends a word and is in none. U+2581 is the script's own mark between words.
@@ -108,17 +109,11 @@ def read_examples(
 
 def remarks(examples):
   """Finds what the published script takes in its own way: list of str, lines."""
-  lines = []
-  for what, is_so in (
+  return data_checks.count(examples, (
       ("are labelled with words that do not read like their answer, as in the "
        "published script", _is_mismatch),
       ("have U+2581 in their passage, which ends a word and is in no answer",
-       lambda example: "\u2581" in example.paragraph.context)):
-    ids = [example.qas_id for example in examples if is_so(example)]
-    if ids:
-      lines.append("%d of %d questions %s; %r is the first" % (
-          len(ids), len(examples), what, ids[0]))
-  return lines
+       lambda example: "\u2581" in example.paragraph.context)))
 
 
 def _is_mismatch(example):
@@ -132,7 +127,7 @@ def span_text(passage, first, last, basic_tokenizer):
   """The text of a span of word pieces, as the published script finds it.
 
   Args:
-    passage: windows.TokenizedParagraph.
+    passage: passages.TokenizedParagraph.
     first, last: int, the span's word pieces, indices into passage.tokens.
     basic_tokenizer: tokenization.BasicTokenizer, of the passage's tokenizer.
 

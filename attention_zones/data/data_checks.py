@@ -68,13 +68,27 @@ def remarks(examples, tokenizer, max_query_length):
       ("have a first answer that is empty, or not in the passage at answer_start; "
        "the first that stands there is used for training",
        lambda example: example.answer_index > 0))
+  return count(examples, kinds) + _remark_unknown(examples, tokenizer)
+
+
+def count(examples, kinds):
+  """Says how many examples are of each of some kinds.
+
+  Args:
+    examples: list of squad_data.Example.
+    kinds: iterable of (str, what such questions are or have; function from an
+      Example to whether it is one).
+
+  Returns:
+    list of str, a line for each kind that there is.
+  """
   lines = []
   for what, is_so in kinds:
     ids = [example.qas_id for example in examples if is_so(example)]
     if ids:
       lines.append("%d of %d questions %s; %r is the first" % (
           len(ids), len(examples), what, ids[0]))
-  return lines + _remark_unknown(examples, tokenizer)
+  return lines
 
 
 def _remark_unknown(examples, tokenizer):

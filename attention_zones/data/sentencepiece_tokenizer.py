@@ -1,7 +1,7 @@
 """The tokenizer of English ALBERT (Lan et al., 2020): SentencePiece, and no words.
 
 The two classes stand in for tokenization.FullTokenizer and
-windows.TokenizedParagraph: windows.py and answers.py do not know which it is.
+passages.TokenizedParagraph: windows.py and answers.py do not know which it is.
 """
 
 import bisect

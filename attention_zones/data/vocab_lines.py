@@ -6,7 +6,7 @@ from attention_zones.base import file_kinds
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
-def entries(name, content, required=(), spm_hint=""):
+def entries(name, content, required=()):
   """Splits a vocabulary into its entries.
 
   An empty line is an entry, too, with an id, and matches no text. There may be
@@ -16,7 +16,6 @@ def entries(name, content, required=(), spm_hint=""):
     name: str, its flag or path, for messages.
     content: bytes, the file.
     required: tokens that must be in it, SPECIAL_TOKENS for example.
-    spm_hint: str, ends the message about a file that belongs to SentencePiece.
 
   Returns:
     list of str, without white space around them.
@@ -27,6 +26,8 @@ def entries(name, content, required=(), spm_hint=""):
   kind = file_kinds.of_bytes(content)
   if kind and b"[PAD]" not in content:
     raise ValueError("%s %s" % (name, kind))
+  hint = ("; an ALBERT with SentencePiece has its model in --spm_model_file"
+          if b"<pad>" in content[:99] else "")
   try:
     # Not splitlines: U+2028 and its like are entries of multilingual
     # vocabularies, not ends of lines.
@@ -34,8 +35,7 @@ def entries(name, content, required=(), spm_hint=""):
   except UnicodeDecodeError as error:
     raise ValueError(
         "%s is not text in UTF-8 (%s); should be a vocab.txt of BERT, one token a "
-        "line%s" % (name, error.reason, (
-            spm_hint if b"<pad>" in content[:99] else ""))) from error
+        "line%s" % (name, error.reason, hint)) from error
   if not lines[-1]:
     lines.pop()
   tokens = [line.strip() for line in lines]
@@ -44,8 +44,7 @@ def entries(name, content, required=(), spm_hint=""):
   if lacking:
     raise ValueError(
         "%s has no %s; should be a vocab.txt of BERT, one token a line, among "
-        "them %s%s" % (name, ", ".join(lacking), ", ".join(required), (
-            spm_hint if tokens[:1] and "<pad>" in tokens[0] else "")))
+        "them %s%s" % (name, ", ".join(lacking), ", ".join(required), hint))
   line_of = {}
   for number, token in enumerate(tokens, 1):
     if token and line_of.setdefault(token, number) != number:

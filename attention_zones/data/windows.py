@@ -4,7 +4,6 @@ A window is one input of BERT: [CLS] question [SEP] span of the passage [SEP], o
 the tokenizer's layout has it. Windows know nothing of zones.
 """
 
-import bisect
 import collections
 import os
 import socket
@@ -17,6 +16,7 @@ from attention_zones.base import files
 from attention_zones.base import seeds
 from attention_zones.base import version
 from attention_zones.data import data_checks
+from attention_zones.data.passages import TokenizedParagraph
 from attention_zones.zones import layouts
 
 # Windows are padded to a multiple of this many tokens, so that shapes repeat.
@@ -45,17 +45,9 @@ Attributes:
 FIRST_UNIQUE_ID = 1000000000
 
 # One table for the writer and the parser: name, shape and type on disk.
-_ON_DISK = {
-    "unique_id": tf.FixedLenFeature([], tf.int64),
-    "example_index": tf.FixedLenFeature([], tf.int64),
-    "num_windows": tf.FixedLenFeature([], tf.int64),
-    "first_token": tf.FixedLenFeature([], tf.int64),
-    "passage_length": tf.FixedLenFeature([], tf.int64),
-    "question_length": tf.FixedLenFeature([], tf.int64),
-    "input_ids": tf.FixedLenSequenceFeature([], tf.int64, allow_missing=True),
-    "start_position": tf.FixedLenFeature([], tf.int64),
-    "end_position": tf.FixedLenFeature([], tf.int64),
-}
+_ON_DISK = dict.fromkeys(Window._fields, tf.FixedLenFeature([], tf.int64))
+_ON_DISK["input_ids"] = tf.FixedLenSequenceFeature(
+    [], tf.int64, allow_missing=True)
 
 WindowSizes = collections.namedtuple(
     "WindowSizes", ["max_seq_length", "doc_stride", "max_query_length"])
@@ -63,9 +55,8 @@ WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens.
 
 
 DataSet = collections.namedtuple(
-    "DataSet", ["examples", "path", "tokenizer", "rules", "gold_spans"])
-# Only gold_spans has a default.
-DataSet.__new__.__defaults__ = (None,)
+    "DataSet", ["examples", "path", "tokenizer", "rules", "gold_spans"],
+    defaults=(None,))
 DataSet.__doc__ = """A SQuAD file that was read.
 
 Attributes:
@@ -77,83 +68,6 @@ Attributes:
   gold_spans: int32 [N, A, 2], where gold.py finds the gold answers; None without
     --gold_logp.
 """
-
-
-class TokenizedParagraph:
-  """The word pieces of a passage, shared by all questions about it.
-
-  Args:
-    paragraph: questions.Paragraph.
-    tokenizer: tokenization.FullTokenizer.
-
-  Attributes:
-    paragraph: questions.Paragraph.
-    tokens: list of str, the word pieces.
-    word_of: list of int, for each word piece its word in paragraph.words.
-    first_token_of: list of int, for each word its first word piece.
-  """
-
-  def __init__(self, paragraph, tokenizer):
-    self.paragraph = paragraph
-    self.tokens, self.word_of, self.first_token_of = [], [], []
-    for index, word in enumerate(paragraph.words):
-      pieces = tokenizer.tokenize(word)
-      self.first_token_of.append(len(self.tokens))
-      self.tokens.extend(pieces)
-      self.word_of.extend([index] * len(pieces))
-    self._tokenizer = tokenizer
-    # Filled on demand, because only a few words are asked for.
-    self._places_of_word = {}
-
-  def _places(self, word):
-    """Where the pieces of a word start and end in the passage: two lists of int."""
-    if word not in self._places_of_word:
-      begin = self.paragraph.starts[word]
-      places = self._tokenizer.tokenize_with_offsets(self.paragraph.words[word])
-      self._places_of_word[word] = ([begin + start for _, start, _ in places],
-                                    [begin + end for _, _, end in places])
-    return self._places_of_word[word]
-
-  def characters(self, token):
-    """The characters of the passage that a word piece stands for.
-
-    Args:
-      token: int, index into tokens.
-
-    Returns:
-      (start, end), int each: the characters are paragraph.context[start:end].
-    """
-    word = self.word_of[token]
-    starts, ends = self._places(word)
-    index = token - self.first_token_of[word]
-    return starts[index], ends[index]
-
-  def text(self, first, last):
-    """The text of the passage from one word piece to another, str."""
-    return self.paragraph.context[
-        self.characters(first)[0]:self.characters(last)[1]]
-
-  def tokens_at(self, start, end):
-    """Finds the word pieces of a span of characters of the passage.
-
-    Args:
-      start, end: int, the span is paragraph.context[start:end].
-
-    Returns:
-      (first, last), int each: the first and the last word piece that stands for
-      any of these characters; None if no piece does.
-    """
-    starts = self.paragraph.starts
-    first_word = max(bisect.bisect_right(starts, start) - 1, 0)
-    last_word = bisect.bisect_left(starts, end) - 1
-    if first_word > last_word:
-      return None
-    # The first piece that ends after `start`, the last that starts before `end`.
-    first = self.first_token_of[first_word] + bisect.bisect_right(
-        self._places(first_word)[1], start)
-    last = self.first_token_of[last_word] + bisect.bisect_left(
-        self._places(last_word)[0], end) - 1
-    return (first, last) if first <= last else None
 
 
 def tokenize_passage(paragraph, tokenizer):
@@ -371,10 +285,8 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, described):
 def _write_windows(windows, path):
   with tf.python_io.TFRecordWriter(path) as writer:
     for window in windows:
-      values = window._asdict()
       example = tf.train.Example()
-      for name in _ON_DISK:
-        value = values[name]
+      for name, value in window._asdict().items():
         example.features.feature[name].int64_list.value.extend(
             value if isinstance(value, list) else [value])
       writer.write(example.SerializeToString(deterministic=True))

@@ -2,6 +2,7 @@
 
   checkpoint_names  what the names of variables say: architecture, answer head
   checkpoints       which one is read, whether it is complete and fits the model
+  hf_files          a folder of Hugging Face, and the settings in its JSON files
   hf_kind           what a folder of Hugging Face is, and what is refused
   hf_names          what Hugging Face and Google call the same variable
   hf_vocab          a folder's vocabulary and added tokens

@@ -12,9 +12,15 @@ _ARCHITECTURES = (
     ("albert", "bert/encoder/transformer/group_"),
     ("bert", "bert/encoder/layer_"))
 
-_OTHER_HEADS = (
-    ("task_specific/squad", "ELECTRA's joint head"),
-    ("start_logits/dense", "ALBERT's SQuAD 2.0 head"))
+# A part of a name, and what is said of a checkpoint with it that lacks variables.
+_HEAD = ", which is not decoded here: train one of BERT's, with --do_train=True"
+_OTHERS = (
+    ("/.ATTRIBUTES/VARIABLE_VALUE",
+     "it was written by tf.train.Checkpoint of TensorFlow 2: take the model's "
+     "release for TensorFlow 1, or the one of Hugging Face through "
+     "attention_zones.convert_hf"),
+    ("task_specific/squad", "it has ELECTRA's joint head" + _HEAD),
+    ("start_logits/dense", "it has ALBERT's SQuAD 2.0 head" + _HEAD))
 
 
 def architecture(path):
@@ -34,23 +40,11 @@ def architecture(path):
                if any(name.startswith(start) for name in names)), None)
 
 
-def other_head(names):
-  """Finds an answer head other than BERT's among the names of variables.
+def other(names):
+  """Finds names that are not of BERT's checkpoints among those of variables.
 
   Returns:
-    str, "ELECTRA's joint head (task_specific/squad)" for example; None if there is
-    none.
+    str, what that says of the checkpoint, and such a name; None if there is none.
   """
-  return next(("%s (%s)" % (words, start) for start, words in _OTHER_HEADS
-               if any(name.startswith(start) for name in names)), None)
-
-
-def object_based(names):
-  """Finds a name of tf.train.Checkpoint, of TensorFlow 2, among those of variables.
-
-  Returns:
-    str, "model/layer_with_weights-0/kernel/.ATTRIBUTES/VARIABLE_VALUE" for example;
-    None if there is none.
-  """
-  return next((name for name in sorted(names)
-               if name.endswith("/.ATTRIBUTES/VARIABLE_VALUE")), None)
+  return next(("%s (%s)" % (words, name) for part, words in _OTHERS
+               for name in sorted(names) if part in name), None)

@@ -32,55 +32,39 @@ def check(path, variables, head_is_wanted):
     raise ValueError("%s is a folder%s" % (
         path, "; should be a checkpoint in it: %s" % os.path.join(path, held[-1])
         if held else " without a checkpoint"))
-  if not tf.train.checkpoint_exists(path):
+  if not _files(path):
     raise ValueError(
         "there is no checkpoint %s; a checkpoint is named without .index and "
         ".data-*, as in cased_L-12_H-768_A-12/bert_model.ckpt" % path)
-  pointer = _pointer(path)
-  if pointer:
-    raise ValueError("checkpoint %s cannot be read: %s" % (path, pointer))
-  try:
-    shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
-  except checkpoint_names.READ_ERRORS as error:
-    raise ValueError("checkpoint %s cannot be read: %s" % (
-        path, str(error).splitlines()[0]))
+  problem = _problem_of(path)
+  if problem:
+    raise ValueError("checkpoint %s cannot be read: %s" % (path, problem))
+  shapes = tf.train.load_checkpoint(path).get_variable_to_shape_map()
   wanted = dict(variables)
   if head_is_wanted:
     # TensorFlow restores it with the model.
     wanted["global_step"] = []
   lacking = [name for name in sorted(wanted) if name not in shapes
              and (head_is_wanted or not name.startswith("cls/"))]
-  of_keras = lacking and checkpoint_names.object_based(shapes)
-  if of_keras:
-    raise ValueError(
-        "checkpoint %s was written by tf.train.Checkpoint of TensorFlow 2: it has "
-        "names like %s, not like %s; take the model's release for TensorFlow 1, or "
-        "the one of Hugging Face through attention_zones.convert_hf" % (
-            path, of_keras, lacking[0]))
-  if {name for name in lacking if name != "global_step"} == {
-      name for name in wanted if name.startswith("cls/squad/")} != set():
-    other = checkpoint_names.other_head(shapes)
-    other = ", but %s, which is not decoded here" % other if other else ""
-    raise ValueError(
-        "checkpoint %s has no answer head (%s)%s; train one first, with "
-        "--do_train=True" % (path, lacking[0], other))
   if lacking:
-    raise ValueError(
-        "checkpoint %s lacks %d of the %d variables of the model in "
-        "bert_config.json, for example %s; is it of another model?" % (
-            path, len(lacking), len(wanted), lacking[0]))
+    problem = ("lacks %d of the %d variables of the model in bert_config.json, for "
+               "example %s" % (len(lacking), len(wanted), lacking[0]))
+    hint = "is it of another model?"
+    head = [name for name in sorted(wanted) if name.startswith("cls/squad/")]
+    if head and [name for name in lacking if name != "global_step"] == head:
+      problem = "has no answer head (%s)" % head[0]
+      hint = "train one first, with --do_train=True"
+    raise ValueError("checkpoint %s %s; %s" % (
+        path, problem, checkpoint_names.other(shapes) or hint))
   for name in sorted(wanted):
     if name in shapes and list(shapes[name]) != wanted[name]:
       raise ValueError(
           "%s has shape %s in checkpoint %s, but should have %s according to "
           "bert_config.json" % (
               name, list(shapes[name]), path, wanted[name]))
-  problem = _problem_of(path)
-  if problem:
-    raise ValueError("checkpoint %s is incomplete (%s)" % (path, problem))
 
 
-def to_predict_with(folder, init_checkpoint, variables, log, beside=None):
+def to_predict_with(folder, init_checkpoint, variables, log, beside):
   """Finds the checkpoint to predict with: a training's newest, or another one.
 
   Args:
@@ -90,7 +74,7 @@ def to_predict_with(folder, init_checkpoint, variables, log, beside=None):
     variables: dict from the name of each variable of the model to its shape.
     log: function that shows the user a line, str.
     beside: str, the folder of the model's configuration, to be looked through for
-      a fine-tuned checkpoint if there is none; None: nowhere.
+      a fine-tuned checkpoint if there is none.
 
   Returns:
     str, the prefix of its files.
@@ -98,15 +82,15 @@ def to_predict_with(folder, init_checkpoint, variables, log, beside=None):
   Raises:
     ValueError: there is none, or it does not fit the model.
   """
-  path, faulty = newest_whole(folder)
+  path, remarks = newest_whole(folder)
   if path:
     check(path, variables, head_is_wanted=True)
-    tell(folder, path, faulty, log)
+    for line in remarks:
+      log(line)
     return path
   nothing = "--output_dir=%s has no checkpoint to predict with" % folder
   if not init_checkpoint:
-    raise ValueError("%s; %s" % (
-        nothing, _advice_beside(beside) or _advice(folder)))
+    raise ValueError("%s; %s" % (nothing, _advice(folder, beside)))
   try:
     check(init_checkpoint, variables, head_is_wanted=True)
   except ValueError as error:
@@ -117,18 +101,14 @@ def to_predict_with(folder, init_checkpoint, variables, log, beside=None):
   return init_checkpoint
 
 
-def _advice_beside(folder):
-  """Names a checkpoint with an answer head in a model's folder: str, or None."""
-  path = os.path.join(folder, "bert_model.ckpt") if folder is not None else None
-  if path and tf.train.checkpoint_exists(path) and "cls/squad/output_weights" in (
-      name for name, _ in tf.train.list_variables(path)):
+def _advice(folder, beside):
+  """What to do without a file `checkpoint` and model.ckpt-N: str; arguments as of
+  to_predict_with."""
+  path = os.path.join(beside, "bert_model.ckpt")
+  if _files(path) and "cls/squad/output_weights" in dict(
+      tf.train.list_variables(path)):
     return "%s has an answer head; to use it, give --init_checkpoint=%s" % (
         path, path)
-  return None
-
-
-def _advice(folder):
-  """What to do about a folder without a file `checkpoint` and model.ckpt-N."""
   others = _prefixes(folder)
   if others:
     return ("it has %s; if that is fine-tuned, write the line "
@@ -138,14 +118,18 @@ def _advice(folder):
           "as --init_checkpoint")
 
 
+def _names(folder):
+  """The names of everything in a folder: list of str, [] if there is no folder."""
+  return tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
+
+
 def _prefixes(folder):
   """The checkpoints in a folder, whatever they are called: sorted list of str.
 
   model.ckpt-N come last, in the order of N.
   """
-  names = tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
   numbered = list(map(os.path.basename, _present(folder)))
-  return sorted({name[:-len(".index")] for name in names
+  return sorted({name[:-len(".index")] for name in _names(folder)
                  if name.endswith(".index")} - set(numbered)) + numbered
 
 
@@ -156,18 +140,23 @@ def newest_whole(folder):
     folder: str, a training's output folder.
 
   Returns:
-    (path, faulty): the prefix of the checkpoint's files, None when the folder has
-    none; and a list of (prefix, what is wrong) of newer ones that were skipped,
-    because one of their files is missing, truncated or damaged.
+    (path, remarks): the prefix of the checkpoint's files, None when the folder has
+    none; and a list of str, lines for the log about why it is not the one that the
+    file `checkpoint` names as the newest: that one is elsewhere, or one of its
+    files is missing, truncated or damaged.
 
   Raises:
-    ValueError: there are checkpoints, but none of them is complete.
+    ValueError: the file `checkpoint` names none that there is, or none of them is
+      complete.
   """
+  paths, oddity = _locate(folder)
   faulty = []
-  for path in reversed(_paths(folder)):
+  for path in reversed(paths):
     problem = _problem_of(path)
     if not problem:
-      return path, faulty
+      return path, ([oddity] if oddity else []) + [
+          "checkpoint %s is incomplete (%s); falling back to %s" % (
+              *other, path) for other in faulty]
     faulty.append((path, problem))
   if faulty:
     raise ValueError("--output_dir=%s has no complete checkpoint: %s" % (
@@ -175,36 +164,16 @@ def newest_whole(folder):
   return None, []
 
 
-def tell(folder, newest, faulty, log):
-  """Logs which checkpoint is used instead of others, and why.
+def resume_from(folder, path):
+  """Makes a training resume from a checkpoint, and forget those after it.
 
   Args:
     folder: str, the training's output folder.
-    newest, faulty: as newest_whole returns them.
-    log: function that shows the user a line, str.
-
-  Returns:
-    str or None, as `oddity` returns it.
+    path: str, as newest_whole returns it.
   """
-  odd = oddity(folder)
-  if odd:
-    log(odd)
-  for path, problem in faulty:
-    log("checkpoint %s is incomplete (%s); falling back to %s" % (
-        path, problem, newest))
-  return odd
-
-
-def forget(folder, faulty):
-  """Makes a training resume from the newest checkpoint that is not faulty.
-
-  Args:
-    folder: str, the training's output folder.
-    faulty: list of (prefix, what is wrong), as newest_whole returns it.
-  """
-  names = [name for name, _ in faulty]
-  kept = [path for path in _paths(folder) if path not in names]
-  tf.train.update_checkpoint_state(folder, kept[-1], kept)
+  paths, _ = _locate(folder)
+  tf.train.update_checkpoint_state(
+      folder, path, paths[:paths.index(path) + 1])
 
 
 def remove_partial(folder):
@@ -222,28 +191,17 @@ def remove_partial(folder):
         tf.gfile.Remove(path)
 
 
-def oddity(folder):
-  """Reports checkpoints that are not where the file `checkpoint` says.
-
-  Args:
-    folder: str, a training's output folder.
+def _locate(folder):
+  """Lists the checkpoints of a training, also in a folder that was moved.
 
   Returns:
-    str, a line for the log that says what is used; None if all is as usual.
+    (paths, oddity): list of str, the newest last; a line for the log that says what
+    is used, None if all is as usual.
 
   Raises:
-    ValueError: no checkpoint is found.
+    ValueError: the file `checkpoint` is damaged, or names one that does not exist,
+      and there is no other.
   """
-  return _locate(folder)[1]
-
-
-def _paths(folder):
-  """Lists the checkpoints of a training, the newest last; raises as `oddity`."""
-  return _locate(folder)[0]
-
-
-def _locate(folder):
-  """Finds checkpoints, also those of a folder that was moved: (paths, oddity)."""
   state_file = os.path.join(folder, "checkpoint")
   present = _present(folder)
   if not tf.gfile.Exists(state_file):
@@ -255,9 +213,9 @@ def _locate(folder):
   else:
     problem = "%s names %s, which does not exist" % (state_file, named[-1])
     paths = [_as_moved(folder, path) for path in named]
-    if _exists(paths[-1]) and paths != named:
-      present = [path for path in paths if _exists(path)]
-    elif any(map(_exists, paths)):
+    if _files(paths[-1]) and paths != named:
+      present = [path for path in paths if _files(path)]
+    elif any(map(_files, paths)):
       # An older one is used, and the newest is reported as faulty.
       return paths, None
   if present:
@@ -283,25 +241,15 @@ def _named(folder):
           if path != state.model_checkpoint_path] + [state.model_checkpoint_path]
 
 
-def _exists(path):
-  """Whether there is a checkpoint, or a part of one."""
-  if not tf.gfile.IsDirectory(os.path.dirname(path) or "."):
-    return False
-  # The older format is a single file.
-  return tf.gfile.Exists(path + ".index") or tf.gfile.Exists(path) or bool(
-      tf.gfile.Glob(path + ".data-*"))
-
-
 def _as_moved(folder, path):
   """The path of a checkpoint: `path`, or that in `folder` if only it exists."""
   moved = os.path.join(folder, os.path.basename(path))
-  return moved if not _exists(path) and _exists(moved) else path
+  return moved if not _files(path) and _files(moved) else path
 
 
 def _present(folder):
   """The checkpoints model.ckpt-N that have an index file, the newest last."""
-  names = tf.gfile.ListDirectory(folder) if tf.gfile.IsDirectory(folder) else []
-  steps = [int(name[len("model.ckpt-"):-len(".index")]) for name in names
+  steps = [int(name[len("model.ckpt-"):-len(".index")]) for name in _names(folder)
            if re.fullmatch(r"model\.ckpt-\d+\.index", name)]
   return [os.path.join(folder, "model.ckpt-%d" % step) for step in sorted(steps)]
 
@@ -318,13 +266,9 @@ def digest(path):
 
 def _files(path):
   """The files that hold the content of a checkpoint: list of str."""
-  return sorted(tf.gfile.Glob(path + ".index") + tf.gfile.Glob(path + ".data-*"))
-
-
-def _pointer(path):
-  """Says which of a checkpoint's files is a pointer of Git LFS; None if none is."""
-  return next(("%s %s" % (name, _kind(name)) for name in _files(path)
-               if _kind(name)), None)
+  folder, prefix = os.path.split(path)
+  return [os.path.join(folder, name) for name in sorted(_names(folder or "."))
+          if re.fullmatch(re.escape(prefix) + r"\.(index|data-.*)", name)]
 
 
 def _kind(name):
@@ -350,10 +294,9 @@ def _problem_once(path, stamps):
   TensorFlow checks the CRC of each tensor as it reads it. (That the file is read
   again for its digest costs BERT-base 0.1 of 2 seconds: it is in memory by then.)
   """
-  del stamps
-  pointer = _pointer(path)
-  if pointer:
-    return pointer
+  for name, *_ in stamps:
+    if _kind(name):
+      return "%s %s" % (name, _kind(name))
   try:
     reader = tf.train.load_checkpoint(path)
     # In this order they stand in the file.
@@ -390,30 +333,3 @@ class SavingListener(tf.train.CheckpointSaverListener):
     path = os.path.join(self._folder, "model.ckpt-%d" % global_step_value)
     interrupts.keep(lambda: "%s is kept; rerun the command to resume" % path)
     interrupts.release()
-
-
-def initializer(path, use_tpu):
-  """Initializes the model with the variables that a checkpoint holds.
-
-  Variables that it does not hold, those of the answer head, stay random.
-
-  Args:
-    path: str, the prefix of the checkpoint's files; None for random weights.
-    use_tpu: bool.
-
-  Returns:
-    the scaffold_fn that does so on a TPU; None elsewhere, where it is already done.
-  """
-  if not path:
-    return None
-  held = set(name for name, _ in tf.train.list_variables(path))
-  names = {v.op.name: v.op.name for v in tf.trainable_variables()
-           if v.op.name in held}
-
-  def scaffold_fn():
-    tf.train.init_from_checkpoint(path, names)
-    return tf.train.Scaffold()
-  if use_tpu:
-    return scaffold_fn
-  scaffold_fn()
-  return None

@@ -9,6 +9,7 @@ import unicodedata
 from attention_zones.base import files
 from attention_zones.base import json_files
 from attention_zones.data import data_checks
+from attention_zones.weights import hf_files
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
 
@@ -17,8 +18,6 @@ _STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
 _CLASSES = r"(Model|LMHeadModel|For\w+)$"
 _ANSWERING = "ForQuestionAnswering"
 _WEIGHTS = "model.safetensors"
-_FOLDER = ("should be a model folder of Hugging Face: config.json, "
-           "model.safetensors, and vocab.txt or tokenizer.json")
 
 # Tokenizers that are BERT's, by the start of their class; and those of any kind, of
 # which tokenizer.json says more.
@@ -28,12 +27,17 @@ _TOKENIZERS = {
                           "Lxmert"),
     hf_vocab.SPM_NAME: ("Albert",)}
 _ANY_TOKENIZER = ("PreTrained", "TokenizersBackend")
-# Settings with which words are others than BERT's, and the value of BERT's.
-_WORDS = (("word_tokenizer_type", "basic"), ("subword_tokenizer_type", "wordpiece"),
-          ("do_basic_tokenize", True), ("do_word_tokenize", True),
-          ("do_subword_tokenize", True))
 # Tokens that windows are made with.
 _TOKENS = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+# Settings with which words are others than BERT's, and the value of BERT's.
+_OF_BERT = {
+    "tokenizer_config.json": dict(
+        _TOKENS, word_tokenizer_type="basic", subword_tokenizer_type="wordpiece",
+        do_basic_tokenize=True, do_word_tokenize=True, do_subword_tokenize=True),
+    "special_tokens_map.json": _TOKENS,
+    "tokenizer.json": {
+        "pre_tokenizer.type": "BertPreTokenizer", "model.unk_token": "[UNK]",
+        "model.continuing_subword_prefix": "##"}}
 _NORMALIZERS = ("BertNormalizer", "Lowercase", "NFD", "StripAccents", "Sequence")
 _DEFAULT_CHARS = 100
 _WRITERS = {"pt": "PyTorch", "tf": "TensorFlow", "flax": "Flax", "mlx": "MLX"}
@@ -81,124 +85,89 @@ def read(folder, allow_other_tokenizer=False):
     OSError: a file cannot be read.
     ValueError: it is no model that can be converted.
   """
-  path = os.path.join(folder, "config.json")
-  if not files.exists(path):
-    raise ValueError("HF_FOLDER=%s has no config.json%s" % (
-        folder, _instead(folder)))
-  config = json_files.load(path)
-  model_type, architecture = _architecture(path, config)
-  name, remarks = _tokenizer(folder, config, hf_vocab.name_in(folder, model_type),
-                             allow_other_tokenizer)
+  folder = hf_files.Folder(folder)
+  if not folder.has("config.json"):
+    raise ValueError(
+        "HF_FOLDER=%s has no config.json, only %s; should be a model folder of "
+        "Hugging Face: config.json, model.safetensors, and vocab.txt or "
+        "tokenizer.json. In a download it is snapshots/...; Google's "
+        "bert_model.ckpt is read as it is: name its folder in BERT_DIR" % (
+            folder.path,
+            ", ".join(files.list_folder(folder.path)[:5]) or "nothing"))
+  model_type, architecture = _architecture(folder)
+  name, remarks = _tokenizer(
+      folder, hf_vocab.name_in(folder, model_type), allow_other_tokenizer)
   vocabulary = hf_vocab.read(folder, model_type)
   casing = lower_case(folder, vocabulary)
   tensors, metadata = _tensors(folder)
-  writer = _writer(folder, config, tensors, metadata)
+  writer = _writer(folder, tensors, metadata)
   # A class that is not named right loses no head, and the other way round.
   with_head = architecture.endswith(_ANSWERING) or any(
       "qa_outputs." in name for name in tensors)
-  line = "%s: %s, %s answer head; %s, %s; written by %s" % (
-      folder, "%s (%s)" % (model_type, architecture or "class not named"),
+  line = "%s: %s (%s), %s answer head; %s, %s; written by %s" % (
+      folder.path, model_type, architecture or "class not named",
       "with" if with_head else "without", name or "tokenizer not named",
       "lower-cased" if casing.lower_case else "cased", writer)
+  max_chars = folder.find("tokenizer.json", "model", "max_input_chars_per_word")
   return Kind(
-      config, model_type, with_head, vocabulary, _max_chars(folder), casing,
-      tensors, line, remarks + vocabulary.remarks
+      folder.find("config.json"), model_type, with_head, vocabulary,
+      _DEFAULT_CHARS if max_chars is None else max_chars, casing, tensors, line,
+      remarks + vocabulary.remarks
       + _tokenizer_remarks(folder, casing.lower_case, vocabulary.name))
 
 
-def _instead(folder):
-  """What a folder without config.json has, and what it should be: str."""
-  names = files.list_folder(folder)
-  if any(name.endswith(".ckpt.index") for name in names):
-    return ("; it is in Google's format, which run_squad.py reads as it is: name "
-            "it in BERT_DIR")
-  # Downloads of Hugging Face's own tools have their files in snapshots/3f2a....
-  snapshots = os.path.join(folder, "snapshots")
-  for inner in [os.path.join(holder, name) for holder in (folder, snapshots)
-                if files.is_folder(holder) for name in files.list_folder(holder)]:
-    if files.exists(os.path.join(inner, "config.json")):
-      return ", but %s has" % inner
-  return "%s; %s" % (", only %s" % ", ".join(names[:5]) if names else ", is empty",
-                     _FOLDER)
-
-
-def _architecture(path, config):
+def _architecture(folder):
   """What a config.json is of: (model_type, name of the class or "")."""
-  given = {key: json_files.member(path, config, key, kind)
-           for key, kind in (("model_type", str), ("architectures", list))
-           if not isinstance(config, dict) or config.get(key) not in (None, "", [])}
-  names = [re.sub("^(TF|Flax)", "", name) if isinstance(name, str) else name
-           for name in given.get("architectures", [])]
+  path = folder.path_of("config.json")
+  given = folder.find("config.json", "model_type")
+  names = folder.find("config.json", "architectures") or []
+  names = [re.sub("^(TF|Flax)", "", str(name))
+           for name in (names if isinstance(names, list) else [names])]
   type_of = lambda name: next((
       model_type for model_type, stem in _STEMS.items()
-      if re.match(stem + _CLASSES, str(name))), None)
-  model_type = given.get("model_type") or next(
-      filter(None, map(type_of, names)), None)
-  if not given:
+      if re.match(stem + _CLASSES, name)), None)
+  model_type = given or next(filter(None, map(type_of, names)), None)
+  if model_type not in list(_STEMS) or any(
+      type_of(name) != model_type for name in names):
     raise ValueError(
-        "%s has neither model_type nor architectures; write \"model_type\": "
-        "\"bert\" into it, or what it is: one of %s" % (path, ", ".join(_STEMS)))
-  if model_type not in _STEMS:
-    raise ValueError(
-        "%s: model_type is %r, architectures %s; should be one of %s" % (
-            path, given.get("model_type"), json.dumps(names), ", ".join(_STEMS)))
-  if any(type_of(name) != model_type for name in names):
-    raise ValueError("%s: architectures is %s; should be one of %s" % (
-        path, json.dumps(names), ", ".join(
-            _STEMS[model_type] + end
-            for end in (_ANSWERING, "Model", "ForPreTraining", "ForMaskedLM"))))
+        "%s: model_type is %r, architectures %s; should be %s, as in %s" % (
+            path, given, json.dumps(names), " or ".join(
+                "%s and %s..." % item for item in _STEMS.items()), json.dumps(
+                    [_STEMS.get(str(given), "Bert") + _ANSWERING])))
   return model_type, next(
       (name for name in names if name.endswith(_ANSWERING)), (names + [""])[0])
 
 
-def _tokenizer(folder, config, vocabulary, is_allowed):
+def _tokenizer(folder, vocabulary, is_allowed):
   """Finds the class of the tokenizer: (str or None, list of remarks).
 
   Args:
-    folder, config: as of `read`.
+    folder: hf_files.Folder.
     vocabulary: str, as of hf_vocab.name_in.
     is_allowed: bool, whether it may be another than BERT's, with a remark.
   """
-  settings = hf_vocab.json_object(folder, "tokenizer_config.json")
-  name = settings.get("tokenizer_class") or config.get("tokenizer_class")
-  odd = ["tokenizer_class %s" % name] * (bool(name) and not re.match(
-      "(%s)(Tokenizer|$)" % "|".join(_TOKENIZERS[vocabulary] + _ANY_TOKENIZER),
-      str(name)))
-  odd += ["%s %s" % (key, json.dumps(settings[key])) for key, right in _WORDS
-          if settings.get(key, right) not in (right, None)]
-  if vocabulary == hf_vocab.VOCAB_NAME:
-    content = hf_vocab.json_object(folder, "tokenizer.json")
-    for part, key, right in (("pre_tokenizer", "type", "BertPreTokenizer"),
-                             ("model", "continuing_subword_prefix", "##"),
-                             ("model", "unk_token", "[UNK]")):
-      holder = content.get(part)
-      value = holder.get(key) if isinstance(holder, dict) else None
-      if value not in (None, right):
-        odd.append("%s.%s %s" % (part, key, json.dumps(value)))
-    for key, right in _TOKENS.items():
-      value = dict(hf_vocab.json_object(folder, "special_tokens_map.json"),
-                   **settings).get(key)
+  name = (folder.find("tokenizer_config.json", "tokenizer_class")
+          or folder.find("config.json", "tokenizer_class"))
+  odd = []
+  if name and not re.match("(%s)(Tokenizer|$)" % "|".join(
+      _TOKENIZERS[vocabulary] + _ANY_TOKENIZER), str(name)):
+    odd.append("tokenizer_class %s" % name)
+  for file, settings in (
+      _OF_BERT.items() if vocabulary == hf_vocab.VOCAB_NAME else ()):
+    for key, right in settings.items():
+      value = folder.find(file, *key.split("."))
       value = value.get("content") if isinstance(value, dict) else value
       if value not in (None, right):
         odd.append("%s %s" % (key, json.dumps(value)))
   if not odd:
     return name, []
   problem = "%s: its tokenizer is not the one here, which is %s's: %s" % (
-      folder, "ALBERT" if vocabulary == hf_vocab.SPM_NAME else "BERT",
+      folder.path, "ALBERT" if vocabulary == hf_vocab.SPM_NAME else "BERT",
       ", ".join(odd))
   if not is_allowed:
     raise ValueError("%s; words would be split otherwise than in its training; "
                      "--allow_other_tokenizer converts it nevertheless" % problem)
   return name, [problem]
-
-
-def _max_chars(folder):
-  """The length of the longest word that is not [UNK], int."""
-  where = os.path.join(folder, "tokenizer.json") + ": model"
-  model = hf_vocab.json_object(folder, "tokenizer.json").get("model")
-  key = "max_input_chars_per_word"
-  return json_files.member(where, model, key, int) if isinstance(
-      model, dict) and key in model else _DEFAULT_CHARS
 
 
 def _tensors(folder):
@@ -209,27 +178,25 @@ def _tensors(folder):
     OSError: a file cannot be read.
     ValueError: there are none, or they are truncated or damaged.
   """
-  path = os.path.join(folder, _WEIGHTS)
-  if files.exists(path):
-    return safetensors_file.read(path)
-  index = path + ".index.json"
-  if not files.exists(index):
-    names = sorted(files.list_folder(folder))
-    hints = [
-        (".safetensors", "; rename it, or download %s, too, if it is one of several"
-         % os.path.basename(index))] + [
-             (end, ", which is not read; save it with save_pretrained(..., "
-              "safe_serialization=True)") for end in (".bin", ".h5", ".msgpack")]
-    raise ValueError("%s has no %s%s" % (folder, _WEIGHTS, next(
-        (", only %s%s" % (name, hint) for end, hint in hints for name in names
-         if name.endswith(end)), "")))
-  held = json_files.member(index, json_files.load(index), "weight_map", dict)
+  if folder.has(_WEIGHTS):
+    return safetensors_file.read(folder.path_of(_WEIGHTS))
+  index_name = _WEIGHTS + ".index.json"
+  index = folder.path_of(index_name)
+  if not folder.has(index_name):
+    others = [name for name in files.list_folder(folder.path)
+              if name.endswith((".safetensors", ".bin", ".h5", ".msgpack"))]
+    raise ValueError(
+        "%s has neither %s nor, of several files, %s%s; save_pretrained(..., "
+        "safe_serialization=True) writes them" % (
+            folder.path, _WEIGHTS, index_name,
+            ", only %s, which is not read" % ", ".join(others) if others else ""))
+  held = json_files.member(index, folder.find(index_name), "weight_map", dict)
   shards = collections.OrderedDict()
   for name in held:
     shard = json_files.member(index + ": weight_map", held, name, str)
     if shard not in shards:
       shards[shard] = safetensors_file.read(
-          os.path.join(folder, os.path.basename(shard)))
+          folder.path_of(os.path.basename(shard)))
     if name not in shards[shard][0]:
       raise ValueError("%s says that %s has %r, but it does not" % (
           index, shard, name))
@@ -237,7 +204,7 @@ def _tensors(folder):
           next((metadata for _, metadata in shards.values()), {}))
 
 
-def _writer(folder, config, tensors, metadata):
+def _writer(folder, tensors, metadata):
   """What wrote the folder, str; raises ValueError if tensors have other names than
   PyTorch's."""
   form = metadata.get("format")
@@ -247,10 +214,10 @@ def _writer(folder, config, tensors, metadata):
     raise ValueError(
         "%s: its tensors were written by %s (they have names like %r); should be "
         "as save_pretrained of a PyTorch model writes them (with TensorFlow "
-        "installed, transformers 4 loads this folder into one)" % (folder, (
+        "installed, transformers 4 loads this folder into one)" % (folder.path, (
             "TensorFlow" if other.endswith(":0") else library
             or "TensorFlow or Flax"), other))
-  version = config.get("transformers_version")
+  version = folder.find("config.json", "transformers_version")
   return ", ".join(["transformers %s" % version] * bool(version)
                    + [str(library)] * bool(library)) or "a program not named"
 
@@ -263,7 +230,7 @@ def lower_case(folder, vocabulary):
   text, as bert-base-chinese has it, each word with a capital would be [UNK].
 
   Args:
-    folder: str.
+    folder: hf_files.Folder.
     vocabulary: hf_vocab.Vocabulary.
 
   Returns:
@@ -298,20 +265,20 @@ def lower_case(folder, vocabulary):
 def _said_of_case(folder):
   """What the files say: (bool, where it is from), both None if nothing."""
   name = "tokenizer_config.json"
-  said = hf_vocab.json_object(folder, name).get("do_lower_case")
+  said = folder.find(name, "do_lower_case")
   if type(said) is bool:
-    return said, os.path.join(folder, name)
+    return said, folder.path_of(name)
   for part in _normalizers(folder):
     said = True if part.get("type") == "Lowercase" else part.get("lowercase")
     if type(said) is bool:
-      return said, "the normalizer in %s" % os.path.join(folder, "tokenizer.json")
+      return said, "the normalizer in %s" % folder.path_of("tokenizer.json")
   return None, None
 
 
 def _normalizers(folder):
   """The parts of the normalizer in a tokenizer.json, from first to last: dicts."""
   found = []
-  left = [hf_vocab.json_object(folder, "tokenizer.json").get("normalizer")]
+  left = [folder.find("tokenizer.json", "normalizer")]
   while left:
     part = left.pop(0)
     if isinstance(part, dict):
@@ -325,7 +292,7 @@ def _tokenizer_remarks(folder, lower, vocabulary):
   """Finds settings of the tokenizer that the one here does not follow.
 
   Args:
-    folder: str.
+    folder: hf_files.Folder.
     lower: bool, the value of --do_lower_case.
     vocabulary: str, as of hf_vocab.name_in.
 
@@ -334,29 +301,25 @@ def _tokenizer_remarks(folder, lower, vocabulary):
   """
   parts = _normalizers(folder)
   settings = {}
-  for part in parts:
-    settings.update(strip_accents=part.get("strip_accents"),
-                    tokenize_chinese_chars=part.get("handle_chinese_chars"))
-  settings.update(hf_vocab.json_object(folder, "tokenizer_config.json"))
-  found = []
+  for part in parts + [folder.find("tokenizer_config.json")]:
+    settings.update(part)
   if vocabulary == hf_vocab.SPM_NAME:
-    found.append("pieces are those of ALBERT's code; transformers' differ before a "
-                 "comma after a digit, and where two ` or ' are a quotation mark")
-    if settings.get("keep_accents") is True:
-      found.append(
-          "%s has keep_accents=true, but accents are removed here" % folder)
-    return found
-  if settings.get("strip_accents") is (not lower):
-    found.append("%s has strip_accents=%s, but accents are %s here with "
-                 "--do_lower_case=%s" % (
-                     folder, json.dumps(not lower), "removed" if lower else "kept",
-                     lower))
-  if settings.get("tokenize_chinese_chars") is False:
-    found.append("%s has tokenize_chinese_chars=false, but each Chinese character "
-                 "is a word here" % folder)
-  other = [str(part.get("type")) for part in parts
-           if part.get("type") not in _NORMALIZERS + (None,)]
-  if other:
-    found.append("%s: tokenizer.json changes text with %s, which is not done "
-                 "here" % (folder, ", ".join(other)))
-  return found
+    found = [
+        (True, "pieces are those of ALBERT's code; transformers' differ before a "
+         "comma after a digit, and where two ` or ' are a quotation mark"),
+        (settings.get("keep_accents") is True,
+         "keep_accents=true, but accents are removed here")]
+  else:
+    other = [str(part["type"]) for part in parts
+             if part.get("type") not in _NORMALIZERS + (None,)]
+    found = [
+        (settings.get("strip_accents") is (not lower),
+         "strip_accents=%s, but accents are %s here with --do_lower_case=%s" % (
+             json.dumps(not lower), "removed" if lower else "kept", lower)),
+        # The former is tokenizer_config.json's, which transformers lets decide.
+        (settings.get("tokenize_chinese_chars",
+                      settings.get("handle_chinese_chars")) is False,
+         "tokenize_chinese_chars=false, but each Chinese character is a word here"),
+        (other, "tokenizer.json changes text with %s, which is not done here" %
+         ", ".join(other))]
+  return ["%s: %s" % (folder.path, line) for is_so, line in found if is_so]

@@ -34,7 +34,13 @@ _OF_ENCODER = re.compile(r"(embeddings|embeddings_project|encoder|pooler)\.")
 _OLD_ENDS = ((re.compile(r"((?:LayerNorm|layer_norm)\.)gamma$"), r"\1weight"),
              (re.compile(r"((?:LayerNorm|layer_norm)\.)beta$"), r"\1bias"))
 
-# Google's name of a part, Hugging Face's, and its shape; [one number]: a LayerNorm.
+# Google's name of a part, Hugging Face's, and its shape. [one number]: a LayerNorm;
+# a first letter of V, P or T: a table of embeddings; others are dense layers.
+_EMBEDDINGS = (
+    ("embeddings/word_embeddings", "embeddings.word_embeddings", "VE"),
+    ("embeddings/position_embeddings", "embeddings.position_embeddings", "PE"),
+    ("embeddings/token_type_embeddings", "embeddings.token_type_embeddings", "TE"),
+    ("embeddings/LayerNorm", "embeddings.LayerNorm", "E"))
 _BERT_LAYER = (
     ("attention/self/query", "attention.self.query", "HH"),
     ("attention/self/key", "attention.self.key", "HH"),
@@ -54,6 +60,24 @@ _ALBERT_LAYER = (
     ("ffn_1/intermediate/output/dense", "ffn_output", "IH"),
     ("LayerNorm_1", "full_layer_layer_norm", "H"))
 
+# What stands before the names of a model, and of a layer of it; what a layer has;
+# which entry of config.json counts the layers with variables of their own; and the
+# layer that makes embeddings as wide as the layers, where they are not.
+_MODELS = {"bert": {
+    "model": ("bert/", "bert."),
+    "layer": ("encoder/layer_%d/", "encoder.layer.%d."),
+    "parts": _BERT_LAYER, "layers": "num_hidden_layers", "projection": None}}
+_MODELS["electra"] = dict(
+    _MODELS["bert"], model=("electra/", "electra."),
+    projection=("embeddings_project", "embeddings_project", "EH"))
+_MODELS["albert"] = {
+    "model": ("bert/", "albert."),
+    "layer": ("encoder/transformer/group_%d/inner_group_0/",
+              "encoder.albert_layer_groups.%d.albert_layers.0."),
+    "parts": _ALBERT_LAYER, "layers": "num_hidden_groups",
+    "projection": ("encoder/embedding_hidden_mapping_in",
+                   "encoder.embedding_hidden_mapping_in", "EH")}
+
 
 def variables(model_type, config, with_head):
   """Lists the variables of a model.
@@ -66,29 +90,19 @@ def variables(model_type, config, with_head):
   Returns:
     list of Variable.
   """
-  sizes = {"H": config["hidden_size"], "I": config["intermediate_size"],
-           "E": config["hidden_size"] if model_type == "bert"
-           else config["embedding_size"]}
-  parts = [("embeddings/LayerNorm", "embeddings.LayerNorm", "E")]
-  if model_type == "electra" and sizes["E"] != sizes["H"]:
-    parts.append(("embeddings_project", "embeddings_project", "EH"))
-  if model_type == "albert":
-    name = "embedding_hidden_mapping_in"
-    parts.append(("encoder/" + name, "encoder." + name, "EH"))
-    layers = [("encoder/transformer/group_%d/inner_group_0/" % i,
-               "encoder.albert_layer_groups.%d.albert_layers.0." % i)
-              for i in range(config["num_hidden_groups"])]
-  else:
-    layers = [("encoder/layer_%d/" % i, "encoder.layer.%d." % i)
-              for i in range(config["num_hidden_layers"])]
-  of_layer = _ALBERT_LAYER if model_type == "albert" else _BERT_LAYER
-  parts += [(google + part, hf + other, shape) for google, hf in layers
-            for part, other, shape in of_layer]
-  scope = ("electra/" if model_type == "electra" else "bert/", model_type + ".")
-  found = _tables(scope, config, sizes["E"])
-  for google, hf, shape in parts:
-    found += _weight_and_bias(
-        scope[0] + google, scope[1] + hf, [sizes[letter] for letter in shape])
+  model = _MODELS[model_type]
+  sizes = {"V": config["vocab_size"], "P": config["max_position_embeddings"],
+           "T": config["type_vocab_size"], "H": config["hidden_size"],
+           "I": config["intermediate_size"], "E": config[
+               "embedding_size" if model["projection"] else "hidden_size"]}
+  parts = list(_EMBEDDINGS)
+  if sizes["E"] != sizes["H"]:
+    parts.append(model["projection"])
+  parts += [(model["layer"][0] % i + google, model["layer"][1] % i + hf, shape)
+            for i in range(config[model["layers"]])
+            for google, hf, shape in model["parts"]]
+  found = [variable for google, hf, shape in parts for variable in _of_part(
+      model["model"][0] + google, model["model"][1] + hf, shape, sizes)]
   if with_head:
     found += [Variable("cls/squad/output_weights", "qa_outputs.weight",
                        [2, sizes["H"]], False),
@@ -96,18 +110,11 @@ def variables(model_type, config, with_head):
   return found
 
 
-def _tables(scope, config, width):
-  """The tables of embeddings: list of Variable."""
-  return [Variable(scope[0] + "embeddings/" + name,
-                   scope[1] + "embeddings.%s.weight" % name,
-                   [config[entries], width], False)
-          for name, entries in (("word_embeddings", "vocab_size"),
-                                ("position_embeddings", "max_position_embeddings"),
-                                ("token_type_embeddings", "type_vocab_size"))]
-
-
-def _weight_and_bias(google, hf, shape):
-  """The two variables of a dense layer, or of a LayerNorm: list of Variable."""
+def _of_part(google, hf, letters, sizes):
+  """The one or two variables of a part: list of Variable."""
+  shape = [sizes[letter] for letter in letters]
+  if letters[0] in "VPT":
+    return [Variable(google, hf + ".weight", shape, False)]
   is_norm = len(shape) == 1
   return [Variable(google + ("/gamma" if is_norm else "/kernel"), hf + ".weight",
                    shape, not is_norm),

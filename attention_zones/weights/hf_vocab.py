@@ -1,7 +1,6 @@
 """The vocabulary of a Hugging Face folder, with the added tokens."""
 
 import collections
-import os
 import string
 import unicodedata
 
@@ -30,26 +29,19 @@ Attributes:
 """
 
 
-def json_object(folder, name):
-  """Reads a JSON file of a folder: a dict, {} if there is none."""
-  path = os.path.join(folder, name)
-  content = json_files.load(path) if files.exists(path) else {}
-  return content if isinstance(content, dict) else {}
-
-
 def name_in(folder, model_type):
   """The name of the file that a vocabulary becomes: SPM_NAME of an ALBERT that has
   it and no vocab.txt, else VOCAB_NAME."""
   return SPM_NAME if (
-      model_type == "albert" and files.exists(os.path.join(folder, SPM_NAME))
-      and not files.exists(os.path.join(folder, VOCAB_NAME))) else VOCAB_NAME
+      model_type == "albert" and folder.has(SPM_NAME)
+      and not folder.has(VOCAB_NAME)) else VOCAB_NAME
 
 
 def read(folder, model_type):
   """Reads a vocabulary.
 
   Args:
-    folder: str.
+    folder: hf_files.Folder.
     model_type: str, "albert" for example.
 
   Returns:
@@ -62,7 +54,7 @@ def read(folder, model_type):
   added = _added_tokens(folder)
   name = name_in(folder, model_type)
   if name == SPM_NAME:
-    path = os.path.join(folder, name)
+    path = folder.path_of(name)
     content = files.read_bytes(path)
     pieces = sentencepiece_tokenizer.pieces_of(path, content)
     lacking = sorted(token.content for _, _, token in added
@@ -84,8 +76,7 @@ def read(folder, model_type):
   content = "".join("%s\n" % ("" if _has_space(by_id[index]) else by_id[index])
                     for index in range(len(by_id))).encode("utf-8")
   entries = vocab_lines.entries(path, content, vocab_lines.SPECIAL_TOKENS)
-  found = list(collections.OrderedDict.fromkeys(
-      token for _, _, token in added if token.content not in _OWN))
+  found = [token for _, _, token in added if token.content not in _OWN]
   used = [token for token in found if not _has_space(token.content)]
   return Vocabulary(name, content, vocab_lines.size(
       {entry: index for index, entry in enumerate(entries)}), entries, used,
@@ -95,22 +86,19 @@ def read(folder, model_type):
 
 def _entries(folder):
   """Reads vocab.txt or tokenizer.json: (path, dict from id to str)."""
-  path = os.path.join(folder, VOCAB_NAME)
-  if files.exists(path):
+  path = folder.path_of(VOCAB_NAME)
+  if folder.has(VOCAB_NAME):
     return path, dict(enumerate(vocab_lines.entries(path, files.read_bytes(path))))
-  path = os.path.join(folder, "tokenizer.json")
-  if not files.exists(path):
-    others = [name for name in files.list_folder(folder) if name.endswith(".model")]
-    hint = "; %s may be of SentencePiece, which is read for ALBERT, as %s"
-    raise ValueError(
-        "%s has neither vocab.txt nor tokenizer.json, nor an ALBERT's %s%s" % (
-            folder, SPM_NAME, hint % (others[0], SPM_NAME) if others else ""))
-  model = json_files.member(path, json_files.load(path), "model", dict)
+  path = folder.path_of("tokenizer.json")
+  if not folder.has("tokenizer.json"):
+    raise ValueError("%s has neither vocab.txt nor tokenizer.json, nor is it an "
+                     "ALBERT with %s" % (folder.path, SPM_NAME))
+  model = json_files.member(path, folder.find("tokenizer.json"), "model", dict)
   kind = model.get("type", "WordPiece")
   if kind != "WordPiece":
-    raise ValueError("%s: its model is of type %s; should be WordPiece%s" % (
-        path, json_files.excerpt(kind),
-        ", or %s beside it, of an ALBERT" % SPM_NAME if kind == "Unigram" else ""))
+    raise ValueError("%s: its model is of type %s; should be WordPiece, or %s "
+                     "beside it, of an ALBERT" % (
+                         path, json_files.excerpt(kind), SPM_NAME))
   vocab = json_files.member(path + ": model", model, "vocab", dict)
   by_id = {json_files.member(path + ": vocab", vocab, entry, int): entry
            for entry in vocab}
@@ -130,38 +118,31 @@ def _added_tokens(folder):
   Returns:
     list of (where it is said, id, AddedToken).
   """
-  found, seen = [], set()
-
-  def add(where, index, entry):
+  name = "tokenizer.json"
+  said = [(folder.path_of(name) + ": added_tokens", None, entry)
+          for entry in folder.find(name, "added_tokens") or []]
+  name = "tokenizer_config.json"
+  said += [(folder.path_of(name) + ": added_tokens_decoder",
+            json_files.as_whole_number(index), entry) for index, entry in (
+                folder.find(name, "added_tokens_decoder") or {}).items()]
+  name = "added_tokens.json"
+  said += [(folder.path_of(name), index, {"content": content})
+           for content, index in folder.find(name).items()]
+  found = collections.OrderedDict()
+  for where, index, entry in said:
     content = json_files.member(where, entry, "content", str)
-    if content and content not in seen:
-      seen.add(content)
-      found.append((where, index, AddedToken(
+    index = json_files.member(where, {
+        content: entry.get("id") if index is None else index}, content, int)
+    if content:
+      found.setdefault(content, (where, index, AddedToken(
           content, entry.get("normalized", not entry.get("special")) is True,
           entry.get("single_word") is True)))
-
-  where = os.path.join(folder, "tokenizer.json") + ": added_tokens"
-  for entry in json_object(folder, "tokenizer.json").get("added_tokens") or []:
-    add(where, json_files.member(where, entry, "id", int), entry)
-  where = os.path.join(folder, "tokenizer_config.json") + ": added_tokens_decoder"
-  entries = json_object(folder, "tokenizer_config.json").get(
-      "added_tokens_decoder") or {}
-  for index in entries:
-    if not index.isdigit():
-      raise ValueError("%s has %r; should be a number" % (where, index))
-    add(where, int(index), entries[index])
-  where = os.path.join(folder, "added_tokens.json")
-  entries = json_object(folder, "added_tokens.json")
-  for content in entries:
-    add(where, json_files.member(where, entries, content, int),
-        {"content": content})
-  return found
+  return list(found.values())
 
 
 def _other_entries(folder, path, entries):
   """Says that tokenizer.json has another vocabulary than vocab.txt: list of str."""
-  model = json_object(folder, "tokenizer.json").get("model")
-  vocab = model.get("vocab") if isinstance(model, dict) else None
+  vocab = folder.find("tokenizer.json", "model", "vocab")
   ids = dict(zip(entries, range(len(entries))))
   other = [entry for entry, index in vocab.items()
            if not _has_space(entry) and ids.get(entry) != index] if isinstance(

@@ -16,13 +16,8 @@ from attention_zones.base import file_kinds
 from attention_zones.base import files
 from attention_zones.base import json_files
 
-# Those of which only the size is known are read as bytes.
-_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2",
-          "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "<i1",
-          "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "<u1",
-          "F8_E4M3": "<u1", "F8_E5M2": "<u1", "C64": "<c8"}
-# The types of weights.
-FLOATS = ("F64", "F32", "F16", "BF16")
+# The types of weights; tensors of others are not read.
+FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 Tensor = collections.namedtuple("Tensor", ["dtype", "shape", "read"])
 Tensor.__doc__ = """A tensor of a file.
@@ -30,8 +25,8 @@ Tensor.__doc__ = """A tensor of a file.
 Attributes:
   dtype: str, as the file has it, "F32" for example.
   shape: list of int.
-  read: function that reads it: a numpy array of its shape; float32 if it has half
-    precision (F16, BF16).
+  read: function that reads it, if its dtype is one of FLOATS: a numpy array of its
+    shape; float32 if it has half precision (F16, BF16).
 """
 
 
@@ -73,26 +68,25 @@ def read(path):
 
 
 def _check_cover(path, places, size):
-  """Refuses tensors that overlap, gaps, and bytes after the last tensor, as the
-  package safetensors does.
+  """Refuses tensors that overlap, gaps, and tensors that end before the file or
+  after it, as the package safetensors does.
 
   Args:
     path: str, for messages.
     places: list of ([start, end], name), in this order in the file.
     size: int, the number of bytes for tensors.
   """
-  end, before = 0, None
+  end = 0
   for (start, next_end), name in places:
     if start != end:
       raise ValueError(
-          "%s: %r begins at byte %d of the tensors, %s; should begin at byte "
-          "%d%s" % (path, name, start, (
-              "inside the one before" if start < end else "after a gap"), end,
-                    ", where %r ends" % before if before else ""))
-    end, before = next_end, name
+          "%s: %r begins at byte %d of the tensors; should begin at byte %d, where "
+          "the one before ends" % (path, name, start, end))
+    end = next_end
   if end != size:
-    raise ValueError("%s has %d bytes after the last tensor, file not fully "
-                     "covered; should end with it" % (path, size - end))
+    raise ValueError("%s: its tensors end at byte %d, but it has %d bytes for "
+                     "them%s" % (path, end, size, (
+                         ": the file is truncated" if end > size else "")))
 
 
 def _tensor(where, entry, data):
@@ -101,22 +95,18 @@ def _tensor(where, entry, data):
   dtype = json_files.member(where, entry, "dtype", str)
   shape = json_files.member(where, entry, "shape", list)
   offsets = json_files.member(where, entry, "data_offsets", list)
-  if dtype not in _TYPES:
-    raise ValueError("%s has dtype %s; should be one of %s" % (
-        where, dtype, ", ".join(_TYPES)))
-  if not all(type(n) is int and n >= 0 for n in shape + offsets):
-    raise ValueError("%s has shape %s and data_offsets %s; should be numbers" % (
-        where, shape, offsets))
-  size = functools.reduce(operator.mul, shape, np.dtype(_TYPES[dtype]).itemsize)
-  if len(offsets) != 2 or offsets[1] - offsets[0] != size:
-    raise ValueError("%s has data_offsets %s, but %s of shape %s is %d bytes" % (
-        where, offsets, dtype, shape, size))
-  if offsets[1] > len(data):
-    raise ValueError("%s ends at byte %d of the tensors, but there are only %d: "
-                     "the file is truncated" % (where, offsets[1], len(data)))
+  if len(offsets) != 2 or not all(
+      type(n) is int and n >= 0 for n in shape + offsets):
+    raise ValueError("%s has shape %s and data_offsets %s; should be numbers, two "
+                     "of them offsets" % (where, shape, offsets))
+  if dtype in FLOATS:
+    size = functools.reduce(operator.mul, shape, np.dtype(FLOATS[dtype]).itemsize)
+    if offsets[1] - offsets[0] != size:
+      raise ValueError("%s has data_offsets %s, but %s of shape %s is %d bytes" % (
+          where, offsets, dtype, shape, size))
 
   def read_tensor():
-    values = data[offsets[0]:offsets[1]].view(_TYPES[dtype]).reshape(shape)
+    values = data[offsets[0]:offsets[1]].view(FLOATS[dtype]).reshape(shape)
     if dtype == "BF16":
       # The upper half of a float32.
       return (values.astype(np.uint32) << 16).view(np.float32)

@@ -59,10 +59,11 @@ def train(options, data, make_estimator, log):
   """
   folder = options.output_dir
   steps = num_train_steps(options, data)
-  newest, faulty = checkpoints.newest_whole(folder)
-  oddity = checkpoints.tell(folder, newest, faulty, log)
-  if faulty or oddity:
-    checkpoints.forget(folder, faulty)
+  newest, remarks = checkpoints.newest_whole(folder)
+  for line in remarks:
+    log(line)
+  if remarks:
+    checkpoints.resume_from(folder, newest)
   first_step = tf.train.load_variable(newest, "global_step") if newest else 0
   if first_step >= steps:
     log("nothing to train: %s already has %d steps or more" % (newest, steps))
