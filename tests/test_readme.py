@@ -19,12 +19,12 @@ import launcher
 import test_paper_steps
 import tiny_model
 
-MANUAL = ("controls", "data", "decoding", "files", "findings", "machines", "models",
-          "statistics", "trouble", "zones")
+MANUAL = ("controls", "data", "decoding", "files", "findings", "machines",
+          "models", "statistics", "trouble", "zones")
 PAGES = ("README.md", "CONTRIBUTING.md", "tests/benchmarks/README.md",
          "tests/golden/README.md") + tuple("docs/%s.md" % name for name in MANUAL)
 
-# Headings of README in November 2026, when it was the manual, too: others link there.
+# Headings of README while it was the manual, too: links of others lead there.
 OLD_ANCHORS = (
     "quick-start", "zones", "controls-and-heads",
     "the-protocol-for-bert-base-on-squad", "is-it-real", "more-than-right-or-wrong",
@@ -37,15 +37,17 @@ NOT_RUN = {
     "bash tests/run.sh": "these tests are what it runs",
     "SEEDS=": "test_scripts.py does, and 10 runs take minutes",
     "seed{1..5}": "needs these",
-    "uncased_L-24": "as with 12 layers, but longer"}
+    "my_model-squad": "trained and decoded as in the protocol",
+    "uncased_L-24": "the same",
+    "mine/model.ckpt-9": "the same"}
 
 # Programs that a command can begin with; run_squad.py is behind two scripts.
 PROGRAM = re.compile(
     r"(?:(?:python|\.venv\S*/bin/python) (?:-u )?(?:-m )?|bash |sbatch (?:--\S+ )*)"
     r"(?P<name>[\w./]+)(?P<rest>.*)")
 BEGINS = re.compile(r"(?:[A-Z_]+=(?:\"[^\"]*\"|\S+) )*"
-                    r"(?:python|\.venv\S*/bin/python|bash|sbatch|nohup|wait|source|wget"
-                    r"|unzip|hf|gsutil|gcloud|export)\b")
+                    r"(?:python|\.venv\S*/bin/python|bash|sbatch|nohup|wait|source"
+                    r"|wget|unzip|hf|gsutil|gcloud|export)\b")
 OF_RUN_SQUAD = ("train_squad.sh", "decode_squad.sh")
 
 
@@ -123,8 +125,9 @@ def test_links_of_old(repository):
 
 
 def test_anchors():
-  assert anchors('## `all` is not "everything"\n<a id="x"></a>\n### [A](b.md), c_d\n'
-                 "```\n# no\n```\n") == {"all-is-not-everything", "x", "a-c_d"}
+  assert anchors(
+      '## `all` is not "everything"\n<a id="x"></a>\n### [A](b.md), c_d\n'
+      "```\n# no\n```\n") == {"all-is-not-everything", "x", "a-c_d"}
 
 
 @pytest.fixture(scope="module")
@@ -201,12 +204,14 @@ def test_a_figure_for_a_paper(repository, tmp_path):
   (tmp_path / "paper").mkdir()
   for path in (repository / "paper").glob("*.csv"):
     shutil.copy(str(path), str(tmp_path / "paper"))
-  for line in commands(section(read(repository, "README.md"), "A figure for a paper")):
+  text = section(read(repository, "README.md"), "A figure for a paper")
+  for line in commands(text):
     python, name, *rest = shlex.split(line)
     done = launcher.script(name, *rest, cwd=tmp_path)
     assert (python, done.returncode) == ("python", 0), done.stderr
   found = {path.name for path in tmp_path.glob("**/*.p*") if path.is_file()}
-  assert found == {"figure.pdf", "figure1a.png", "figure1b.png", "xquad.en.minilm.png"}
+  assert found == {
+      "figure.pdf", "figure1a.png", "figure1b.png", "xquad.en.minilm.png"}
 
 
 def test_what_is_run_here(repository):
@@ -244,12 +249,17 @@ def in_environment(lines):
           for line in lines]
 
 
+def write_hugging_face(folder, architecture):
+  """Writes a 12-layer BERT in Hugging Face's format."""
+  config = hf_folder.config_of(
+      "bert", architecture, num_hidden_layers=12, max_position_embeddings=512)
+  _, tensors = hf_folder.tensors_of(config, architecture == "ForQuestionAnswering")
+  hf_folder.write(folder, config, tensors)
+
+
 def stand_in_model(folder, sources, vocabulary):
   """Writes a 12-layer BERT without answer head in Google's format."""
-  config = hf_folder.config_of(
-      "bert", "Model", num_hidden_layers=12, max_position_embeddings=512)
-  _, tensors = hf_folder.tensors_of(config, with_head=False)
-  hf_folder.write(sources, config, tensors)
+  write_hugging_face(sources, "Model")
   done = launcher.script("attention_zones/convert_hf.py", sources, folder)
   assert done.returncode == 0, done.stderr
   (folder / "checkpoint").unlink()
@@ -283,32 +293,28 @@ def test_the_protocol(repository, downloaded):
     assert (downloaded / name).exists(), name
 
 
+@pytest.mark.parametrize("architecture, place", [
+    ("ForQuestionAnswering", 1), ("Model", 3)])
+def test_convert_hf_prints_the_next_command(
+    repository, tmp_path, architecture, place):
+  """With an answer head it is README's that decodes, without one that which trains.
+  """
+  text = section(read(repository, "README.md"), "Your own model")
+  convert, *others = [
+      line for line in commands(text) if not line.startswith(DOWNLOADS)]
+  write_hugging_face(tmp_path / "hf_model", architecture)
+  done = launcher.script("attention_zones/convert_hf.py", *shlex.split(convert)[3:],
+                         cwd=tmp_path)
+  assert done.returncode == 0, done.stderr
+  assert "next: %s\n" % others[place - 1] in done.stdout
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["ForQuestionAnswering", "Model"])
-def test_a_model_of_hugging_face(repository, downloaded, architecture):
-  """With an answer head it is decoded, without one trained; and one of Google's."""
-  config = hf_folder.config_of("bert", architecture, num_hidden_layers=12,
-                               max_position_embeddings=512)
-  has_head = architecture == "ForQuestionAnswering"
-  _, tensors = hf_folder.tensors_of(config, has_head)
-  hf_folder.write(downloaded / "hf_model", config, tensors)
-  lines = to_run(section(read(repository, "README.md"), "Your own model"))
-  convert, decode, collect, train, decode_trained, decode_mine = lines
-  printed = type_in(downloaded, [convert])
-  assert "next: %s" % (decode if has_head else train) in printed
-  if has_head:
-    type_in(downloaded, [decode, collect])
-    assert (downloaded / "results.stats.csv").exists()
-    return
-  type_in(downloaded, [train, decode_trained])
-  shutil.copytree(str(downloaded / "cased_L-12_H-768_A-12"), str(downloaded / "mine"))
-  for path in (downloaded / "my_model-squad").glob("model.ckpt-3.*"):
-    shutil.copy(str(path), str(
-        downloaded / "mine" / path.name.replace("ckpt-3", "ckpt-9")))
-  type_in(downloaded, [decode_mine])
-  for name in ("my_model-squad", "decoded"):
-    found = list((downloaded / name).glob("predictions_layer*_*.json"))
-    assert len(found) == 60
+def test_a_model_of_hugging_face(repository, downloaded):
+  write_hugging_face(downloaded / "hf_model", "ForQuestionAnswering")
+  type_in(downloaded, to_run(section(
+      read(repository, "README.md"), "Your own model")))
+  assert (downloaded / "results.stats.csv").exists()
 
 
 @pytest.mark.slow
@@ -318,8 +324,8 @@ def test_the_demo_and_what_it_shows(repository, with_environment):
   type_in(with_environment, [demo], EPOCHS="0.05")
   for name in ("attention_zones.pdf", "results.csv", "cases.html"):
     assert (with_environment / "demo_output" / name).exists(), name
-  lines = commands(section(read(repository, "docs/findings.md"), "The demo's model"))
-  type_in(with_environment, in_environment(lines))
+  text = section(read(repository, "docs/findings.md"), "The demo's model")
+  type_in(with_environment, in_environment(commands(text)))
   table = (with_environment / "demo.controls.csv").read_text()
   assert len(table.splitlines()) == 1 + 6
   assert (with_environment / "effect.pdf").exists()
