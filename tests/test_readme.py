@@ -14,6 +14,7 @@ import sys
 
 import pytest
 
+from attention_zones.zones import zones
 import hf_folder
 import launcher
 import test_paper_steps
@@ -326,6 +327,19 @@ def test_the_demo_and_what_it_shows(repository, with_environment):
     assert (with_environment / "demo_output" / name).exists(), name
   text = section(read(repository, "docs/findings.md"), "The demo's model")
   type_in(with_environment, in_environment(commands(text)))
+  assert (with_environment / "effect.pdf").exists()
+  check_columns(repository, with_environment)
   table = (with_environment / "demo.controls.csv").read_text()
   assert len(table.splitlines()) == 1 + 6
-  assert (with_environment / "effect.pdf").exists()
+
+
+def check_columns(repository, folder):
+  """Every column of the tables that lie in the folder is in docs/files.md."""
+  listed = set(re.findall("`([a-z_]+)`", read(repository, "docs/files.md")))
+  tables = [path for path in folder.glob("**/*.csv") if path.parent.name != "paper"]
+  assert {"demo.csv", "demo.stats.csv", "attention_mass.csv", "cases.csv"} <= {
+      path.name for path in tables}
+  for path in tables:
+    columns = set(path.read_text(encoding="utf-8").split("\n")[0].split(","))
+    is_zone = re.compile("(%s)(@.*)?" % "|".join(zones.ZONES)).fullmatch
+    assert not {name for name in columns if not is_zone(name)} - listed, path.name
