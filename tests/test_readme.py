@@ -74,9 +74,8 @@ def anchors(text):
 
 def commands(text):
   """The commands in a page's indented blocks, each whole: list of str."""
-  lines = re.findall("^    (.*)$", text.replace("\\\n", ""), re.M)
-  return [re.sub(" {2,}", " ", line) if "--title" not in line else line
-          for line in lines if BEGINS.match(line)]
+  whole = re.sub(r" *\\\n *", " ", text)
+  return list(filter(BEGINS.match, re.findall("^    (.*)$", whole, re.M)))
 
 
 def section(text, heading):
