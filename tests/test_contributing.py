@@ -1,4 +1,4 @@
-"""What CONTRIBUTING.md and README show as code does what they say."""
+"""What CONTRIBUTING.md and docs/data.md show as code does what they say."""
 
 import json
 import re
@@ -228,8 +228,8 @@ def test_the_drawing_names_modules_that_exist(repository):
   assert words <= modules, words - modules
 
 
-def test_the_data_set_in_readme_is_one(repository, tmp_path):
-  text = (repository / "README.md").read_text(encoding="utf-8")
+def test_the_data_set_in_the_manual_is_one(repository, tmp_path):
+  text = (repository / "docs" / "data.md").read_text(encoding="utf-8")
   start = text.index('    {"version"')
   path = tmp_path / "data.json"
   path.write_text(text[start:text.index("\n\n", start)])

@@ -24,7 +24,7 @@ import spm_model
 import tiny_model
 import tokenization
 
-# How near the logits of transformers have to be; issue and README say so.
+# How near the logits of transformers have to be; docs/models.md says so.
 LOGITS_OF_TRANSFORMERS = 1e-4
 
 # What a model of 32 positions needs.

@@ -2,7 +2,7 @@
 
 Masking changes nothing on average here, but what it does to questions about one
 passage is alike, as in a real sweep: the design effect is 1.5. A test at 5 % should
-reject 5 % of such data sets. The numbers are in README.md; this prints them:
+reject 5 % of such data sets. docs/statistics.md has the numbers; this prints them:
 
     bash tests/run.sh tests/stress/test_calibration.py -s
 """
