@@ -13,7 +13,7 @@ these mass sums to 1.
 Questions without a token have no attention from or to it; they are left out, of all
 rows, and n is the number of the others.
 
-Mass is not causal effect: see README.md.
+Mass is not causal effect: see docs/findings.md.
 
 Dimensions: as in modeling.py, and L = layers, 5 = sets of rows or of columns.
 """
