@@ -381,8 +381,8 @@ def test_the_same_bytes_again_and_from_an_address(sweep):
     (["sweep", "folder.html"], "folder.html: is a folder; "),
     (["sweep", "table.html"], "table.csv: is not a table of cases, and would be "
      "overwritten; give table.html another name"),
-    (["no", "cases.html"], "no: there is no such folder; the first argument"),
-    (["dev.json", "cases.html"], "dev.json: is a file; the first argument"),
+    (["no", "cases.html"], "no: there is no such folder; every argument"),
+    (["dev.json", "cases.html"], "dev.json: is a file; every argument"),
     (["empty", "cases.html"], "empty: has no file like predictions_layer0_q2.json"),
     (["unmasked", "cases.html"],
      "unmasked: has no file like predictions_layer0_q2.json"),

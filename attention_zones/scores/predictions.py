@@ -229,8 +229,8 @@ def settle_data(arguments, folders):
   """
   for folder in folders:
     path_checks.check_input_folder(
-        "the first argument" if folder == folders[0] else "every argument but the "
-        "last", folder, "a folder that a sweep was written to")
+        "every argument but the last", folder,
+        "a folder that a sweep was written to")
     content = manifest.load(folder)
     # As find_predictions: the baseline's, or that of any other decode.
     name = min(content["files"], default=None,
