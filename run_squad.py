@@ -14,6 +14,7 @@ if __name__ == "__main__":
   interrupts.install("run_squad.py")
   machine.use_onednn()
 
+import contextlib
 import os
 import sys
 import types
@@ -181,38 +182,9 @@ flags.DEFINE_string(
     "several machines; the last share to finish writes all files.")
 
 
-def make_tokenizer(options, config):
-  """Makes a tokenization.FullTokenizer, or a SentencePieceTokenizer with
-  --spm_model_file, of the flags in `options` and of a modeling.BertConfig."""
-  if options.spm_model_file:
-    return SentencePieceTokenizer(
-        load_spm_model(options.spm_model_file), options.do_lower_case)
-  vocab = tokenization.load_vocab(options.vocab_file, tokenization.SPECIAL_TOKENS)
-  return tokenization.FullTokenizer(
-      vocab, options.do_lower_case, **tokenizer_settings.read(
-          "--bert_config_file=%s" % options.bert_config_file, vars(config), vocab))
-
-
 def log(line):
   """Prints a line to stderr."""
   print("run_squad.py: " + line, file=sys.stderr, flush=True)
-
-
-def settle_architecture(options, config):
-  """Takes the architecture from the checkpoint, and refuses a contradiction.
-
-  Args:
-    options: namespace of the flags.
-    config: modeling.BertConfig; its model_type is set.
-  """
-  path = checkpoints.newest_whole(options.output_dir)[0] or options.init_checkpoint
-  found = path and checkpoint_names.architecture(path)
-  if found and config.model_type not in (None, found):
-    raise ValueError(
-        "--bert_config_file=%s has model_type %r, but checkpoint %s has the "
-        "variables of %r; should be of the same model" % (
-            options.bert_config_file, config.model_type, path, found))
-  config.model_type = found or config.model_type
 
 
 def model_variables(config):
@@ -299,10 +271,34 @@ class Model:
   def __init__(self, options):
     self._options = options
     self.config = modeling.BertConfig.from_json_file(options.bert_config_file)
-    settle_architecture(options, self.config)
+    self._settle_architecture()
     self.variables = model_variables(self.config)
-    self.tokenizer = make_tokenizer(options, self.config)
+    self.tokenizer = self._make_tokenizer()
     self.checkpoint = None
+
+  def _settle_architecture(self):
+    """Takes the architecture from the checkpoint, and refuses a contradiction."""
+    options, config = self._options, self.config
+    newest, _ = checkpoints.newest_whole(options.output_dir)
+    path = newest or options.init_checkpoint
+    found = path and checkpoint_names.architecture(path)
+    if found and config.model_type not in (None, found):
+      raise ValueError(
+          "--bert_config_file=%s has model_type %r, but checkpoint %s has the "
+          "variables of %r; should be of the same model" % (
+              options.bert_config_file, config.model_type, path, found))
+    config.model_type = found or config.model_type
+
+  def _make_tokenizer(self):
+    """The tokenizer of the flags: of word pieces, or ALBERT's."""
+    options = self._options
+    if options.spm_model_file:
+      return SentencePieceTokenizer(
+          load_spm_model(options.spm_model_file), options.do_lower_case)
+    vocab = tokenization.load_vocab(options.vocab_file, tokenization.SPECIAL_TOKENS)
+    where = "--bert_config_file=%s" % options.bert_config_file
+    settings = tokenizer_settings.read(where, vars(self.config), vocab)
+    return tokenization.FullTokenizer(vocab, options.do_lower_case, **settings)
 
   def find_checkpoint(self):
     """Finds the checkpoint to predict with; raises ValueError if none fits."""
@@ -382,7 +378,8 @@ def check(options, given):
     options, given: as for `run`.
 
   Returns:
-    (Model, runs.Run), the latter None if nothing is to be predicted.
+    (Model, training.Training or None, runs.Run or None), what is to be trained and
+    what is to be predicted.
   """
   flag_checks.validate_flags(options)
   refusal = recorded.supply(options, given, log)
@@ -396,21 +393,23 @@ def check(options, given):
       options.mask_head, config.num_attention_heads)
   if draws.needed(wanted):
     flag_checks.refuse_remote_draws(options)
+  this_training = None
   if options.do_train:
     if options.init_checkpoint:
       checkpoints.check(
           options.init_checkpoint, model.variables, head_is_wanted=False)
-    training.check_record(options, tokenizer, log)
+    this_training = training.Training(options, tokenizer, log)
+    this_training.check_record()
   else:
     model.find_checkpoint()
     remarks += flag_checks.check_init_checkpoint(options, model.checkpoint)
-  runs.make_output_dir(options, wanted)
+  path_checks.make_output_folder("--output_dir", options.output_dir)
   if refusal:
     raise ValueError(refusal)
   this_run = runs.Run(options, wanted, model) if options.do_predict else None
   for line in remarks:
     log(line)
-  return model, this_run
+  return model, this_training, this_run
 
 
 def load(options, flag, tokenizer):
@@ -429,23 +428,24 @@ def run(options, given):
     options: namespace of the flags.
     given: set of str, the names of those on the command line.
   """
-  model, this_run = check(options, given)
+  model, this_training, this_run = check(options, given)
   if not options.use_tpu:
     accelerator.say_why_unused(log)
-  with training.alone(options):
-    if options.do_train:
+  with contextlib.ExitStack() as stack:
+    if this_training:
+      stack.enter_context(training.alone(options.output_dir))
       train_data = load(options, "train_file", model.tokenizer)
-    if options.do_predict:
+    if this_run:
       predict_data = load(options, "predict_file", model.tokenizer)
-    if options.do_train:
-      training.train(options, train_data, model.to_train, log)
-  if options.do_predict:
-    if options.do_train:
+    if this_training:
+      this_training.train(train_data, model.to_train)
+  if this_run:
+    if this_training:
       model.find_checkpoint()
       this_run = runs.Run(options, this_run.wanted, model)
-    decoding.decode(options, predict_data, model, this_run, log)
+    decoding.decode(predict_data, model, this_run, log)
     if options.attention_mass:
-      attention_mass.make(options, predict_data, model, this_run, log)
+      attention_mass.make(predict_data, model, this_run, log)
 
 
 def main(argv):

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import types
 
 import pytest
 
@@ -40,12 +41,14 @@ def test_the_time_of_all_passes_and_of_all_shares(lines):
 
 
 def test_passes_say_which_they_are(tmp_path):
-  class Options:
-    output_dir = str(tmp_path)
-    write_nbest = version_2_with_negative = gold_logp = False
-  wanted = decodes.parse_decodes("0-3", "q2", 4)
-  turns = [(one.turn, one.later) for one in cut_passes(Options, wanted, 2, set())]
+  class Run:
+    """Of runs.Run, what passes are cut by: nothing is finished yet."""
+    options = types.SimpleNamespace(output_dir=str(tmp_path))
+    wanted = decodes.parse_decodes("0-3", "q2", 4)
+    finished_files = lambda self: set()
+    files_of = lambda self, decodes: [decode.file_name() for decode in decodes]
+  turns = [(one.turn, one.later) for one in cut_passes(Run(), 2)]
   assert turns == [(", pass 1 of 3", 1.5), (", pass 2 of 3", .5),
                    (", pass 3 of 3", 0)]
-  one, = cut_passes(Options, wanted, 5, set())
+  one, = cut_passes(Run(), 5)
   assert (one.turn, one.later) == ("", 0)

@@ -25,7 +25,7 @@ Attributes:
     too (answer_head.mask_spans); [CLS] is then a candidate, and windows compete by
     log-probabilities (answer_head.candidates).
   counts_windows: bool, whether steps are counted by windows, not by questions
-    (training.num_train_steps).
+    (training.Training.num_steps).
   positions_in_nbest: bool, whether n-best lists have positions
     (answers.AnswerFinder).
   empty_answer: str, the prediction for a passage without words.

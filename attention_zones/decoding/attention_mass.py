@@ -82,11 +82,10 @@ def mass_of(weights, tokens):
   return sums / tf.maximum(tf.reduce_sum(rows, 3, keepdims=True), 1)
 
 
-def make(options, data, model, run, log):
+def make(data, model, run, log):
   """Writes attention_mass.csv, unless this run has written it before.
 
   Args:
-    options: namespace of run_squad.py's flags.
     data: windows.DataSet.
     model: run_squad.Model.
     run: runs.Run.
@@ -95,6 +94,7 @@ def make(options, data, model, run, log):
   Raises:
     ValueError: attention is NaN or infinite; nothing is written.
   """
+  options = run.options
   path = os.path.join(options.output_dir, FILE_NAME)
   if run.has_made(FILE_NAME):
     log("%s is there already, for these flags, data and checkpoint" % path)

@@ -26,11 +26,10 @@ from attention_zones.decoding import shares
 from attention_zones.zones import draws
 
 
-def decode(options, data, model, run, log):
+def decode(data, model, run, log):
   """Makes the predictions that do not exist yet.
 
   Args:
-    options: namespace of run_squad.py's flags.
     data: windows.DataSet to predict.
     model: run_squad.Model.
     run: runs.Run.
@@ -40,15 +39,14 @@ def decode(options, data, model, run, log):
     ValueError: a decode's logits are NaN or infinite; the other decodes are
       written.
   """
+  options = run.options
   share = shares.parse(options.shard)
   shares.check_count(options.output_dir, share, log)
   run.tell_of_others(log)
   steps_of = functools.partial(
       passes.plan_steps, options, model.config, model.gpu_memory(len(run.wanted)),
       {decode.mask for decode in run.wanted})
-  to_make = passes.cut_passes(
-      options, run.wanted, steps_of(len(run.wanted)).limit, run.finished_files(),
-      share)
+  to_make = passes.cut_passes(run, steps_of(len(run.wanted)).limit, share)
   if not to_make:
     log("nothing to do: %s already has the predictions for these flags, data and "
         "checkpoint" % options.output_dir)
@@ -61,7 +59,7 @@ def decode(options, data, model, run, log):
     # Depends on this pass alone, not on what else is left, so that its journal can
     # be resumed.
     failed.update(_run_pass(
-        options, data, model, run, one, steps_of(size).batch_size, log))
+        data, model, run, one, steps_of(size).batch_size, log))
   if failed:
     raise ValueError(
         "NaN or infinite logits, so these files were not written: %s" % ", ".join(
@@ -69,13 +67,13 @@ def decode(options, data, model, run, log):
             for decode, qas_id in failed.items()))
 
 
-def _run_pass(options, data, model, run, one, batch_size, log):
+def _run_pass(data, model, run, one, batch_size, log):
   """Predicts decodes in one pass over the data and writes their files.
 
   Of a share, the files are written only when it is the last to finish.
 
   Args:
-    options, data, model, run, log: as for `decode`.
+    data, model, run, log: as for `decode`.
     one: passes.Pass.
     batch_size: int, the windows in a step.
 
@@ -83,18 +81,17 @@ def _run_pass(options, data, model, run, one, batch_size, log):
     dict of the decodes that failed, as prediction_files.write_files returns it.
   """
   start = time.time()
-  key = _key(options, run, one, batch_size)
+  key = _key(run, one, batch_size)
   answered = None
   if not one.part or one.part.share in shares.missing(one.part):
-    answered = _answer(options, data, model, one, key, log)
+    answered = _answer(data, model, run, one, key, log)
   if one.part:
     answered = _join_shares(one.part, answered, key, log)
     if not answered:
       return {}
   failed = prediction_files.write_files(
-      options.output_dir, data, answered, one.decodes,
-      [passes.kinds_of(options, d) for d in one.decodes],
-      run.before_replacing)
+      run.options.output_dir, data, answered, one.decodes,
+      list(map(run.kinds_of, one.decodes)), run.before_replacing)
   written = [decode for decode in one.decodes if decode not in failed]
   run.record(
       run.files_of(written), start,
@@ -108,20 +105,20 @@ def _run_pass(options, data, model, run, one, batch_size, log):
   else:
     answered.close(remove=True)
   interrupts.keep()
-  log("%s: wrote %s" % (options.output_dir, ", ".join(
+  log("%s: wrote %s" % (run.options.output_dir, ", ".join(
       decode.file_name() for decode in written) or "nothing"))
   return failed
 
 
-def _key(options, run, one, batch_size):
+def _key(run, one, batch_size):
   """What the answers of a pass depend on, for its journal: dict."""
   key = dict(run.made_from, **{
       "decodes": [decode.file_name() for decode in one.decodes],
-      "--predict_batch_size": batch_size, "--write_nbest": options.write_nbest,
-      "--bucket_by_length": windows.bucket_width(options) is not None})
+      "--predict_batch_size": batch_size, "--write_nbest": run.options.write_nbest,
+      "--bucket_by_length": windows.bucket_width(run.options) is not None})
   for decode in one.decodes:
     key.update(run.zones_of[decode])
-  if options.gold_logp:
+  if run.options.gold_logp:
     key["--gold_logp"] = True
   if one.part:
     key["--shard"] = str(one.part.share)
@@ -164,11 +161,11 @@ def _join_shares(part, journal, key, log):
     return None
 
 
-def _answer(options, data, model, one, key, log):
+def _answer(data, model, run, one, key, log):
   """Answers the questions of a pass, or of its share, that its journal lacks.
 
   Args:
-    options, data, model, one, log: as for `_run_pass`.
+    data, model, run, one, log: as for `_run_pass`.
     key: dict, the journal's.
 
   Returns:
@@ -184,31 +181,31 @@ def _answer(options, data, model, one, key, log):
       lambda: "%d of %d questions are finished and kept in %s; rerun the command "
       "to resume" % (len(journal.finished), len(mine), journal.path))
   input_fn = windows.input_fn_builder(
-      data.path, options.max_seq_length, is_training=False,
-      bucket_width=windows.bucket_width(options), finished=journal.finished,
+      data.path, run.options.max_seq_length, is_training=False,
+      bucket_width=windows.bucket_width(run.options), finished=journal.finished,
       share=mine if share else None, layout=data.tokenizer.LAYOUT,
       add=functools.partial(
           draws.add_to_features, ids=_ids(data), numbers=draws.needed(one.decodes)))
-  if options.gold_logp:
+  if run.options.gold_logp:
     input_fn = gold.add_spans(input_fn, data.gold_spans)
   results = model.predict(one.decodes, key["--predict_batch_size"], input_fn)
-  _answer_questions(options, data, one, journal, results, mine)
+  _answer_questions(data, run, one, journal, results, mine)
   return journal
 
 
-def _answer_questions(options, data, one, journal, results, mine):
+def _answer_questions(data, run, one, journal, results, mine):
   """Appends answers to the journal, question by question, as windows arrive.
 
   Args:
-    options, data, one: as for `_run_pass`.
+    data, run, one: as for `_run_pass`.
     journal: journal_writer.Journal.
     results: iterable, as Model.predict returns it.
     mine: set of int, the questions to answer, indices of examples.
   """
   finder = answers.AnswerFinder(
-      data.examples, data.tokenizer, options, data.rules.span_text,
+      data.examples, data.tokenizer, run.options, data.rules.span_text,
       with_positions=data.rules.positions_in_nbest)
-  with_nbest = [passes.wants_nbest(options, decode) for decode in one.decodes]
+  with_nbest = list(map(run.wants_nbest, one.decodes))
   progress = Progress(
       "predicting, %d decode%s%s%s" % (
           len(one.decodes), "s" * (len(one.decodes) != 1),
@@ -217,7 +214,7 @@ def _answer_questions(options, data, one, journal, results, mine):
   for index, of_question in answers.gather_windows(results):
     if index not in journal.finished:
       found = finder.answers(index, of_question, with_nbest)
-      if options.gold_logp:
+      if run.options.gold_logp:
         found = gold.rate(found, of_question)
       journal.append(index, found)
       progress.update(len(journal.finished))

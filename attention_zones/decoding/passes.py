@@ -1,4 +1,4 @@
-"""How a sweep is cut into passes over the data; which files each decode gets."""
+"""How a sweep is cut into passes over the data."""
 
 import collections
 import os
@@ -10,8 +10,6 @@ from attention_zones.base import journal
 from attention_zones.base import manifest
 from attention_zones.decoding import shares
 from attention_zones.decoding import sweep
-from attention_zones.zones.decodes import BASELINE
-from attention_zones.zones.decodes import Decode
 
 # The most memory that a sweep takes on a CPU when --sweep_memory_gb is left out.
 MAX_DEFAULT_SWEEP_GB = 3
@@ -21,25 +19,8 @@ MAX_DEFAULT_SWEEP_GB = 3
 MAX_DECODES = 100
 
 
-def files_of(options, decode):
-  """The names of the files of a decode: list of str, predictions first."""
-  return [decode.file_name(kind) for kind in kinds_of(options, decode)]
-
-
-def kinds_of(options, decode):
-  """The kinds of these files, as prediction_files.write_files takes them."""
-  kinds = ["predictions"]
-  if wants_nbest(options, decode):
-    kinds.append("nbest_predictions")
-  if options.version_2_with_negative:
-    kinds.append("null_odds")
-  if options.gold_logp:
-    kinds.append("gold_logp")
-  return kinds
-
-
 def begun(folder):
-  """What unfinished runs of --output_dir were begun with, for `begun_files`.
+  """What unfinished runs of --output_dir were begun with.
 
   Args:
     folder: str, --output_dir, a path or address.
@@ -51,29 +32,6 @@ def begun(folder):
   if files.is_remote(folder):
     keys.update(journal.begun(tempfile.gettempdir()))
   return keys
-
-
-def begun_files(options):
-  """The files that unfinished runs in --output_dir are about to write.
-
-  A run that is killed after it wrote them, and before it says so in the manifest,
-  leaves its journal, or shares.
-
-  Returns:
-    dict from the name of a file to its journal's key.
-  """
-  found = {}
-  for key in begun(options.output_dir).values():
-    # A zone may be gone since.
-    for decode in filter(None, map(
-        Decode.parse, map(str, key.get("decodes", ())))):
-      found.update(dict.fromkeys(files_of(options, decode), key))
-  return found
-
-
-def wants_nbest(options, decode):
-  """Whether a decode gets an nbest_predictions file: bool."""
-  return options.write_nbest or decode == BASELINE
 
 
 class _Steps(collections.namedtuple("_Steps", ["batch_size", "limit", "words"])):
@@ -153,7 +111,7 @@ class Pass(collections.namedtuple(
   __slots__ = ()
 
 
-def cut_passes(options, wanted, limit, done, share=None):
+def cut_passes(run, limit, share=None):
   """Splits a sweep into passes over the data, and leaves out what is done.
 
   The whole sweep is split, including what is done, so that a pass keeps its journal
@@ -162,21 +120,19 @@ def cut_passes(options, wanted, limit, done, share=None):
   together.
 
   Args:
-    options: namespace of run_squad.py's flags.
-    wanted: list of decodes.Decode.
+    run: runs.Run.
     limit: int, the maximum number of decodes in a pass.
-    done: set of str, the names of files that are skipped.
     share: shares.Share, or None for all questions.
 
   Returns:
     list of Pass.
   """
-  passes, keys = [], begun(options.output_dir)
-  for first in range(0, len(wanted), limit):
-    group = wanted[first:first + limit]
-    path, part = _name_pass(options.output_dir, group, share)
-    is_done = lambda decodes: done.issuperset(
-        name for d in decodes for name in files_of(options, d))
+  folder, done = run.options.output_dir, run.finished_files()
+  is_done = lambda decodes: done.issuperset(run.files_of(decodes))
+  passes, keys = [], begun(folder)
+  for first in range(0, len(run.wanted), limit):
+    group = run.wanted[first:first + limit]
+    path, part = _name_pass(folder, group, share)
     key = keys.get(os.path.basename(path)) or next(
         (key for name, key in keys.items()
          if part and key and part.pass_id in name), {})
