@@ -130,6 +130,7 @@ def collect(arguments):
         report.left_out(results_path, kinds, why_not)]
   else:
     texts, lines = report.make(arguments, cells, seeds, asked)
+  lines += predictions.unfinished(folders, arguments.data_file)
   table = results_table.as_text(make_table(rows, masks, means))
   written = [(results_path, table)] + list(texts.items())
   if len(folders) > 1:
@@ -159,14 +160,14 @@ def hurts_most(metric, scores):
   single = [decode for decode in masked
             if predictions.family(decode) == predictions.ZONES]
   worst = min(single or masked, key=scores.get)
-  line = "hurts most: %s in %s, %s %.3f" % (
+  line = "%s in %s, %s %.3f" % (
       worst.mask.name, results_table.place(
           results_table.layer_label(worst.layers),
           results_table.head_label(worst.mask.heads)), metric, scores[worst])
   if BASELINE not in scores:
-    return [line]
+    return ["lowest score: " + line]
   if scores[worst] < scores[BASELINE]:
-    return [line + " (%+.3f)" % (scores[worst] - scores[BASELINE])]
+    return ["hurts most: %s (%+.3f)" % (line, scores[worst] - scores[BASELINE])]
   return ["no masked decode scores below the baseline"]
 
 
@@ -200,12 +201,16 @@ def print_next_step(results_path, metric, scores, written):
 
 
 def _range_flag(metric, differences):
-  """The flag that a figure needs for colours that reach to all differences: str."""
+  """The flag that a figure needs for colours that show all differences: str.
+
+  The usual ones end before large differences, and small ones are hardly seen.
+  """
   usual = metrics.named(metric)
   # What is 1e-9 beyond is not.
+  low, high = round(min(differences), 3), round(max(differences), 3)
   is_enough = usual.lowest is None or (
-      usual.lowest <= round(min(differences), 3)
-      and round(max(differences), 3) <= usual.highest)
+      usual.lowest <= low and high <= usual.highest
+      and max(-low, high) >= -usual.lowest / 4)
   return "" if is_enough else " --symmetric"
 
 

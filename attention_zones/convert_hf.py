@@ -205,6 +205,8 @@ def write_checkpoint(folder, values):
     except tf.errors.OpError as error:
       raise ValueError("%s: cannot be written: %s" % (
           folder, path_checks.describe(error))) from error
+  # It says that it is deprecated.
+  tf.logging.set_verbosity(tf.logging.ERROR)
   tf.train.update_checkpoint_state(folder, "model.ckpt-0")
 
 

@@ -65,6 +65,8 @@ def test_collects_and_names_the_next_command(tmp_path, data_file, capsys):
     ("exact", [0, -10.0000001, 2.0000001], ""),
     ("exact", [0, -10.01], " --symmetric"),
     ("f1", [2.01], " --symmetric"),
+    # A quarter of the colours is enough to see.
+    ("exact", [0, -2.5], ""), ("exact", [0, -2.49, 1], " --symmetric"),
     ("logp", [-40, 3], ""),
 ])
 def test_the_figure_reaches_to_all_differences(metric, differences, flag):
@@ -232,6 +234,28 @@ def test_an_unfinished_sweep_is_said(
         "; the sweep of %s is unfinished, %s (%s): rerun the command that decodes, "
         "and it resumes\n" % (folder, done, name))
   assert (folder / name).read_bytes() == before and not results.exists()
+
+
+def test_a_second_sweep_that_is_unfinished_is_said_with_the_results(
+    tmp_path, data_file, journal_lines, capsys):
+  folder = tmp_path / "prediction"
+  write_sweep(folder, {"": 8, "_layer0_q2": 7})
+  (folder / "journal.0123456789abcdef.jsonl").write_text("".join(journal_lines))
+  assert run(data_file, str(folder), str(tmp_path / "results.csv")) == 0
+  assert "is unfinished, 4 of 8 questions are done" in capsys.readouterr().out
+
+
+def test_a_first_sweep_of_other_data_that_is_unfinished_is_said(
+    tmp_path, data_file, journal_lines, capsys):
+  """Its manifest does not yet say where the data is."""
+  folder = tmp_path / "prediction"
+  folder.mkdir()
+  (folder / "journal.0123456789abcdef.jsonl").write_text("".join(journal_lines))
+  assert run(str(tmp_path / "none.json"), str(folder),
+             str(tmp_path / "results.csv")) == 1
+  error = capsys.readouterr().err
+  assert "none.json: there is no such file" in error
+  assert "is unfinished, 4 questions are done" in error
 
 
 def test_the_shares_of_a_sweep_are_counted_together(

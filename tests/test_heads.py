@@ -78,7 +78,7 @@ def test_heads_alone_and_without_a_baseline(tmp_path, capsys):
       "_layer1_head3_q2": BASELINE, "_layer1_head4_q2": MASKED}) == 0
   assert (tmp_path / "results.csv").read_text() == (
       "layer,head,q2\n2,4,8.333\n2,5,41.667\n")
-  assert ("hurts most: q2 in layer 2, head 4, exact 8.333"
+  assert ("lowest score: q2 in layer 2, head 4, exact 8.333"
           in capsys.readouterr().out.splitlines())
 
 

@@ -52,7 +52,7 @@ def decode(data, model, run, log):
         "checkpoint" % options.output_dir)
     return
   sizes = [len(one.decodes) for one in to_make]
-  log("decodes: %d, passes over the data: %d, %s" % (
+  log("decodes: %d, passes over the data: %d, %s; first the graph is built" % (
       sum(sizes), len(to_make), steps_of(max(sizes)).words))
   failed = collections.OrderedDict()
   for one, size in zip(to_make, sizes):

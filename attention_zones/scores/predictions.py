@@ -50,28 +50,35 @@ def find_predictions(folder):
   return names
 
 
-@contextlib.contextmanager
-def telling_of_journals(folders, data_file):
-  """Adds to a ValueError about missing predictions which sweeps are unfinished.
+def unfinished(folders, data_file):
+  """Says which sweeps are unfinished: list of str, a line for each.
 
   Args:
     folders: list of str.
     data_file: str, the data set, whose questions are counted if it is what was
-      predicted.
+      predicted. It need not exist.
   """
+  told = []
+  for folder in folders:
+    for names, number, key in journal.unfinished(folder):
+      of_all = ""
+      if files.exists(data_file) and (
+          key.get("--predict_file") == files.digest(data_file)):
+        of_all = " of %d" % len(questions.read(data_file))
+      told.append("the sweep of %s is unfinished, %d%s questions are done (%s): "
+                  "rerun the command that decodes, and it resumes" % (
+                      folder, number, of_all, ", ".join(names)))
+  return told
+
+
+@contextlib.contextmanager
+def telling_of_journals(folders, data_file):
+  """Adds to a ValueError about missing files what `unfinished` says."""
   try:
     yield
   except ValueError as error:
-    told = [str(error)]
-    for folder in folders:
-      for names, number, key in journal.unfinished(folder):
-        of_all = ""
-        if key.get("--predict_file") == files.digest(data_file):
-          of_all = " of %d" % len(questions.read(data_file))
-        told.append("the sweep of %s is unfinished, %d%s questions are done (%s): "
-                    "rerun the command that decodes, and it resumes" % (
-                        folder, number, of_all, ", ".join(names)))
-    raise ValueError("; ".join(told)) from error
+    raise ValueError("; ".join(
+        [str(error)] + unfinished(folders, data_file))) from error
 
 
 Row = collections.namedtuple("Row", ["layers", "heads"])
@@ -253,8 +260,9 @@ def settle_data(arguments, folders):
             file=sys.stderr)
   if arguments.data_file is None:
     arguments.data_file = data_sets.DATA_SETS[arguments.dataset].dev_file
-  path_checks.check_input(
-      "--data_file", arguments.data_file, "the data set that was predicted")
+  with telling_of_journals(folders, arguments.data_file):
+    path_checks.check_input(
+        "--data_file", arguments.data_file, "the data set that was predicted")
 
 
 def report_holes(folder, rows, masks, cells, allow_holes):

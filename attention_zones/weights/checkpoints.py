@@ -96,8 +96,8 @@ def to_predict_with(folder, init_checkpoint, variables, log, beside):
   except ValueError as error:
     raise ValueError("%s, and --init_checkpoint cannot be decoded: %s" % (
         nothing, error)) from error
-  log("%s; predictions are made with --init_checkpoint=%s, which has an answer "
-      "head" % (nothing, init_checkpoint))
+  log("predictions are made with --init_checkpoint=%s, which has an answer "
+      "head; %s has none" % (init_checkpoint, folder))
   return init_checkpoint
 
 
