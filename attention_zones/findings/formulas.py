@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from attention_zones.findings import student_t
+
 _TIE = 1e-9  # Sums of floats are equal within this fraction of sum |S|.
 _MAX_SIGNS = 20  # The largest number of clusters whose 2^k signs are all tried.
 _BLOCK = 1 << 18  # Clusters times resamples that are held at the same time: 2 MB.
@@ -203,6 +205,13 @@ def normal_p(difference, se):
   if not difference:
     return 1.0
   return math.erfc(abs(difference / se) / math.sqrt(2)) if se else 0.0
+
+
+def student_p(difference, se, df):
+  """As normal_p, of Student's t with so many degrees of freedom, float."""
+  if not difference:
+    return 1.0
+  return student_t.two_sided_p(difference / se, df) if se else 0.0
 
 
 def holm(p_values):

@@ -1,7 +1,7 @@
 """Student's t distribution, for degrees of freedom that need not be whole.
 
-Its tail is the regularized incomplete beta function (Abramowitz and Stegun, Handbook
-of Mathematical Functions, 1964, 26.5.27):
+Its tail is the regularized incomplete beta function (Abramowitz and Stegun,
+Handbook of Mathematical Functions, 1964, 26.5.27):
 
     P(|T| >= t) = I_x(df/2, 1/2),  x = df / (df + t^2)
 """
@@ -54,7 +54,7 @@ def quantile(probability, df):
 
 
 def _incomplete_beta(a, b, x, y):
-  """I_x(a, b), a and b above 0; y is 1 - x, which the caller knows to every digit."""
+  """I_x(a, b); a, b > 0; y is 1 - x, which the caller knows to every digit."""
   if not x or not y:
     return x
   front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
