@@ -4,7 +4,7 @@ A results.csv with single heads becomes one panel of all heads, layer x zone as
 always, and one for each zone, layer x head. A results.controls.csv becomes three:
 
     zone: what masking it costs
-    control: what masking its draws costs (on average), or flattening it
+    control: what masking its draws costs (on average), flattening or zeroing it
     zone - control: the contrast, with a dot where it is significant
 """
 
@@ -132,7 +132,7 @@ def _read_control(where, text):
     where, text: str.
 
   Returns:
-    zones.Mask of the flat zone, or of draw 1, which stands for all draws.
+    zones.Mask of the control; of draw 1, which stands for all draws.
 
   Raises:
     ValueError: it is not like p2q, p2q@flat, or q2+p2@k.

@@ -165,8 +165,8 @@ def _articles(measured, rows, asked):
   is_larger = of_articles > LARGER_BY_ARTICLE * of_passages
   larger = tables.family([row for row, yes in zip(rows, is_larger) if yes])
   return larger and [
-      "in %d of %d tested cells the standard error by article is more than %g times "
-      "that by passage: take --cluster=article" % (
+      "in %d of %d tested cells the standard error by article is more than %g times"
+      " that by passage: take --cluster=article" % (
           len(larger), len(tables.family(rows)), LARGER_BY_ARTICLE)]
 
 

@@ -209,8 +209,12 @@ def findings(rows, settings):
     list of str, lines. The primary family is that of zones in all heads, in exact
     match: each other one has 5 % of its own for a false finding.
   """
-  families = [(PRIMARY, list(filter(is_of_zones, rows))), ("single heads", [
-      row for row in rows if row["head"] and not is_control(row)])]
+  of_zones = list(filter(is_of_zones, rows))
+  families = [
+      (PRIMARY, [row for row in of_zones if "+" not in row["zone"]]),
+      ("unions of zones", [row for row in of_zones if "+" in row["zone"]]),
+      ("single heads", [
+          row for row in rows if row["head"] and not is_control(row)])]
   if not any(some for _, some in families):
     families = [("controls", rows)]
   lines = []
