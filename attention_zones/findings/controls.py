@@ -125,10 +125,12 @@ def rows(measured, overlap, may_differ):
         pair, of_cells[zone], diffs[draws], contrast,
         [overlap[cell] for cell in pair.controls if cell in overlap])))
     if _has_ratio(found[-1], of_cells[zone]):
-      drawn = measured.drawn[:, draws].mean(1)
-      low, high = np.percentile(drawn / measured.drawn[:, zone], [2.5, 97.5])
-      found[-1].update(ratio=found[-1]["control_diff"] / diffs[zone],
-                       ratio_low=low, ratio_high=high)
+      found[-1]["ratio"] = found[-1]["control_diff"] / diffs[zone]
+      # A resample in which the zone costs nothing has no ratio.
+      some = measured.drawn[measured.drawn[:, zone] != 0]
+      if len(some):
+        found[-1]["ratio_low"], found[-1]["ratio_high"] = np.percentile(
+            some[:, draws].mean(1) / some[:, zone], [2.5, 97.5])
     if may_differ.intersection([pair.zone] + pair.controls):
       family.append(found[-1])
   effects.adjust(family)
@@ -198,7 +200,7 @@ def _finding(label, rows, costly):
   differing = [row for row in tested if row["p_holm"] < ALPHA]
   more = [row for row in differing if row["contrast"] < 0
           and (row["layer"], row.get("head") or "", zone) in costly]
-  line = ("secondary (contrasts): %s costs more than %s in %d of %d cells, and "
+  line = ("secondary family (controls): %s costs more than %s in %d of %d cells, and "
           "differs from it in %d others (Holm, p < .05)" % (
               zone, control, len(more), len(tested), len(differing) - len(more)))
   overlaps = [row["overlap"] for row in rows if row["overlap"] is not None]

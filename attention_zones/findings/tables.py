@@ -152,12 +152,14 @@ def _latex_cell(row):
 def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
   first, metric = rows[0], metrics.METRICS[settings.metric]
+  tested = family(rows)
+  unions = sum("+" in row["zone"] for row in tested)
   return (
       r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
-      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells. %d questions, %d "
-      r"%s, %s. %s" % (
-          metric.words, metric.unit, first["baseline"], len(family(rows)),
-          first["n"], first["clusters"],
+      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %d questions, "
+      r"%d %s, %s. %s" % (
+          metric.words, metric.unit, first["baseline"], len(tested) - unions,
+          ", and over %d of unions" % unions if unions else "", first["n"], first["clusters"],
           question_traits.CLUSTER_NAMES[settings.cluster][1],
           _seeds(first["seeds"]), test_words(first, settings)))
 
@@ -258,10 +260,11 @@ def is_control(row):
 
 def contrast_line(row):
   """Says what a contrast, a row of contrasts.rows, found: str."""
+  line = "secondary family (contrasts): %s minus %s: " % (row["a"], row["b"])
   if row["p_holm"] is None:
-    return "%s minus %s: masking can change neither" % (row["a"], row["b"])
-  return ("%s minus %s: %+.3f (95 %% interval %+.3f to %+.3f), p_holm %.3g" % tuple(
-      row[name] for name in ("a", "b", "contrast", "ci_low", "ci_high", "p_holm")))
+    return line + "masking can change neither"
+  return line + "%+.3f (95 %% interval %+.3f to %+.3f), p_holm %.3g" % tuple(
+      row[name] for name in ("contrast", "ci_low", "ci_high", "p_holm"))
 
 
 def _scope(row, settings):
