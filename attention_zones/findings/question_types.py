@@ -56,6 +56,6 @@ def classify(question):
       match = pattern.search(question)
       if match:
         return (name,) + match.span()
-    return "other", 0, 0
+  # Also where an English question names something Chinese.
   match = _ENGLISH.search(question)
   return (match.lastgroup,) + match.span() if match else ("other", 0, 0)
