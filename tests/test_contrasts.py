@@ -124,9 +124,9 @@ def test_latex(tmp_path):
   assert lines[7] == r"2 & $-0.05$ $[-0.32, 0.22]$ &  \\"
   assert lines[8:10] == [r"\bottomrule", r"\end{tabular}}"]
   # The union is a family of its own.
-  assert ("after Holm over 2 cells, and over 1 of unions. 2000 questions, 1000 passages, one "
-          "training seed. Test: exact sign-flip test of passages. Intervals: Student's t "
-          "with 999 degrees of freedom, cluster standard error of passages."
+  assert ("after Holm over 2 cells, and over 1 of unions. 2000 questions, 1000 "
+          "passages, one training seed. Test: exact sign-flip test of passages. "
+          "Intervals: Student's t with 999 degrees of freedom, cluster standard error of passages."
           in lines[-1])
 
 

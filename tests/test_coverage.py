@@ -109,7 +109,8 @@ def test_no_question_has_no_overlap():
 
 
 def test_of_a_question_its_windows_are_averaged_first(tmp_path):
-  """Of 11 tokens: 3 + 5 twice about the long passage, 3 + 2 once about the short."""
+  """Two windows of 3 + 5 + 3 tokens for one question, one of 3 + 2 + 3 for the
+  other."""
   path = write_windows(
       tmp_path, ["anna lives in oslo . omar . oslo in", "omar ."],
       {ID: "who lives ?"}, windows.WindowSizes(11, 4, 8))

@@ -121,7 +121,7 @@ def test_a_ratio_has_an_interval(tmp_path):
 
 
 def test_a_resample_without_a_loss_has_no_ratio(tmp_path, recwarn):
-  """5 of 12 passages lose: some of 10,000 resamples, (7/12)^12, have none of them."""
+  """5 of 12 passages lose: 15 of 10,000 resamples have none of them."""
   zone, control, sizes = "000001111111", "011111111111", [1] * 12
   row, = run(tmp_path, {"": "1" * 12, "_layer0_p2q": zone,
                         "_layer0_p2q@1": control}, sizes=sizes)[1]
@@ -139,8 +139,8 @@ def test_a_zone_costs_more_only_where_it_costs(
     tmp_path, capsys, baseline, zone, costs, differs):
   run(tmp_path, {"": baseline, "_layer0_p2q": zone, "_layer0_p2q@1": "1" * 40},
       sizes=[1] * 40)
-  assert ("secondary family (controls): p2q costs more than p2q@k in %d of 1 cells, "
-          "and differs from it in %d others" % (costs, differs)
+  assert ("secondary family (controls): p2q costs more than p2q@k in %d of 1 "
+          "cells, and differs from it in %d others" % (costs, differs)
           in capsys.readouterr().out)
 
 
@@ -192,8 +192,9 @@ def test_what_cancels_is_no_difference(tmp_path):
   row, = run(tmp_path, cells, "-use-f1")[1]
   # Nor is a passage changed: the rule of three with k = 0 of 5.
   half = 100 * (1 - .05 ** .2)
-  assert [row[name] for name in ("metric", "contrast", "ci_low", "ci_high", "p")] == [
-      "f1", "0.0000", "%.4f" % -half, "%.4f" % half, "1"]
+  assert [row[name] for name in (
+      "metric", "contrast", "ci_low", "ci_high", "p")] == [
+          "f1", "0.0000", "%.4f" % -half, "%.4f" % half, "1"]
 
 
 def test_seeds(tmp_path):

@@ -47,8 +47,8 @@ def test_one_cell_in_every_digit(tmp_path, data):
   # 2.7764451 is Student's t of 4 degrees of freedom at .975.
   half = 2.7764451051977987 * 18.108895700073578
   assert line == (
-      "1,,p2,exact,12,5,1,8.333,41.667,33.3333,%.4f,%.4f,18.1089,0.9276,1,5,6,0,6,,,"
-      "4,0.375,0.375,0.375," % (100 / 3 - half, 100 / 3 + half))
+      "1,,p2,exact,12,5,1,8.333,41.667,33.3333,%.4f,%.4f,18.1089,0.9276,1,5,6,0,6,"
+      ",,4,0.375,0.375,0.375," % (100 / 3 - half, 100 / 3 + half))
 
 
 @pytest.mark.parametrize("passages, changed, half", [
@@ -265,9 +265,10 @@ def test_few_seeds_are_these_checkpoints(tmp_path, data, capsys):
   assert (row["lost"], row["gained"], row["score"]) == ("2", "5", "16.667")
   # S = 2 0 -2 2 1: of the 16 sums of +-2 +-2 +-2 +-1, ten are 3 or more from 0.
   assert (row["p"], row["df"]) == ("0.625", "4")
-  assert [row["ci_low"], row["ci_high"], row["se"]] == ["%.4f" % value for value in (
-      student_interval([digits(masked) - digits(BASELINE) for masked in SEEDS],
-                       SIZES))]
+  expected = student_interval(
+      [digits(masked) - digits(BASELINE) for masked in SEEDS], SIZES)
+  assert [row["ci_low"], row["ci_high"], row["se"]] == [
+      "%.4f" % value for value in expected]
   printed = capsys.readouterr()
   assert "this holds for these 3 checkpoints only, for questions about other" in (
       printed.out)

@@ -97,7 +97,8 @@ def all_decodes(config, features):
   """The candidates of a sweep: the five zones of each layer, controls, a head."""
   encoder = modeling.Encoder(config, use_one_hot_embeddings=True, random_seed=1)
   swept = decodes.parse_decodes(
-      "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat,p2@zero", config.num_hidden_layers)
+      "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat,p2@zero",
+      config.num_hidden_layers)
   swept += decodes.parse_decodes(
       "1", "p2,off", config.num_hidden_layers, "1", config.num_attention_heads)[1:]
   logits = answer_head.span_logits(sweep.run(

@@ -143,8 +143,8 @@ def _read_control(where, text):
   try:
     return zones.union(re.sub("@k$", "@1", part) for part in parts)
   except ValueError as error:
-    raise ValueError("%s, column zone: %s; the column has zones like p2q, p2q@flat, "
-                     "p2q@zero and q2+p2@k" % (where, error)) from error
+    raise ValueError("%s, column zone: %s; the column has zones like p2q, "
+                     "p2q@flat, p2q@zero and q2+p2@k" % (where, error)) from error
 
 
 def _compare(path, cells, metric):

@@ -200,8 +200,8 @@ def _finding(label, rows, costly):
   differing = [row for row in tested if row["p_holm"] < ALPHA]
   more = [row for row in differing if row["contrast"] < 0
           and (row["layer"], row.get("head") or "", zone) in costly]
-  line = ("secondary family (controls): %s costs more than %s in %d of %d cells, and "
-          "differs from it in %d others (Holm, p < .05)" % (
+  line = ("secondary family (controls): %s costs more than %s in %d of %d cells, "
+          "and differs from it in %d others (Holm, p < .05)" % (
               zone, control, len(more), len(tested), len(differing) - len(more)))
   overlaps = [row["overlap"] for row in rows if row["overlap"] is not None]
   if overlaps and min(overlaps) > LARGE_OVERLAP:

@@ -159,7 +159,8 @@ def _latex_note(rows, settings):
       r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %d questions, "
       r"%d %s, %s. %s" % (
           metric.words, metric.unit, first["baseline"], len(tested) - unions,
-          ", and over %d of unions" % unions if unions else "", first["n"], first["clusters"],
+          ", and over %d of unions" % unions if unions else "",
+          first["n"], first["clusters"],
           question_traits.CLUSTER_NAMES[settings.cluster][1],
           _seeds(first["seeds"]), test_words(first, settings)))
 

@@ -125,7 +125,8 @@ def family(decode):
   Returns:
     ZONES for the zones of a single layer in all heads, UNIONS for unions of these;
     CONTROLS for p2q@1, p2q@flat, p2q@zero and unions with these; HEADS for certain
-    heads of a single layer. None for layers masked together, whose p stays as it is.
+    heads of a single layer. None for layers masked together, whose p stays as it
+    is.
   """
   if not is_single(decode):
     return None
