@@ -126,8 +126,8 @@ def test_latex(tmp_path):
   # The union is a family of its own.
   assert ("after Holm over 2 cells, and over 1 of unions. 2000 questions, 1000 "
           "passages, one training seed. Test: exact sign-flip test of passages. "
-          "Intervals: Student's t with 999 degrees of freedom, cluster standard error of passages."
-          in lines[-1])
+          "Intervals: Student's t with 999 degrees of freedom, cluster standard "
+          "error of passages." in lines[-1])
 
 
 SETTINGS = effects.Settings("exact", "paragraph", 10000, 12345)

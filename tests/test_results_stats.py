@@ -249,6 +249,17 @@ def test_a_change_counts_whatever_the_manifest_says(tmp_path, data):
   assert row["p_holm"] == "0.375"
 
 
+def test_five_seeds_without_a_flip_are_not_sure(tmp_path):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [2] * 240)
+  folders = [write_sweep(tmp_path / ("seed%d" % k), ids, dict.fromkeys(
+      ("", "_layer0_p2"), "1" * 480)) for k in range(5)]
+  assert run(folders, tmp_path, str(path)) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  assert [row[name] for name in ("se", "df", "p", "ci_low", "ci_high")] == [
+      "0.0000", "239", "1", "-1.2405", "1.2405"]
+
+
 SEEDS = (MASKED, BASELINE, "000000000000")
 
 
@@ -305,6 +316,8 @@ def test_five_seeds_are_trainings(tmp_path, data, capsys):
   assert float(row["p"]) == pytest.approx(
       2 * stats.t.sf(mean / se, df), rel=1e-5)
   half = stats.t.ppf(.975, df) * se
+  # Wider than where 5 of 5 passages changed.
+  assert half > 100 * (1 - .05 ** .2) * .5
   assert [row["se"], row["ci_low"], row["ci_high"]] == [
       "%.4f" % value for value in (se, mean - half, mean + half)]
   printed = capsys.readouterr()

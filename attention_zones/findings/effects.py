@@ -116,10 +116,10 @@ def of_some(effects, indices):
 def estimate(effects, weights=None, scale=1):
   """Estimates the cells, or weighted sums of cells, contrasts for example.
 
-  The interval is diff +- t(.975; df) se. With fewer than 5 training seeds, these
-  are fixed: p is of sign flips of clusters, se of clusters, df = G - 1, and where
-  few clusters changed at all the interval is wider. With 5 and more, seeds are
-  drawn, too: se is the multi-bootstrap's, df is Satterthwaite's, p of Student's t.
+  The interval is diff +- t(.975; df) se; where few clusters changed at all, in any
+  seed, it is wider. With fewer than 5 training seeds, these are fixed: p is of sign
+  flips of clusters, se of clusters, df = G - 1. With 5 and more, seeds are drawn,
+  too: se is the multi-bootstrap's, df is Satterthwaite's, p of Student's t.
 
   Args:
     effects: Effects.
@@ -145,15 +145,14 @@ def estimate(effects, weights=None, scale=1):
       p = map(formulas.sign_flip_whole, np.rint(scale * sums.sum(0)))
     else:
       p = map(formulas.sign_flip_real, sums.mean(0))
-    least = _least_half_width(effects, differences)
   else:
     of_seeds = points * sums.sum(2) / effects.sizes.sum()  # [K, R]
     df = formulas.satterthwaite(
         se ** 2, of_seeds.var(0, ddof=1) / num_seeds, num_clusters, num_seeds)
-    se, least = drawn.std(0, ddof=1), 0
+    se = drawn.std(0, ddof=1)
     p = map(formulas.student_p, diff, se, df)
-  half = np.maximum(
-      least, [student_t.quantile(.975, each) for each in df] * se)
+  half = np.maximum(_least_half_width(effects, differences), se * [
+      student_t.quantile(.975, each) for each in df])
   return list(map(Estimate, diff, diff - half, diff + half, se, df, p))
 
 
