@@ -26,7 +26,8 @@ The rows of [CLS] and [SEP] belong to p2q and q2p, so that the picture is
 `all`, as published, is not their union: there the *whole* additive mask of the
 layer is -10000. Softmax is invariant to a constant shift, so the only effect is
 that the padding mask is gone: the layer also attends to [PAD] (and float32 rounds
-logits near -10000 to steps of 0.00098). The true union is written q2+q2p+p2q+p2.
+logits near -10000 to steps of 0.00098, so that two implementations agree to about
+1e-3 in the model's logits). The true union is written q2+q2p+p2q+p2.
 
 Three controls of a zone ask whether it is important, or only large:
 

@@ -47,7 +47,7 @@ def test_the_simulation_has_the_design_effect():
 
 
 @pytest.mark.parametrize("passages, data_sets", cases(
-    (15, 1000, 10000), (48, 1000, 10000), (240, 1000, 10000), (2067, 0, 2000)))
+    (15, 1000, 10000), (48, 1000, 10000), (240, 1000, 4000), (2067, 0, 300)))
 def test_level(passages, data_sets):
   found = rates("level", simulate.level(passages, data_sets))
   assert found["EM"] <= MOST and found["F1"] <= MOST
@@ -57,30 +57,29 @@ def test_level(passages, data_sets):
 
 
 @pytest.mark.parametrize("passages, data_sets", cases(
-    (48, 200, 10000), (240, 0, 2000)))
+    (48, 200, 2000), (240, 0, 300)))
 def test_families(passages, data_sets):
   found = rates("family", simulate.family_wise(passages, data_sets))
   assert found["Holm"] <= MOST
 
 
 @pytest.mark.parametrize("passages, rate, losing, seeds, data_sets", cases(*[
-    (passages, rate, losing, seeds, few if losing == 1 else 0, many)
-    for seeds, losing in ((1, .75), (1, 1), (5, .75))
-    for passages, few, many in (
-        (12, 200, 10000), (20, 0, 10000), (50, 0, 10000), (240, 50, 2000),
-        (2067, 0, 1000))
+    (passages, rate, losing, seeds, few, many)
+    for passages, losing, seeds, few, many in (
+        (12, .75, 1, 0, 4000), (50, .75, 1, 0, 4000), (240, .75, 1, 0, 1000),
+        (2067, .75, 1, 0, 400), (12, 1, 1, 200, 4000), (50, 1, 1, 0, 4000),
+        (240, 1, 1, 50, 1000), (2067, 1, 1, 0, 400), (12, .75, 5, 50, 400),
+        (240, .75, 5, 0, 200))
     for rate in (.0005, .002, .01, .05, .2)]))
 def test_coverage(passages, rate, losing, seeds, data_sets):
-  if seeds >= effects.TRAININGS:
-    data_sets = min(data_sets, 1000)
   found = rates("coverage", simulate.coverage(
       passages, rate, losing, seeds, data_sets))
   assert found["held"] >= LEAST
 
 
 @pytest.mark.parametrize("number, deviation, data_sets", cases(
-    (2, .5, 0, 300), (2, 1.5, 0, 300), (3, .5, 0, 300), (3, 1.5, 10, 300),
-    (5, .5, 0, 300), (5, 1.5, 10, 300)))
+    (2, .5, 0, 100), (2, 1.5, 0, 100), (3, .5, 0, 100), (3, 1.5, 10, 100),
+    (5, .5, 0, 100), (5, 1.5, 10, 100)))
 def test_seeds(number, deviation, data_sets):
   found = rates("seeds", simulate.training_seeds(number, deviation, data_sets))
   about = "trainings" if number >= effects.TRAININGS else "checkpoints"
@@ -90,14 +89,14 @@ def test_seeds(number, deviation, data_sets):
 
 
 @pytest.mark.parametrize("draws, data_sets", cases(
-    (1, 0, 10000), (3, 200, 10000), (10, 0, 10000)))
+    (1, 0, 2000), (3, 200, 2000), (10, 0, 2000)))
 def test_contrasts(draws, data_sets):
   found = rates("contrasts", simulate.contrasts(draws, data_sets))
   assert found["p"] <= MOST and found["held"] >= LEAST
 
 
 @pytest.mark.parametrize("passages, data_sets", cases(
-    (15, 0, 10000), (48, 500, 10000), (240, 0, 10000), (2067, 0, 2000)))
+    (15, 0, 10000), (48, 500, 10000), (240, 0, 4000), (2067, 0, 300)))
 def test_a_skewed_null_hypothesis_is_rejected_too_often(passages, data_sets):
   """What docs/statistics.md warns of; with many passages it vanishes."""
   found = rates("skewed", simulate.skewed(passages, data_sets))
