@@ -100,7 +100,7 @@ def holds(estimates, truth):
   return [each.ci_low <= truth <= each.ci_high for each in estimates]
 
 
-def level(passages, data_sets, rate=CHANGES):
+def level(passages, rate, data_sets):
   """How often a true null hypothesis is rejected.
 
   F1 changes by 1/4, 1/2, 3/4 or 1.
@@ -115,7 +115,8 @@ def level(passages, data_sets, rate=CHANGES):
     found["interval"] += [not held for held in holds(of_exact, 0)]
     found["questions independent"] += rejected(estimate(d, cluster="none"))
     found["F1"] += rejected(estimate(d * rs.randint(1, 5, d.shape) / 4, "f1"))
-  return _row("%d passages" % passages, found, data_sets)
+  return _row("%d passages, %g %% change" % (passages, 100 * rate), found,
+              data_sets)
 
 
 def family_wise(passages, data_sets):
