@@ -354,6 +354,42 @@ def test_the_last_lines(tmp_path, capsys):
           "passage are not" in capsys.readouterr().out)
 
 
+def test_one_family_is_primary(tmp_path, data, capsys):
+  """The zones in all heads, in exact match; its Holm leaves unions and heads out."""
+  ids, data_file = data
+  masked = "_layer0_p2", "_layer0_q2+p2", "_layer0_head1_p2", "_layer0_p2@1"
+  folder = write_sweep(tmp_path / "sweep", ids, dict(
+      dict.fromkeys(masked, MASKED), **{"": BASELINE}))
+  for flags, first, metric in (
+      ((), "primary", "exact"), (("-use-f1",), "secondary", "f1")):
+    assert run([folder], tmp_path, data_file, "--allow_holes", *flags) == 0
+    printed = capsys.readouterr().out
+    for kind, name in (
+        (first, "zones, all heads"), ("secondary", "unions of zones"),
+        ("secondary", "single heads")):
+      assert "%s family (%s, %s): none of 1 cells hurt" % (kind, name, metric) in (
+          printed)
+    assert "secondary family (controls): p2 costs more than p2@k in 0" in printed
+  # .375 each, in a family of one.
+  rows = read_rows(tmp_path / "results.stats.csv")
+  assert {row["p_holm"] for row in rows} == {"0.375"} and len(rows) == 4
+
+
+def test_articles_that_are_alike_are_said(tmp_path, capsys):
+  """All of one article's passages lose, none of the other's."""
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [1] * 24)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 24, "_layer0_p2": "0" * 12 + "1" * 12,
+      "_layer1_p2": "01" * 12})
+  assert run([folder], tmp_path, str(path)) == 0
+  line = ("in 1 of 2 tested cells the standard error by article is more than 1.2 "
+          "times that by passage: take --cluster=article")
+  assert line in capsys.readouterr().out.splitlines()
+  assert run([folder], tmp_path, str(path), "--cluster=article") == 0
+  assert "take --cluster=article" not in capsys.readouterr().out
+
+
 def test_few_passages_are_said(tmp_path, data, capsys):
   ids, data_file = data
   folder = write_sweep(tmp_path / "sweep", ids, {
