@@ -355,7 +355,7 @@ def test_the_last_lines(tmp_path, capsys):
 
 
 def test_one_family_is_primary(tmp_path, data, capsys):
-  """The zones in all heads, in exact match; its Holm leaves unions and heads out."""
+  """The zones in all heads, in exact match; without unions and heads."""
   ids, data_file = data
   masked = "_layer0_p2", "_layer0_q2+p2", "_layer0_head1_p2", "_layer0_p2@1"
   folder = write_sweep(tmp_path / "sweep", ids, dict(

@@ -15,6 +15,9 @@ import simulate_statistics as simulate
 
 MOST = .06  # Of what is true, rejected at 5 %.
 LEAST = .92  # Of intervals of 95 % that hold the truth.
+# Where all changes are losses, few of them are a Poisson number x, and the interval
+# is about x +- 1.96 sqrt(x): it holds the truth in 91.1 % where 13.5 are expected.
+LEAST_ONE_SIDED = .90
 
 
 def cases(*rows):
@@ -76,7 +79,7 @@ def test_families(passages, data_sets):
 def test_coverage(passages, rate, losing, seeds, data_sets):
   found = rates("coverage", simulate.coverage(
       passages, rate, losing, seeds, data_sets))
-  assert found["held"] >= LEAST
+  assert found["held"] >= (LEAST_ONE_SIDED if losing == 1 else LEAST)
 
 
 @pytest.mark.parametrize("number, deviation, data_sets", cases(
