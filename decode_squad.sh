@@ -4,7 +4,7 @@
 #
 #   bash decode_squad.sh                       all 60 decodes and the baseline
 #   ZONES=q2 bash decode_squad.sh              one zone; ZONES="p2, q2+p2" two
-#   ZONES="p2q@1-10 p2q@flat" bash decode_squad.sh   controls of a zone
+#   ZONES="p2q@1-10 p2q@flat p2q@zero" bash decode_squad.sh   controls of a zone
 #   ZONES="p2 off" bash decode_squad.sh --mask_head=0-11   single heads
 #   LAYERS=0-23 bash decode_squad.sh           a model of 24 layers
 #   SEEDS="1 2 3 4 5" bash decode_squad.sh     the models in

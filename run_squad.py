@@ -147,7 +147,8 @@ flags.DEFINE_string(
     "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks zones "
     "together, as in q2+p2. Controls: p2q@1 masks as many columns drawn by chance, "
     "p2q@1-3 is three such draws; p2q@flat keeps each row's mass in the zone and "
-    "spreads it equally. With --mask_head also off: the head adds nothing." %
+    "spreads it equally; p2q@zero sets it to 0 after the softmax. With --mask_head "
+    "also off: the head adds nothing." %
     ", ".join(zones.ZONES))
 flags.DEFINE_string(
     "mask_head", None,

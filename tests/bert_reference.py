@@ -52,7 +52,9 @@ ALL_DECODES = parse("0-2,0+2", "all") + parse("None", "all")
 CONTROLS = (
     parse("0-2", "q2@1,p2q@2,p2q@flat,q2@flat+p2@1") + parse("None", "p2@flat")
     + parse("1", "p2q,q2@1,p2@flat,off", mask_head="0,1,0+1")
-    + parse("0+2", "q2p+p2@flat,off", mask_head="1"))
+    + parse("0+2", "q2p+p2@flat,off", mask_head="1")
+    + parse("0-2", "p2@zero,q2@1+q2p@zero+p2@flat")
+    + parse("0+2", "q2@zero,p2q@zero+p2", mask_head="1"))
 DECODES = [BASELINE] + BASIC_DECODES + CONTROLS + ALL_DECODES
 DRAWS = draws.needed(DECODES)
 
@@ -272,7 +274,7 @@ def masked_scores(scores, mask, kinds, features, shift):
         np.float64) if shift else scores
   added = np.zeros_like(scores)
   for zone, variant in mask.zones:
-    if zone != "off" and variant != "flat":
+    if zone != "off" and variant not in ("flat", "zero"):
       for row, columns in cells_of(zone, variant, kinds, features).items():
         for head in range(len(scores)) if mask.heads is None else mask.heads:
           added[head, row, columns] = -10000
@@ -281,16 +283,19 @@ def masked_scores(scores, mask, kinds, features, shift):
 
 
 def edited(attention, mask, kinds, features):
-  """The weights [N, F, T] after `off` and flat zones, row by row."""
+  """The weights [N, F, T] after `off`, zero and then flat zones, row by row."""
   attention = attention.copy()
   for head in range(len(attention)) if mask.heads is None else mask.heads:
-    for zone, variant in mask.zones:
-      if zone == "off":
-        attention[head] = 0
-      elif variant == "flat":
+    if mask.zones == (("off", ""),):
+      attention[head] = 0
+    for edit in "zero", "flat":
+      for zone, variant in mask.zones:
+        if variant != edit:
+          continue
         for row, columns in cells_of(zone, variant, kinds, features).items():
           if columns:
-            attention[head, row, columns] = attention[head, row, columns].mean()
+            attention[head, row, columns] = (
+                attention[head, row, columns].mean() if edit == "flat" else 0)
   return attention
 
 

@@ -3,6 +3,9 @@
 import json
 import os
 
+import numpy as np
+from scipy import stats
+
 
 def write_data(path, questions_in, **members):
   """Writes a data set.
@@ -68,6 +71,35 @@ def write_manifest(folder, num_layers, **run):
         "files": {name: "r" for name in os.listdir(folder) if name[0] == "p"},
         "runs": {"r": dict({"--" + name: value for name, value in run.items()},
                            about=about)}}, f)
+
+
+def student_interval(differences, sizes):
+  """The interval of the mean difference with one to four training seeds, in points.
+
+  Args:
+    differences: float [N] or [K, N], masked - baseline, in the order of passages.
+    sizes: list of G int, how many questions each passage has.
+
+  Returns:
+    (low, high, standard error).
+  """
+  differences = np.atleast_2d(differences)
+  sizes, total = np.array(sizes), sum(sizes)
+  starts = np.cumsum(sizes) - sizes
+  sums = np.add.reduceat(differences.mean(0), starts)
+  mean = sums.sum() / total
+  number = len(sizes)
+  se = np.sqrt(number / (number - 1) * ((sums - sizes * mean) ** 2).sum()) / total
+  changed = (np.add.reduceat(np.abs(differences).sum(0), starts) > 1e-9).sum()
+  half = stats.t.ppf(.975, number - 1) * se
+  if changed < 10:
+    half = max(half, (1 - .05 ** (1 / number)) * (1 - changed / 10))
+  return 100 * (mean - half), 100 * (mean + half), 100 * se
+
+
+def digits(text):
+  """The scores of a str as write_sweep takes it, without s: float [N]."""
+  return np.array([float(character == "1") for character in text])
 
 
 def read_rows(path):

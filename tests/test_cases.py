@@ -187,16 +187,17 @@ def test_the_grid_has_symbols_with_words(sweep):
 
 
 def test_controls_are_columns_and_heads_are_left_out(sweep, capsys):
-  for name in ("_layer0_p2@1", "_layer0_p2@flat", "_layer0_head1_p2",
-               "_layer1_head0_off"):
+  for name in ("_layer0_p2@1", "_layer0_p2@flat", "_layer0_p2@zero",
+               "_layer0_head1_p2", "_layer1_head0_off"):
     shutil.copy("sweep/predictions_layer0_p2.json",
                 "sweep/predictions%s.json" % name)
   assert run_here() == 0
   printed = capsys.readouterr()
   assert printed.err == "sweep: 2 decodes of single heads are not on the page\n"
   assert grids(read_page())[0][0] == [
-      "layer", "Q\u00b2", "P\u00b2", "P\u00b2@1", "P\u00b2@flat"]
-  assert "1:p2 1:p2@1 1:p2@flat" in table()[0]["flipped_cells"]
+      "layer", "Q\u00b2", "P\u00b2", "P\u00b2@1", "P\u00b2@flat",
+      "P\u00b2@zero"]
+  assert "1:p2 1:p2@1 1:p2@flat 1:p2@zero" in table()[0]["flipped_cells"]
 
 
 def test_heads_alone_are_refused(sweep, capsys):

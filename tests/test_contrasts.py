@@ -4,7 +4,6 @@ import math
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 
 import get_results
@@ -13,6 +12,7 @@ from attention_zones.findings import effects
 from attention_zones.findings import tables
 from attention_zones.zones import decodes
 from attention_zones.zones import zones
+from passages import digits, student_interval
 from passages import read_rows, write_data, write_manifest, write_sweep
 
 SIZES = [3, 2, 1, 4, 2]
@@ -76,14 +76,12 @@ def test_contrasts(tmp_path, capsys):
           "1-3:p2", "2:q2", "25.0000", "0.0000", "25.0000", "0.25", "0.5"]
   assert [rows[1][name] for name in ("contrast", "p", "p_holm")] == [
       "-33.3333", "0.375", "0.5"]
-  sums, sizes = np.array([4, 0, -1, 4, 2]) / 3, np.array(SIZES)
-  se = 100 / 12 * math.sqrt(5 / 4 * ((sums - sizes * 3 / 12) ** 2).sum())
-  assert rows[0]["se"] == "%.4f" % se
-  drawn = np.random.RandomState(12345).randint(0, 5, (10000, 5))
-  means = 100 * sums[drawn].sum(1) / sizes[drawn].sum(1)
-  assert [rows[0]["ci_low"], rows[0]["ci_high"]] == [
-      "%.4f" % value for value in np.percentile(means, [2.5, 97.5])]
-  assert "1-3:p2 minus 2:q2: +25.000 (95 % interval " in capsys.readouterr().out
+  differences = sum(digits(CELLS["_layer%d_p2" % k]) for k in range(3)) / 3 - (
+      digits(BASELINE))
+  assert [rows[0]["ci_low"], rows[0]["ci_high"], rows[0]["se"]] == [
+      "%.4f" % value for value in student_interval(differences, SIZES)]
+  assert ("secondary family (contrasts): 1-3:p2 minus 2:q2: +25.000 (95 % interval "
+          in capsys.readouterr().out)
 
 
 def test_a_contrast_of_what_cannot_differ_is_not_in_the_family(tmp_path, capsys):
@@ -98,7 +96,8 @@ def test_a_contrast_of_what_cannot_differ_is_not_in_the_family(tmp_path, capsys)
   assert [(row["p"], row["p_holm"])
           for row in read_rows(tmp_path / "results.contrasts.csv")] == [
               ("1", ""), ("0.375", "0.375")]
-  assert "3:q2 minus 3:q2p: masking can change neither\n" in capsys.readouterr().out
+  assert ("secondary family (contrasts): 3:q2 minus 3:q2p: masking can change "
+          "neither\n" in capsys.readouterr().out)
 
 
 def test_latex(tmp_path):
@@ -119,13 +118,16 @@ def test_latex(tmp_path):
   rows = read_rows(tmp_path / "results.stats.csv")
   interval = "[%.2f, %.2f]" % tuple(float(rows[0][name])
                                     for name in ("ci_low", "ci_high"))
+  # Nothing changed: .05^(1/1000) is .99701. One passage of 1,000: a tenth less.
   assert lines[6] == (
-      r"1 & $\mathbf{-25.00}$ $%s$ & $0.00$ $[0.00, 0.00]$ \\" % interval)
-  assert lines[7] == r"2 & $-0.05$ $[-0.15, 0.00]$ &  \\"
+      r"1 & $\mathbf{-25.00}$ $%s$ & $0.00$ $[-0.30, 0.30]$ \\" % interval)
+  assert lines[7] == r"2 & $-0.05$ $[-0.32, 0.22]$ &  \\"
   assert lines[8:10] == [r"\bottomrule", r"\end{tabular}}"]
-  assert ("after Holm over 3 cells. 2000 questions, 1000 passages, one training "
-          "seed. Test: exact sign-flip test of passages. Intervals: 10000 "
-          "bootstrap resamples of passages" in lines[-1])
+  # The union is a family of its own.
+  assert ("after Holm over 2 cells, and over 1 of unions. 2000 questions, 1000 "
+          "passages, one training seed. Test: exact sign-flip test of passages. "
+          "Intervals: Student's t with 999 degrees of freedom, cluster standard "
+          "error of passages." in lines[-1])
 
 
 SETTINGS = effects.Settings("exact", "paragraph", 10000, 12345)
@@ -135,7 +137,8 @@ def wide_rows(names, scale):
   """The rows of twelve layers, of two together and of all; differences of 1.359."""
   return [dict(layer=layer, zone=name, head="", diff=-1.359 * scale,
                ci_low=-1.52 * scale, ci_high=-1.201 * scale, p_holm=.001,
-               baseline=80.567, n=10570, clusters=2067, seeds=1)
+               baseline=80.567, n=10570, clusters=2067, seeds=1,
+               df=2066)
           for layer in [str(layer + 1) for layer in range(12)] + ["1+2", "all"]
           for name in names]
 

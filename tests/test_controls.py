@@ -14,7 +14,8 @@ import tiny_model
 import tolerances
 
 # Questions of 5 tokens, passages of 15 in one window: 23 tokens.
-SHARES = {"p2q": 18 * 5 / 23**2, "p2q@1": 18 * 5 / 23**2, "off": 1}
+SHARES = {"p2q": 18 * 5 / 23**2, "p2q@1": 18 * 5 / 23**2,
+          "p2q@zero": 18 * 5 / 23**2, "off": 1}
 
 
 @pytest.fixture
@@ -68,13 +69,13 @@ def differ(scores, limit):
 @pytest.mark.slow
 def test_controls_and_heads_from_flags_to_files(project):
   flags = ("--mask_layer=0-1", "--mask_head=0,0+1",
-           "--mask_zone=p2q,p2q@1,p2q@flat,off")
+           "--mask_zone=p2q,p2q@1,p2q@flat,p2q@zero,off")
   log, whole = sweep(project, *flags)
-  assert "decodes: 17, passes over the data: 1," in log
+  assert "decodes: 21, passes over the data: 1," in log
   assert set(whole) == {""} | {
       "_layer%d_head%s_%s" % (layer, heads, zone)
       for layer in range(2) for heads in ("0", "0+1")
-      for zone in ("p2q", "p2q@1", "p2q@flat", "off")}
+      for zone in ("p2q", "p2q@1", "p2q@flat", "p2q@zero", "off")}
   # A flat zone masks nothing.
   assert manifest.masked_fractions(manifest.load(
       str(project / "model"))) == {

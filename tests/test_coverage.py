@@ -16,11 +16,13 @@ import tokenization
 
 # A window of 2 question and 3 passage tokens has 8 x 8 cells.
 SHARES = {"q2": 2 * 2 / 64, "q2p": (8 - 3) * 3 / 64, "p2q": (8 - 2) * 2 / 64,
-          "p2": 3 * 3 / 64, "all": 1, "q2+p2": (2 * 2 + 3 * 3) / 64,
+          "p2": 3 * 3 / 64, "q2+p2": (2 * 2 + 3 * 3) / 64,
           # No cell is in both.
           "q2p+p2q": (5 * 3 + 6 * 2) / 64,
           # A draw has as many cells as its zone, wherever they are.
-          "p2q@1": 6 * 2 / 64, "q2@1+p2@2": (2 * 2 + 3 * 3) / 64}
+          "p2q@1": 6 * 2 / 64, "q2@1+p2@2": (2 * 2 + 3 * 3) / 64,
+          # What is set to zero counts as what is masked.
+          "p2q@zero": 6 * 2 / 64, "q2@zero+p2": (2 * 2 + 3 * 3) / 64}
 
 
 @pytest.mark.parametrize("zone", SHARES)
@@ -38,28 +40,43 @@ def test_share_of_heads_that_are_off():
 
 
 @pytest.mark.parametrize("zone", [
-    "p2@flat", "q2+p2@flat",
+    # `all` masks no real cell, nor does a flat zone.
+    "all", "p2@flat", "q2+p2@flat",
     # The draws share the rows of Q, and maybe some columns.
-    "q2@1+q2p@1", "q2@1+q2p"])
+    "q2@1+q2p@1", "q2@1+q2p", "q2@1+q2p@zero"])
 def test_what_has_no_share(zone):
   assert coverage.masked_fraction(zones.union(zone.split("+")), 2, 3) is None
 
 
-def test_mean_over_windows(tmp_path):
-  """Passages of 4 and 2 word pieces, questions of 3, 1 and 1 about each."""
+def write_windows(tmp_path, contexts, asked, sizes):
+  """Writes the windows of each question about each passage, and returns their path.
+
+  Args:
+    tmp_path: pathlib.Path.
+    contexts: list of str.
+    asked: dict from id (with a number behind it from the second passage on) to str.
+    sizes: windows.WindowSizes.
+  """
   (tmp_path / "data.json").write_text(json.dumps({"data": [{"paragraphs": [
       {"context": context, "qas": [
-          {"id": context + question, "question": question, "answers": []}
-          for question in ("who lives ?", "where", "who")]}
-      for context in ("anna lives in oslo", "omar .")]}]}))
+          {"id": name + str(i or ""), "question": question, "answers": []}
+          for name, question in asked.items()]}
+      for i, context in enumerate(contexts)]}]}))
   (tmp_path / "vocab.txt").write_text("\n".join(tiny_model.VOCAB) + "\n")
   examples, _ = squad_data.read_examples(str(tmp_path / "data.json"), False)
   tokenizer = tokenization.FullTokenizer(
       tokenization.load_vocab(str(tmp_path / "vocab.txt")))
-  path = windows.cached_windows(
-      examples, tokenizer, windows.WindowSizes(24, 8, 8), False, str(tmp_path), "")
+  return windows.cached_windows(
+      examples, tokenizer, sizes, False, str(tmp_path), "")
+
+
+def test_mean_over_questions(tmp_path):
+  """Passages of 4 and 2 word pieces, questions of 3, 1 and 1 about each."""
+  path = write_windows(
+      tmp_path, ["anna lives in oslo", "omar ."],
+      {"a": "who lives ?", "b": "where", "c": "who"}, windows.WindowSizes(24, 8, 8))
   shares = coverage.masked_fractions(
-      path, decodes.parse_decodes("0-1", "p2,q2", 2), num_heads=2)
+      path, decodes.parse_decodes("0-1", "p2,q2,all", 2), num_heads=2)
   p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   assert shares == {
@@ -91,21 +108,35 @@ def test_no_question_has_no_overlap():
   assert coverage.overlap(zones.union(["p2q@1"]), 0, 5, ranks) is None
 
 
-def write_windows(tmp_path, qas_id):
-  """A question of three word pieces about two windows, of 9 and of 5."""
-  (tmp_path / "data.json").write_text(json.dumps({"data": [{"paragraphs": [{
-      "context": "anna lives in oslo . omar . oslo in", "qas": [
-          {"id": qas_id, "question": "who lives ?", "answers": []}]}]}]}))
-  (tmp_path / "vocab.txt").write_text("\n".join(tiny_model.VOCAB) + "\n")
-  examples, _ = squad_data.read_examples(str(tmp_path / "data.json"), False)
-  tokenizer = tokenization.FullTokenizer(
-      tokenization.load_vocab(str(tmp_path / "vocab.txt")))
-  return windows.cached_windows(examples, tokenizer, windows.WindowSizes(
-      11, 4, 8), False, str(tmp_path), "")
+def test_of_a_question_its_windows_are_averaged_first(tmp_path):
+  """Two windows of 3 + 5 + 3 tokens for one question, one of 3 + 2 + 3 for the
+  other."""
+  path = write_windows(
+      tmp_path, ["anna lives in oslo . omar . oslo in", "omar ."],
+      {ID: "who lives ?"}, windows.WindowSizes(11, 4, 8))
+  assert [windows.window_spans(length, 5, 4) for length in (9, 2)] == [
+      [(0, 5), (4, 5)], [(0, 2)]]
+  found = coverage.masked_fractions(
+      path, decodes.parse_decodes("0", "p2,p2q", 1), num_heads=1)
+  assert found == {
+      "predictions_layer0_p2.json": pytest.approx(
+          (5 ** 2 / 11 ** 2 + 2 ** 2 / 8 ** 2) / 2, rel=1e-12),
+      "predictions_layer0_p2q.json": pytest.approx(
+          (8 * 3 / 11 ** 2 + 5 * 3 / 8 ** 2) / 2, rel=1e-12)}
+  # Of a draw of p2q's three columns, those that the zone has.
+  own = [(draws.ranks(name, 1, 3, *span)[:3] < 3).sum() / 3 for name, span in (
+      (ID, (0, 5)), (ID, (4, 5)), (ID + "1", (0, 2)))]
+  assert own[0] + own[1] != 2 * own[2]
+  draw = decodes.parse_decodes("0", "p2q@1", 1)
+  assert coverage.overlaps(path, [ID, ID + "1"], draw) == {
+      "predictions_layer0_p2q@1.json": pytest.approx(
+          ((own[0] + own[1]) / 2 + own[2]) / 2, rel=1e-12)}
 
 
 def test_overlap_is_the_mean_over_windows(tmp_path):
-  path = write_windows(tmp_path, ID)
+  path = write_windows(
+      tmp_path, ["anna lives in oslo . omar . oslo in"], {ID: "who lives ?"},
+      windows.WindowSizes(11, 4, 8))
   of = lambda layer, name: "predictions_layer%d_%s.json" % (layer, name)
   cells = [decodes.Decode.parse(of(*cell)) for cell in (
       (0, "p2q"), (0, "p2q@1"), (1, "p2q@1"), (0, "p2@1"), (0, "p2q@flat"))]

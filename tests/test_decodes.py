@@ -52,9 +52,10 @@ def parse(mask_layer, mask_zone, num_layers=12, mask_head=None):
         decode((3,), "p2q@11"),
         decode((3,), "p2q@flat"),
         decode((3,), "p2q")]),
-    ("3", " p2@2 + q2@1, q2+p2@flat", [
+    ("3", " p2@2 + q2@1, q2+p2@flat, p2@flat+q2@zero", [
         decode((3,), "q2@1", "p2@2"),
-        decode((3,), "q2", "p2@flat")]),
+        decode((3,), "q2", "p2@flat"),
+        decode((3,), "q2@zero", "p2@flat")]),
 ])
 def test_grammar(mask_layer, mask_zone, expected):
   assert parse(mask_layer, mask_zone) == expected
@@ -147,9 +148,11 @@ def test_the_published_sweep():
     ("0", "all@1", ["--mask_zone=all@1", "\"all\" has no controls",
                     "q2, q2p, p2q, p2"]),
     ("0", "all@flat", ["\"all\" has no controls"]),
+    ("0", "all@zero", ["\"all\" has no controls"]),
+    ("0", "p2q@flat+p2q@zero", ["p2q is given twice"]),
     ("0", "q3@1", ["'q3' is not a zone", "all, q2, q2p, p2q, p2"]),
     ("0", "p2q@0", ["p2q@0", "'0' is not a control", "p2q@1 to p2q@9999",
-                    "p2q@flat"]),
+                    "p2q@flat and p2q@zero"]),
     ("0", "p2q@x", ["'x' is not a control", "p2q@flat"]),
     ("0", "p2q@", ["'' is not a control"]),
     ("0", "p2q@01", ["'01' is not a control"]),
@@ -217,6 +220,7 @@ def test_mask_at():
     ("predictions.json", BASELINE),
     ("predictions_layer3_p2q@1.json", decode((3,), "p2q@1")),
     ("predictions_layer3_q2@flat+p2@12.json", decode((3,), "q2@flat", "p2@12")),
+    ("predictions_layer3_head5_p2@zero.json", decode((3,), "p2@zero", heads=(5,))),
     ("predictions_layer3_head5_q2.json", decode((3,), "q2", heads=(5,))),
     ("predictions_layer0+1_head0+10_off.json",
      decode((0, 1), "off", heads=(0, 10))),
@@ -254,10 +258,10 @@ def test_file_names_are_read_back():
 
 
 def test_column_order():
-  names = ["p2q+p2", "p2", "q2+q2p+p2q+p2", "p2q@flat", "q2@1+p2", "q2+p2", "off",
-           "p2q@10", "p2q@2", "p2q", "q2p", "q2", "all"]
+  names = ["p2q+p2", "p2", "q2+q2p+p2q+p2", "p2q@zero", "p2q@flat", "q2@1+p2",
+           "q2+p2", "off", "p2q@10", "p2q@2", "p2q", "q2p", "q2", "all"]
   masks = sorted([zones.union(name.split("+")) for name in names],
                  key=decodes.column_order)
   assert [mask.name for mask in masks] == [
-      "all", "q2", "q2p", "p2q", "p2q@2", "p2q@10", "p2q@flat", "p2", "off",
-      "q2+p2", "q2@1+p2", "p2q+p2", "q2+q2p+p2q+p2"]
+      "all", "q2", "q2p", "p2q", "p2q@2", "p2q@10", "p2q@flat", "p2q@zero", "p2",
+      "off", "q2+p2", "q2@1+p2", "p2q+p2", "q2+q2p+p2q+p2"]

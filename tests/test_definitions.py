@@ -13,7 +13,7 @@ import tiny_model
 from tiny_model import run_squad
 
 NAMES = ["all", "q2", "q2p", "p2q", "p2", "p2@1", "p2@7", "p2q@1", "p2@flat",
-         "p2q@flat", "off"]
+         "p2q@flat", "p2@zero", "off"]
 
 # Of numbers.VERSION 1. The draws of a zone are one control.
 KNOWN = {
@@ -30,7 +30,7 @@ def digests(names=NAMES):
 def test_digests_are_the_same_on_every_machine():
   found = digests()
   assert {name: found[name] for name in KNOWN} == KNOWN
-  assert len(found) == 10 and len(set(found.values())) == 10
+  assert len(found) == 11 and len(set(found.values())) == 11
 
 
 def test_a_union_has_those_of_its_parts():
@@ -49,7 +49,7 @@ def edited(monkeypatch, zone, **fields):
 @pytest.mark.parametrize("zone, fields, changed", [
     # What the last row, of [SEP], does; whether the passage is computed.
     ("p2", {"rows": lambda t: t.is_real},
-     {"zone p2", "zone p2@draw", "zone p2@flat"}),
+     {"zone p2", "zone p2@draw", "zone p2@flat", "zone p2@zero"}),
     ("p2q", {"columns": lambda t: t.is_real},
      {"zone p2q", "zone p2q@draw", "zone p2q@flat"}),
     ("q2", {"changes_passage_rows": True}, {"zone q2"}),
@@ -79,10 +79,10 @@ def test_what_controls_do_counts(monkeypatch):
       "zone p2@draw", "zone p2q@draw"}
   monkeypatch.undo()
   monkeypatch.setattr(zones.Mask, "_edited", (
-      lambda mask, flat, weights, queries, keys: 0 * weights))
+      lambda mask, edits, weights, queries, keys: 0 * weights))
   after = digests()
   assert {name for name in after if after[name] != before[name]} == {
-      "zone p2@flat", "zone p2q@flat"}
+      "zone p2@flat", "zone p2q@flat", "zone p2@zero"}
 
 
 def test_which_tokens_a_draw_takes_counts(monkeypatch):

@@ -13,12 +13,13 @@ from attention_zones.figures import panel_tables
 import visualize_att_zone
 
 HEADER = ("layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,ci_low,"
-          "ci_high,p,p_holm,ratio\n")
-ROWS = ["1,p2q,exact,-4.0,-1.5,0.2,0.06,-2.5,-4,-1,0.01,0.0499,0.375",
-        "1,p2q@flat,exact,-4.0,-3.0,,,-1.0,-2,0,0.2,0.2,0.75",
-        "1,p2@flat,exact,-12.0,1.0,,,-13.0,-15,-11,0,1e-9,-0.083",
-        "3,p2q,exact,-2.0,-2.5,0.3,0.06,0.5,-1,2,0.05,0.05,1.25",
-        "1+2,q2+p2@k,exact,-6.0,-5.0,,,-1.0,-2,0,0.2,,0.8"]
+          "ci_high,p,p_holm,ratio,ratio_low,ratio_high\n")
+ROWS = ["1,p2q,exact,-4.0,-1.5,0.2,0.06,-2.5,-4,-1,0.01,0.0499,0.375,0.1,0.7",
+        "1,p2q@flat,exact,-4.0,-3.0,,,-1.0,-2,0,0.2,0.2,0.75,0.5,1.1",
+        "1,p2@flat,exact,-12.0,1.0,,,-13.0,-15,-11,0,1e-9,-0.083,-0.2,0.1",
+        "1,p2@zero,exact,-12.0,-7.0,,,-5.0,-7,-3,0,1e-8,0.583,0.4,0.8",
+        "3,p2q,exact,-2.0,-2.5,0.3,0.06,0.5,-1,2,0.05,0.05,,,",
+        "1+2,q2+p2@k,exact,-6.0,-5.0,,,-1.0,-2,0,0.2,,0.8,0.6,1"]
 STATS = "layer,head,zone,metric,baseline,score,p_holm\n" + (
     "1,,p2q,exact,80,76,0.001\n1,,p2q@1,exact,80,78.5,1\n1,,p2,exact,80,68,0.6\n"
     "3,,p2q,exact,80,78,0.04\n1+2,,q2+p2,exact,80,74,\n2,,p2,exact,80,1,0\n"
@@ -51,20 +52,21 @@ def test_three_panels(folder):
   # A zone has one column, however many controls it has.
   assert zone.column_labels == ["P2Q", "P\u00b2", "Q\u00b2+\nP\u00b2"]
   assert control.column_labels == contrast.column_labels == [
-      "P2Q\n@k", "P2Q\n@flat", "P\u00b2\n@flat", "Q\u00b2+\nP\u00b2\n@k"]
+      "P2Q\n@k", "P2Q\n@flat", "P\u00b2\n@flat", "P\u00b2\n@zero",
+      "Q\u00b2+\nP\u00b2\n@k"]
   # Nothing is known of layer 2 alone.
   assert zone.row_labels == control.row_labels == ["1+2", "3", "2", "1"]
   none = None
   assert values(zone) == [
       [none, none, -6], [-2, none, none], [none] * 3, [-4, -12, none]]
   assert values(control) == [
-      [none, none, none, -5], [-2.5, none, none, none], [none] * 4,
-      [-1.5, -3, 1, none]]
+      [none, none, none, none, -5], [-2.5, none, none, none, none], [none] * 5,
+      [-1.5, -3, 1, -7, none]]
   assert values(contrast) == [
-      [none, none, none, -1], [0.5, none, none, none], [none] * 4,
-      [-2.5, -1, -13, none]]
+      [none, none, none, none, -1], [0.5, none, none, none, none], [none] * 5,
+      [-2.5, -1, -13, -5, none]]
   assert (zone.marks, control.marks) == (None, None)
-  assert contrast.marks == {("1", "p2q@k"), ("1", "p2@flat")}
+  assert contrast.marks == {("1", "p2q@k"), ("1", "p2@flat"), ("1", "p2@zero")}
 
 
 def test_what_is_drawn(folder, capsys):
@@ -80,18 +82,19 @@ def test_what_is_drawn(folder, capsys):
   assert {axes.collections[0].get_clim() for axes in (a, b, c)} == {(-13, 1)}
   assert (len(a.lines), len(b.lines)) == (0, 0)
   assert sorted((int(line.get_xdata()[0]), int(line.get_ydata()[0]))
-                for line in c.lines) == [(0, 3), (2, 3)]
+                for line in c.lines) == [(0, 3), (2, 3), (3, 3)]
   assert figure._supxlabel.get_text() == (
       "\u2022 in C: p < .05 after Holm\u2019s correction")
   hatched = {patch.get_xy() for patch in a.patches
              if isinstance(patch, Rectangle) and patch.get_hatch()}
   assert len(hatched) == 8 and (0, 1) not in hatched and (2, 3) in hatched
   assert {text.get_text() for text in b.texts} == {
-      "\u22125.0", "\u22122.5", "\u22121.5", "\u22123.0", "1.0"}
+      "\u22125.0", "\u22122.5", "\u22121.5", "\u22123.0", "1.0",
+      "\u22127.0"}
 
 
 def test_the_script_names_missing_cells_and_takes_statistics(folder, capsys):
-  (folder / "c.csv").write_text(HEADER + "\n".join(ROWS[:2] + [ROWS[3]]) + "\n")
+  (folder / "c.csv").write_text(HEADER + "\n".join(ROWS[:2] + [ROWS[4]]) + "\n")
   assert run("c.csv", "f.svg", "--stats=s.csv") == 0
   assert capsys.readouterr().err.splitlines() == [
       "visualize_att_zone.py: c.csv: missing cells, drawn hatched: layer 2: p2q",
@@ -107,7 +110,7 @@ def test_the_dots_of_zones_are_those_of_their_cells(folder):
   args = visualize_att_zone.parse_args(["c.csv", "f.pdf", "--stats=s.csv"])
   zone, control, contrast = visualize_att_zone.read_panels(args)
   assert zone.marks == {("1", "p2q"), ("3", "p2q")}
-  assert control.marks is None and len(contrast.marks) == 2
+  assert control.marks is None and len(contrast.marks) == 3
 
 
 def test_without_a_finding(folder):
@@ -123,17 +126,18 @@ def test_f1_and_heads(folder):
   """Contrasts of single heads are not drawn."""
   rows = [re.sub("^([^,]*),", r"\1,,", row).replace("exact", "f1") for row in ROWS]
   (folder / "c.csv").write_text(HEADER.replace("layer", "layer,head") + "\n".join(
-      rows + ["1,3,p2q,f1,-7.0,-1.5,0.2,0.06,-5.5,-4,-1,0.01,0.01,0.2"]) + "\n")
+      rows + ["1,3,p2q,f1,-7.0,-1.5,0.2,0.06,-5.5,-4,-1,0.01,0.01,0.2,0.1,"
+              "0.3"]) + "\n")
   zone, _, contrast = panel_tables.of_controls("c.csv")
   assert zone.measure.label == "F1"
-  assert values(zone)[3] == [-4, -12, None] and len(contrast.marks) == 2
+  assert values(zone)[3] == [-4, -12, None] and len(contrast.marks) == 3
 
 
 def test_log_probabilities_are_known_from_their_column(folder, capsys):
   """Nats have colours and decimals of their own, and no limit of 100."""
   (folder / "c.csv").write_text(HEADER + (
-      "1,p2q,logp,-0.25,-0.125,,,-0.125,-1,0,0.01,0.04,0.5\n"
-      "2,p2q,logp,-0.75,-0.5,,,0.05,-1,0,0.01,0.04,0.5\n"))
+      "1,p2q,logp,-0.25,-0.125,,,-0.125,-1,0,0.01,0.04,0.5,0.2,0.8\n"
+      "2,p2q,logp,-0.75,-0.5,,,0.05,-1,0,0.01,0.04,0.5,0.2,0.8\n"))
   args = visualize_att_zone.parse_args(["c.csv", "f.pdf", "--annotate"])
   panels = visualize_att_zone.read_panels(args)
   look = visualize_att_zone.make_look(args, panels)
@@ -141,7 +145,7 @@ def test_log_probabilities_are_known_from_their_column(folder, capsys):
   a, b, c, bar = visualize_att_zone.draw_panels(panels, look).axes
   assert bar.get_ylabel() == "difference in log p(gold), nats"
   assert [text.get_text() for text in c.texts] == ["0.05", "\u22120.12"]
-  (folder / "c.csv").write_text(HEADER + "1,p2q,logp,-250,-1,,,-249" + "," * 5)
+  (folder / "c.csv").write_text(HEADER + "1,p2q,logp,-250,-1,,,-249" + "," * 7)
   assert run("c.csv", "f.pdf") == 0
   assert capsys.readouterr().err == ""
 
@@ -154,7 +158,7 @@ def test_only_one_may_be_set_of_symmetric_and_its_ends(folder, capsys):
 
 @pytest.mark.parametrize("mm, count", [(85, 1)] + [
     pytest.param(mm, count, marks=pytest.mark.slow)
-    for mm in (85, 114, 174) for count in (1, 5) if (mm, count) != (85, 1)])
+    for mm in (85, 114, 174) for count in (1, 6) if (mm, count) != (85, 1)])
 def test_legible_at_any_width(folder, mm, count):
   (folder / "c.csv").write_text(HEADER + "\n".join(ROWS[:count]) + "\n")
   panels = panel_tables.of_controls("c.csv")
@@ -191,7 +195,7 @@ def test_legible_at_any_width(folder, mm, count):
     (HEADER + ROWS[0].replace("0.0499", "2"), "column p_holm: '2' is not a number"),
     (HEADER + ROWS[0] + "\n" + ROWS[0], "line 3: layer 1, p2q comes twice"),
     (HEADER + "1,p2q\n", "line 2: 2 cells, but the header has"),
-    (HEADER + "1,p2q,exact" + 10 * "," + "\n", "no cell has a score, nothing can"),
+    (HEADER + "1,p2q,exact" + 12 * "," + "\n", "no cell has a score, nothing can"),
 ])
 def test_bad_files_are_refused(folder, text, said, capsys):
   (folder / "bad.csv").write_text(text)

@@ -5,16 +5,18 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from attention_zones.findings import tables
 from attention_zones.zones import zones
 import get_results
+from passages import digits, student_interval
 from passages import read_rows, write_data, write_manifest, write_sweep
 
 COLUMNS = (
     "layer,head,zone,metric,n,clusters,seeds,baseline,score,diff,ci_low,ci_high,se,"
-    "deff,lost,gained,changed,shifted,elsewhere,sd_seeds,seeds_same_sign,p,p_holm,"
-    "q_bh,masked_fraction")
+    "deff,lost,gained,changed,shifted,elsewhere,sd_seeds,seeds_same_sign,df,p,"
+    "p_holm,q_bh,masked_fraction")
 SIZES = [3, 2, 1, 4, 2]
 # masked - baseline is 1 0 1, 0 0, -1, 1 1 0 0, 0 1.
 BASELINE, MASKED = "000001000000", "101000110001"
@@ -42,22 +44,41 @@ def test_one_cell_in_every_digit(tmp_path, data):
   header, line = (tmp_path / "results.stats.csv").read_text().splitlines()
   assert header == COLUMNS
   # Vector 6 of the specification; p is vector 2's, of S = 2, 0, -1, 2, 1.
-  low, high = line.split(",")[10:12]
+  # 2.7764451 is Student's t of 4 degrees of freedom at .975.
+  half = 2.7764451051977987 * 18.108895700073578
   assert line == (
-      "1,,p2,exact,12,5,1,8.333,41.667,33.3333,%s,%s,18.1089,0.9276,1,5,6,0,6,,,"
-      "0.375,0.375,0.375," % (low, high))
-  assert float(low) < 33.3333 < float(high)
+      "1,,p2,exact,12,5,1,8.333,41.667,33.3333,%.4f,%.4f,18.1089,0.9276,1,5,6,0,6,"
+      ",,4,0.375,0.375,0.375," % (100 / 3 - half, 100 / 3 + half))
 
 
-def test_the_interval_is_that_of_the_seed_and_the_draws(tmp_path, data):
-  """Vector 7: S = -2, 0, 1, -2, -1."""
+@pytest.mark.parametrize("passages, changed, half", [
+    # 1 - .05^(1/G), which one changed passage makes a tenth smaller.
+    (240, 0, 1.240473), (2067, 0, .144827), (240, 1, .9 * 1.240473)])
+def test_where_few_passages_change_the_interval_is_wide(
+    tmp_path, passages, changed, half):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [2] * passages)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 2 * passages,
+      "_layer0_p2": "0" * changed + "1" * (2 * passages - changed)})
+  assert run([folder], tmp_path, str(path)) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  mean = -100 * changed / (2 * passages)
+  assert [float(row[name]) for name in ("diff", "ci_low", "ci_high")] == (
+      pytest.approx([mean, mean - half, mean + half], abs=6e-5))
+  assert row["df"] == str(passages - 1)
+
+
+def test_log_probabilities_have_no_least_width(tmp_path, data):
   ids, data_file = data
   folder = write_sweep(tmp_path / "sweep", ids, {
-      "": "110" "00" "0" "1100" "10", "_layer0_p2": "000" "00" "1" "0000" "00"})
-  assert run([folder], tmp_path, data_file, "--resamples=1000",
-             "--random_seed=12345") == 0
+      "": BASELINE, "_layer0_p2": BASELINE})
+  for name in ("", "_layer0_p2"):
+    (tmp_path / "sweep" / ("gold_logp%s.json" % name)).write_text(
+        json.dumps(dict.fromkeys(ids, -1.0)))
+  assert run([folder], tmp_path, data_file, "--metric=logp") == 0
   row, = read_rows(tmp_path / "results.stats.csv")
-  assert (row["ci_low"], row["ci_high"]) == ("-56.2500", "12.5000")
+  assert (row["ci_low"], row["ci_high"]) == ("0.0000", "0.0000")
 
 
 def test_questions_as_clusters_are_mcnemars_test(tmp_path, data):
@@ -228,51 +249,95 @@ def test_a_change_counts_whatever_the_manifest_says(tmp_path, data):
   assert row["p_holm"] == "0.375"
 
 
-def test_seeds(tmp_path, data, capsys):
-  """The mean of seeds, and how they differ; p from the bootstrap's deviation."""
+def test_five_seeds_without_a_flip_are_not_sure(tmp_path):
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [2] * 240)
+  folders = [write_sweep(tmp_path / ("seed%d" % k), ids, dict.fromkeys(
+      ("", "_layer0_p2"), "1" * 480)) for k in range(5)]
+  assert run(folders, tmp_path, str(path)) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  assert [row[name] for name in ("se", "df", "p", "ci_low", "ci_high")] == [
+      "0.0000", "239", "1", "-1.2405", "1.2405"]
+
+
+SEEDS = (MASKED, BASELINE, "000000000000")
+
+
+def test_few_seeds_are_these_checkpoints(tmp_path, data, capsys):
+  """Seeds are fixed: signs of passages flip, whose S is summed over the seeds."""
   ids, data_file = data
   folders = [write_sweep(tmp_path / ("seed%d" % k), ids, {
-      "": BASELINE, "_layer0_p2": masked})
-             for k, masked in enumerate((MASKED, BASELINE, "000000000000"))]
+      "": BASELINE, "_layer0_p2": masked}) for k, masked in enumerate(SEEDS)]
   assert run(folders, tmp_path, data_file) == 0
   row, = read_rows(tmp_path / "results.stats.csv")
   # The seeds' differences are 4, 0 and -1 of 12: mean 1/12, deviation sqrt(7)/12.
   assert (row["seeds"], row["diff"], row["sd_seeds"], row["seeds_same_sign"]) == (
       "3", "8.3333", "%.4f" % (100 * math.sqrt(7) / 12), "1")
   assert (row["lost"], row["gained"], row["score"]) == ("2", "5", "16.667")
-  assert float(row["p"]) == pytest.approx(math.erfc(
-      float(row["diff"]) / float(row["se"]) / math.sqrt(2)), abs=1e-5)
-  # S of the seeds; their deviations from the mean are multiplied by sqrt(3/2).
-  sums = np.array([[2, 0, -1, 2, 1], [0] * 5, [0, 0, -1, 0, 0]])
-  sums = sums.mean(0) + math.sqrt(3 / 2) * (sums - sums.mean(0))
+  # S = 2 0 -2 2 1: of the 16 sums of +-2 +-2 +-2 +-1, ten are 3 or more from 0.
+  assert (row["p"], row["df"]) == ("0.625", "4")
+  expected = student_interval(
+      [digits(masked) - digits(BASELINE) for masked in SEEDS], SIZES)
+  assert [row["ci_low"], row["ci_high"], row["se"]] == [
+      "%.4f" % value for value in expected]
+  printed = capsys.readouterr()
+  assert "this holds for these 3 checkpoints only, for questions about other" in (
+      printed.out)
+  assert printed.err == (
+      "3 training seeds: too few to say how trainings differ, so the results are "
+      "about these checkpoints; 5 or more, as in the paper, are about trainings\n")
+
+
+def test_five_seeds_are_trainings(tmp_path, data, capsys):
+  """Seeds are drawn, too; p and interval from t, with Satterthwaite's df."""
+  ids, data_file = data
+  masked = SEEDS + ("100000110000", "000001010000")
+  folders = [write_sweep(tmp_path / ("seed%d" % k), ids, {
+      "": BASELINE, "_layer0_p2": each}) for k, each in enumerate(masked)]
+  assert run(folders, tmp_path, data_file) == 0
+  row, = read_rows(tmp_path / "results.stats.csv")
+  # S of the seeds; their deviations from the mean are multiplied by sqrt(5/4).
+  of_seeds = np.array([[2, 0, -1, 2, 1], [0] * 5, [0, 0, -1, 0, 0],
+                       [1, 0, -1, 2, 0], [0, 0, 0, 1, 0]])
+  assert row["diff"] == "%.4f" % (100 * of_seeds.sum() / 5 / 12)
+  sums = of_seeds.mean(0) + math.sqrt(5 / 4) * (of_seeds - of_seeds.mean(0))
   rs = np.random.RandomState(12345)
-  seeds, drawn = rs.randint(0, 3, (10000, 3)), rs.randint(0, 5, (10000, 5))
+  seeds, drawn = rs.randint(0, 5, (10000, 5)), rs.randint(0, 5, (10000, 5))
   means = [100 * sums[seeds[d]].mean(0)[drawn[d]].sum() / sum(
       SIZES[g] for g in drawn[d]) for d in range(10000)]
-  assert row["se"] == "%.4f" % np.std(means, ddof=1)
-  assert [row["ci_low"], row["ci_high"]] == [
-      "%.4f" % value for value in np.percentile(means, [2.5, 97.5])]
-  assert "this holds for trainings like these 3, for questions about other" in (
-      capsys.readouterr().out)
-
-
-def test_two_seeds_are_said_to_be_few(tmp_path, data, capsys):
-  ids, data_file = data
-  folders = [write_sweep(tmp_path / name, ids, {
-      "": BASELINE, "_layer0_p2": MASKED}) for name in "ab"]
-  assert run(folders, tmp_path, data_file) == 0
-  assert "2 training seeds: how much seeds differ" in capsys.readouterr().err
+  se = np.std(means, ddof=1)
+  of_questions = student_interval(
+      [digits(each) - digits(BASELINE) for each in masked], SIZES)[2] ** 2
+  of_trainings = np.var(100 * of_seeds.sum(1) / 12, ddof=1) / 5
+  df = (of_questions + of_trainings) ** 2 / (
+      of_trainings ** 2 / 4 + of_questions ** 2 / 4)
+  assert float(row["df"]) == pytest.approx(df, rel=1e-5)
+  mean = 100 * of_seeds.sum() / 60
+  assert float(row["p"]) == pytest.approx(
+      2 * stats.t.sf(mean / se, df), rel=1e-5)
+  half = stats.t.ppf(.975, df) * se
+  # Wider than where 5 of 5 passages changed.
+  assert half > 100 * (1 - .05 ** .2) * .5
+  assert [row["se"], row["ci_low"], row["ci_high"]] == [
+      "%.4f" % value for value in (se, mean - half, mean + half)]
+  printed = capsys.readouterr()
+  assert "this holds for trainings like these 5, for questions about other" in (
+      printed.out)
+  assert printed.err == ""
 
 
 def test_the_last_lines(tmp_path, capsys):
   path = tmp_path / "dev.json"
   ids = write_data(path, [2] * 25)
+  # As unlike within articles as between them.
+  last = "1" * 22 + "00" + "1" * 24 + "00"
   folder = write_sweep(tmp_path / "sweep", ids, {
-      "": "1" * 50, "_layer0_p2": "10" * 25, "_layer1_p2": "1" * 48 + "00"})
+      "": "1" * 50, "_layer0_p2": "10" * 25, "_layer1_p2": last})
   assert run([folder], tmp_path, str(path)) == 0
   printed = capsys.readouterr()
   assert printed.out.splitlines()[4:] == [
-      "1 of 2 cells hurt significantly (Holm, p < .05)",
+      "primary family (zones, all heads, exact): 1 of 2 cells hurt significantly "
+      "(Holm, p < .05)",
       "hurts most: p2 in layer 1, exact 50.000 (-50.000, 95 % interval -50.000 to "
       "-50.000)",
       "this holds for this checkpoint only (one training seed), for questions "
@@ -287,6 +352,42 @@ def test_the_last_lines(tmp_path, capsys):
   assert run([folder], tmp_path, str(path), "--cluster=none") == 0
   assert ("for questions that are independent of each other, as those about one "
           "passage are not" in capsys.readouterr().out)
+
+
+def test_one_family_is_primary(tmp_path, data, capsys):
+  """The zones in all heads, in exact match; without unions and heads."""
+  ids, data_file = data
+  masked = "_layer0_p2", "_layer0_q2+p2", "_layer0_head1_p2", "_layer0_p2@1"
+  folder = write_sweep(tmp_path / "sweep", ids, dict(
+      dict.fromkeys(masked, MASKED), **{"": BASELINE}))
+  for flags, first, metric in (
+      ((), "primary", "exact"), (("-use-f1",), "secondary", "f1")):
+    assert run([folder], tmp_path, data_file, "--allow_holes", *flags) == 0
+    printed = capsys.readouterr().out
+    for kind, name in (
+        (first, "zones, all heads"), ("secondary", "unions of zones"),
+        ("secondary", "single heads")):
+      assert "%s family (%s, %s): none of 1 cells hurt" % (kind, name, metric) in (
+          printed)
+    assert "secondary family (controls): p2 costs more than p2@k in 0" in printed
+  # .375 each, in a family of one.
+  rows = read_rows(tmp_path / "results.stats.csv")
+  assert {row["p_holm"] for row in rows} == {"0.375"} and len(rows) == 4
+
+
+def test_articles_that_are_alike_are_said(tmp_path, capsys):
+  """All of one article's passages lose, none of the other's."""
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [1] * 24)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": "1" * 24, "_layer0_p2": "0" * 12 + "1" * 12,
+      "_layer1_p2": "01" * 12})
+  assert run([folder], tmp_path, str(path)) == 0
+  line = ("in 1 of 2 tested cells the standard error by article is more than 1.2 "
+          "times that by passage: take --cluster=article")
+  assert line in capsys.readouterr().out.splitlines()
+  assert run([folder], tmp_path, str(path), "--cluster=article") == 0
+  assert "take --cluster=article" not in capsys.readouterr().out
 
 
 def test_few_passages_are_said(tmp_path, data, capsys):

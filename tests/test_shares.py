@@ -18,7 +18,7 @@ Paragraph = collections.namedtuple("Paragraph", ["context"])
 Example = collections.namedtuple("Example", ["paragraph"])
 
 SWEEP = ("--do_predict=True", "--mask_layer=0-1",
-         "--mask_zone=p2,all,p2@1,p2q@flat", "--write_nbest=True",
+         "--mask_zone=p2,all,p2@1,p2q@flat,p2@zero", "--write_nbest=True",
          "--gold_logp=True")
 # Ten questions about six passages.
 COPIES = 3

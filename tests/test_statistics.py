@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from attention_zones.findings import formulas
 
@@ -52,12 +53,34 @@ def test_more_than_20_clusters_are_taken_as_normal():
       math.erfc(9 / math.sqrt(2 * 21)))
 
 
+def test_degrees_of_freedom_are_welchs():
+  """Of two samples, which scipy compares with as many."""
+  one, other = np.array([3., 1, 4, 1, 5]), np.array([2., 7, 1, 8, 2, 8, 1, 8])
+  of_one, of_other = one.var(ddof=1) / len(one), other.var(ddof=1) / len(other)
+  df = formulas.satterthwaite(of_other, of_one, len(other), len(one))
+  t, p = stats.ttest_ind(one, other, equal_var=False)
+  assert formulas.student_p(t, 1, df) == close(p)
+  # Where one source varies only, or none.
+  found = formulas.satterthwaite(
+      np.array([2., 0, 0]), np.array([0., 3, 0]), 240, 5)
+  assert found == close([239, 4, 239])
+
+
+def test_few_changed_clusters_have_a_least_half_width():
+  # No cluster of G changed with probability .05, if the rate is this.
+  for number in 12, 240, 2067:
+    rate = formulas.half_width_of_few(np.array([0, 4, 10, 50]), number)
+    assert (1 - rate[0]) ** number == close(.05)
+    assert rate[1:] == close([.6 * rate[0], 0, 0])
+
+
 def test_without_a_difference_p_is_1():
   assert formulas.sign_flip_whole(np.zeros(5)) == 1
   assert formulas.sign_flip_real(np.zeros(5)) == 1
   assert formulas.sign_flip_normal(np.zeros(30)) == 1
   assert formulas.normal_p(0, 0) == 1
   assert formulas.normal_p(1, 0) == 0
+  assert formulas.student_p(0, 0, 4) == 1 and formulas.student_p(1, 0, 4) == 0
 
 
 def test_holm_and_benjamini_hochberg():

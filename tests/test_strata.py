@@ -42,6 +42,7 @@ from passages import read_rows, write_data, write_manifest, write_sweep
     ("有哪些？", "which"),
     ("何物？", "what"),
     ("请说出他的名字。", "other"),
+    ("Where is 紫禁城?", "where"),
 ])
 def test_types(question, kind):
   assert question_types.classify(question)[0] == kind
@@ -79,6 +80,22 @@ def test_chinese_characters_are_words():
   of = question_traits.of_question(asked(
       "谁在1066年来？", "诺曼人在1066年来到英国。", "诺曼人", 0))
   assert of == ("who", 5, 10, 3, 0.0, 1.0)
+
+
+def test_chinese_names_in_an_english_passage_are_words():
+  """As they stand between spaces, in the question and the answer, too."""
+  context = "The Forbidden City (紫禁城) is in 北京市, Beijing."
+  of = question_traits.of_question(asked(
+      "Where is 紫禁城?", context, "北京市", context.index("北京市")))
+  # Where, is, 紫禁城; nine words less the comma and the full stop: 8.
+  assert of == ("where", 3, 8, 1, context.index("北京市") / len(context), 1.0)
+
+
+def test_latin_names_in_a_chinese_passage_are_words():
+  of = question_traits.of_question(asked(
+      "BERT是什么？", "BERT是一个模型。", "模型", 7))
+  # BERT and 是 of BERT 是 什 么; in the passage BERT 是 一 个 模 型.
+  assert of == ("what", 4, 6, 2, 7 / 10, 1.0)
 
 
 def test_without_an_answer():

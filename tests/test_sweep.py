@@ -100,7 +100,7 @@ def some_decodes(num_layers):
           lambda chosen: tuple(sorted(chosen))))
   united = st.lists(
       st.tuples(st.sampled_from(["q2", "q2p", "p2q", "p2"]),
-                st.sampled_from(["", "", "@1", "@2", "@flat"])),
+                st.sampled_from(["", "", "@1", "@2", "@flat", "@zero"])),
       min_size=1, unique_by=lambda item: item[0]).map(
           lambda items: zones.union(map("".join, items)))
   heads = st.sampled_from([(0,), (1,), (0, 1)])
@@ -410,7 +410,7 @@ def test_a_sweep_equals_a_loop_with_another_layout():
   longer = {name: np.pad(value, [(0, 0), (0, 2)], "constant", constant_values=(
       layout.pad_id if name == "input_ids" else 0)) if value.ndim == 2 else value
             for name, value in features.items()}
-  swept = [BASELINE] + parse("1", "q2,q2p,p2q,p2,q2@1,p2q@flat,all")
+  swept = [BASELINE] + parse("1", "q2,q2p,p2q,p2,q2@1,p2q@flat,p2@zero,all")
   with tf.Graph().as_default(), tf.Session() as session:
     # Of no known length, so that q2 and q2p compute only few rows.
     inputs = {name: tf.placeholder(tf.int32, [None] * value.ndim)
@@ -485,8 +485,9 @@ def test_all_heads_together_are_the_layer():
   as_written.graph_options.rewrite_options.disable_meta_optimizer = True
   loop = Loop(session_config=as_written)
   features = features_of(SHORT, LONG)
-  for one, every in zip(parse("0,1+2", "q2p,p2@1,q2@flat", mask_head="0+1"),
-                        parse("0,1+2", "q2p,p2@1,q2@flat")):
+  for one, every in zip(
+      parse("0,1+2", "q2p,p2@1,q2@flat,p2q@zero", mask_head="0+1"),
+      parse("0,1+2", "q2p,p2@1,q2@flat,p2q@zero")):
     assert one != every
     assert (loop(features, one) == loop(features, every)).all()
 
@@ -521,10 +522,10 @@ def test_a_layer_without_attention(loop):
   assert furthest(loop(features, one)[0], expected) > 0.05
 
 
-def test_flat_where_the_zone_is_empty_is_the_baseline(loop):
+def test_edits_where_the_zone_is_empty_are_the_baseline(loop):
   """Without a question, Q2 and P2Q are empty, and nothing is edited."""
   features = features_of(NO_QUESTION)
-  for decode in parse("0,0+2", "q2@flat,p2q@flat,p2q@1"):
+  for decode in parse("0,0+2", "q2@flat,p2q@flat,p2q@zero,p2q@1"):
     assert (loop(features, decode) == loop(features, BASELINE)).all()
 
 
@@ -539,6 +540,7 @@ def test_memory_counts_heads_and_edits():
   assert needs("q2") - sweep.memory(config, 500, 1, 20) == 4 * 2 * 20 * 20
   assert needs("q2", "0-11") - needs("q2") == logits
   assert needs("q2@flat") - needs("q2") == 2 * logits
+  assert needs("q2@zero") == needs("q2@flat")
   assert needs("off", "0") - needs("q2") == 3 * logits
 
 

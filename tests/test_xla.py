@@ -97,7 +97,8 @@ def all_decodes(config, features):
   """The candidates of a sweep: the five zones of each layer, controls, a head."""
   encoder = modeling.Encoder(config, use_one_hot_embeddings=True, random_seed=1)
   swept = decodes.parse_decodes(
-      "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat", config.num_hidden_layers)
+      "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat,p2@zero",
+      config.num_hidden_layers)
   swept += decodes.parse_decodes(
       "1", "p2,off", config.num_hidden_layers, "1", config.num_attention_heads)[1:]
   logits = answer_head.span_logits(sweep.run(
@@ -128,7 +129,7 @@ def test_sweep_with_all_zones_and_controls(config):
   compute = functools.partial(all_decodes, config)
   (plain, _), (compiled, _) = run(compute, False), run(compute, True)
   plain, compiled = plain[0], compiled[0]
-  assert plain[0].shape == (1 + 2 * 8 + 2, BATCH, 2, LENGTH)
+  assert plain[0].shape == (1 + 2 * 9 + 2, BATCH, 2, LENGTH)
   size = np.abs(plain[0]).max()
   # A logit of attention that is rounded to the other side, beside -10000, moves the
   # weights by this share of themselves.

@@ -189,6 +189,75 @@ def test_a_zone_is_masked_and_another_is_flat():
   assert changed == [[4, 4], [4, 5], [5, 4], [5, 5]]
 
 
+# Vector 15: the mean row sum that is left of vector 10's attention. Logits are
+# ((3 i + 5 j) mod 7) / 2 in a window of two question and three passage tokens.
+LEFT = {"q2": .726090908358, "q2p": .537808423703, "p2q": .730977459197,
+        "p2": .671284873109}
+
+
+@pytest.mark.parametrize("zone", LEFT)
+def test_a_zone_is_zero_and_rows_are_not_renormalized(zone):
+  i, j = np.mgrid[:8, :8]
+  before = np.exp((3 * i + 5 * j) % 7 / 2)
+  before = np.float32(before / before.sum(-1, keepdims=True))
+  with tf.Graph().as_default(), tf.Session() as session:
+    tokens = zones.token_sets(features_of("CQQSPPPS"))
+    mask = zones.union([zone + "@zero"])
+    additive, after = session.run([
+        mask.additive(tokens), mask.edit(tf.constant(before[None, None]), tokens,
+                                         tokens)])
+  # Nothing is masked.
+  assert not additive.any()
+  question, passage = [1, 2], [4, 5, 6]
+  rows, columns = {
+      "q2": (question, question), "q2p": ([0, 1, 2, 3, 7], passage),
+      "p2q": ([0, 3, 4, 5, 6, 7], question), "p2": (passage, passage)}[zone]
+  expected = before.copy()
+  expected[np.ix_(rows, columns)] = 0
+  assert (after[0, 0] == expected).all()
+  # A row sums 8 float32.
+  assert after[0, 0, rows].sum(-1).mean() == pytest.approx(
+      LEFT[zone], abs=8 * 2**-24)
+
+
+def test_what_is_masked_and_zeroed_is_zero():
+  """A draw of Q2, which has columns of P, and Q2P: whatever the order of names."""
+  # The first and the last of q q p p come first.
+  ranks = [9, 0, 3, 9, 2, 1, 9]
+  mask, after = controls(zones.union(["q2@1", "q2p@zero"]), "CQQSPPS", ranks)
+  assert mask[0].astype(int).tolist() == [
+      [0] * 7, [0, 1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1, 0]] + [[0] * 7] * 4
+  before = some_weights(2, 7)
+  # Whatever weight the masked cells still had.
+  rows = [0, 1, 2, 3, 6]
+  assert not after[:, rows, 4:6].any()
+  after[:, rows, 4:6] = before[:, rows, 4:6]
+  assert (after == before).all()
+
+
+def test_zero_comes_before_flat(cls_zone):
+  """Q2 and the column of [CLS] of all rows do not overlap, so one that does."""
+  zones.ZONES[cls_zone] = zones.ZONES[cls_zone]._replace(
+      rows=lambda t: t.is_real, columns=lambda t: t.in_question)
+  before = some_weights(2, 7)
+  for names in ["q2@flat", "cls@zero"], ["q2@zero", "cls@flat"]:
+    _, after = controls(zones.union(names), "CQQSPPS")
+    expected = before.copy()
+    if "cls@zero" in names:
+      expected[:, :, 1:3] = 0
+    else:
+      expected[:, 1:3, 1:3] = 0
+      expected[:, :, 1:3] = expected[:, :, 1:3].mean(-1, keepdims=True)
+    np.testing.assert_allclose(after, expected, rtol=6 * 2**-24)
+
+
+@pytest.mark.parametrize("zone, window", [
+    ("q2@zero", "CSPPS_"), ("p2q@zero", "CSPPS_"), ("p2@zero", "CQQSS_")])
+def test_an_empty_zero_zone_changes_nothing(zone, window):
+  _, after = controls(zones.union([zone]), window)
+  assert (after == some_weights(2, 6)).all()
+
+
 def test_a_mask_of_one_head():
   mask, _ = controls(zones.union(["q2"])._replace(heads=(1,)), WINDOW)
   assert mask.astype(int).tolist() == [MASKS[()], MASKS[("q2",)]]
@@ -200,8 +269,9 @@ def test_a_mask_of_one_head():
     assert (both == controls(mask, WINDOW, ranks)[0]).all()
 
 
-def test_a_flat_zone_of_one_head():
-  mask = zones.union(["p2@flat"])
+@pytest.mark.parametrize("edit", zones.EDITS)
+def test_an_edit_of_one_head(edit):
+  mask = zones.union(["p2@" + edit])
   _, one = controls(mask._replace(heads=(1,)), "CQQSPPS")
   _, every = controls(mask, "CQQSPPS")
   assert (one[0] == some_weights(2, 7)[0]).all() and (one[1] == every[1]).all()
@@ -272,6 +342,7 @@ def test_an_empty_question_leaves_nothing_to_mask(zone):
     ([], False, False), (["q2"], False, False), (["q2", "q2p"], False, False),
     (["q2", "p2"], True, False), (["p2q"], True, False), (["all"], True, True),
     (["q2@1", "q2p@flat"], False, False), (["p2@1"], True, False),
+    (["q2@zero", "q2p"], False, False), (["p2@zero"], True, False),
     (["off"], True, False)])
 def test_what_a_mask_leaves_alone(names, changes_passage_rows, reaches_padding):
   mask = zones.union(names)
@@ -284,7 +355,7 @@ def test_what_a_mask_leaves_alone(names, changes_passage_rows, reaches_padding):
     ("q2", False, False), ("q2p", False, True), ("p2q", True, True),
     ("p2", True, False), ("all", True, True), ("off", True, True),
     ("q2+p2", True, False), ("q2+q2p", False, True), ("q2@1", False, False),
-    ("p2q@1", True, True), ("q2p@flat", False, True)])
+    ("p2q@1", True, True), ("q2p@flat", False, True), ("q2p@zero", False, True)])
 def test_which_rows_change(zone, passage, cls):
   mask = zones.union(zone.split("+"))
   first = lambda t: t.is_real * (np.arange(t.is_real.shape[1]) == 0)
@@ -319,6 +390,7 @@ def test_names_and_labels():
   assert (union.name, union.label) == ("q2+p2", "Q\u00b2+P\u00b2")
   union = zones.union(["p2@flat", "q2@12"])
   assert (union.name, union.label) == ("q2@12+p2@flat", "Q\u00b2@12+P\u00b2@flat")
+  assert zones.union(["p2@zero"]).label == "P\u00b2@zero"
   assert zones.union(["off"]).label == "Off"
   assert [zone.label for zone in zones.ZONES.values()] == [
       "All", "Q\u00b2", "Q2P", "P2Q", "P\u00b2"]

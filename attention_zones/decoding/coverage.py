@@ -16,11 +16,11 @@ from attention_zones.zones import zones
 
 
 def masked_fractions(path, decodes, num_heads, layout=layouts.BERT):
-  """Averages over windows the fraction of real cells that decodes mask in a layer.
+  """Averages over questions the fraction of a layer's real cells that is masked.
 
-  Zones differ much in size: P2 is most of the matrix. `all` counts with all of its
-  cells, though a softmax does not notice what is added to all of them. The matrices
-  are those of all heads: one head of 12 that masks P2 has a twelfth of P2's.
+  Of a question, its windows are averaged first, as attention mass is. Zones differ
+  much in size: P2 is most of the matrix. The matrices are those of all heads: one
+  head of 12 that masks P2 has a twelfth of P2's.
 
   Args:
     path: str, the TFRecord file of a windows.DataSet.
@@ -33,27 +33,31 @@ def masked_fractions(path, decodes, num_heads, layout=layouts.BERT):
     without such a fraction (see masked_fraction: those with a flat zone, for
     example) are left out, and all of them if there is no window.
   """
-  lengths = collections.Counter(
-      (window["question_length"], window["passage_length"])
-      for window in _windows(path))
-  total = sum(lengths.values())
+  of_question = collections.defaultdict(list)
+  for window in _windows(path):
+    of_question[window["example_index"]].append(
+        (window["question_length"], window["passage_length"]))
+  # What windows of each pair of lengths count.
+  weights = collections.Counter()
+  for pairs in of_question.values():
+    for pair in pairs:
+      weights[pair] += 1 / (len(pairs) * len(of_question))
   fraction_of = {}
   for mask in {decode.mask for decode in decodes if decode != BASELINE}:
     fractions = [masked_fraction(mask, *pair, num_heads, layout)
-                 for pair in lengths]
+                 for pair in weights]
     if fractions and None not in fractions:
-      fraction_of[mask] = sum(
-          fraction * count
-          for fraction, count in zip(fractions, lengths.values())) / total
+      fraction_of[mask] = float(np.dot(fractions, list(weights.values())))
   return {decode.file_name(): fraction_of[decode.mask]
           for decode in decodes if decode.mask in fraction_of}
 
 
 def overlaps(path, ids, decodes, layout=layouts.BERT):
-  """Averages over windows the fraction of a draw's columns that are the zone's own.
+  """Averages over questions the fraction of a draw's columns that are the zone's.
 
-  P2 has most of the tokens as columns, and so most of those that a draw takes for
-  it: such a control masks nearly the same.
+  Of a question, its windows are averaged first. P2 has most of the tokens as
+  columns, and so most of those that a draw takes for it: such a control masks
+  nearly the same.
 
   Args:
     path: str, the TFRecord file of a windows.DataSet.
@@ -65,27 +69,32 @@ def overlaps(path, ids, decodes, layout=layouts.BERT):
     dict from the file of predictions of each decode with draws to float, 0 to 1.
     Decodes without such a fraction (see overlap) are left out.
   """
-  fractions = collections.OrderedDict(
-      (decode.mask.in_every_head, []) for decode in decodes if decode.mask.draws)
+  # For each mask, the fractions in each question's windows.
+  fractions = {decode.mask.in_every_head: collections.defaultdict(list)
+               for decode in decodes if decode.mask.draws}
   numbers = draws.needed(decodes)
   for window in _windows(path) if fractions else ():
+    index = window["example_index"]
     sizes = [window[name] for name in (
         "question_length", "first_token", "passage_length")]
-    ranks = {number: draws.ranks(ids[window["example_index"]], number, *sizes)
-             for number in numbers}
-    for mask, found in fractions.items():
+    ranks = {number: draws.ranks(ids[index], number, *sizes) for number in numbers}
+    for mask, of_question in fractions.items():
       fraction = overlap(
           mask, window["question_length"], window["passage_length"], ranks, layout)
-      found += [fraction] * (fraction is not None)
-  return {decode.file_name(): float(np.mean(fractions[decode.mask.in_every_head]))
-          for decode in decodes if fractions.get(decode.mask.in_every_head)}
+      if fraction is not None:
+        of_question[index].append(fraction)
+  found = {mask: float(np.mean(list(map(np.mean, of_question.values()))))
+           for mask, of_question in fractions.items() if of_question}
+  return {decode.file_name(): found[decode.mask.in_every_head]
+          for decode in decodes if decode.mask.in_every_head in found}
 
 
 def masked_fraction(mask, question_length, passage_length, num_heads=1,
                     layout=layouts.BERT):
   """The fraction of a window's attention matrices, without [PAD], that is masked.
 
-  A draw masks as many cells as its zone. `off` counts as all cells of its heads.
+  A draw masks as many cells as its zone; what is set to zero counts, too. `off`
+  counts as all cells of its heads.
 
   Args:
     mask: zones.Mask.
@@ -94,12 +103,14 @@ def masked_fraction(mask, question_length, passage_length, num_heads=1,
     layout: layouts.Layout of the window.
 
   Returns:
-    float, 0 to 1; None for flat zones, which mask nothing; if a zone's rows or
-    columns work for TensorFlow's tensors only; and for unions in which a draw has
-    rows of another zone, because the cells that both mask are chance.
+    float, 0 to 1; None for flat zones and for `all`, which mask no real cell; if a
+    zone's rows or columns work for TensorFlow's tensors only; and for unions in
+    which a draw has rows of another zone, because the cells that both mask are
+    chance.
   """
   cells = mask.cells_of_window(question_length, passage_length, layout)
-  if cells is None or any(variant == zones.FLAT for _, variant in mask.zones):
+  if cells is None or mask.reaches_padding or any(
+      variant == zones.FLAT for _, variant in mask.zones):
     return None
   if mask.draws and sum(each.any(1).astype(int) for each in cells).max() > 1:
     return None

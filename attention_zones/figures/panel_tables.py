@@ -4,7 +4,7 @@ A results.csv with single heads becomes one panel of all heads, layer x zone as
 always, and one for each zone, layer x head. A results.controls.csv becomes three:
 
     zone: what masking it costs
-    control: what masking its draws costs (on average), or flattening it
+    control: what masking its draws costs (on average), flattening or zeroing it
     zone - control: the contrast, with a dot where it is significant
 """
 
@@ -132,10 +132,10 @@ def _read_control(where, text):
     where, text: str.
 
   Returns:
-    zones.Mask of the flat zone, or of draw 1, which stands for all draws.
+    zones.Mask of the control; of draw 1, which stands for all draws.
 
   Raises:
-    ValueError: it is not like p2q, p2q@flat, or q2+p2@k.
+    ValueError: it is not like p2q, p2q@flat, p2q@zero, or q2+p2@k.
   """
   parts = text.split("+")
   if "@" not in text:
@@ -143,8 +143,8 @@ def _read_control(where, text):
   try:
     return zones.union(re.sub("@k$", "@1", part) for part in parts)
   except ValueError as error:
-    raise ValueError("%s, column zone: %s; the column has zones like p2q, p2q@flat "
-                     "and q2+p2@k" % (where, error)) from error
+    raise ValueError("%s, column zone: %s; the column has zones like p2q, "
+                     "p2q@flat, p2q@zero and q2+p2@k" % (where, error)) from error
 
 
 def _compare(path, cells, metric):

@@ -9,5 +9,6 @@
   readout          which cells masking can change at all
   report           which files of statistics are written, what they need
   strata           by question type, lengths, place and words of the answer
+  student_t        Student's t distribution
   tables           CSV, LaTeX, and the last lines of get_results.py
 """

@@ -1,12 +1,13 @@
 """results.controls.csv: does a zone cost more than a control of the same size?
 
-    layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,...,ratio
-    3,p2q,exact,-4.1000,-0.9000,0.3000,0.0600,-3.2000,...,0.2195
-    3,p2q@flat,exact,-4.1000,-2.5000,,,-1.6000,...,0.6098
+    layer,zone,metric,diff,control_diff,control_sd,overlap,contrast,...,ratio,...
+    3,p2q,exact,-4.1000,-0.9000,0.3000,0.0600,-3.2000,...,0.2195,...
+    3,p2q@flat,exact,-4.1000,-2.5000,,,-1.6000,...,0.6098,...
 
 The row p2q compares the zone with its draws p2q@1, p2q@2 and so on, averaged; the
-row p2q@flat with its flat zone. In a union of which only some zones are drawn,
-these are written with "@k": q2+p2@k. Layers and heads count from 1, in every table.
+rows p2q@flat and p2q@zero with the zone that is flattened, or set to zero. In a
+union of which only some zones are drawn, these are written with "@k": q2+p2@k.
+Layers and heads count from 1, in every table.
 """
 
 import collections
@@ -21,7 +22,8 @@ from attention_zones.scores import results_table
 
 # Of results.controls.csv.
 COLUMNS = ("layer", "head", "zone", "metric", "diff", "control_diff", "control_sd",
-           "overlap", "contrast", "ci_low", "ci_high", "p", "p_holm", "ratio")
+           "overlap", "contrast", "ci_low", "ci_high", "p", "p_holm", "ratio",
+           "ratio_low", "ratio_high")
 
 # With a larger overlap, control and zone mask nearly the same columns, so that what
 # the control costs says nothing about the zone.
@@ -34,7 +36,7 @@ Pair.__doc__ = """A zone of a layer, and its controls of one kind.
 Attributes:
   zone: Decode of the zone itself.
   label: str, what the column `zone` says: "p2q" for draws, "p2q@flat".
-  controls: list of Decode, all draws or the flat zone.
+  controls: list of Decode, all draws or the one control.
 """
 
 
@@ -107,7 +109,8 @@ def rows(measured, overlap, may_differ):
   """
   index = {cell: c for c, cell in enumerate(measured.cells)}
   compared = [pair for pair in pairs(measured.cells) if pair.zone in index]
-  diffs = np.array([of.diff for of in effects.estimate(measured)])
+  of_cells = effects.estimate(measured)
+  diffs = np.array([of.diff for of in of_cells])
   columns = [column for column in COLUMNS if column != "head" or any(
       pair.zone.mask.heads for pair in compared)]
   found, family = [], []
@@ -119,27 +122,45 @@ def rows(measured, overlap, may_differ):
     # Times the number of draws, weights are whole, and so are sums of exact match.
     contrast, = effects.estimate(measured, weights, scale=len(draws))
     found.append(effects.row(columns, metric=measured.settings.metric, **_values(
-        pair, diffs[zone], diffs[draws], contrast,
+        pair, of_cells[zone], diffs[draws], contrast,
         [overlap[cell] for cell in pair.controls if cell in overlap])))
+    if _has_ratio(found[-1], of_cells[zone]):
+      found[-1]["ratio"] = found[-1]["control_diff"] / diffs[zone]
+      # A resample in which the zone costs nothing has no ratio.
+      some = measured.drawn[measured.drawn[:, zone] != 0]
+      if len(some):
+        found[-1]["ratio_low"], found[-1]["ratio_high"] = np.percentile(
+            some[:, draws].mean(1) / some[:, zone], [2.5, 97.5])
     if may_differ.intersection([pair.zone] + pair.controls):
       family.append(found[-1])
   effects.adjust(family)
   return found
 
 
-def _values(pair, diff, control_diffs, contrast, overlaps):
-  """The values of a row, but metric and p_holm: dict from column.
+def _has_ratio(row, of_zone):
+  """Whether the control's part of the zone's cost can be told: bool.
+
+  Not where the zone's own interval, of_zone an effects.Estimate, holds 0: the
+  interval of the ratio then has no ends (Fieller, J. R. Stat. Soc. B 16, 1954). And
+  not where control and zone mask nearly the same.
+  """
+  return (of_zone.ci_low > 0 or of_zone.ci_high < 0) and (
+      row["overlap"] or 0) <= LARGE_OVERLAP
+
+
+def _values(pair, of_zone, control_diffs, contrast, overlaps):
+  """The values of a row, but metric, p_holm and the ratio: dict from column.
 
   Args:
     pair: Pair.
-    diff: float, of the zone, in points.
+    of_zone: effects.Estimate.
     control_diffs: float [draws], in points.
     contrast: effects.Estimate.
     overlaps: list of float, 0 to 1, of the draws.
   """
   values = dict(
-      layer=results_table.layer_label(pair.zone.layers), zone=pair.label, diff=diff,
-      control_diff=control_diffs.mean(), contrast=contrast.diff,
+      layer=results_table.layer_label(pair.zone.layers), zone=pair.label,
+      diff=of_zone.diff, control_diff=control_diffs.mean(), contrast=contrast.diff,
       ci_low=contrast.ci_low, ci_high=contrast.ci_high, p=contrast.p)
   if pair.zone.mask.heads:
     values["head"] = results_table.head_label(pair.zone.mask.heads)
@@ -147,16 +168,16 @@ def _values(pair, diff, control_diffs, contrast, overlaps):
     values["control_sd"] = control_diffs.std(ddof=1)
   if overlaps:
     values["overlap"] = np.mean(overlaps)
-  if values.get("overlap", 0) <= LARGE_OVERLAP and round(diff, 9):
-    values["ratio"] = values["control_diff"] / diff
   return values
 
 
-def findings(rows):
+def findings(rows, costly):
   """Says what the contrasts show, a line for each zone and kind of control.
 
   Args:
     rows: list of dict, as `rows` returns it.
+    costly: set of (layer, head, zone) of results.stats.csv, the cells that cost
+      something themselves.
 
   Returns:
     list of str.
@@ -164,21 +185,27 @@ def findings(rows):
   by_zone = collections.OrderedDict()
   for row in rows:
     by_zone.setdefault(row["zone"], []).append(row)
-  return [_finding(zone, of_zone) for zone, of_zone in by_zone.items()]
+  return [_finding(zone, of_zone, costly) for zone, of_zone in by_zone.items()]
 
 
-def _finding(label, rows):
-  """The line about one zone and its draws, or its flat zone."""
+def _finding(label, rows, costly):
+  """The line about one zone and its draws, or another control.
+
+  That a zone costs more than its control is said only where it costs anything.
+  """
   zone = re.sub("@[^+]*", "", label)
   control = label if "@" in label else "+".join(
       part + "@k" for part in label.split("+"))
   tested = [row for row in rows if row["p_holm"] is not None]
-  found = [row["contrast"] for row in tested if row["p_holm"] < ALPHA]
-  line = "%s costs more than %s in %d of %d cells, less in %d (Holm, p < .05)" % (
-      zone, control, sum(value < 0 for value in found), len(tested),
-      sum(value > 0 for value in found))
+  differing = [row for row in tested if row["p_holm"] < ALPHA]
+  more = [row for row in differing if row["contrast"] < 0
+          and (row["layer"], row.get("head") or "", zone) in costly]
+  line = ("secondary family (controls): %s costs more than %s in %d of %d cells, "
+          "and differs from it in %d others (Holm, p < .05)" % (
+              zone, control, len(more), len(tested), len(differing) - len(more)))
   overlaps = [row["overlap"] for row in rows if row["overlap"] is not None]
   if overlaps and min(overlaps) > LARGE_OVERLAP:
     line += "; %s keeps %.0f %% of the zone's columns, so ask %s" % (
-        control, 100 * np.mean(overlaps), control.replace("@k", "@flat"))
+        control, 100 * np.mean(overlaps), " and ".join(
+            control.replace("@k", kind) for kind in ("@flat", "@zero")))
   return line

@@ -7,17 +7,23 @@ Dimensions: as in formulas.py; C = cells, one for each masked decode.
 """
 
 import collections
+import math
 from statistics import mean  # As for results.csv, in every digit.
 
 import numpy as np
 
 from attention_zones.findings import formulas
+from attention_zones.findings import student_t
 from attention_zones.scores import metrics
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
 
 _CANCELS = 1e-9  # A weighted sum is 0 if it is this small a part of its terms.
+
+# From so many training seeds on, a result can be about trainings; of fewer it is
+# about these checkpoints.
+TRAININGS = 5
 
 
 class Settings(collections.namedtuple(
@@ -57,16 +63,17 @@ Attributes:
 """
 
 Estimate = collections.namedtuple(
-    "Estimate", ["diff", "ci_low", "ci_high", "se", "p"])
+    "Estimate", ["diff", "ci_low", "ci_high", "se", "df", "p"])
 Estimate.__doc__ = """The mean difference, its 95 % interval and its standard error,
-in points (of logp in nats); the two-sided p of no difference, not adjusted."""
+in points (of logp in nats); the degrees of freedom of the interval; the two-sided p
+of no difference, not adjusted."""
 
 # Of results.stats.csv.
 COLUMNS = (
     "layer", "head", "zone", "metric", "n", "clusters", "seeds", "baseline",
     "score", "diff", "ci_low", "ci_high", "se", "deff", "lost", "gained", "changed",
-    "shifted", "elsewhere", "sd_seeds", "seeds_same_sign", "p", "p_holm", "q_bh",
-    "masked_fraction")
+    "shifted", "elsewhere", "sd_seeds", "seeds_same_sign", "df", "p", "p_holm",
+    "q_bh", "masked_fraction")
 
 
 def row(columns, **values):
@@ -109,42 +116,69 @@ def of_some(effects, indices):
 def estimate(effects, weights=None, scale=1):
   """Estimates the cells, or weighted sums of cells, contrasts for example.
 
+  The interval is diff +- t(.975; df) se; where few clusters changed at all, in any
+  seed, it is wider. With fewer than 5 training seeds, these are fixed: p is of sign
+  flips of clusters, se of clusters, df = G - 1. With 5 and more, seeds are drawn,
+  too: se is the multi-bootstrap's, df is Satterthwaite's, p of Student's t.
+
   Args:
     effects: Effects.
-    weights: float [R, C]; None takes each cell by itself.
+    weights: float [R, C]; None takes each cell by itself. The sum can change a
+      question by no more than one cell can: contrasts have one baseline.
     scale: int, the smallest by which all weights become whole numbers.
 
   Returns:
     list of R, or C, Estimates.
   """
-  sums, drawn = effects.sums, effects.drawn
+  sums, differences, drawn = effects.sums, effects.differences, effects.drawn
   if weights is not None:
-    sums, drawn = _weigh(weights, sums), drawn.dot(weights.T)
-  averaged = sums.mean(0)  # [R, G]
-  # Seeds are summed first: for exact match these are whole numbers.
+    sums, differences = _weigh(weights, sums), _weigh(weights, differences)
+    drawn = drawn.dot(weights.T)
+  num_seeds, num_clusters = len(sums), len(effects.sizes)
   points = effects.settings.scale
-  diff = points * sums.sum((0, 2)) / (len(sums) * effects.sizes.sum())
-  low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-  if len(sums) > 1:
-    se = drawn.std(0, ddof=1)
-    p = map(formulas.normal_p, diff, se)
-  else:
-    se = points * formulas.cluster_se(averaged, effects.sizes)
+  # Seeds are summed first: for exact match these are whole numbers.
+  diff = points * sums.sum((0, 2)) / (num_seeds * effects.sizes.sum())
+  se = points * formulas.cluster_se(sums.mean(0), effects.sizes)  # [R]
+  if num_seeds < TRAININGS:
+    df = np.full(len(diff), num_clusters - 1)
     if effects.settings.metric == "exact":
-      p = map(formulas.sign_flip_whole, np.rint(scale * averaged))
+      p = map(formulas.sign_flip_whole, np.rint(scale * sums.sum(0)))
     else:
-      p = map(formulas.sign_flip_real, averaged)
-  return list(map(Estimate, diff, low, high, se, p))
+      p = map(formulas.sign_flip_real, sums.mean(0))
+  else:
+    of_seeds = points * sums.sum(2) / effects.sizes.sum()  # [K, R]
+    df = formulas.satterthwaite(
+        se ** 2, of_seeds.var(0, ddof=1) / num_seeds, num_clusters, num_seeds)
+    se = drawn.std(0, ddof=1)
+    p = map(formulas.student_p, diff, se, df)
+  half = np.maximum(_least_half_width(effects, differences), se * [
+      student_t.quantile(.975, each) for each in df])
+  return list(map(Estimate, diff, diff - half, diff + half, se, df, p))
 
 
-def _weigh(weights, sums):
-  """Weighted sums of cells, [R, C] and [K, C, G] to [K, R, G].
+def _least_half_width(effects, differences):
+  """The least half-width of intervals, in points, float [R]; 0 for logp.
+
+  Args:
+    effects: Effects.
+    differences: float [K, R, N].
+  """
+  most = metrics.METRICS[effects.settings.metric].reach
+  if math.isinf(most):
+    return 0
+  changed = formulas.cluster_sums(
+      (differences != 0).any(0), effects.cluster_of, len(effects.sizes)) > 0
+  return most * formulas.half_width_of_few(changed.sum(-1), len(effects.sizes))
+
+
+def _weigh(weights, values):
+  """Weighted sums of cells, [R, C] and [K, C, G] to [K, R, G], or N for G.
 
   What cancels, but for rounding, is 0: otherwise a test would take 1e-17 for a
   difference.
   """
-  weighted = weights.dot(sums)  # [R, K, G]
-  weighted[np.abs(weighted) <= _CANCELS * np.abs(weights).dot(np.abs(sums))] = 0
+  weighted = weights.dot(values)  # [R, K, G]
+  weighted[np.abs(weighted) <= _CANCELS * np.abs(weights).dot(np.abs(values))] = 0
   return weighted.swapaxes(0, 1)
 
 

@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from attention_zones.findings import student_t
+
 _TIE = 1e-9  # Sums of floats are equal within this fraction of sum |S|.
 _MAX_SIGNS = 20  # The largest number of clusters whose 2^k signs are all tried.
 _BLOCK = 1 << 18  # Clusters times resamples that are held at the same time: 2 MB.
@@ -42,6 +44,45 @@ def cluster_se(sums, sizes):
   num_clusters, total = len(sizes), sizes.sum()
   rest = sums - sizes * (sums.sum(-1, keepdims=True) / total)
   return np.sqrt(num_clusters / (num_clusters - 1) * (rest ** 2).sum(-1)) / total
+
+
+def half_width_of_few(changed, num_clusters):
+  """The least half-width of a 95 % interval where few clusters changed at all.
+
+    (1 - .05^(1/G)) (1 - k/10),  k below 10
+
+  Where no cluster of G changed, up to 1 - .05^(1/G) of all clusters may change: the
+  rule of three (Hanley and Lippman-Hand, JAMA 249, 1983), which tapers off here.
+
+  Args:
+    changed: int [...], k.
+    num_clusters: int, G.
+
+  Returns:
+    float [...]; times 100 it is in points.
+  """
+  return (1 - .05 ** (1 / num_clusters)) * np.maximum(0, 1 - changed / 10)
+
+
+def satterthwaite(of_questions, of_seeds, num_clusters, num_seeds):
+  """Degrees of freedom of a standard error that has two sources.
+
+    df = (V_q + V_s)^2 / (V_s^2 / (K - 1) + V_q^2 / (G - 1))
+
+  Satterthwaite, Biometrics Bulletin 2 (1946); Welch, Biometrika 34 (1947).
+
+  Args:
+    of_questions: float [...], V_q, the squared cluster_se of the mean over seeds.
+    of_seeds: float [...], V_s, the variance of the seeds (ddof 1) over K.
+    num_clusters, num_seeds: int, G and K.
+
+  Returns:
+    float [...]; G - 1 where nothing varies.
+  """
+  below = of_seeds ** 2 / (num_seeds - 1) + of_questions ** 2 / (num_clusters - 1)
+  total = (of_questions + of_seeds) ** 2
+  return np.divide(total, below, where=below > 0,
+                   out=np.full(np.shape(below), num_clusters - 1.0))
 
 
 def independent_se(differences):
@@ -164,6 +205,13 @@ def normal_p(difference, se):
   if not difference:
     return 1.0
   return math.erfc(abs(difference / se) / math.sqrt(2)) if se else 0.0
+
+
+def student_p(difference, se, df):
+  """As normal_p, of Student's t with so many degrees of freedom, float."""
+  if not difference:
+    return 1.0
+  return student_t.two_sided_p(difference / se, df) if se else 0.0
 
 
 def holm(p_values):

@@ -25,8 +25,9 @@ CLUSTER_NAMES = {"paragraph": ("passage", "passages"),
 # Words on each side of the answer that are compared with the question.
 _NEAR = 10
 
-# A Chinese character is a word; other words stand between spaces.
-_WORD = re.compile("[{0}]|[^{0}\\s]+".format(question_types.HAN))
+# Words stand between spaces; in a Chinese text, a Chinese character is a word.
+_WORD = re.compile(r"\S+")
+_CHINESE_WORD = re.compile("[{0}]|[^{0}\\s]+".format(question_types.HAN))
 Traits = collections.namedtuple("Traits", [
     "question_type", "question_words", "passage_words", "answer_words",
     "answer_position", "overlap"])
@@ -34,8 +35,9 @@ Traits.__doc__ = """What a question is like.
 
 Attributes:
   question_type: str of question_types.TYPES.
-  question_words, passage_words, answer_words: int, lengths in words; in Chinese, in
-    characters. An answer is the first that stands in the passage.
+  question_words, passage_words, answer_words: int, lengths in words; where most
+    letters of the passage are Chinese characters, each of these is a word. An
+    answer is the first that stands in the passage.
   answer_position: float, where the answer starts, as a fraction of the passage's
     characters: 0 is its beginning.
   overlap: float, the part of the question's words, without its wh-word, that are
@@ -61,6 +63,12 @@ def place(question):
 
 # Consecutive questions have the same passage.
 _split_words = functools.lru_cache(maxsize=1)(questions.split_words)
+
+
+@functools.lru_cache(maxsize=1)
+def _is_chinese(text):
+  """Whether most letters of a text are Chinese characters: bool."""
+  return 2 * question_types.count_han(text) > sum(map(str.isalpha, text))
 
 
 def check_texts(path, asked):
@@ -117,17 +125,21 @@ def clusters(asked, by):
   return np.array(of), len(numbers)
 
 
-def words(text):
-  """Splits a text into words without punctuation, in lower case: list of str."""
-  return [word for word, _ in _words_and_starts(text)]
-
-
 # Consecutive questions have the same passage.
 @functools.lru_cache(maxsize=16)
-def _words_and_starts(text):
-  """Words as in `words`, each with its offset in the text: list of (str, int)."""
+def words(text, chinese):
+  """Splits a text into words without punctuation, in lower case.
+
+  Args:
+    text: str.
+    chinese: bool, whether each Chinese character is a word.
+
+  Returns:
+    list of (str, int), each word with its offset in the text.
+  """
+  pattern = _CHINESE_WORD if chinese else _WORD
   stripped = ((re.sub(r"^[\W_]+|[\W_]+$", "", match.group().lower()), match.start())
-              for match in _WORD.finditer(text))
+              for match in pattern.finditer(text))
   return [(word, start) for word, start in stripped if word]
 
 
@@ -142,17 +154,18 @@ def of_question(asked):
   """
   kind, begin, end = question_types.classify(asked.text)
   stands = place(asked)
-  passage = _words_and_starts(asked.context)
-  lengths = len(words(asked.text)), len(passage)
+  split = functools.partial(words, chinese=_is_chinese(asked.context))
+  passage = split(asked.context)
+  lengths = len(split(asked.text)), len(passage)
   if not stands:
     return Traits(kind, *lengths, answer_words=None, answer_position=None,
                   overlap=None)
-  others = set(words(asked.text[:begin] + " " + asked.text[end:]))
+  others = {word for word, _ in split(asked.text[:begin] + " " + asked.text[end:])}
   first, stop = stands
   before = sum(start + len(word) <= first for word, start in passage)
   until = sum(start < stop for _, start in passage)
   near = {word for word, _ in passage[max(0, before - _NEAR):until + _NEAR]}
   return Traits(
-      kind, *lengths, answer_words=len(words(asked.context[first:stop])),
+      kind, *lengths, answer_words=len(split(asked.context[first:stop])),
       answer_position=first / len(asked.context),
       overlap=len(others & near) / len(others) if others else None)

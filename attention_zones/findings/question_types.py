@@ -36,6 +36,11 @@ _CHINESE = [(name, re.compile(pattern)) for name, pattern in (
     ("what", "什么|何|啥"))]
 
 
+def count_han(text):
+  """How many Chinese characters a text has: int."""
+  return len(_HAN.findall(text))
+
+
 def classify(question):
   """Finds the type of a question.
 
@@ -46,11 +51,11 @@ def classify(question):
     (type, start, end): str of TYPES, and where the wh-word is in the question, two
     int, both 0 for `other`.
   """
-  if _HAN.search(question):
+  if count_han(question):
     for name, pattern in _CHINESE:
       match = pattern.search(question)
       if match:
         return (name,) + match.span()
-    return "other", 0, 0
+  # Also where an English question names something Chinese.
   match = _ENGLISH.search(question)
   return (match.lastgroup,) + match.span() if match else ("other", 0, 0)

@@ -8,16 +8,22 @@ import itertools
 import os
 import sys
 
+import numpy as np
+
 from attention_zones.base import files
 from attention_zones.base import manifest
 from attention_zones.findings import contrasts
 from attention_zones.findings import controls
 from attention_zones.findings import effects
+from attention_zones.findings import formulas
 from attention_zones.findings import question_traits
 from attention_zones.findings import readout
 from attention_zones.findings import strata
 from attention_zones.findings import tables
 from attention_zones.zones.decodes import BASELINE
+
+# Passages of one article are alike if its standard error is so many times as large.
+LARGER_BY_ARTICLE = 1.2
 
 # Tables beside results.csv, named like results.stats.csv.
 BESIDE = ("std", "stats", "controls", "contrasts", "strata")
@@ -101,9 +107,10 @@ def make(options, cells, seeds, asked):
   *folders, results_path = options.paths
   settings = effects.Settings(options.metric, options.cluster, options.resamples,
                               options.random_seed)
-  if len(folders) == 2:
-    print("2 training seeds: how much seeds differ is hardly known from two; train "
-          "three or more, five as in the paper", file=sys.stderr)
+  if 1 < len(folders) < effects.TRAININGS:
+    print("%d training seeds: too few to say how trainings differ, so the results "
+          "are about these checkpoints; %d or more, as in the paper, are about "
+          "trainings" % (len(folders), effects.TRAININGS), file=sys.stderr)
   cluster_of, _ = question_traits.clusters(asked, settings.cluster)
   measured = effects.measure(cells, seeds, cluster_of, settings)
   manifests = [manifest.load(folder) for folder in folders]
@@ -113,11 +120,15 @@ def make(options, cells, seeds, asked):
       manifest.masked_fractions(manifests[0]), cells))
   written = collections.OrderedDict(stats=rows)
   lines = tables.findings(rows, settings)
+  if settings.cluster == "paragraph":
+    lines += _articles(measured, rows, asked)
   compared = controls.rows(
       measured, _of_cells(manifest.overlaps(manifests[0]), cells), may_differ)
   if compared:
     written["controls"] = compared
-    lines += controls.findings(compared)
+    lines += controls.findings(compared, {
+        (row["layer"], row["head"], row["zone"]) for row in rows
+        if tables.is_finding(row) and row["diff"] < 0})
   if options.contrast:
     written["contrasts"] = contrasts.rows(options.contrast, measured, may_differ)
     lines += map(tables.contrast_line, written["contrasts"])
@@ -132,6 +143,31 @@ def make(options, cells, seeds, asked):
     texts[options.tex] = tables.as_latex(
         [rows[c] for c in _of_zones(cells)], settings, options.tex_columns)
   return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
+
+
+def _articles(measured, rows, asked):
+  """Says whether questions about one article are alike beyond their passage.
+
+  Args:
+    measured: effects.Effects, of passages.
+    rows: list of dict, as effects.cell_rows returns it of them.
+    asked: list of questions.Question.
+
+  Returns:
+    list of at most one str, a line.
+  """
+  article_of, number = question_traits.clusters(asked, "article")
+  if number < 2:
+    return []
+  of_articles = formulas.cluster_se(formulas.cluster_sums(
+      measured.differences.mean(0), article_of, number), np.bincount(article_of))
+  of_passages = formulas.cluster_se(measured.sums.mean(0), measured.sizes)
+  is_larger = of_articles > LARGER_BY_ARTICLE * of_passages
+  larger = tables.family([row for row, yes in zip(rows, is_larger) if yes])
+  return larger and [
+      "in %d of %d tested cells the standard error by article is more than %g times"
+      " that by passage: take --cluster=article" % (
+          len(larger), len(tables.family(rows)), LARGER_BY_ARTICLE)]
 
 
 def _by_question(options, cells, measured, may_differ, asked):

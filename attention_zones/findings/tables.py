@@ -9,6 +9,7 @@ import collections
 import numpy as np
 
 from attention_zones.base import csv_files
+from attention_zones.findings import effects
 from attention_zones.findings import question_traits
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
@@ -17,13 +18,18 @@ from attention_zones.scores import results_table
 LEVEL = 0.05
 
 # With fewer clusters, intervals and p are mostly too small.
-FEW_CLUSTERS = 20
+FEW_CLUSTERS = 12
+
+# The family of tests that a study is about, in exact match, unless it says before
+# that it asks another question.
+PRIMARY = "zones, all heads"
 
 # How columns are written; all others as they are. Scores are as in results.csv.
 _FORMS = {column: form for form, columns in (
     ("%.4f", "diff ci_low ci_high se deff sd_seeds diff_a diff_b contrast "
-             "other_diff control_diff control_sd overlap ratio"),
-    ("%.3f", "baseline score"), ("%.6g", "p p_holm q_bh"),
+             "other_diff control_diff control_sd overlap ratio ratio_low "
+             "ratio_high"),
+    ("%.3f", "baseline score"), ("%.6g", "df p p_holm q_bh"),
     ("%.6f", "masked_fraction")) for column in columns.split()}
 
 # A journal's widths in mm, by --tex_columns; TeX's points in a mm.
@@ -51,24 +57,24 @@ def _as_text(form, value):
   return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
 
-def per_question_csv(asked, traits, paragraph_of, effects):
+def per_question_csv(asked, traits, paragraph_of, measured):
   """Makes the text of --per_question: a line for each question.
 
   Args:
     asked: list of N questions.Question.
     traits: list of N question_traits.Traits.
     paragraph_of: int [N], the passage of each question, from 0.
-    effects: effects.Effects.
+    measured: effects.Effects.
 
   Returns:
     str. Scores, 0 to 1 or log-probabilities, are means over seeds.
   """
-  scores = np.concatenate([effects.baseline[None], effects.baseline
-                           + effects.differences.mean(0)])  # [1 + C, N]
+  scores = np.concatenate([measured.baseline[None], measured.baseline
+                           + measured.differences.mean(0)])  # [1 + C, N]
   lines = [["id", "article", "paragraph"]
            + list(question_traits.Traits._fields) + ["has_answer", "baseline"]
            + [results_table.cell_label(cell.layers, cell.mask.heads, cell.mask.name)
-              for cell in effects.cells]]
+              for cell in measured.cells]]
   for of, trait, paragraph, of_question in zip(
       asked, traits, paragraph_of, scores.T.tolist()):
     lines.append(
@@ -146,33 +152,43 @@ def _latex_cell(row):
 def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
   first, metric = rows[0], metrics.METRICS[settings.metric]
+  tested = family(rows)
+  unions = sum("+" in row["zone"] for row in tested)
   return (
       r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
-      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells. %d questions, %d "
-      r"%s, %s. %s" % (
-          metric.words, metric.unit, first["baseline"], len(family(rows)),
+      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %d questions, "
+      r"%d %s, %s. %s" % (
+          metric.words, metric.unit, first["baseline"], len(tested) - unions,
+          ", and over %d of unions" % unions if unions else "",
           first["n"], first["clusters"],
           question_traits.CLUSTER_NAMES[settings.cluster][1],
-          _seeds(first["seeds"]), test_words(settings, first["seeds"])))
+          _seeds(first["seeds"]), test_words(first, settings)))
 
 
 def _seeds(number):
   return "one training seed" if number == 1 else "%d training seeds" % number
 
 
-def test_words(settings, num_seeds):
-  """Names the test and the interval in a sentence each: str."""
-  drawn = question_traits.CLUSTER_NAMES[settings.cluster][1]
-  if num_seeds > 1:
-    test = "normal test with the standard error of the multi-bootstrap"
-    drawn = "training seeds and " + drawn
-  elif settings.cluster == "none" and settings.metric == "exact":
+def test_words(row, settings):
+  """Names the test and the interval in a sentence each: str.
+
+  Args:
+    row: dict, one of effects.cell_rows.
+    settings: effects.Settings.
+  """
+  several = question_traits.CLUSTER_NAMES[settings.cluster][1]
+  if row["seeds"] >= effects.TRAININGS:
+    return ("Test and intervals: Student's t, Satterthwaite's degrees of freedom, "
+            "standard error of the multi-bootstrap (%d resamples of training seeds "
+            "and %s, random seed %d)." % (
+                settings.resamples, several, settings.random_seed))
+  if (settings.cluster, settings.metric, row["seeds"]) == ("none", "exact", 1):
     test = "exact McNemar test"
   else:
     test = "%ssign-flip test of %s" % (
-        "exact " * (settings.metric == "exact"), drawn)
-  return "Test: %s. Intervals: %d bootstrap resamples of %s (random seed %d)." % (
-      test, settings.resamples, drawn, settings.random_seed)
+        "exact " * (settings.metric == "exact"), several)
+  return ("Test: %s. Intervals: Student's t with %d degrees of freedom, cluster "
+          "standard error of %s." % (test, row["df"], several))
 
 
 def family(rows):
@@ -193,13 +209,23 @@ def findings(rows, settings):
     settings: effects.Settings.
 
   Returns:
-    list of str, lines.
+    list of str, lines. The primary family is that of zones in all heads, in exact
+    match: each other one has 5 % of its own for a false finding.
   """
-  of_zones = [row for row in rows if is_of_zones(row)]
-  lines = _hurting(of_zones or rows, "cells")
-  of_heads = [row for row in rows if row["head"] and not is_control(row)]
-  if of_heads and of_zones:
-    lines += _hurting(of_heads, "cells of heads")
+  of_zones = list(filter(is_of_zones, rows))
+  families = [
+      (PRIMARY, [row for row in of_zones if "+" not in row["zone"]]),
+      ("unions of zones", [row for row in of_zones if "+" in row["zone"]]),
+      ("single heads", [
+          row for row in rows if row["head"] and not is_control(row)])]
+  if not any(some for _, some in families):
+    families = [("controls", rows)]
+  lines = []
+  for name, some in families:
+    is_primary = (name, settings.metric) == (PRIMARY, "exact")
+    lines += _hurting(some, "%s family (%s, %s)" % (
+        "primary" if is_primary else "secondary", name,
+        settings.metric)) if some else []
   lines.append(_scope(rows[0], settings))
   if rows[0]["clusters"] < FEW_CLUSTERS:
     lines.append("%d %s are few: intervals and p are rather too small" % (
@@ -212,8 +238,8 @@ def _hurting(rows, name):
   tested = family(rows)
   hurting = [row for row in tested if is_finding(row) and row["diff"] < 0]
   worst = min(hurting or tested or rows, key=lambda row: row["diff"])
-  lines = ["%s of %d %s hurt significantly (Holm, p < .05)" % (
-      len(hurting) or "none", len(tested), name)] if tested else []
+  lines = ["%s: %s of %d cells hurt significantly (Holm, p < .05)" % (
+      name, len(hurting) or "none", len(tested))] if tested else []
   if not worst["diff"] < 0:
     return lines + ["no masked decode scores below the baseline"]
   return lines + [
@@ -235,10 +261,11 @@ def is_control(row):
 
 def contrast_line(row):
   """Says what a contrast, a row of contrasts.rows, found: str."""
+  line = "secondary family (contrasts): %s minus %s: " % (row["a"], row["b"])
   if row["p_holm"] is None:
-    return "%s minus %s: masking can change neither" % (row["a"], row["b"])
-  return ("%s minus %s: %+.3f (95 %% interval %+.3f to %+.3f), p_holm %.3g" % tuple(
-      row[name] for name in ("a", "b", "contrast", "ci_low", "ci_high", "p_holm")))
+    return line + "masking can change neither"
+  return line + "%+.3f (95 %% interval %+.3f to %+.3f), p_holm %.3g" % tuple(
+      row[name] for name in ("contrast", "ci_low", "ci_high", "p_holm"))
 
 
 def _scope(row, settings):
@@ -252,4 +279,7 @@ def _scope(row, settings):
         several, row["clusters"])
   if row["seeds"] == 1:
     return "this holds for this checkpoint only (one training seed), %s" % questions
+  if row["seeds"] < effects.TRAININGS:
+    return "this holds for these %d checkpoints only, %s" % (
+        row["seeds"], questions)
   return "this holds for trainings like these %d, %s" % (row["seeds"], questions)

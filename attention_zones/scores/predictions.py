@@ -122,23 +122,26 @@ def is_single(decode):
   return decode.layers is not None and len(decode.layers) == 1
 
 
-# Cells that are tested together: those of the paper's table, and two more kinds.
-ZONES, CONTROLS, HEADS = "zones", "controls", "heads"
+# Cells that are tested together: those of the paper's table, and more kinds.
+ZONES, UNIONS, CONTROLS, HEADS = "zones", "unions", "controls", "heads"
 
 
 def family(decode):
   """Which cells a masked decode is tested together with.
 
   Returns:
-    ZONES for zones of a single layer in all heads; CONTROLS for p2q@1, p2q@flat and
-    unions with these; HEADS for certain heads of a single layer. None for layers
-    masked together, whose p stays as it is.
+    ZONES for the zones of a single layer in all heads, UNIONS for unions of these;
+    CONTROLS for p2q@1, p2q@flat, p2q@zero and unions with these; HEADS for certain
+    heads of a single layer. None for layers masked together, whose p stays as it
+    is.
   """
   if not is_single(decode):
     return None
   if decode.mask.has_controls:
     return CONTROLS
-  return ZONES if decode.mask.heads is None else HEADS
+  if decode.mask.is_per_head:
+    return HEADS
+  return ZONES if len(decode.mask.zones) == 1 else UNIONS
 
 
 def find_sweeps(folders):

@@ -36,8 +36,8 @@ _LABELS = {
                    "or %s" % EVERY_LAYER),
     HEAD_COLUMN: ("", "a number from 1, heads masked together like 1+2, or an "
                   "empty cell for all heads")}
-_VALID_ZONES = ("%s, controls like p2q@1 and p2q@flat, or unions like q2+p2" %
-                ", ".join(ZONES))
+_VALID_ZONES = ("%s, controls like p2q@1, p2q@flat and p2q@zero, or unions like "
+                "q2+p2" % ", ".join(ZONES))
 
 
 class ResultsTable(collections.namedtuple(

@@ -216,11 +216,11 @@ def _names_of(item):
 def column_order(mask):
   """Key that sorts zones.Mask as the columns of results.csv and of the figure.
 
-  Single zones come in the order of zones.ZONES, each before its draws and its flat
-  control; then `off`, then unions, smaller ones first.
+  Single zones come in the order of zones.ZONES, each before its draws and then its
+  other controls; then `off`, then unions, smaller ones first.
   """
   order = list(zones.ZONES) + [zones.OFF]
   # Of the draws, "10" comes after "9".
   return len(mask.zones), [
-      (order.index(zone), variant == zones.FLAT, len(variant), variant)
+      (order.index(zone), variant in zones.EDITS, len(variant), variant)
       for zone, variant in mask.zones], mask.heads or ()

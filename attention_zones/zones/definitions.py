@@ -47,7 +47,7 @@ def digests(masks):
     masks: iterable of zones.Mask.
 
   Returns:
-    dict from "zone p2", "zone p2@draw", "zone p2@flat" and so on to a str of 16
+    dict from "zone p2", "zone p2@draw", "zone p2@zero" and so on to a str of 16
     hexadecimal digits, for all zones and controls in the masks. Heads do not count.
   """
   wanted = {}

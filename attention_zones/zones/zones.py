@@ -26,20 +26,24 @@ The rows of [CLS] and [SEP] belong to p2q and q2p, so that the picture is
 `all`, as published, is not their union: there the *whole* additive mask of the
 layer is -10000. Softmax is invariant to a constant shift, so the only effect is
 that the padding mask is gone: the layer also attends to [PAD] (and float32 rounds
-logits near -10000 to steps of 0.00098). The true union is written q2+q2p+p2q+p2.
+logits near -10000 to steps of 0.00098, so that two implementations agree to about
+1e-3 in the model's logits). The true union is written q2+q2p+p2q+p2.
 
-Two controls of a zone ask whether it is important, or only large:
+Three controls of a zone ask whether it is important, or only large:
 
 - `p2q@1`, a draw: the rows of the zone, and as many columns as it has, drawn from
   Q and P. Only which tokens these are is chance; see draws.py.
 - `p2q@flat`: nothing is masked. After the softmax, each row of the zone spreads the
   weight that it gives the zone's columns equally over them. It keeps its mass in
   the zone, and loses the pattern.
+- `p2q@zero`: nothing is masked. After the softmax, the zone's weights are 0, and
+  the others stay as they are: each row receives less, and no weight moves to other
+  tokens, as it does where a zone is masked.
 
-In a union, zones and draws are masked first. After the softmax, the flat zones are
-flattened, one after the other. `off` is for single heads: their weights are 0
-after the softmax, so that they add nothing to the layer (Michel et al., 2019, "Are
-Sixteen Heads Really Better than One?", equation 2).
+In a union, zones and draws are masked first. After the softmax zones are zeroed,
+and then flat zones are flattened, one after the other. `off` is for single heads:
+their weights are 0 after the softmax, so that they add nothing to the layer (Michel
+et al., 2019, "Are Sixteen Heads Really Better than One?", equation 2).
 
 To add a zone, add an entry to ZONES: every command then knows it, and its controls.
 CONTRIBUTING.md has an example. The name appears in flags, file names and
@@ -63,7 +67,9 @@ MASKED_LOGIT = -10000.0
 
 # Not in ZONES, because it is no set of cells.
 OFF = "off"
-FLAT = "flat"
+
+# Controls that act after the softmax, in this order.
+EDITS = ZERO, FLAT = "zero", "flat"
 
 
 class Tokens(collections.namedtuple("Tokens", (
@@ -156,7 +162,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 
   Attributes:
     zones: tuple of (zone, variant), in the order of ZONES; () masks nothing. The
-      variant is "" for the zone itself, "1", "2" and so on for a draw, or "flat".
+      variant is "" for the zone itself, "1", "2" and so on for a draw, or of EDITS.
     heads: ascending tuple of the masked heads, counted from 0; None for every head.
   """
   __slots__ = ()
@@ -199,7 +205,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 
   @property
   def has_controls(self):
-    """Whether a draw or a flat zone is among its zones: bool."""
+    """Whether a control is among its zones: bool."""
     return any(variant for _, variant in self.zones)
 
   @property
@@ -265,16 +271,22 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     and the keys, Tokens [B, T]; it returns weights of the same shape. Where no zone
     has a cell the weights stay the same, bit by bit.
     """
-    flat = [ZONES[zone] for zone, variant in self.zones if variant == FLAT]
-    return functools.partial(self._edited, flat) if flat or self.is_off else None
+    edits = [(ZONES[zone], edit) for edit in EDITS
+             for zone, variant in self.zones if variant == edit]
+    if edits or self.is_off:
+      return functools.partial(self._edited, edits)
+    return None
 
-  def _edited(self, flat, weights, queries, keys):
-    """As `edit`; `flat` is the list of the Zones to flatten."""
+  def _edited(self, edits, weights, queries, keys):
+    """As `edit`; `edits` is the list of (Zone, one of EDITS)."""
     import tensorflow.compat.v1 as tf
     edited = tf.zeros_like(weights) if self.is_off else weights
-    for zone in flat:
+    for zone, edit in edits:
       columns = zone.columns(keys)  # [B, T]
       cells = pairs(zone.rows(queries), columns)[:, None]  # [B, 1, F, T]
+      if edit == ZERO:
+        edited *= 1 - cells
+        continue
       mass = tf.reduce_sum(
           edited * columns[:, None, None, :], -1, keepdims=True)  # [B, N, F, 1]
       # Without columns there are no cells.
@@ -305,7 +317,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     import tensorflow.compat.v1 as tf
     padding = 1 - tokens.is_real[:, None, :]  # [B, 1, T]
     cells = [pairs(ZONES[zone].rows(tokens), _columns(zone, variant, tokens))
-             for zone, variant in self.zones if zone != OFF and variant != FLAT]
+             for zone, variant in self.zones
+             if zone != OFF and variant not in EDITS]
     masked = functools.reduce(tf.maximum, cells, padding)  # [B, 1, T] or [B, F, T]
     if not (self.is_per_head and cells):
       return (MASKED_LOGIT * masked)[:, None]
@@ -357,7 +370,7 @@ def union(names):
 
   Args:
     names: iterable of str, keys of ZONES, each once, or "off". With "@1", "@2" and
-      so on behind it, it is a draw; with "@flat", the flat zone.
+      so on behind it, it is a draw; with "@flat" or "@zero", that control.
 
   Returns:
     Mask.
@@ -386,13 +399,13 @@ def _zone_and_variant(text):
   if name not in ZONES and name != OFF:
     raise ValueError(
         "%r is not a zone; zones are %s, and %s with --mask_head; unions are "
-        "written like q2+p2, controls like p2q@1 and p2q@flat" % (
+        "written like q2+p2, controls like p2q@1, p2q@flat, p2q@zero" % (
             name, ", ".join(ZONES), OFF))
   if at and name not in with_controls():
     raise ValueError("%s: \"%s\" has no controls; zones that have some are %s" % (
         text, name, ", ".join(with_controls())))
-  if at and variant != FLAT and not re.fullmatch("[1-9][0-9]{0,3}", variant):
+  if at and variant not in EDITS and not re.fullmatch("[1-9][0-9]{0,3}", variant):
     raise ValueError(
-        "%s: %r is not a control; those of %s are the draws %s@1 to %s@9999, and "
-        "%s@flat" % ((text, variant) + 4 * (name,)))
+        "%s: %r is not a control; those of %s are the draws %s@1 to %s@9999, "
+        "%s@flat and %s@zero" % ((text, variant) + 5 * (name,)))
   return name, variant
