@@ -134,6 +134,7 @@ def run_edited(project, *flags):
       tiny_model.flags_of(project) + flags), fresh=True)
 
 
+@pytest.mark.slow
 def test_files_and_journals_of_another_definition_are_refused(swept):
   model = swept / "model"
   said = "zone p2 (035264a93597 before, 9d05dfa33a59 now)"

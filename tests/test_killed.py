@@ -61,6 +61,7 @@ def test_files_that_it_replaced_are_not_taken_for_the_first_runs(swept):
   assert tiny_model.digests(swept, "predictions*.json") == before
 
 
+@pytest.mark.slow
 def test_the_journal_of_another_pass_lets_no_other_run_replace_them(project):
   """It says of which run the files are."""
   killed(project, "manifest.add", *SWEEP)

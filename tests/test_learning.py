@@ -14,9 +14,8 @@ import optimization
 STEPS = 40
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[pytest.mark.slow] * (name != "bert"))
-    for name in architectures.NAMES])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", architectures.NAMES)
 def test_three_windows_are_learned_by_heart(name):
   config = architectures.config_of(name, dict(
       bert_reference.CONFIG, hidden_dropout_prob=0.0,

@@ -54,16 +54,17 @@ def test_a_cell_in_nats(tmp_path, data, capsys):
   assert [row[name] for name in (
       "metric", "n", "baseline", "score", "diff", "lost", "changed")] == [
           "logp", "12", "-1.000", "-1.333", "-0.3333", "0", "0"]
-  # The interval of vector 7, without the factor 100.
-  assert (row["ci_low"], row["ci_high"]) == ("-0.5625", "0.1250")
   # |-2 - 2 + 1 - 1| = 4: of the signs of 2, 1, 2, 1 six in sixteen reach it.
   assert (row["p"], row["p_holm"]) == ("0.375", "0.375")
   # Centred with n = 3 2 1 4 2 and the mean -1/3: -1, 2/3, 4/3, -2/3, -1/3.
   se = math.sqrt(5 / 4 * (9 + 4 + 16 + 4 + 1) / 9) / 12
   assert row["se"] == "%.4f" % se
+  # Student's t with four degrees of freedom, and no least half-width.
+  low, high = -1 / 3 - 2.7764451052 * se, -1 / 3 + 2.7764451052 * se
+  assert (row["ci_low"], row["ci_high"]) == ("%.4f" % low, "%.4f" % high)
   said = capsys.readouterr().out.splitlines()
-  assert ("hurts most: p2 in layer 1, logp -1.333 (-0.333, 95 % interval -0.562 to "
-          "+0.125)") in said
+  assert ("hurts most: p2 in layer 1, logp -1.333 (-0.333, 95 %% interval %+.3f to "
+          "%+.3f)" % (low, high)) in said
   assert said[-2] == "baseline (predictions.json): logp -1.000; next:"
 
 

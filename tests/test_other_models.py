@@ -91,6 +91,7 @@ def test_published_predictions(name, kind, shared, tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(OTHERS))
+@pytest.mark.slow
 def test_the_formulas(name):
   """In float64, masked, too, for those who have no golden files."""
   config = config_of(name)

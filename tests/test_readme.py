@@ -295,6 +295,7 @@ def test_the_protocol(repository, downloaded):
 
 @pytest.mark.parametrize("architecture, place", [
     ("ForQuestionAnswering", 1), ("Model", 3)])
+@pytest.mark.slow
 def test_convert_hf_prints_the_next_command(
     repository, tmp_path, architecture, place):
   """With an answer head it is README's that decodes, without one that which trains.

@@ -20,6 +20,7 @@ def decode(folder, *flags):
       [flag.format(folder) for flag in MODEL] + list(flags)))
 
 
+@pytest.mark.slow
 def test_a_decode_takes_what_its_training_had(project):
   result = decode(project, "--mask_layer=0", "--mask_zone=q2")
   assert result.returncode == 1

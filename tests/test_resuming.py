@@ -36,6 +36,7 @@ def refused(result, *words):
 
 
 @pytest.mark.parametrize("project", ["bert"] + OTHERS, indirect=True)
+@pytest.mark.slow
 def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
   """Goes on from step 3: the same batches, the same dropout."""
   model = project / "model"

@@ -118,6 +118,7 @@ def check_whole(project, alone):
   assert of_each[0] == of_each[1] != {}
 
 
+@pytest.mark.slow
 def test_three_shares_give_the_bytes_of_one_run(project, alone):
   """In any order; one is killed in the middle and resumes."""
   log = run(project, "--shard=3/3")

@@ -403,6 +403,7 @@ def windows_of_another_layout(layout, *lengths):
           for i, (q, p) in enumerate(lengths)])[0])
 
 
+@pytest.mark.slow
 def test_a_sweep_equals_a_loop_with_another_layout():
   """Two tokens between; [PAD] is 1, in a batch and where `all` goes beyond it."""
   layout = layouts.Layout(1, 2, 1, pad_id=1)
@@ -544,6 +545,7 @@ def test_memory_counts_heads_and_edits():
   assert needs("off", "0") - needs("q2") == 3 * logits
 
 
+@pytest.mark.slow
 def test_a_new_zone_is_decoded(loop):
   """An entry in the table is all that a zone needs; see also test_zones.py."""
   def first(tokens):
