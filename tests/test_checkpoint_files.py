@@ -177,9 +177,8 @@ def test_a_fine_tuned_init_checkpoint_is_decoded(project):
   result = run_squad(project, *flags, "--init_checkpoint=%s" % init,
                      "--output_dir=%s" % empty)
   assert result.returncode == 0, result.stderr
-  assert ("run_squad.py: --output_dir=%s has no checkpoint to predict with; "
-          "predictions are made with --init_checkpoint=%s, which has an answer "
-          "head\n" % (empty, init)) in result.stderr
+  assert ("run_squad.py: predictions are made with --init_checkpoint=%s, which has "
+          "an answer head; %s has none\n" % (init, empty)) in result.stderr
   for name in files:
     assert (empty / name).read_bytes() == (project / "model" / name).read_bytes()
 

@@ -209,7 +209,8 @@ def test_a_figure_for_a_paper(repository, tmp_path):
     python, name, *rest = shlex.split(line)
     done = launcher.script(name, *rest, cwd=tmp_path)
     assert (python, done.returncode) == ("python", 0), done.stderr
-  found = {path.name for path in tmp_path.glob("**/*.p*") if path.is_file()}
+  found = {path.name for path in tmp_path.glob("**/*")
+           if path.suffix in (".pdf", ".png")}
   assert found == {
       "figure.pdf", "figure1a.png", "figure1b.png", "xquad.en.minilm.png"}
 
