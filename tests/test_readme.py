@@ -331,7 +331,7 @@ def test_the_demo_and_what_it_shows(repository, with_environment):
   assert (with_environment / "effect.pdf").exists()
   check_columns(repository, with_environment)
   table = (with_environment / "demo.controls.csv").read_text()
-  assert len(table.splitlines()) == 1 + 6
+  assert len(table.splitlines()) == 1 + 9
 
 
 def check_columns(repository, folder):
