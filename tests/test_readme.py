@@ -282,7 +282,7 @@ def downloaded(with_environment):
   return folder
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_protocol(repository, downloaded):
   lines = to_run(section(
       read(repository, "README.md"), "The protocol for BERT-base on SQuAD"))
