@@ -315,13 +315,13 @@ class Model:
       int, the bytes that TensorFlow may use; None without a GPU.
     """
     return None if self._options.use_tpu else accelerator.memory(
-        self._session(num_decodes))
+        self.session(num_decodes))
 
   def to_train(self, num_train_steps):
     """An Estimator that trains for so many steps."""
     return estimator.make(
         self._options, training_fn(self._options, self.config, num_train_steps),
-        self._session(num_decodes=1))
+        self.session(num_decodes=1))
 
   def predict(self, swept, batch_size, input_fn):
     """Runs a sweep.
@@ -329,7 +329,7 @@ class Model:
     Args:
       swept: list of decodes.Decode.
       batch_size: int, the windows in a step.
-      input_fn: function, as windows.input_fn_builder returns it.
+      input_fn: function, as batches.predict_input_fn returns it.
 
     Returns:
       iterable of dict, one for each window, as of answer_head.candidates.
@@ -365,10 +365,11 @@ class Model:
       return tf.estimator.tpu.TPUEstimatorSpec(
           mode, predictions=compute(encoder, features))
     return estimator.make(
-        options, model_fn, self._session(num_decodes), batch_size).predict(
+        options, model_fn, self.session(num_decodes), batch_size).predict(
             input_fn, checkpoint_path=self.checkpoint)
 
-  def _session(self, num_decodes):
+  def session(self, num_decodes):
+    """The tf.ConfigProto of sessions for so many decodes in a step."""
     return estimator.session_config(self.config.hidden_size, num_decodes)
 
 

@@ -1,11 +1,14 @@
 """definitions.py: an edited zone, or control, is another one."""
 
 import collections
+import os
+import subprocess
+import sys
 
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones.decoding import coverage
+from attention_zones.zones import coverage
 from attention_zones.zones import definitions
 from attention_zones.zones import draws
 from attention_zones.zones import zones
@@ -31,6 +34,27 @@ def test_digests_are_the_same_on_every_machine():
   found = digests()
   assert {name: found[name] for name in KNOWN} == KNOWN
   assert len(found) == 11 and len(set(found.values())) == 11
+
+
+THREADS = """
+import os
+import tensorflow.compat.v1 as tf
+from attention_zones.zones import definitions, zones
+many = tf.ConfigProto(intra_op_parallelism_threads=7)
+definitions.digests([zones.union(["p2"])], %s)
+tf.Session(config=many).close()
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="counts in /proc")
+def test_a_sweep_to_come_has_its_own_threads(repository):
+  """A process keeps the number of its first session, 2 on 2 cores."""
+  one = "tf.ConfigProto(intra_op_parallelism_threads=1)"
+  few, some = (int(subprocess.check_output(
+      [sys.executable, "-c", THREADS % config], cwd=str(repository),
+      stderr=subprocess.DEVNULL)) for config in (one, "many"))
+  assert some - few >= 7 - 1
 
 
 def test_a_union_has_those_of_its_parts():

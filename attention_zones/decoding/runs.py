@@ -54,7 +54,8 @@ class Run:
     self.made_from = _describe(
         options, model.checkpoint or training.finished(
             options.output_dir, options.num_train_epochs), model.tokenizer)
-    self.zones_of = definitions.of_decodes(wanted)
+    self.zones_of = definitions.of_decodes(
+        wanted, model.session(1 if options.do_train else len(wanted)))
     # What each file is to be made from.
     self._expected = {name: dict(self.made_from, **masked)
                       for name, masked in self.files_of(wanted).items()}

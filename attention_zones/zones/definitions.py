@@ -33,18 +33,20 @@ def of_mask(mask):
           for zone, variant in mask.zones}
 
 
-def of_decodes(decodes):
+def of_decodes(decodes, session_config=None):
   """What decodes mask: dict from each decodes.Decode to a dict of its `digests`."""
-  found = digests({decode.mask for decode in decodes})
+  found = digests({decode.mask for decode in decodes}, session_config)
   return {decode: {name: found[name] for name in of_mask(decode.mask)}
           for decode in decodes}
 
 
-def digests(masks):
+def digests(masks, session_config=None):
   """What masks do: a dict for keys and manifests.
 
   Args:
     masks: iterable of zones.Mask.
+    session_config: tf.ConfigProto, that of the sessions to come, since a process
+      keeps the number of threads of its first; None where none are to come.
 
   Returns:
     dict from "zone p2", "zone p2@draw", "zone p2@zero" and so on to a str of 16
@@ -58,6 +60,8 @@ def digests(masks):
   parts = {name: zones.Mask((part,), None) for name, part in wanted.items()}
   # Not on a GPU, which rounds in another way and would be taken for good.
   config = tf.ConfigProto(device_count={"GPU": 0})
+  if session_config:
+    config.MergeFrom(session_config)
   with tf.Graph().as_default(), tf.Session(config=config) as session:
     # One graph for all batches: building it takes longer than running it.
     inputs = {name: tf.placeholder(each.dtype, [None] * each.ndim)
