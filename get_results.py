@@ -37,9 +37,11 @@ from attention_zones.findings import report
 from attention_zones.findings import tables
 from attention_zones.scores import evaluators
 from attention_zones.scores import folder_scores
+from attention_zones.scores import interim
 from attention_zones.scores import metrics
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
+from attention_zones.scores import sweeps
 from attention_zones.zones.decodes import BASELINE
 
 
@@ -65,7 +67,8 @@ def check_paths(arguments):
     raise ValueError("%s: the last argument is the file to write, its name should "
                      "end with .csv, results.csv for example" % results_path)
   taken = [files.identity(path) for path in [
-      results_path, arguments.data_file] + [
+      results_path, arguments.data_file,
+      os.path.join(os.path.dirname(results_path), interim.FILE_NAME)] + [
           report.beside(results_path, kind) for kind in report.BESIDE]]
   for flag in ("per_question", "tex"):
     path = getattr(arguments, flag)
@@ -77,25 +80,65 @@ def check_paths(arguments):
       taken.append(files.identity(path))
 
 
-def find_cells(arguments):
+def find_sweeps(arguments, asked):
   """Finds the predictions, and refuses those that do not belong together.
 
+  Args:
+    arguments: Namespace, as `parse_arguments` returns it.
+    asked: list of questions.Question, the data set's.
+
   Returns:
-    (sweeps, rows, masks, cells): for each folder a dict from Decode to file name;
-    the rows and columns of the table, as predictions.plan_table returns them; the
-    list of its masked Decodes.
+    list of sweeps.Sweep, one for each folder.
   """
   *folders, _ = arguments.paths
-  sweeps = predictions.find_sweeps(folders)
-  for folder, names in zip(folders, sweeps):
-    predictions.report_mixed_runs(folder, names, arguments.allow_mixed)
-  found = set(sweeps[0]) - {BASELINE}
+  if arguments.unfinished:
+    return [interim.InterimSweep(folders[0], arguments.data_file, asked)]
+  with predictions.telling_of_journals(folders, arguments.data_file):
+    found = list(map(sweeps.Sweep, folders))
+    predictions.refuse_unlike(found)
+    for sweep in found:
+      predictions.report_mixed_runs(sweep, arguments.allow_mixed)
+  return found
+
+
+def find_cells(arguments, sweep):
+  """Finds the cells of the table, and refuses holes in it.
+
+  Args:
+    arguments: Namespace, as `parse_arguments` returns it.
+    sweep: sweeps.Sweep, one of several alike.
+
+  Returns:
+    (rows, masks, cells): the rows and columns of the table, as
+    predictions.plan_table returns them; the list of its masked Decodes.
+  """
+  found = set(sweep.names) - {BASELINE}
   rows, masks = predictions.plan_table(found)
   cells = [cell for cell in (predictions.decode_at(row, mask) for row in rows
                              for mask in masks) if cell in found]
-  controls.report_alone(folders[0], cells, arguments.allow_holes)
-  predictions.report_holes(folders[0], rows, masks, found, arguments.allow_holes)
-  return sweeps, rows, masks, cells
+  with predictions.telling_of_journals([sweep.folder], arguments.data_file):
+    controls.report_alone(sweep.folder, cells, arguments.allow_holes)
+    predictions.report_holes(
+        sweep.folder, rows, masks, found, arguments.allow_holes)
+  return rows, masks, cells
+
+
+def of_sample(sweep, asked, gold):
+  """Takes the questions of an interim sweep's sample.
+
+  Args:
+    sweep: interim.InterimSweep.
+    asked: list of questions.Question, the data set's.
+    gold: evaluators.Gold of them.
+
+  Returns:
+    (asked, gold), as of a data set that has only the sample's passages.
+  """
+  asked = [asked[index] for index in sweep.sample]
+  articles = list(dict.fromkeys(of.article for of in asked))
+  asked = [of._replace(article=articles.index(of.article)) for of in asked]
+  return asked, gold._replace(total=len(asked), questions=collections.OrderedDict(
+      (of.id, gold.questions[of.id]) for of in asked))
 
 
 def collect(arguments):
@@ -111,17 +154,19 @@ def collect(arguments):
   """
   *folders, results_path = arguments.paths
   check_paths(arguments)
-  with predictions.telling_of_journals(folders, arguments.data_file):
-    sweeps, rows, masks, cells = find_cells(arguments)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = questions.read(arguments.data_file)
+  found = find_sweeps(arguments, asked)
+  rows, masks, cells = find_cells(arguments, found[0])
+  total = len(asked)
+  if arguments.unfinished:
+    asked, gold = of_sample(found[0], asked, gold)
   if arguments.metric == "logp":
-    gold = gold._replace(questions=folder_scores.with_logp(
-        folders, sweeps, gold.questions))
+    gold = gold._replace(questions=sweeps.with_logp(found, gold.questions))
     asked = [of for of in asked if of.id in gold.questions]
-  why_not = report.check(arguments, sweeps[0], cells, asked)
-  seeds = [folder_scores.score_folder(folder, names, gold, arguments.metric)
-           for folder, names in zip(folders, sweeps)]
+  why_not = report.check(arguments, found[0].names, cells, asked)
+  seeds = [folder_scores.score_folder(sweep, gold, arguments.metric)
+           for sweep in found]
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
   if why_not:
@@ -129,8 +174,8 @@ def collect(arguments):
     texts, lines = {}, hurts_most(arguments.metric, means) + [
         report.left_out(results_path, kinds, why_not)]
   else:
-    texts, lines = report.make(arguments, cells, seeds, asked)
-  lines += predictions.unfinished(folders, arguments.data_file)
+    texts, lines = report.make(
+        arguments, cells, seeds, asked, [sweep.manifest for sweep in found])
   table = results_table.as_text(make_table(rows, masks, means))
   written = [(results_path, table)] + list(texts.items())
   if len(folders) > 1:
@@ -139,6 +184,14 @@ def collect(arguments):
         make_table(rows, masks, combine(percents, statistics.stdev)))))
     lines.insert(0, "mean of %d folders; the sample standard deviation is in %s" % (
         len(folders), deviations))
+  if arguments.unfinished:
+    finished = len(found[0].sample)
+    # Before the tables: whoever is stopped in between leaves none unmarked.
+    written.insert(0, interim.record(results_path, dict(written), finished, total))
+    lines.append("%s, as %s says; %s" % (
+        interim.words(finished, total), written[0][0], interim.WARNING))
+  else:
+    lines += predictions.unfinished(folders, arguments.data_file)
   for path, text in written:
     files.write_text(path, [text])
   print("\n".join([table] + lines))
@@ -311,6 +364,9 @@ def parse_arguments(argv):
                       "--gold_logp=True writes (default: exact)")
   parser.add_argument("--allow_holes", action="store_true",
                       help="leave cells empty whose predictions are missing")
+  parser.add_argument("--unfinished", action="store_true",
+                      help="of a sweep that still runs, or was stopped: the tables "
+                      "of the passages that are finished, a random sample")
   parser.add_argument("--allow_mixed", action="store_true",
                       help="accept predictions of different checkpoints or flags")
   _add_statistics(parser)
@@ -321,6 +377,11 @@ def parse_arguments(argv):
   if arguments.compare and arguments.paths:
     parser.error("--compare takes two tables and no folder, not %s" %
                  " ".join(arguments.paths))
+  if arguments.unfinished and len(arguments.paths) > 2:
+    parser.error("--unfinished takes one folder, not %d: the samples of several "
+                 "differ" % (len(arguments.paths) - 1))
+  # A decode that failed is a hole.
+  arguments.allow_holes |= arguments.unfinished
   if not arguments.compare and len(arguments.paths) < 2:
     parser.error("%d paths; give a folder of predictions and the file to write "
                  "as in: prediction results.csv" % len(arguments.paths))

@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.base import questions
 from attention_zones.data import answer_text
 from attention_zones.data import squad_data
+from attention_zones.data import batches
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import answers
@@ -387,8 +388,9 @@ def test_characters_of_an_answer_in_another_layout(tmp_path):
   path = windows.cached_windows(
       [asked], tokenizer, windows.WindowSizes(11, 3, 4), False, str(tmp_path), "")
   with tf.Graph().as_default(), tf.Session() as session:
-    features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
-        path, 11, False, layout=tokenizer.LAYOUT)({"batch_size": 2})).get_next()
+    features = tf.data.make_one_shot_iterator(batches.predict_input_fn(
+        batches.read(path), 11, layout=tokenizer.LAYOUT)(
+            {"batch_size": 2})).get_next()
     ids = features["input_ids"]
     logits = tf.stack([
         tf.cast(tf.equal(ids, tokenizer.vocab[piece]), tf.float32)

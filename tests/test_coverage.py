@@ -7,7 +7,7 @@ import pytest
 from attention_zones.base import manifest
 from attention_zones.data import squad_data
 from attention_zones.data import windows
-from attention_zones.decoding import coverage
+from attention_zones.zones import coverage
 from attention_zones.zones import decodes
 from attention_zones.zones import draws
 from attention_zones.zones import zones
@@ -48,8 +48,8 @@ def test_what_has_no_share(zone):
   assert coverage.masked_fraction(zones.union(zone.split("+")), 2, 3) is None
 
 
-def write_windows(tmp_path, contexts, asked, sizes):
-  """Writes the windows of each question about each passage, and returns their path.
+def sizes_of(tmp_path, contexts, asked, sizes):
+  """The sizes of the windows of each question about each passage, as by id.
 
   Args:
     tmp_path: pathlib.Path.
@@ -66,17 +66,21 @@ def write_windows(tmp_path, contexts, asked, sizes):
   examples, _ = squad_data.read_examples(str(tmp_path / "data.json"), False)
   tokenizer = tokenization.FullTokenizer(
       tokenization.load_vocab(str(tmp_path / "vocab.txt")))
-  return windows.cached_windows(
-      examples, tokenizer, sizes, False, str(tmp_path), "")
+  found = {}
+  for window in windows.make_windows(examples, tokenizer, sizes, False):
+    found.setdefault(examples[window.example_index].qas_id, []).append(
+        coverage.Sizes(window.question_length, window.first_token,
+                       window.passage_length))
+  return found
 
 
 def test_mean_over_questions(tmp_path):
   """Passages of 4 and 2 word pieces, questions of 3, 1 and 1 about each."""
-  path = write_windows(
+  sizes = sizes_of(
       tmp_path, ["anna lives in oslo", "omar ."],
       {"a": "who lives ?", "b": "where", "c": "who"}, windows.WindowSizes(24, 8, 8))
   shares = coverage.masked_fractions(
-      path, decodes.parse_decodes("0-1", "p2,q2,all", 2), num_heads=2)
+      sizes, decodes.parse_decodes("0-1", "p2,q2,all", 2), num_heads=2)
   p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   assert shares == {
@@ -111,13 +115,13 @@ def test_no_question_has_no_overlap():
 def test_of_a_question_its_windows_are_averaged_first(tmp_path):
   """Two windows of 3 + 5 + 3 tokens for one question, one of 3 + 2 + 3 for the
   other."""
-  path = write_windows(
+  sizes = sizes_of(
       tmp_path, ["anna lives in oslo . omar . oslo in", "omar ."],
       {ID: "who lives ?"}, windows.WindowSizes(11, 4, 8))
   assert [windows.window_spans(length, 5, 4) for length in (9, 2)] == [
       [(0, 5), (4, 5)], [(0, 2)]]
   found = coverage.masked_fractions(
-      path, decodes.parse_decodes("0", "p2,p2q", 1), num_heads=1)
+      sizes, decodes.parse_decodes("0", "p2,p2q", 1), num_heads=1)
   assert found == {
       "predictions_layer0_p2.json": pytest.approx(
           (5 ** 2 / 11 ** 2 + 2 ** 2 / 8 ** 2) / 2, rel=1e-12),
@@ -128,13 +132,13 @@ def test_of_a_question_its_windows_are_averaged_first(tmp_path):
       (ID, (0, 5)), (ID, (4, 5)), (ID + "1", (0, 2)))]
   assert own[0] + own[1] != 2 * own[2]
   draw = decodes.parse_decodes("0", "p2q@1", 1)
-  assert coverage.overlaps(path, [ID, ID + "1"], draw) == {
+  assert coverage.overlaps(sizes, draw) == {
       "predictions_layer0_p2q@1.json": pytest.approx(
           ((own[0] + own[1]) / 2 + own[2]) / 2, rel=1e-12)}
 
 
 def test_overlap_is_the_mean_over_windows(tmp_path):
-  path = write_windows(
+  sizes = sizes_of(
       tmp_path, ["anna lives in oslo . omar . oslo in"], {ID: "who lives ?"},
       windows.WindowSizes(11, 4, 8))
   of = lambda layer, name: "predictions_layer%d_%s.json" % (layer, name)
@@ -146,12 +150,12 @@ def test_overlap_is_the_mean_over_windows(tmp_path):
   # The second is the window above: 1/3. Of the first, by the draw of its tokens.
   taken = [i for i, rank in enumerate(draws.ranks(ID, 1, 3, 0, 5)) if rank < 3]
   mean = (sum(i < 3 for i in taken) / 3 + 1 / 3) / 2
-  found = coverage.overlaps(path, [ID], cells)
+  found = coverage.overlaps(sizes, cells)
   assert set(found) == {cell.file_name() for cell in cells if cell.mask.draws}
   assert (found[of(0, "p2q@1")] == found[of(1, "p2q@1")]
           == found["predictions_layer0_head1_p2q@1.json"]
           == pytest.approx(mean, rel=1e-12))
-  assert coverage.overlaps(path, [ID], cells[:1]) == {}
+  assert coverage.overlaps(sizes, cells[:1]) == {}
 
 
 def test_the_manifest_keeps_the_shares_of_other_passes(tmp_path):

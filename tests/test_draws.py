@@ -8,6 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.data import squad_data
+from attention_zones.data import batches
 from attention_zones.data import windows
 from attention_zones.zones import decodes
 from attention_zones.zones import draws
@@ -114,11 +115,11 @@ def read(data, numbers, batch_size, **how):
   examples, path = data
   ids = [example.qas_id for example in examples]
   with tf.Graph().as_default(), tf.Session() as session:
-    batches = windows.input_fn_builder(
-        path, 24, is_training=False,
+    made = batches.predict_input_fn(
+        batches.read(path), 24,
         add=lambda features: draws.add_to_features(features, ids, numbers), **how)(
             {"batch_size": batch_size})
-    batch = tf.data.make_one_shot_iterator(batches).get_next()
+    batch = tf.data.make_one_shot_iterator(made).get_next()
     names = ["ranks_in_draw_%d" % number for number in numbers]
     assert set(draws.from_features(batch)) == set(numbers)
     for name in names:
@@ -152,7 +153,7 @@ def test_the_pipeline_ranks_all_windows_alike(data):
   assert read(data, numbers, 3, bucket_width=8) == everywhere
   assert read(data, [7], 2) == {
       window: ranks[1:] for window, ranks in everywhere.items()}
-  assert read(data, numbers, 2, bucket_width=8, share={1, 4}) == {
+  assert read(data, numbers, 2, bucket_width=8, places={1: 0, 4: 1}) == {
       window: ranks for window, ranks in everywhere.items()
       if window[0] in ("0 where", "1 where")}
   assert read(data, numbers, 1, finished={0, 1, 2}) == {

@@ -232,7 +232,8 @@ def test_an_unfinished_sweep_is_said(
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and error.endswith(
         "; the sweep of %s is unfinished, %s (%s): rerun the command that decodes, "
-        "and it resumes\n" % (folder, done, name))
+        "and it resumes; get_results.py --unfinished shows what is finished\n" % (
+            folder, done, name))
   assert (folder / name).read_bytes() == before and not results.exists()
 
 

@@ -1,35 +1,15 @@
 """A run that is killed while it replaces files leaves none under another's name."""
 
 import json
-import signal
 
 import pytest
 
 import get_results
 import launcher
 import tiny_model
-from tiny_model import run_squad
+from tiny_model import kill_at, run_squad
 
 SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--mask_zone=q2,p2")
-
-# run_squad.py, killed where it calls the function {0}.
-KILLED = """
-import os, runpy, signal, sys
-from attention_zones.base import manifest
-{0} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
-
-
-def killed(project, function, *flags):
-  """Runs run_squad.py up to where it calls "manifest.f"."""
-  path = project / "killed.py"
-  path.write_text(KILLED.format(function))
-  result = launcher.script(path, launcher.REPOSITORY + "/run_squad.py", *(
-      tiny_model.flags_of(project) + flags), fresh=True, environment={
-          "PYTHONPATH": launcher.REPOSITORY})
-  assert result.returncode == -signal.SIGKILL, result.stderr
 
 
 def refused(result, *words):
@@ -42,8 +22,8 @@ def refused(result, *words):
 def test_files_that_it_replaced_are_not_taken_for_the_first_runs(swept):
   model = swept / "model"
   before = tiny_model.digests(swept, "predictions*.json")
-  killed(swept, "manifest.add", "--max_answer_length=1",
-         "--overwrite=True", *SWEEP)
+  kill_at(swept, "base", "manifest.add", "--max_answer_length=1",
+          "--overwrite=True", *SWEEP)
   now = tiny_model.digests(swept, "predictions*.json")
   assert now["predictions.json"] != before["predictions.json"]
   # The baseline alone, which is another pass.
@@ -64,7 +44,7 @@ def test_files_that_it_replaced_are_not_taken_for_the_first_runs(swept):
 @pytest.mark.slow
 def test_the_journal_of_another_pass_lets_no_other_run_replace_them(project):
   """It says of which run the files are."""
-  killed(project, "manifest.add", *SWEEP)
+  kill_at(project, "base", "manifest.add", *SWEEP)
   before = tiny_model.digests(project, "predictions*.json")
   refused(run_squad(project, "--do_predict=True", "--max_answer_length=1"),
           "different --max_answer_length (30 before, 1 now)")
@@ -94,7 +74,7 @@ def test_attention_mass_is_not_taken_for_the_first_runs(project):
   path.write_text("of an unknown run")
   refused(run_squad(project, *mass), "has attention_mass.csv, of which")
   assert run_squad(project, "--do_predict=True").returncode == 0
-  killed(project, "manifest.add", "--overwrite=True", *mass)
+  kill_at(project, "base", "manifest.add", "--overwrite=True", *mass)
   assert not path.exists()
   assert run_squad(project, *mass).returncode == 0
   assert path.read_text() == before

@@ -31,10 +31,15 @@ def folder(tmp_path):
   return path
 
 
+# Of a passage without a word, which has no window.
+NO_WINDOW = [Answer("", 0.0, []), Answer("", 0.0, None)]
+
+
 @pytest.fixture
 def journal(tmp_path):
-  """Answers to questions 1 and 0, in this order; 2 has none."""
+  """Answers to questions 2, 1 and 0, in this order."""
   journal = Journal(str(tmp_path / "journal.jsonl"), {})
+  journal.append(2, NO_WINDOW)
   journal.append(1, [Answer("caf\u00e9", 0.25, NBEST), Answer("", 2.0, None)])
   journal.append(
       0, [Answer("Ann \"A\"", -0.5, NBEST), Answer("Bob", 1.5, None)])
@@ -66,8 +71,7 @@ def test_bytes_of_the_files(folder, journal):
   assert sorted(os.listdir(str(folder))) == [
       "nbest_predictions.json", "predictions.json",
       "predictions_layer0_q2.json"]
-  # In the order of the data set. A passage without a word has no window, and no
-  # entry in the journal.
+  # In the order of the data set.
   assert (folder / "predictions.json").read_bytes() == (
       b'{\n    "q9": "Ann \\"A\\"",\n    "q1": "caf\\u00e9",\n    '
       b'"q5": ""\n}\n')
@@ -96,6 +100,7 @@ def test_gold_log_probabilities(folder, tmp_path):
   journal = Journal(str(tmp_path / "other.jsonl"), {})
   journal.append(0, [Answer("a", None, None, -0.5), Answer("b", None, None, -2.25)])
   journal.append(1, [Answer("a", None, None), Answer("b", None, None)])
+  journal.append(2, NO_WINDOW)
   write(folder, journal, (False, False), with_gold_logp=True)
   # No window holds the gold answer of q1; q5 has no window.
   assert (folder / "gold_logp.json").read_text() == (
@@ -198,8 +203,9 @@ def test_of_a_failed_decode_nothing_is_written(folder, journal):
 
 
 def test_bytes_of_cmrc_2018(folder, journal):
-  """Predictions as they are, n-best lists in ASCII; "empty" without a word."""
+  """Predictions as they are, n-best lists in ASCII."""
   journal.append(2, [Answer("\ud800\u4e2d", None, NBEST), Answer("", None, None)])
+  journal.append(3, [Answer("empty", 0.0, []), Answer("empty", 0.0, None)])
   prediction_files.write_files(
       str(folder), data_set("q9", "q1", "q5", "\u95ee", dataset="cmrc2018"),
       journal, [BASELINE, MASKED], kinds([True, False]))

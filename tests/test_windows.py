@@ -1,4 +1,4 @@
-"""windows.py: windows of token ids, their file, and batches of it."""
+"""windows.py, batches.py: windows of token ids, their file, batches of it."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import questions
+from attention_zones.data import batches
 from attention_zones.data.sentencepiece_tokenizer import SentencePieceTokenizer
 from attention_zones.data import squad_data
 from attention_zones.data.tokenizer_settings import AddedToken
@@ -96,9 +97,9 @@ def test_windows_of_another_layout(tmp_path):
   path = windows.cached_windows(
       examples, tokenizer, WindowSizes(10, 3, 4), True, str(tmp_path), "key")
   for width in None, 4:
-    batches = batches_of(windows.input_fn_builder(
-        path, 10, False, bucket_width=width, layout=tokenizer.LAYOUT), 2)
-    rows = {first: {name: batch[name][i] for name in batch} for batch in batches
+    made = batches_of(batches.predict_input_fn(
+        batches.read(path), 10, width, layout=tokenizer.LAYOUT), 2)
+    rows = {first: {name: batch[name][i] for name in batch} for batch in made
             for i, first in enumerate(batch["first_token"])}
     assert rows[0]["input_ids"].tolist() == [
         CLS, WHO, QUESTION_MARK, SEP, SEP, A, B, C, D, SEP]
@@ -203,8 +204,10 @@ def test_agrees_with_the_published_features(
   path = windows.cached_windows(
       examples, uncased, sizes, is_training, str(tmp_path), "key")
   # As the model gets them, in one batch padded to max_seq_length.
-  batch, = batches_of(windows.input_fn_builder(
-      path, sizes.max_seq_length, False, 1), 10000)
+  batch, = batches_of(batches.predict_input_fn(
+      batches.read(path), sizes.max_seq_length), 10000)
+  rows = np.argsort(batch["unique_id"])
+  batch = {name: values[rows] for name, values in batch.items()}
   for ours, theirs in (
       ("unique_id", "unique_ids"), ("example_index", "example_index"),
       ("input_ids", "input_ids"), ("segment_ids", "segment_ids")):
@@ -290,17 +293,17 @@ def test_cached_windows_leave_nothing_when_they_fail(tmp_path):
 
 
 def batches_of(input_fn, batch_size, count=None):
-  """Runs an input_fn: list of dict of arrays, of the first `count` batches."""
-  batches = []
+  """Runs an input_fn: list of dict of arrays, of the first `count` made."""
+  made = []
   with tf.Graph().as_default(), tf.Session() as session:
     dataset = input_fn({"batch_size": batch_size})
     batch = tf.data.make_one_shot_iterator(dataset).get_next()
     try:
-      while count is None or len(batches) < count:
-        batches.append(session.run(batch))
+      while count is None or len(made) < count:
+        made.append(session.run(batch))
     except tf.errors.OutOfRangeError:
       pass
-  return batches
+  return made
 
 
 # Numbers of passage tokens; with [CLS] who [SEP] [SEP] a window has 4 more.
@@ -315,23 +318,39 @@ def windows_file(tmp_path):
 
 
 def predict_batches(path, batch_size, **options):
-  return batches_of(windows.input_fn_builder(
-      path, 14, is_training=False, seed=1, **options), batch_size)
+  return batches_of(batches.predict_input_fn(
+      batches.read(path), 14, **options), batch_size)
 
 
 def test_batches_of_one_length(windows_file):
-  batches = predict_batches(windows_file, 4)
-  assert [batch["input_ids"].shape for batch in batches] == [
+  made = predict_batches(windows_file, 4)
+  assert [batch["input_ids"].shape for batch in made] == [
       (4, 14), (4, 14), (2, 14)]
-  assert np.concatenate([b["example_index"] for b in batches]).tolist() == (
-      list(range(10)))
-  assert all(value.dtype == np.int32 for value in batches[0].values())
-  assert batches[0]["input_ids"][0].tolist() == (
+  # Passages of 1, 1, 2, 3 words; 4, 5, 7, 8; 9, 10.
+  assert np.concatenate([b["example_index"] for b in made]).tolist() == [
+      0, 7, 4, 8, 2, 6, 9, 3, 1, 5]
+  assert all(value.dtype == np.int32 for value in made[0].values())
+  assert made[0]["input_ids"][0].tolist() == (
       [CLS, WHO, SEP, A, SEP] + [0] * 9)
-  assert batches[0]["window_end"][:2].tolist() == [5, 13]
+  assert made[0]["window_end"].tolist() == [5, 5, 6, 7]
   # The question's segment is [CLS] who [SEP], the passage's has the last [SEP].
-  assert batches[0]["segment_ids"][:2].tolist() == [
-      [0] * 3 + [1] * 2 + [0] * 9, [0] * 3 + [1] * 10 + [0]]
+  assert made[0]["segment_ids"][[0, 3]].tolist() == [
+      [0] * 3 + [1] * 2 + [0] * 9, [0] * 3 + [1] * 4 + [0] * 7]
+
+
+def test_windows_alone_are_read_passage_after_passage(windows_file):
+  """Of examples 8, 3 and 1 only, in the order of their places."""
+  made = predict_batches(windows_file, 1, places={3: 1, 8: 0, 1: 7})
+  assert [batch["example_index"].tolist() for batch in made] == [[8], [3], [1]]
+  assert [batch["input_ids"].shape for batch in made] == [(1, 14)] * 3
+
+
+def test_windows_together_are_of_a_block_of_passages(windows_file):
+  """Passages of 9, 8, 7 words are in the first block, of 1 and 4 in the second."""
+  places = {3: 0, 9: 1, 1: 199, 2: 200, 0: 399}
+  made = predict_batches(windows_file, 2, places=places)
+  assert [batch["example_index"].tolist() for batch in made] == [
+      [9, 3], [1], [0, 2]]
 
 
 def test_padding_is_told_from_tokens_by_position(tmp_path):
@@ -347,19 +366,17 @@ def test_padding_is_told_from_tokens_by_position(tmp_path):
 
 @pytest.mark.parametrize("width, widths", [
     # Never more than max_seq_length, though 14 is no multiple of these.
-    (4, {8, 12, 14}), (5, {5, 10, 14}), (16, {14}),
-    (7, {7, 14}), (1, {5, 6, 7, 8, 9, 11, 12, 13, 14})])
+    (4, [8, 8, 12, 12, 14]), (5, [5, 10, 10, 14, 14]), (16, [14] * 5),
+    (7, [7, 7, 14, 14, 14]), (1, [5, 7, 9, 12, 14])])
 def test_buckets(windows_file, width, widths):
-  batches = predict_batches(windows_file, 2, bucket_width=width)
-  seen = [index for batch in batches for index in batch["example_index"]]
-  assert sorted(seen) == list(range(10))
-  assert {batch["input_ids"].shape[1] for batch in batches} == widths
-  for batch in batches:
-    padded = batch["input_ids"].shape[1]
+  made = predict_batches(windows_file, 2, bucket_width=width)
+  assert [batch["example_index"].tolist() for batch in made] == [
+      [0, 7], [4, 8], [2, 6], [9, 3], [1, 5]]
+  # The smallest multiple that the longer window fits in.
+  assert [batch["input_ids"].shape[1] for batch in made] == widths
+  for batch, padded in zip(made, widths):
     for row, index in enumerate(batch["example_index"]):
       length = PASSAGES[index] + 4
-      # The smallest multiple that the window fits in.
-      assert padded == min(-(-length // width) * width, 14)
       assert batch["input_ids"][row].tolist() == (
           [CLS, WHO, SEP] + [A] * (length - 4) + [SEP]
           + [0] * (padded - length))
@@ -382,10 +399,8 @@ def test_finished_batches_are_left_out(windows_file, width, finished):
 
 def training_order(path, seed, count, bucket_width):
   """The examples of the first `count` steps of a training with batch 1."""
-  batches = batches_of(windows.input_fn_builder(
-      path, 14, is_training=True, seed=seed, bucket_width=bucket_width),
-                       1, count)
-  return [batch["example_index"].item() for batch in batches]
+  made = batches_of(batches.train_input_fn(path, 14, seed, bucket_width), 1, count)
+  return [batch["example_index"].item() for batch in made]
 
 
 @pytest.mark.parametrize("width", [None, 4])
@@ -400,13 +415,12 @@ def test_the_training_stream_is_shuffled_by_its_seed(windows_file, width):
 
 
 def test_training_batches_are_full(windows_file):
-  input_fn = windows.input_fn_builder(
-      windows_file, 14, is_training=True, seed=1)
+  input_fn = batches.train_input_fn(windows_file, 14, seed=1)
   with tf.Graph().as_default():
     shapes = tf.data.get_output_shapes(input_fn({"batch_size": 4}))
   # A TPU needs to know the shape before it sees a batch.
   assert shapes["input_ids"].as_list() == [4, 14]
-  batches = batches_of(input_fn, 4, count=5)
-  assert [batch["input_ids"].shape for batch in batches] == [(4, 14)] * 5
-  seen = np.concatenate([batch["example_index"] for batch in batches])
+  made = batches_of(input_fn, 4, count=5)
+  assert [batch["input_ids"].shape for batch in made] == [(4, 14)] * 5
+  seen = np.concatenate([batch["example_index"] for batch in made])
   assert sorted(seen) == sorted(list(range(10)) * 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
-from attention_zones.decoding import coverage
+from attention_zones.zones import coverage
 from attention_zones.decoding import sweep_plan
 from attention_zones.zones import decodes
 from attention_zones.zones import layouts

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -128,6 +129,32 @@ def run_squad(folder, *flags, **options):
 def train(folder, *flags, **options):
   """Trains for 6 steps."""
   return run_squad(folder, *(TRAINING + flags), **options)
+
+
+# run_squad.py, killed where it calls the function {1} of a module of {0}.
+KILLED = """
+import os, runpy, signal, sys
+from attention_zones.{0} import {2}
+{1} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def kill_at(folder, room, function, *flags):
+  """Runs run_squad.py as run_squad does, up to where it calls a function.
+
+  Args:
+    folder: pathlib.Path.
+    room, function: str, "base" and "manifest.add" for example.
+    *flags: override those of `flags_of`.
+  """
+  path = folder / "killed.py"
+  path.write_text(KILLED.format(room, function, function.partition(".")[0]))
+  result = launcher.script(
+      path, launcher.REPOSITORY + "/run_squad.py", *(flags_of(folder) + flags),
+      fresh=True, environment={"PYTHONPATH": launcher.REPOSITORY})
+  assert result.returncode == -signal.SIGKILL, result.stderr
 
 
 def digests(folder, pattern):

@@ -13,6 +13,9 @@
   journal      the answers of an unfinished sweep: their format, and reading them
   machine      the cores and the memory that this process may use
   manifest     which run made each file, and what differs between two runs
+  passage_order
+               the random order in which passages are predicted; what is
+               finished of it
   path_checks  which paths are refused, and why
   precision    how exactly matrices are multiplied, and which machine can do it
   progress     one line of progress

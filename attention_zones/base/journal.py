@@ -8,6 +8,9 @@ The first line is the key, a dict of all that the answers depend on; then there 
 line for each finished question, in the order in which they were finished. The last
 line may be incomplete: the process was killed. A share of the questions that is
 finished ends with {"finished": number}. journal_writer.py appends.
+
+The key also has what the answers do not depend on, but a reader has to know: SEED,
+that of the order of passages (passage_order.py), and what ABOUT names.
 """
 
 import collections
@@ -17,9 +20,14 @@ import re
 
 from attention_zones.base import files
 
-# Of journals and finished shares: the pass's name, and how many shares there are.
+# Of journals and finished shares: the pass's name, which share it is, and of how
+# many.
 FILE_NAME = re.compile(
-    r"(?:journal|share)\.([0-9a-f]{16})(?:\.\d+of(\d+))?\.jsonl")
+    r"(?:journal|share)\.([0-9a-f]{16})(?:\.(\d+)of(\d+))?\.jsonl")
+
+# Entries of the key. A journal is resumed in its own order, whatever the flag says.
+SEED = "--random_seed"
+ABOUT = ("num_layers", "num_heads", "layout")
 
 
 class Records:
@@ -38,7 +46,8 @@ class Records:
 
     Returns:
       dict: "text", "null_odds" and "gold_logp" have one entry for each decode,
-      "nbest" one for each decode that has an n-best list.
+      "nbest" one for each decode that has an n-best list, and "windows" a list of
+      [question_length, first_token, passage_length] for each window.
     """
     file, start = self.finished[question]
     file.seek(start)
@@ -117,6 +126,19 @@ def begun(folder):
   return keys
 
 
+class Pass(collections.namedtuple(
+    "Pass", ["keys", "records", "lacking"])):
+  """A pass over the data that is not finished.
+
+  Attributes:
+    keys: OrderedDict from the name of each of its journals and finished shares to
+      its key, a dict, {} where that is incomplete.
+    records: Records of all questions that are finished.
+    lacking: list of str, "2/8" for example: shares that have no journal.
+  """
+  __slots__ = ()
+
+
 def unfinished(folder):
   """Reads how far the unfinished passes over the data of a folder are.
 
@@ -126,23 +148,33 @@ def unfinished(folder):
     folder: str, a path or address.
 
   Returns:
-    list of (names, number, key), one for each pass: the list of the names of its
-    journals and finished shares, how many questions these have, and the dict of
-    what their answers depend on, {} where it is incomplete.
+    list of Pass, whose files stay open while their records are used.
 
   Raises:
     OSError: a file cannot be read.
   """
-  passes = collections.OrderedDict()
-  for name in files.list_folder(folder):
-    match = FILE_NAME.fullmatch(name)
-    if match:
-      names, number, key = passes.get(match.group(1), ([], 0, {}))
-      with files.open_bytes(os.path.join(folder, name)) as f:
-        key = read_key(f) or key
-        number += len(find_questions(f)[0])
-      passes[match.group(1)] = names + [name], number, key
-  return list(passes.values())
+  of_pass = collections.OrderedDict()
+  for match in filter(None, map(FILE_NAME.fullmatch, files.list_folder(folder))):
+    of_pass.setdefault(match.group(1), []).append(match)
+  try:
+    return [_read_pass(folder, names) for names in of_pass.values()]
+  except FileNotFoundError:
+    # A run has ended meanwhile, or its share.
+    return unfinished(folder)
+
+
+def _read_pass(folder, names):
+  """Reads the files of a pass, given the matches of their names: Pass."""
+  keys, finished = collections.OrderedDict(), {}
+  for name in names:
+    file = files.open_bytes(os.path.join(folder, name.group()))
+    keys[name.group()] = read_key(file)
+    finished.update(find_questions(file)[0])
+  there = {name.group(2) for name in names}
+  lacking = ["%d/%s" % (number, count)
+             for count in {name.group(3) for name in names if name.group(3)}
+             for number in range(1, int(count) + 1) if str(number) not in there]
+  return Pass(keys, Records(finished), lacking)
 
 
 def line(content):

@@ -31,25 +31,26 @@ class Progress:
     self._first = None
     self._shown = None
 
-  def update(self, done, note=""):
+  def update(self, done, note="", keep=False):
     """Shows progress, unless it was shown a moment ago.
 
     Args:
       done: int, how much is done by now.
       note: str, to be added to the line.
+      keep: bool, whether to show it in any case, and to leave it on a terminal.
     """
     now = time.time()
     if self._first is None:
       self._first = (now, done)
     interval = _SECONDS_ON_TERMINAL if sys.stderr.isatty() else _SECONDS_IN_LOG
-    if self._shown is not None and done < self._total and (
-        now - self._shown < interval):
+    keep = keep or done >= self._total
+    if self._shown is not None and not keep and now - self._shown < interval:
       return
     self._shown = now
     line = "%s: %d/%d %s%s%s" % (
         self._what, done, self._total, self._unit, self._speed(now, done), note)
     if sys.stderr.isatty():
-      sys.stderr.write("\r\033[K" + line + "\n" * (done >= self._total))
+      sys.stderr.write("\r\033[K" + line + "\n" * keep)
     else:
       sys.stderr.write(line + "\n")
     sys.stderr.flush()

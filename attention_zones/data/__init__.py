@@ -1,6 +1,7 @@
 """JSON to windows, spans to text.
 
   answer_text              the text of a span of word pieces
+  batches                  windows read back from their file, in batches
   character_alignment      which character of a passage is which of its tokens
   cmrc_data                CMRC 2018's words, labels and answer texts
   data_checks              what is unusual about a data set or vocabulary that can
@@ -10,6 +11,5 @@
   squad_data               SQuAD's JSON to examples
   tokenizer_settings       added tokens, the longest word
   vocab_lines              the entries of a vocab.txt, empty lines among them
-  windows                  examples to windows of tokens, their file, and its
-                           input_fn
+  windows                  examples to windows of tokens, and their file
 """

@@ -1,4 +1,4 @@
-"""Makes windows of token ids from examples, their TFRecord file, and its input_fn.
+"""Makes windows of token ids from examples, and their TFRecord file.
 
 A window is one input of BERT: [CLS] question [SEP] span of the passage [SEP], or as
 the tokenizer's layout has it. Windows know nothing of zones.
@@ -9,21 +9,12 @@ import os
 import socket
 import unicodedata
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import files
-from attention_zones.base import seeds
 from attention_zones.base import version
 from attention_zones.data import data_checks
 from attention_zones.data.passages import TokenizedParagraph
-from attention_zones.zones import layouts
-
-# Windows are padded to a multiple of this many tokens, so that shapes repeat.
-BUCKET_WIDTH = 8
-
-# Windows to shuffle among: more than SQuAD has, about 1 kB each.
-_SHUFFLE_BUFFER = 200000
 
 Window = collections.namedtuple("Window", [
     "unique_id", "example_index", "num_windows", "first_token", "passage_length",
@@ -43,11 +34,6 @@ Attributes:
 """
 
 FIRST_UNIQUE_ID = 1000000000
-
-# One table for the writer and the parser: name, shape and type on disk.
-_ON_DISK = dict.fromkeys(Window._fields, tf.FixedLenFeature([], tf.int64))
-_ON_DISK["input_ids"] = tf.FixedLenSequenceFeature(
-    [], tf.int64, allow_missing=True)
 
 WindowSizes = collections.namedtuple(
     "WindowSizes", ["max_seq_length", "doc_stride", "max_query_length"])
@@ -240,15 +226,6 @@ def describe(options, flag, tokenizer):
   return described
 
 
-def bucket_width(options):
-  """Windows are padded to a multiple of this, int; if None, to max_seq_length."""
-  by_length = options.bucket_by_length
-  if by_length is None:
-    # A TPU compiles its program for one shape.
-    by_length = not options.use_tpu
-  return BUCKET_WIDTH if by_length else None
-
-
 def cached_windows(examples, tokenizer, sizes, is_training, folder, described):
   """Makes the windows of a data set once, for all decodes and later runs.
 
@@ -290,100 +267,3 @@ def _write_windows(windows, path):
         example.features.feature[name].int64_list.value.extend(
             value if isinstance(value, list) else [value])
       writer.write(example.SerializeToString(deterministic=True))
-
-
-def input_fn_builder(path, max_seq_length, is_training, seed=0,
-                     bucket_width=None, finished=(), first_step=0, share=None,
-                     add=None, layout=layouts.BERT):
-  """Makes an input_fn for TPUEstimator.
-
-  Args:
-    path: str, a file of cached_windows.
-    max_seq_length: int.
-    is_training: bool, whether to shuffle and repeat without end.
-    seed: int, of the shuffling. TensorFlow mixes in the graph's seed, which
-      the estimator sets.
-    bucket_width: int, windows of similar length are batched and padded to a
-      multiple of this, so that few lengths occur; None pads to max_seq_length,
-      which TPUs require.
-    finished: collection of int, indices of examples that need no prediction.
-      Batches stay the same; those with finished examples only are left out.
-    first_step: int, the training step to start with. Batches are the same as if
-      all steps before it had been run.
-    share: collection of int, indices of the only examples to predict; None: all.
-      Batches are made of these alone.
-    add: function from the dict of a batch's features to one with more; None adds
-      nothing.
-    layout: layouts.Layout of the tokenizer that made the windows.
-
-  Returns:
-    function from params, with "batch_size", to a tf.data.Dataset of dicts of
-    int32 Tensors: "input_ids", "segment_ids" [B, S], and the other numbers of a
-    Window and those of Layout.places [B].
-  """
-  # These functions are graph code already; to convert them takes a second.
-  @tf.autograph.experimental.do_not_convert
-  def is_among(some, indices):
-    table = np.zeros(max(some, default=0) + 2, bool)
-    table[list(some)] = True
-    # The last entry, False, stands for all that are larger.
-    return tf.gather(table, tf.minimum(indices, len(table) - 1))
-
-  @tf.autograph.experimental.do_not_convert
-  def features_of(batch):
-    features = _model_features(batch, layout)
-    return add(features) if add else features
-
-  @tf.autograph.experimental.do_not_convert
-  def dataset(batch_size):
-    windows = tf.data.TFRecordDataset(path)
-    if is_training:
-      windows = windows.shuffle(
-          _SHUFFLE_BUFFER, seed=seeds.derive(seed, "shuffle")).repeat()
-    windows = windows.map(
-        lambda record: tf.parse_single_example(record, _ON_DISK))
-    if share is not None:
-      windows = windows.filter(
-          lambda window: is_among(share, window["example_index"]))
-    batches = _batches(windows, batch_size, max_seq_length, bucket_width,
-                       layout.pad_id, drop_remainder=is_training)
-    if first_step:
-      batches = batches.skip(first_step)
-    if finished:
-      batches = batches.filter(lambda batch: tf.reduce_any(tf.logical_not(
-          is_among(finished, batch["example_index"]))))
-    return batches.map(features_of).prefetch(1)
-  return lambda params: dataset(params["batch_size"])
-
-
-def _batches(windows, batch_size, max_seq_length, bucket_width, pad_id,
-             drop_remainder):
-  """Pads windows and batches them, by length if there is a bucket_width."""
-  # The others are scalars, which need no padding.
-  padding = dict.fromkeys(_ON_DISK, np.int64(pad_id))
-  if bucket_width is None:
-    shapes = {name: [] for name in _ON_DISK}
-    shapes["input_ids"] = [max_seq_length]
-    return windows.padded_batch(
-        batch_size, shapes, padding, drop_remainder=drop_remainder)
-  # Buckets hold lengths below their boundary.
-  boundaries = list(range(
-      bucket_width + 1, max_seq_length + bucket_width + 1, bucket_width))
-  boundaries[-1] = max_seq_length + 1
-  return windows.apply(tf.data.experimental.bucket_by_sequence_length(
-      lambda window: tf.shape(window["input_ids"])[0],
-      boundaries, [batch_size] * (len(boundaries) + 1),
-      padding_values=padding, pad_to_bucket_boundary=True,
-      drop_remainder=drop_remainder))
-
-
-def _model_features(batch, layout):
-  """Adds segment_ids and where everything stands to a batch of padded windows."""
-  features = {name: tf.cast(value, tf.int32) for name, value in batch.items()}
-  features.update(layout.places(
-      features["question_length"], features["passage_length"]))
-  found = layouts.sets(features, tf.range(tf.shape(features["input_ids"])[1]))
-  # BERT's second segment is the passage and what follows.
-  features["segment_ids"] = tf.cast(
-      found["in_passage"] | found["after"], tf.int32)
-  return features

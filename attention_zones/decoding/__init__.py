@@ -3,7 +3,6 @@
   answer_head       logits, loss and candidates, in the graph
   answers           candidates to answer texts
   attention_mass    attention_mass.csv: how much attention each zone gets
-  coverage          how much of the attention matrix a decode masks
   decoding          one sweep: its passes, its journals, its files
   flag_checks       which flags of run_squad.py are refused
   gold              where gold answers are, and how likely a decode finds them

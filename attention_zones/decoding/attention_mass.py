@@ -27,9 +27,10 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.base import files
 from attention_zones.base import interrupts
+from attention_zones.base import passage_order
 from attention_zones.base.progress import Progress
 from attention_zones.base import manifest
-from attention_zones.data import windows
+from attention_zones.data import batches
 from attention_zones.decoding import answers
 from attention_zones.zones import zones
 
@@ -100,11 +101,16 @@ def make(data, model, run, log):
     log("%s is there already, for these flags, data and checkpoint" % path)
     return
   start = time.time()
-  results = model.attend(options.predict_batch_size, windows.input_fn_builder(
-      data.path, options.max_seq_length, is_training=False,
-      bucket_width=windows.bucket_width(options), layout=data.tokenizer.LAYOUT))
+  places = passage_order.as_in_data(
+      [example.paragraph.context for example in data.examples])
+  records = batches.read(data.path)
+  results = model.attend(options.predict_batch_size, batches.predict_input_fn(
+      records, options.max_seq_length, batches.bucket_width(options),
+      dict(enumerate(places)), layout=data.tokenizer.LAYOUT))
   interrupts.keep(lambda: "%s is not finished; rerun the command to make it" % path)
-  mass, uniform, number = _average(results, data)
+  mass, uniform, number = _average(_in_order(
+      answers.gather_windows(results),
+      sorted({record.sizes["example_index"] for record in records})), data)
   run.refuse_overwriting([FILE_NAME])
   if files.exists(path):
     files.remove(path)
@@ -115,11 +121,27 @@ def make(data, model, run, log):
   log("%s: wrote %s" % (options.output_dir, FILE_NAME))
 
 
+def _in_order(gathered, indices):
+  """Yields what answers.gather_windows yields, in the order of `indices`.
+
+  Sums of floats depend on their order, and batches do not keep the data's. What
+  comes early waits: at most the questions about passage_order.BLOCK passages.
+  """
+  waiting, due = {}, iter(indices)
+  following = next(due, None)
+  for index, of_question in gathered:
+    waiting[index] = of_question
+    while following in waiting:
+      yield following, waiting.pop(following)
+      following = next(due, None)
+
+
 def _average(results, data):
   """Averages over a question's windows, then over questions.
 
   Args:
-    results: iterable of dict, one for each window, as of `measure`.
+    results: iterable of (index of a question, list of its windows), as
+      answers.gather_windows yields them; each window is a dict as of `measure`.
     data: windows.DataSet.
 
   Returns:
@@ -127,7 +149,7 @@ def _average(results, data):
   """
   mass, uniform, number = 0, 0, 0
   progress = Progress("measuring attention", len(data.examples), "questions")
-  for done, (index, of_question) in enumerate(answers.gather_windows(results), 1):
+  for done, (index, of_question) in enumerate(results, 1):
     if all(_has_all_tokens(window) for window in of_question):
       of_windows = np.array([window["mass"] for window in of_question], float)
       if not np.isfinite(of_windows).all():

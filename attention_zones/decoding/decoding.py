@@ -11,19 +11,28 @@ The model is passed in (run_squad.Model), so that nothing here builds a graph.
 
 import collections
 import functools
+import shlex
 import time
 
+from attention_zones.base import data_sets
+from attention_zones.base import files
 from attention_zones.base import interrupts
+from attention_zones.base.journal import SEED
+from attention_zones.base import passage_order
 from attention_zones.base.progress import Progress
-from attention_zones.data import windows
+from attention_zones.data import batches
 from attention_zones.decoding import answers
-from attention_zones.decoding import coverage
 from attention_zones.decoding import gold
 from attention_zones.decoding import journal_writer
 from attention_zones.decoding import passes
 from attention_zones.decoding import prediction_files
 from attention_zones.decoding import shares
+from attention_zones.zones import coverage
 from attention_zones.zones import draws
+
+
+# After so many passages the log says, once, that what is finished can be looked at.
+_FIRST_LOOK = 100
 
 
 def decode(data, model, run, log):
@@ -81,10 +90,11 @@ def _run_pass(data, model, run, one, batch_size, log):
     dict of the decodes that failed, as prediction_files.write_files returns it.
   """
   start = time.time()
-  key = _key(run, one, batch_size)
+  key = _key(run, one, batch_size, model)
+  records = batches.read(data.path)
   answered = None
   if not one.part or one.part.share in shares.missing(one.part):
-    answered = _answer(data, model, run, one, key, log)
+    answered = _answer(data, model, run, one, key, records, log)
   if one.part:
     answered = _join_shares(one.part, answered, key, log)
     if not answered:
@@ -93,13 +103,12 @@ def _run_pass(data, model, run, one, batch_size, log):
       run.options.output_dir, data, answered, one.decodes,
       list(map(run.kinds_of, one.decodes)), run.before_replacing)
   written = [decode for decode in one.decodes if decode not in failed]
+  sizes = _sizes(data, records)
   run.record(
       run.files_of(written), start,
       masked_fraction=coverage.masked_fractions(
-          data.path, written, model.config.num_attention_heads,
-          data.tokenizer.LAYOUT),
-      overlap=coverage.overlaps(
-          data.path, _ids(data), written, data.tokenizer.LAYOUT))
+          sizes, written, model.config.num_attention_heads, data.tokenizer.LAYOUT),
+      overlap=coverage.overlaps(sizes, written, data.tokenizer.LAYOUT))
   if one.part:
     shares.remove(one.part)
   else:
@@ -110,12 +119,18 @@ def _run_pass(data, model, run, one, batch_size, log):
   return failed
 
 
-def _key(run, one, batch_size):
-  """What the answers of a pass depend on, for its journal: dict."""
+def _key(run, one, batch_size, model):
+  """The key of a pass's journal, as journal.py describes it: dict."""
   key = dict(run.made_from, **{
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": run.options.write_nbest,
-      "--bucket_by_length": windows.bucket_width(run.options) is not None})
+      "--bucket_by_length": batches.bucket_width(run.options) is not None,
+      SEED: next((begun[SEED] for begun in passes.begun(
+          run.options.output_dir).values() if SEED in begun),
+                 run.options.random_seed),
+      "num_layers": model.config.num_hidden_layers,
+      "num_heads": model.config.num_attention_heads,
+      "layout": list(model.tokenizer.LAYOUT)})
   for decode in one.decodes:
     key.update(run.zones_of[decode])
   if run.options.gold_logp:
@@ -128,6 +143,16 @@ def _key(run, one, batch_size):
 def _ids(data):
   """The ids of a data set's questions: list of str."""
   return [example.qas_id for example in data.examples]
+
+
+def _sizes(data, records):
+  """The sizes of windows: dict from the id of each question that has windows to the
+  list of their coverage.Sizes."""
+  ids, found = _ids(data), collections.OrderedDict()
+  for record in records:
+    found.setdefault(ids[record.sizes["example_index"]], []).append(
+        coverage.Sizes(*(record.sizes[name] for name in coverage.Sizes._fields)))
+  return found
 
 
 def _join_shares(part, journal, key, log):
@@ -161,46 +186,49 @@ def _join_shares(part, journal, key, log):
     return None
 
 
-def _answer(data, model, run, one, key, log):
+def _answer(data, model, run, one, key, records, log):
   """Answers the questions of a pass, or of its share, that its journal lacks.
 
   Args:
     data, model, run, one, log: as for `_run_pass`.
     key: dict, the journal's.
+    records: list of batches.Record, all windows.
 
   Returns:
     journal_writer.Journal with all answers.
   """
   share = one.part.share if one.part else None
-  mine = shares.questions(data.examples, share)
   journal = journal_writer.Journal(one.journal_path, key)
+  places = passage_order.places(
+      [example.paragraph.context for example in data.examples], journal.seed)
+  mine = {index: places[index] for index in shares.questions(data.examples, share)}
   if journal.finished:
     log("%d of %d questions are done: resuming %s" % (
         len(journal.finished), len(mine), journal.path))
   interrupts.keep(
       lambda: "%d of %d questions are finished and kept in %s; rerun the command "
       "to resume" % (len(journal.finished), len(mine), journal.path))
-  input_fn = windows.input_fn_builder(
-      data.path, run.options.max_seq_length, is_training=False,
-      bucket_width=windows.bucket_width(run.options), finished=journal.finished,
-      share=mine if share else None, layout=data.tokenizer.LAYOUT,
-      add=functools.partial(
-          draws.add_to_features, ids=_ids(data), numbers=draws.needed(one.decodes)))
+  input_fn = batches.predict_input_fn(
+      records, run.options.max_seq_length, batches.bucket_width(run.options),
+      mine, journal.finished,
+      functools.partial(draws.add_to_features, ids=_ids(data),
+                        numbers=draws.needed(one.decodes)), data.tokenizer.LAYOUT)
   if run.options.gold_logp:
     input_fn = gold.add_spans(input_fn, data.gold_spans)
   results = model.predict(one.decodes, key["--predict_batch_size"], input_fn)
-  _answer_questions(data, run, one, journal, results, mine)
+  _answer_questions(data, run, one, journal, results, mine, _sizes(data, records))
   return journal
 
 
-def _answer_questions(data, run, one, journal, results, mine):
+def _answer_questions(data, run, one, journal, results, mine, sizes):
   """Appends answers to the journal, question by question, as windows arrive.
 
   Args:
     data, run, one: as for `_run_pass`.
     journal: journal_writer.Journal.
     results: iterable, as Model.predict returns it.
-    mine: set of int, the questions to answer, indices of examples.
+    mine: dict from the index of each question to answer to its passage's place.
+    sizes: dict, as `_sizes` returns it.
   """
   finder = answers.AnswerFinder(
       data.examples, data.tokenizer, run.options, data.rules.span_text,
@@ -211,13 +239,37 @@ def _answer_questions(data, run, one, journal, results, mine):
           len(one.decodes), "s" * (len(one.decodes) != 1),
           ", share %s" % (one.part.share,) if one.part else "", one.turn),
       len(mine), "questions", len(data.examples), one.later)
+  left = collections.Counter(
+      place for index, place in mine.items() if index not in journal.finished)
+  passages = len(set(mine.values()))
+  ids = _ids(data)
+  for index in sorted(set(mine).difference(journal.finished)):
+    if ids[index] not in sizes:
+      # A passage without words has no window.
+      journal.append(index, [answers.Answer(
+          data.rules.empty_answer, 0.0, [] if wants else None)
+                             for wants in with_nbest])
+      left[mine[index]] -= 1
   for index, of_question in answers.gather_windows(results):
     if index not in journal.finished:
       found = finder.answers(index, of_question, with_nbest)
       if run.options.gold_logp:
         found = gold.rate(found, of_question)
-      journal.append(index, found)
-      progress.update(len(journal.finished))
-  if len(journal.finished) < len(mine):
-    # Passages without words have no window.
-    progress.update(len(mine))
+      journal.append(index, found, sizes[ids[index]])
+      left[mine[index]] -= 1
+      is_first_look = not left[mine[index]] and len(one.decodes) > 1 and (
+          _FIRST_LOOK == passages - sum(map(bool, left.values())) < passages)
+      progress.update(
+          len(journal.finished), _how_to_look(run.options) if is_first_look else "",
+          keep=is_first_look)
+
+
+def _how_to_look(options):
+  """What a line of progress says, once, of the questions that are finished: str."""
+  usual = data_sets.DATA_SETS[options.dataset].dev_file
+  return (
+      "; these are of %d passages, a random sample: python get_results.py %s "
+      "interim.csv --unfinished%s shows what they say" % (
+          _FIRST_LOOK, shlex.quote(options.output_dir),
+          "" if files.identity(options.predict_file) == files.identity(usual)
+          else " --data_file=" + shlex.quote(options.predict_file)))

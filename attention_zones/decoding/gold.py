@@ -62,7 +62,7 @@ def add_spans(input_fn, spans):
   """Adds each window's gold spans to the input of the model.
 
   Args:
-    input_fn: function, as windows.input_fn_builder returns it.
+    input_fn: function, as batches.predict_input_fn returns it.
     spans: int32 [N, A, 2], as of windows.DataSet.
 
   Returns:

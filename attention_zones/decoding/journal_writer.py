@@ -1,7 +1,8 @@
 """Appends to a journal (journal.py), so that an interrupted sweep can resume.
 
 A sweep can take hours: each finished question is appended. A journal is resumed
-only with the same key; otherwise the error names what changed.
+only with the same key, but for the order of passages, which stays as it was begun;
+otherwise the error names what changed.
 """
 
 import collections
@@ -19,6 +20,10 @@ class Journal(journal.Records):
   Args:
     path: str, a local path. An existing journal is continued.
     key: dict of all that the answers depend on, which JSON can represent.
+
+  Attributes:
+    path: str, as given.
+    seed: int, that of the order of passages.
 
   Raises:
     OSError: the file cannot be read or written.
@@ -46,6 +51,7 @@ class Journal(journal.Records):
     An incomplete line is dropped, and all after it.
     """
     self._file.seek(0)
+    self.seed = key.get(journal.SEED)
     if not self._file.readline().endswith(b"\n"):
       self._file.truncate(0)
       self._write(journal.line(key))
@@ -54,7 +60,8 @@ class Journal(journal.Records):
     begun = journal.read_key(self._file)
     if not begun:
       raise ValueError("%s is not a journal; delete it to start over" % self.path)
-    differing = manifest.changes(begun, key)
+    self.seed = begun.get(journal.SEED, self.seed)
+    differing = manifest.changes(begun, dict(key, **{journal.SEED: self.seed}))
     if differing:
       raise ValueError(
           "%s was started with a different %s; restore it to resume, or delete "
@@ -62,12 +69,13 @@ class Journal(journal.Records):
     self.finished, end = journal.find_questions(self._file)
     self._file.truncate(end)
 
-  def append(self, question, answers):
+  def append(self, question, answers, windows=()):
     """Adds a finished question.
 
     Args:
       question: int, its index.
       answers: list of answers.Answer, one for each decode.
+      windows: list of coverage.Sizes, one for each window, if there are any.
     """
     texts = list(collections.OrderedDict.fromkeys(a.text for a in answers))
     record = {
@@ -77,7 +85,8 @@ class Journal(journal.Records):
         "text_of": [texts.index(a.text) for a in answers],
         "null_odds": [a.null_odds for a in answers],
         "nbest": [a.nbest for a in answers if a.nbest is not None],
-        "gold_logp": [a.gold_logp for a in answers]}
+        "gold_logp": [a.gold_logp for a in answers],
+        "windows": windows}
     start = os.fstat(self._file.fileno()).st_size
     # After this, the line survives the end of this process, even by SIGKILL.
     self._write(journal.line(record))

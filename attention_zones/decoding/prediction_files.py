@@ -28,9 +28,7 @@ def write_files(folder, data, journal, decodes, kinds, begin=lambda names: None)
   Args:
     folder: str, a path or address.
     data: windows.DataSet.
-    journal: journal_writer.Journal with the answers to all examples that have a
-      window; a passage without words has no window, and its answer is
-      data.rules.empty_answer.
+    journal: journal.Records with the answers to all examples.
     decodes: list of V decodes.Decode.
     kinds: list of V lists of str, the kinds of files of each decode, of
       "predictions", "null_odds", "gold_logp" and "nbest_predictions".
@@ -45,18 +43,12 @@ def write_files(folder, data, journal, decodes, kinds, begin=lambda names: None)
     OSError: a file cannot be written. Then no file is replaced, unless the last
       step fails, which renames the files.
   """
-  count = len(decodes)
-  # A passage without words has no window.
-  without_window = {
-      "text": [data.rules.empty_answer] * count, "null_odds": [0.0] * count,
-      "gold_logp": [None] * count, "nbest": [[]] * count}
   failed = {}
   with contextlib.ExitStack() as stack:
     parts = _files(stack, folder, decodes, kinds)
     buffered = 0
     for index, example in enumerate(data.examples):
-      record = (journal.read(index) if index in journal.finished
-                else without_window)
+      record = journal.read(index)
       for v, text in enumerate(record["text"]):
         if text is None:
           failed.setdefault(v, example.qas_id)

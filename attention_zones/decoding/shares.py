@@ -121,9 +121,9 @@ def check_count(folder, share, log):
   """
   for name in files.list_folder(folder):
     match = journal.FILE_NAME.fullmatch(name)
-    if not match or not match.group(2):
+    if not match or not match.group(3):
       continue
-    count = int(match.group(2))
+    count = int(match.group(3))
     if share is None:
       log("--output_dir=%s has unfinished shares of %d, which a run without "
           "--shard does not use" % (folder, count))
@@ -176,8 +176,8 @@ def collect(part, key):
   found = {}
   for other in part.all():
     begun, finished = journal.read_share(other.path)
-    differing = manifest.changes(
-        begun, dict(key, **{"--shard": str(other.share)}))
+    differing = manifest.changes(begun, dict(key, **{
+        "--shard": str(other.share), journal.SEED: begun.get(journal.SEED)}))
     if differing:
       raise ValueError(
           "%s was made with a different %s; restore it, or delete the file and run "

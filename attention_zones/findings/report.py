@@ -91,7 +91,7 @@ def check(options, names, cells, asked):
   return why_not
 
 
-def make(options, cells, seeds, asked):
+def make(options, cells, seeds, asked, manifests):
   """Makes the files of statistics.
 
   Args:
@@ -99,6 +99,7 @@ def make(options, cells, seeds, asked):
     cells: list of the masked Decodes, in the order of the tables.
     seeds: list of FolderScores.
     asked: list of questions.Question, those that were scored.
+    manifests: list of dict, one for each seed, as manifest.load returns it.
 
   Returns:
     (texts, lines): dict from path to the text to write there, and the list of str
@@ -113,7 +114,6 @@ def make(options, cells, seeds, asked):
           "trainings" % (len(folders), effects.TRAININGS), file=sys.stderr)
   cluster_of, _ = question_traits.clusters(asked, settings.cluster)
   measured = effects.measure(cells, seeds, cluster_of, settings)
-  manifests = [manifest.load(folder) for folder in folders]
   may_differ = readout.cells_that_may_differ(
       cells, seeds, manifests, len(asked), settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(

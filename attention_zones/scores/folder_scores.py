@@ -1,12 +1,10 @@
 """Scores the files of a sweep, question by question."""
 
 import collections
-import os
 import sys
 
 import numpy as np
 
-from attention_zones.base import files
 from attention_zones.scores import metrics
 from attention_zones.scores import scoring
 from attention_zones.zones import decodes
@@ -27,12 +25,11 @@ Attributes:
 """
 
 
-def score_folder(folder, names, gold, metric):
-  """Scores each file of a folder.
+def score_folder(sweep, gold, metric):
+  """Scores each decode of a folder.
 
   Args:
-    folder: str.
-    names: dict from Decode to file name, as predictions.find_predictions makes it.
+    sweep: sweeps.Sweep.
     gold: evaluators.Gold of N questions.
     metric: str of metrics.METRICS.
 
@@ -46,15 +43,14 @@ def score_folder(folder, names, gold, metric):
   questions, ids = gold.questions, list(gold.questions)
   with_extra, baseline = [], None
   # The baseline comes first, because the others are compared with it.
-  for decode in sorted(names, key=lambda decode: decode != decodes.BASELINE):
-    path = os.path.join(folder, names[decode])
-    predictions = scoring.load_predictions(path, questions)
+  for decode in sorted(sweep.names, key=lambda decode: decode != decodes.BASELINE):
+    predictions = sweep.answers(decode, questions)
     if len(predictions) > gold.total:
-      with_extra.append(names[decode])
+      with_extra.append(sweep.names[decode])
     exact, f1 = scoring.score_answers(
         questions, predictions, gold.evaluator.answer_scores)
-    of_metric = {"exact": exact, "f1": f1}.get(metric) or _load_logp(
-        folder, decode, questions)
+    of_metric = {"exact": exact, "f1": f1}.get(metric) or sweep.gold_logp(
+        decode, questions)
     scores.percent[decode] = scoring.average(
         of_metric, ids, metrics.METRICS[metric].scale)
     for kept, values in ((scores.scores, of_metric), (scores.exact, exact)):
@@ -67,54 +63,9 @@ def score_folder(folder, names, gold, metric):
   if with_extra:
     print("%s: %d files, for example %s, have predictions for ids that are not "
           "in %s; these are not scored" % (
-              folder, len(with_extra), with_extra[0], gold.path),
+              sweep.folder, len(with_extra), with_extra[0], gold.path),
           file=sys.stderr)
   return scores
-
-
-def _load_logp(folder, decode, questions):
-  """Reads a gold_logp file, as scoring.load_gold_logp does.
-
-  Raises:
-    OSError, ValueError: there is none, or it is faulty or lacks a question.
-  """
-  path = os.path.join(folder, decode.file_name("gold_logp"))
-  if not files.exists(path):
-    raise ValueError("--metric=logp: there is no %s; decode again with "
-                     "run_squad.py --gold_logp=True" % path)
-  return scoring.load_gold_logp(path, questions)
-
-
-def with_logp(folders, sweeps, questions):
-  """Finds the questions that have a gold log-probability in every file.
-
-  Args:
-    folders: list of str.
-    sweeps: list of dict from Decode to file name, one for each folder.
-    questions: OrderedDict, as scoring.load_questions returns it.
-
-  Returns:
-    OrderedDict of some of `questions`.
-
-  Raises:
-    OSError, ValueError: a file is missing or faulty, or no question is left.
-  """
-  lacking = set()
-  for folder, names in zip(folders, sweeps):
-    for decode in names:
-      logp = _load_logp(folder, decode, questions)
-      lacking.update(name for name in questions if logp[name] is None)
-  left = collections.OrderedDict(
-      (name, question) for name, question in questions.items()
-      if name not in lacking)
-  if not left:
-    raise ValueError("--metric=logp: every question is null in a gold_logp file of "
-                     "%s; no window holds a gold answer" % ", ".join(folders))
-  if lacking:
-    print("--metric=logp: %d of %d questions are left out of all cells, because no "
-          "window holds a gold answer" % (len(lacking), len(questions)),
-          file=sys.stderr)
-  return left
 
 
 def _changes(ids, baseline, masked, compare_texts):

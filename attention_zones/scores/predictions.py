@@ -60,14 +60,17 @@ def unfinished(folders, data_file):
   """
   told = []
   for folder in folders:
-    for names, number, key in journal.unfinished(folder):
+    for of_pass in journal.unfinished(folder):
       of_all = ""
-      if files.exists(data_file) and (
-          key.get("--predict_file") == files.digest(data_file)):
+      if files.exists(data_file) and files.digest(data_file) in [
+          key.get("--predict_file") for key in of_pass.keys.values()]:
         of_all = " of %d" % len(questions.read(data_file))
-      told.append("the sweep of %s is unfinished, %d%s questions are done (%s): "
-                  "rerun the command that decodes, and it resumes" % (
-                      folder, number, of_all, ", ".join(names)))
+      told.append(
+          "the sweep of %s is unfinished, %d%s questions are done (%s): rerun the "
+          "command that decodes, and it resumes; get_results.py --unfinished shows "
+          "what is finished" % (
+              folder, len(of_pass.records.finished), of_all,
+              ", ".join(of_pass.keys)))
   return told
 
 
@@ -144,37 +147,34 @@ def family(decode):
   return ZONES if len(decode.mask.zones) == 1 else UNIONS
 
 
-def find_sweeps(folders):
-  """Finds the files of several folders, which must hold the same decodes.
+def refuse_unlike(sweeps):
+  """Refuses folders that do not hold the same decodes.
 
-  Returns:
-    list of dicts, as `find_predictions` returns them.
+  Args:
+    sweeps: list of sweeps.Sweep.
 
   Raises:
-    OSError, ValueError: as `find_predictions`, or a folder is given twice, or lacks
-      a file that another one has.
+    ValueError: a folder is given twice, or lacks a file that another one has.
   """
-  real = [files.identity(folder) for folder in folders]
-  for folder, identity in zip(folders, real):
+  real = [files.identity(sweep.folder) for sweep in sweeps]
+  for sweep, identity in zip(sweeps, real):
     if real.count(identity) > 1:
       raise ValueError("%s: the folder is given twice; give the folder of each "
-                       "training seed once" % folder)
-  sweeps = [find_predictions(folder) for folder in folders]
-  for folder, sweep in zip(folders, sweeps):
-    for other_folder, other in zip(folders, sweeps):
-      lacking = [name for cell, name in other.items() if cell not in sweep]
+                       "training seed once" % sweep.folder)
+  for sweep in sweeps:
+    for other in sweeps:
+      lacking = [
+          name for cell, name in other.names.items() if cell not in sweep.names]
       if lacking:
         raise ValueError("%s: lacks %d files that %s has: %s" % (
-            folder, len(lacking), other_folder, ", ".join(lacking)))
-  return sweeps
+            sweep.folder, len(lacking), other.folder, ", ".join(lacking)))
 
 
-def report_mixed_runs(folder, names, allow_mixed):
+def report_mixed_runs(sweep, allow_mixed):
   """Reports predictions of different runs, according to their manifest.
 
   Args:
-    folder: str.
-    names: dict from Decode to file name, as `find_predictions` returns it.
+    sweep: sweeps.Sweep.
     allow_mixed: bool, whether to warn on stderr instead of raising.
 
   Raises:
@@ -182,12 +182,12 @@ def report_mixed_runs(folder, names, allow_mixed):
       configuration or a flag, or the manifest knows only some of them; and that is
       not allowed.
   """
-  content = manifest.load(folder)
+  content, names = sweep.manifest, sweep.names.values()
   files_of = collections.OrderedDict()
   # Those of which the manifest says nothing come last.
-  for name in sorted(names.values(), key=lambda name: name not in content["files"]):
+  for name in sorted(names, key=lambda name: name not in content["files"]):
     files_of.setdefault(content["files"].get(name), []).append(name)
-  changed = _redefined(content, names.values())
+  changed = _redefined(content, names)
   if len(files_of) > 1:
     first, second = list(files_of)[:2]
     changed = files_of[second][0], (
@@ -198,8 +198,8 @@ def report_mixed_runs(folder, names, allow_mixed):
     return
   message = ("%s: predictions of different runs (manifest.json): %s; %s has a "
              "different %s") % (
-      folder, ", ".join("%d like %s" % (len(alike), alike[0])
-                        for alike in files_of.values()),
+      sweep.folder, ", ".join("%d like %s" % (len(alike), alike[0])
+                              for alike in files_of.values()),
       changed[0], ", ".join(changed[1]))
   if not allow_mixed:
     raise ValueError(message + "; decode them again, remove those that do not "
@@ -224,7 +224,7 @@ def _redefined(content, names):
 
 
 def settle_data(arguments, folders):
-  """Fills in --dataset and --data_file as the manifests of the folders say.
+  """Fills in --dataset and --data_file as manifests, or journals, of folders say.
 
   Args:
     arguments: Namespace with `dataset` and `data_file`, None where not given, to be
@@ -245,8 +245,11 @@ def settle_data(arguments, folders):
     # As find_predictions: the baseline's, or that of any other decode.
     name = min(content["files"], default=None,
                key=lambda name: (name != BASELINE.file_name(), name))
-    run = manifest.run_of_file(content, name) or {}
-    source = os.path.join(folder, manifest.FILE_NAME)
+    source, run = manifest.FILE_NAME, manifest.run_of_file(content, name)
+    if run is None:
+      # Before the first decode is finished, a journal says it.
+      source, run = next(iter(journal.begun(folder).items()), (source, {}))
+    source = os.path.join(folder, source)
     dataset = run.get("--dataset") or arguments.dataset or "squad"
     if dataset not in data_sets.DATA_SETS:
       raise ValueError("%s says --dataset=%s; should be one of %s" % (
@@ -255,7 +258,7 @@ def settle_data(arguments, folders):
       raise ValueError("%s says --dataset=%s, not %s" % (
           source, dataset, arguments.dataset))
     arguments.dataset = dataset
-    path = manifest.path_of_data(content, name) if run else None
+    path = manifest.path_of_data(content, name) if name else None
     if arguments.data_file is None and path and files.exists(path) and (
         files.digest(path) == run.get("--predict_file")):
       arguments.data_file = path

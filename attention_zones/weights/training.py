@@ -11,6 +11,7 @@ from attention_zones.base import files
 from attention_zones.base import interrupts
 from attention_zones.base import json_files
 from attention_zones.base import manifest
+from attention_zones.data import batches
 from attention_zones.data import windows
 from attention_zones.weights import checkpoints
 
@@ -184,10 +185,9 @@ class Training:
     if first_step:
       log("training resumes from %s" % newest)
     checkpoints.remove_partial(folder)
-    input_fn = windows.input_fn_builder(
-        data.path, options.max_seq_length, is_training=True,
-        seed=options.random_seed, bucket_width=windows.bucket_width(options),
-        first_step=first_step, layout=data.tokenizer.LAYOUT)
+    input_fn = batches.train_input_fn(
+        data.path, options.max_seq_length, options.random_seed,
+        batches.bucket_width(options), first_step, data.tokenizer.LAYOUT)
     try:
       make_estimator(steps).train(
           input_fn, max_steps=steps,
@@ -207,7 +207,7 @@ class Training:
         "--bert_config_file": files.digest(options.bert_config_file),
         "--init_checkpoint": (options.init_checkpoint and
                               checkpoints.digest(options.init_checkpoint)),
-        "--bucket_by_length": windows.bucket_width(options) is not None,
+        "--bucket_by_length": batches.bucket_width(options) is not None,
         "TensorFlow": tf.__version__})
     return key
 

@@ -1,5 +1,6 @@
 """What is masked, and what it is called.
 
+  coverage     how much of the attention matrix a decode masks
   decodes      the grammar of the flags --mask_..., names of files
   definitions  what each zone does, as a digest
   draws        which tokens a control masks

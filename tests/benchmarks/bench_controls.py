@@ -17,7 +17,7 @@ import bench_sweep  # Before TensorFlow, which it sets up.
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import estimator
-from attention_zones.data import windows
+from attention_zones.data.batches import BUCKET_WIDTH
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.decoding import sweep_plan
@@ -67,7 +67,7 @@ class Timed:
     """Seconds for all windows, one after the other."""
     start = time.time()
     for window in timed:
-      batch, = bench_sweep.batches([window], 1, windows.BUCKET_WIDTH)
+      batch, = bench_sweep.batches([window], 1, BUCKET_WIDTH)
       feed = dict(batch, example_index=[0])
       feed.update((name, [getattr(window, name)]) for name in self._NUMBERS)
       session.run(self._fetch, {

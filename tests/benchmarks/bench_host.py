@@ -27,6 +27,7 @@ from attention_zones.decoding import answers
 from attention_zones.zones import decodes
 from attention_zones.data import squad_data
 from attention_zones.decoding import sweep
+from attention_zones.data import batches
 from attention_zones.data import windows
 import modeling
 import tokenization
@@ -83,8 +84,8 @@ def candidates_of_sweep(arguments, examples, tokenizer, zones=ZONES,
   with tempfile.TemporaryDirectory() as folder, tf.Graph().as_default():
     path = windows.cached_windows(
         examples, tokenizer, SIZES, False, folder, "")
-    features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
-        path, SIZES.max_seq_length, False, 0, windows.BUCKET_WIDTH)(
+    features = tf.data.make_one_shot_iterator(batches.predict_input_fn(
+        batches.read(path), SIZES.max_seq_length, batches.BUCKET_WIDTH)(
             {"batch_size": 1})).get_next()
     hidden = sweep.run(modeling.Encoder(config, product=product), features, swept,
                        SIZES.max_seq_length)

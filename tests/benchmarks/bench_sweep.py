@@ -29,6 +29,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.base import estimator
 from attention_zones.data import squad_data
+from attention_zones.data.batches import BUCKET_WIDTH
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
@@ -170,11 +171,11 @@ def time_one_way(arguments):
   timed = read_windows(arguments)
   swept = sweep_decodes(arguments, config)
   if arguments.way == "sweep":
-    shape = (arguments.batch_size, windows.BUCKET_WIDTH)
+    shape = (arguments.batch_size, BUCKET_WIDTH)
   else:
     swept = swept[:1]
     shape = (arguments.single_batch_size, arguments.max_seq_length
-             if arguments.way == "padded" else windows.BUCKET_WIDTH)
+             if arguments.way == "padded" else BUCKET_WIDTH)
   way = Timed(config, swept, shape[0], shape[1], arguments)
   threads = estimator.session_config(config.hidden_size, len(swept))
   left = tf.get_variable("left", [2048, 768])
@@ -222,7 +223,7 @@ def main():
       turns[way].append(json.loads(output.decode().splitlines()[-1]))
   config, timed = read_config(arguments), read_windows(arguments)
   swept = sweep_decodes(arguments, config)
-  work = sweep_products(config, swept, timed, windows.BUCKET_WIDTH,
+  work = sweep_products(config, swept, timed, BUCKET_WIDTH,
                         arguments.max_seq_length) / len(timed)
   seconds = {way: np.array([turn["seconds"] for turn in turns[way]])
              for way in ways}

@@ -23,6 +23,7 @@ machine.use_onednn()
 import tensorflow.compat.v1 as tf
 
 from attention_zones.data import squad_data
+from attention_zones.data import batches
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 import modeling
@@ -46,8 +47,8 @@ def training_session(config, path, width, arguments):
   """Returns (session, train op), ready to train."""
   with tf.Graph().as_default():
     tf.set_random_seed(1)
-    features = tf.data.make_one_shot_iterator(windows.input_fn_builder(
-        path, arguments.max_seq_length, True, 1, width)(
+    features = tf.data.make_one_shot_iterator(batches.train_input_fn(
+        path, arguments.max_seq_length, 1, width)(
             {"batch_size": arguments.batch_size})).get_next()
     model = modeling.BertModel(
         config, True, features["input_ids"],
@@ -77,7 +78,7 @@ def main():
         folder, "")
     trainings = {
         "buckets": training_session(
-            config, path, windows.BUCKET_WIDTH, arguments),
+            config, path, batches.BUCKET_WIDTH, arguments),
         "padded": training_session(config, path, None, arguments)}
     for turn in range(arguments.turns + 1):
       for way, (session, train_op) in trainings.items():

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
 
 from attention_zones.base import estimator
 from attention_zones.base import precision
-from attention_zones.data import windows
+from attention_zones.data.batches import BUCKET_WIDTH
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones import decodes
@@ -74,7 +74,7 @@ class Benchmark:
         variable.load(peers_inputs.weight(
             variable.op.name, variable.shape.as_list()), self._session)
 
-  def run(self, fetch, some, width=windows.BUCKET_WIDTH):
+  def run(self, fetch, some, width=BUCKET_WIDTH):
     """Runs the graph on windows that are padded to a multiple of `width`."""
     numbers = features_of(some, width)
     return self._session.run(
@@ -130,7 +130,7 @@ class Benchmark:
     """Operations of the matrix products of a sweep, for an average window."""
     some = [types.SimpleNamespace(input_ids=window.ids) for window in self._timed]
     return bench_sweep.sweep_products(
-        self._config, swept, some, windows.BUCKET_WIDTH,
+        self._config, swept, some, BUCKET_WIDTH,
         peers_inputs.POSITIONS) / len(some)
 
   def _save(self, fetch):
@@ -172,7 +172,7 @@ class Benchmark:
         self._inputs, None, tf.estimator.ModeKeys.TRAIN, {}).train_op
 
   def _train(self, train_op, some):
-    numbers = features_of(some, windows.BUCKET_WIDTH)
+    numbers = features_of(some, BUCKET_WIDTH)
     numbers["start_position"] = numbers["end_position"] = peers_inputs.answer(some)
     self._session.run(
         train_op, {self._inputs[name]: numbers[name] for name in numbers})

@@ -1,21 +1,25 @@
-"""How much of the attention matrix a decode masks, for the manifest.
+"""How much of the attention matrix a decode masks.
 
-And how much of a zone its control has in common with it.
+And how much of a zone its control has in common with it. Both follow from the sizes
+of the windows, which the manifest's run has, and an unfinished run's journal.
 """
 
 import collections
 import functools
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import draws
 from attention_zones.zones import layouts
 from attention_zones.zones import zones
 
+Sizes = collections.namedtuple(
+    "Sizes", ["question_length", "first_token", "passage_length"])
+Sizes.__doc__ = """The sizes of a window: int each, as of windows.Window."""
 
-def masked_fractions(path, decodes, num_heads, layout=layouts.BERT):
+
+def masked_fractions(windows, decodes, num_heads, layout=layouts.BERT):
   """Averages over questions the fraction of a layer's real cells that is masked.
 
   Of a question, its windows are averaged first, as attention mass is. Zones differ
@@ -23,7 +27,7 @@ def masked_fractions(path, decodes, num_heads, layout=layouts.BERT):
   head of 12 that masks P2 has a twelfth of P2's.
 
   Args:
-    path: str, the TFRecord file of a windows.DataSet.
+    windows: dict from each question that has windows to the list of their Sizes.
     decodes: list of decodes.Decode.
     num_heads: int, the number of attention heads of a layer.
     layout: layouts.Layout of the windows.
@@ -33,15 +37,12 @@ def masked_fractions(path, decodes, num_heads, layout=layouts.BERT):
     without such a fraction (see masked_fraction: those with a flat zone, for
     example) are left out, and all of them if there is no window.
   """
-  of_question = collections.defaultdict(list)
-  for window in _windows(path):
-    of_question[window["example_index"]].append(
-        (window["question_length"], window["passage_length"]))
   # What windows of each pair of lengths count.
   weights = collections.Counter()
-  for pairs in of_question.values():
-    for pair in pairs:
-      weights[pair] += 1 / (len(pairs) * len(of_question))
+  for of_question in windows.values():
+    for size in of_question:
+      weights[size.question_length, size.passage_length] += 1 / (
+          len(of_question) * len(windows))
   fraction_of = {}
   for mask in {decode.mask for decode in decodes if decode != BASELINE}:
     fractions = [masked_fraction(mask, *pair, num_heads, layout)
@@ -52,7 +53,7 @@ def masked_fractions(path, decodes, num_heads, layout=layouts.BERT):
           for decode in decodes if decode.mask in fraction_of}
 
 
-def overlaps(path, ids, decodes, layout=layouts.BERT):
+def overlaps(windows, decodes, layout=layouts.BERT):
   """Averages over questions the fraction of a draw's columns that are the zone's.
 
   Of a question, its windows are averaged first. P2 has most of the tokens as
@@ -60,8 +61,8 @@ def overlaps(path, ids, decodes, layout=layouts.BERT):
   nearly the same.
 
   Args:
-    path: str, the TFRecord file of a windows.DataSet.
-    ids: list of str, the id of each example.
+    windows: dict from the id of each question that has windows to the list of their
+      Sizes.
     decodes: list of decodes.Decode.
     layout: layouts.Layout of the windows.
 
@@ -73,16 +74,14 @@ def overlaps(path, ids, decodes, layout=layouts.BERT):
   fractions = {decode.mask.in_every_head: collections.defaultdict(list)
                for decode in decodes if decode.mask.draws}
   numbers = draws.needed(decodes)
-  for window in _windows(path) if fractions else ():
-    index = window["example_index"]
-    sizes = [window[name] for name in (
-        "question_length", "first_token", "passage_length")]
-    ranks = {number: draws.ranks(ids[index], number, *sizes) for number in numbers}
-    for mask, of_question in fractions.items():
-      fraction = overlap(
-          mask, window["question_length"], window["passage_length"], ranks, layout)
-      if fraction is not None:
-        of_question[index].append(fraction)
+  for qas_id, of_question in windows.items() if fractions else ():
+    for size in of_question:
+      ranks = {number: draws.ranks(qas_id, number, *size) for number in numbers}
+      for mask, found in fractions.items():
+        fraction = overlap(
+            mask, size.question_length, size.passage_length, ranks, layout)
+        if fraction is not None:
+          found[qas_id].append(fraction)
   found = {mask: float(np.mean(list(map(np.mean, of_question.values()))))
            for mask, of_question in fractions.items() if of_question}
   return {decode.file_name(): found[decode.mask.in_every_head]
@@ -144,11 +143,3 @@ def overlap(mask, question_length, passage_length, ranks, layout=layouts.BERT):
       own += columns[0][is_member][is_drawn].sum()
       drawn += is_drawn.sum()
   return float(own / drawn) if drawn else None
-
-
-def _windows(path):
-  """Yields the numbers of each window: dict from name to int."""
-  for record in tf.python_io.tf_record_iterator(path):
-    feature = tf.train.Example.FromString(record).features.feature
-    yield {name: feature[name].int64_list.value[0] for name in (
-        "example_index", "question_length", "first_token", "passage_length")}
