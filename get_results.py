@@ -331,6 +331,9 @@ def _add_statistics(parser):
   parser.add_argument("--draws", nargs="?", action=_Renamed, help=argparse.SUPPRESS)
   parser.add_argument("--random_seed", type=commands.seed, default=12345,
                       help="of the bootstrap (default: %(default)s)")
+  parser.add_argument("--margin", type=float, metavar="M", help="test which cells "
+                      "change the score by less than M points (of log-"
+                      "probabilities, nats), into the column p_equivalent")
   parser.add_argument("--per_question", metavar="a.csv",
                       help="write a row for each question, for R, pandas, models")
   parser.add_argument("--strata", action="store_true",

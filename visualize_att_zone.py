@@ -10,7 +10,8 @@ its score minus the baseline's: blue where masking hurts, red where it helps.
 Several tables, each with its baseline, are panels A, B, ... with one colour bar. A
 table with single heads also has a panel for each zone, in which columns are heads.
 results.controls.csv has panels of zones, of their controls, and of the contrasts.
---stats=results.stats.csv marks the cells with p_holm < .05 by a dot.
+--stats=results.stats.csv marks the cells with p_holm < .05 by a dot, and those that
+are equivalent to the baseline (get_results.py --margin) by a circle.
 
   python visualize_att_zone.py attention_mass.csv mass.pdf
   python visualize_att_zone.py attention_mass.csv --against=results.stats.csv x.pdf
@@ -181,8 +182,9 @@ def parse_args(argv):
   parser.add_argument("--annotate", action="store_true",
                       help="write the differences into the cells")
   parser.add_argument("--stats", action="append", metavar="results.stats.csv",
-                      help="mark cells with p_holm < .05 by a dot; once for each "
-                      "table, in their order")
+                      help="mark cells with p_holm < .05 by a dot, those with "
+                      "p_equivalent < .05 by a circle; once for each table, in "
+                      "their order")
   parser.add_argument("--width", type=float, metavar="MM",
                       help="width of the figure: 85, 114 or 174 mm are 1, 1.5 and "
                       "2 columns of a journal (default: by the number of cells)")

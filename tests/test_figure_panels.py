@@ -50,11 +50,13 @@ def small(tmp_path, monkeypatch):
   return tmp_path
 
 
-def write_stats(path, rows):
-  lines = [",".join(COLUMNS)]
-  for row in rows:
-    filled = dict(zip(marks.COLUMNS, row))
-    lines.append(",".join(str(filled.get(name, "7")) for name in COLUMNS))
+def write_stats(path, rows, equivalent=None):
+  """Writes a results.stats.csv, if asked for with a list of p_equivalent."""
+  columns = COLUMNS + [marks.EQUIVALENT] * bool(equivalent)
+  lines = [",".join(columns)]
+  for row, p in zip(rows, equivalent or rows):
+    filled = dict(zip(marks.COLUMNS, row), **{marks.EQUIVALENT: p})
+    lines.append(",".join(str(filled.get(name, "7")) for name in columns))
   path.write_text("\n".join(lines) + "\n")
 
 
@@ -69,8 +71,17 @@ def values(axes):
 
 def dots(axes):
   """(column, row from the top) of each dot's cell: dict to its colour."""
+  return signs(axes, "full")
+
+
+def circles(axes):
+  """The same of circles."""
+  return signs(axes, "none")
+
+
+def signs(axes, fill):
   return {(int(line.get_xdata()[0]), int(line.get_ydata()[0])): line.get_color()
-          for line in axes.lines}
+          for line in axes.lines if line.get_fillstyle() == fill}
 
 
 def shown_texts(figure):
@@ -129,8 +140,39 @@ def test_dots_are_the_cells_below_five_per_cent(small):
       "\u2022 p < .05 after Holm\u2019s correction"]
 
 
+def test_circles_are_equivalent_cells(small):
+  table = results_table.read_results("r.csv")
+  panel = heatmap.Panel("r.csv", table, 80.567, None)
+  note = lambda *drawn: visualize_att_zone.draw_panels(
+      list(drawn), LOOK)._supxlabel.get_text().splitlines()
+  of = lambda *p: write_stats(small / "e.csv", SMALL_STATS, p) or marks.with_marks(
+      "e.csv", panel)
+  marked = of(.0499, .01, .05, "", 1, 0)
+  # .05 is not below .05; empty was not tested; head 3 is no cell of the table.
+  assert marked.equivalent == {("1", "q2"), ("1", "p2")}
+  axes = visualize_att_zone.draw_panels([marked], LOOK).axes[0]
+  assert circles(axes) == {(0, 2): "black", (1, 2): "white"}
+  assert dots(axes) == {(1, 0): "white", (1, 2): "white"}
+  dot, circle = (line.get_markersize() for line in axes.lines
+                 if (line.get_xdata()[0], line.get_ydata()[0]) == (1.5, 2.5))
+  assert circle > 2 * dot
+  said = ["\u2022 p < .05 after Holm\u2019s correction",
+          "\u25cb equivalent to the baseline within the margin",
+          "\u2299 both: differs, by less than the margin"]
+  assert note(marked) == said
+  assert note(of(.01, 1, 1, 1, 1, 1)) == said[:2]
+  assert note(of(1, 1, 1, 1, 1, 1)) == [
+      said[0], "no cell is shown to be " + said[1][2:]]
+  assert marks.with_marks("r.stats.csv", panel).equivalent is None
+  assert note(marks.with_marks("r.stats.csv", panel), marked)[1:] == [
+      said[1].replace("equivalent", "in B: equivalent"), said[2]]
+  with pytest.raises(ValueError, match="line 2, column p_equivalent: '2' is not"):
+    of(2, 1, 1, 1, 1, 1)
+
+
 def test_dots_are_legible_on_light_cells_and_beside_numbers(panels):
-  marked = panels[0]._replace(marks={("12", "q2"), ("1", "p2")})
+  marked = panels[0]._replace(marks={("12", "q2"), ("1", "p2")},
+                              equivalent={("12", "q2")})
   figure = visualize_att_zone.draw_panels([marked], LOOK._replace(annotate=True))
   axes = figure.axes[0]
   assert dots(axes) == {(1, 0): "black", (4, 11): "white"}
@@ -197,7 +239,9 @@ def test_the_metric_that_fits_is_taken(small):
     pytest.param(*case, marks=pytest.mark.slow)
     for case in ((85, 1, True), (85, 4, True), (114, 2, True), (174, 1, False))])
 def test_width_in_mm_with_legible_text(panels, mm, count, annotate):
-  drawn = [panel._replace(marks={("1", "p2")}) for panel in (panels * 2)[:count]]
+  cells = {("1", "p2")}
+  drawn = [panel._replace(marks=cells, equivalent=cells)
+           for panel in (panels * 2)[:count]]
   figure = visualize_att_zone.draw_panels(drawn, LOOK._replace(
       width=mm / 25.4, annotate=annotate, title="Zones"))
   assert figure.get_size_inches()[0] == pytest.approx(mm / 25.4)

@@ -65,10 +65,10 @@ def test_heads_are_a_family_of_their_own(tmp_path, capsys):
               ("1", "1+2", "off", "0.125", "0.75"),
               ("2", "", "p2", "0.125", "0.25")]
   lines = capsys.readouterr().out.splitlines()
-  assert {"primary family (zones, all heads, exact): none of 2 cells hurt "
-          "significantly (Holm, p < .05)",
-          "secondary family (single heads, exact): none of 6 cells hurt "
-          "significantly (Holm, p < .05)"} <= set(lines)
+  assert {"primary family (zones, all heads, exact), 2 cells (Holm, p < .05): "
+          "0 hurt, 0 help, 2 open",
+          "secondary family (single heads, exact), 6 cells (Holm, p < .05): "
+          "0 hurt, 0 help, 6 open"} <= set(lines)
   assert [line[:50] for line in lines if line.startswith("hurts most")] == [
       "hurts most: p2 in layer 1, exact 8.333 (-91.667, 9",
       "hurts most: p2 in layer 1, head 1, exact 8.333 (-9"]

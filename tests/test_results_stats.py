@@ -16,7 +16,7 @@ from passages import read_rows, write_data, write_manifest, write_sweep
 COLUMNS = (
     "layer,head,zone,metric,n,clusters,seeds,baseline,score,diff,ci_low,ci_high,se,"
     "deff,lost,gained,changed,shifted,elsewhere,sd_seeds,seeds_same_sign,df,p,"
-    "p_holm,q_bh,masked_fraction")
+    "p_holm,q_bh,mde,masked_fraction")
 SIZES = [3, 2, 1, 4, 2]
 # masked - baseline is 1 0 1, 0 0, -1, 1 1 0 0, 0 1.
 BASELINE, MASKED = "000001000000", "101000110001"
@@ -48,7 +48,7 @@ def test_one_cell_in_every_digit(tmp_path, data):
   half = 2.7764451051977987 * 18.108895700073578
   assert line == (
       "1,,p2,exact,12,5,1,8.333,41.667,33.3333,%.4f,%.4f,18.1089,0.9276,1,5,6,0,6,"
-      ",,4,0.375,0.375,0.375," % (100 / 3 - half, 100 / 3 + half))
+      ",,4,0.375,0.375,0.375,," % (100 / 3 - half, 100 / 3 + half))
 
 
 @pytest.mark.parametrize("passages, changed, half", [
@@ -144,7 +144,8 @@ def test_the_family_leaves_out_what_cannot_differ(tmp_path, data, capsys):
       ("2", "q2p", "1", "", ""), ("2", "p2", "1", "1", "1"),
       ("1+2", "q2", "0.375", "", ""), ("all", "q2", "0.375", "", "")]
   assert rows[0]["deff"] == "" and rows[0]["se"] == "0.0000"
-  assert "none of 4 cells hurt significantly" in capsys.readouterr().out
+  assert ", 4 cells (Holm, p < .05): 0 hurt, 0 help, 4 open\n" in (
+      capsys.readouterr().out)
 
 
 # The zones of the last layer that can change what a run reads out.
@@ -336,10 +337,12 @@ def test_the_last_lines(tmp_path, capsys):
   assert run([folder], tmp_path, str(path)) == 0
   printed = capsys.readouterr()
   assert printed.out.splitlines()[4:] == [
-      "primary family (zones, all heads, exact): 1 of 2 cells hurt significantly "
-      "(Holm, p < .05)",
+      "primary family (zones, all heads, exact), 2 cells (Holm, p < .05): 1 hurt, "
+      "0 help, 1 open",
       "hurts most: p2 in layer 1, exact 50.000 (-50.000, 95 % interval -50.000 to "
       "-50.000)",
+      "open: no difference was detected, which is not \"no effect\"; --margin=M "
+      "tests which cells change the score by less than M",
       "this holds for this checkpoint only (one training seed), for questions "
       "about other passages like these 25",
       "written: %s, %s" % (
@@ -367,8 +370,8 @@ def test_one_family_is_primary(tmp_path, data, capsys):
     for kind, name in (
         (first, "zones, all heads"), ("secondary", "unions of zones"),
         ("secondary", "single heads")):
-      assert "%s family (%s, %s): none of 1 cells hurt" % (kind, name, metric) in (
-          printed)
+      assert "%s family (%s, %s), 1 cells (Holm, p < .05): 0 hurt" % (
+          kind, name, metric) in printed
     assert "secondary family (controls): p2 costs more than p2@k in 0" in printed
   # .375 each, in a family of one.
   rows = read_rows(tmp_path / "results.stats.csv")

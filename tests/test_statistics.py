@@ -83,6 +83,41 @@ def test_without_a_difference_p_is_1():
   assert formulas.student_p(0, 0, 4) == 1 and formulas.student_p(1, 0, 4) == 0
 
 
+def test_the_smallest_difference_that_is_found():
+  assert formulas.detectable(1) == close(2.801585218112968)
+  assert formulas.detectable(.3, 7.5) == close(
+      .3 * (stats.t.ppf(.975, 7.5) + stats.t.ppf(.8, 7.5)))
+
+
+@pytest.mark.parametrize("se, diff, number, change, p", [
+    (.3, -.4, 1000, 1.5, .0786496035251426), (.2, .9, 10570, 1.2, .310987922310527),
+    # Beyond the margin, se stays what it is.
+    (.3, -1.2, 1000, 1.5, .747507462453077),
+    (0, 0, 1200, 1200 / 240, .0606676251792411),
+    (0, 0, 10570, 10570 / 2067, 2.72821195515897e-6)])
+def test_two_one_sided_tests_of_a_margin_of_1(se, diff, number, change, p):
+  room = 1 - abs(diff)
+  se_0 = formulas.se_at_margin(se, room, change, number)
+  assert formulas.equivalence_p(room, se_0) == close(p)
+  assert formulas.equivalence_p(room, se_0, 6.5) == close(
+      stats.t.sf(room / se_0, 6.5))
+
+
+def test_without_an_error_equivalence_is_certain():
+  assert [formulas.equivalence_p(room, 0) for room in (.1, 0, -.1)] == [0, 1, 1]
+
+
+def test_how_many_questions_of_a_cluster_change_together():
+  sizes = np.array([3] * 12 + [6] * 3)
+  sums = np.zeros((4, 15))
+  sums[:3, :10] = [2, -1] * 5
+  sums[1, 14] = 6
+  # (25 / 15), (25 + 36) / (15 + 6); of few changed clusters, or where all S are 0,
+  # all of the 54 / 15 questions of a cluster.
+  assert formulas.change_of_cluster(sums, sizes, np.array([10, 11, 9, 12])) == (
+      close([25 / 15, 61 / 21, 54 / 15, 54 / 15]))
+
+
 def test_holm_and_benjamini_hochberg():
   p = [.01, .04, .03, .005, .5, .04]
   assert formulas.holm(p) == close([.05, .12, .12, .03, .5, .12])

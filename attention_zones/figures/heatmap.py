@@ -7,6 +7,7 @@ a cell's colour is its score minus the baseline's. Several tables are panels A, 
 
 import collections
 import contextlib
+import functools
 import string
 import textwrap
 
@@ -31,11 +32,12 @@ STYLE = {
 }
 
 LEVEL = "p < .05 after Holm\N{RIGHT SINGLE QUOTATION MARK}s correction"
+EQUIVALENT = "equivalent to the baseline within the margin"
 
 
 class Panel(collections.namedtuple("Panel", [
-    "name", "table", "baseline", "marks", "title", "labels", "zone", "metric"],
-                                   defaults=[None] * 4)):
+    "name", "table", "baseline", "marks", "title", "labels", "zone", "metric",
+    "equivalent"], defaults=[None] * 5)):
   """One heatmap.
 
   Attributes:
@@ -49,6 +51,8 @@ class Panel(collections.namedtuple("Panel", [
     zone: str, the zone whose heads are the columns; None if the columns are zones.
     metric: str, what the scores are, as the column `metric` of a file has it; None
       if no file says it.
+    equivalent: set like `marks`, of the cells with a circle; None for a table that
+      was not compared with a margin.
   """
   __slots__ = ()
 
@@ -92,7 +96,7 @@ class Look(collections.namedtuple(
       losses, at most 0.
     vmax: float, where the colours end on the side of gains, at least 0.
     width: float, the figure's width in inches; None for cells of the paper's size.
-    caption: bool, whether a line below explains the dots.
+    caption: bool, whether lines below explain dots and circles.
   """
   __slots__ = ()
 
@@ -133,7 +137,8 @@ def draw(panels, look, note=None):
   Args:
     panels: list of Panel, each with at least one score.
     look: Look.
-    note: str, the lines below the figure; None: what explains the dots.
+    note: str, the lines below the figure; None: what explains dots and
+      circles.
 
   Returns:
     matplotlib.figure.Figure, 3 x 4 inches for one panel of 12 layers and the five
@@ -170,15 +175,34 @@ def draw(panels, look, note=None):
 
 
 def _note(panels):
-  """The line below the figure that explains the dots; None without tests: str."""
-  tested = [letter for letter, panel in zip(LETTERS, panels)
-            if panel.marks is not None]
+  """The lines below the figure that explain dots and circles; None if it has none.
+  """
+  dots = [panel.marks for panel in panels]
+  circles = [panel.equivalent for panel in panels]
+  lines = [_explain(dots, "\N{BULLET}", "has", LEVEL),
+           _explain(circles, "\N{WHITE CIRCLE}", "is shown to be", EQUIVALENT)]
+  if any(dot and circle and dot & circle for dot, circle in zip(dots, circles)):
+    lines.append("\N{CIRCLED DOT OPERATOR} both: differs, by less than the margin")
+  return "\n".join(filter(None, lines)) or None
+
+
+def _explain(marks, sign, verb, words):
+  """What a sign in the panels says, or that there is none: str.
+
+  Args:
+    marks: list of set, for each panel the cells that have the sign, or None.
+    sign, verb, words: str.
+
+  Returns:
+    str, a line; None if no panel has such marks.
+  """
+  tested = [letter for letter, of in zip(LETTERS, marks) if of is not None]
   if not tested:
     return None
-  where = ", ".join(tested) if len(tested) < len(panels) else ""
-  if any(panel.marks for panel in panels):
-    return "\N{BULLET} %s%s" % (where and "in %s: " % where, LEVEL)
-  return "no cell %shas %s" % (where and "of %s " % where, LEVEL)
+  where = ", ".join(tested) if len(tested) < len(marks) else ""
+  if any(marks):
+    return "%s %s%s" % (sign, where and "in %s: " % where, words)
+  return "no cell %s%s %s" % (where and "of %s " % where, verb, words)
 
 
 def new_figure(size, title, note):
@@ -203,7 +227,7 @@ def new_figure(size, title, note):
 
 
 def _draw_cells(axes, panel, look):
-  """Draws the cells of a Panel, with numbers and dots, as the Look says."""
+  """Draws the cells of a Panel, with numbers and signs, as the Look says."""
   # Imported here, because it is slow, and bad flags should be refused at once.
   import seaborn
   from matplotlib.patches import Rectangle
@@ -218,11 +242,15 @@ def _draw_cells(axes, panel, look):
       axes.text(column + 0.5, row + 0.5, arrangement.annotation(
           values[row, column], panel.measure.places), color=ink, ha="center",
                 va="center", fontsize=arrangement.ANNOTATION_SIZE)
-    if (panel.row_labels[row], panel.table.zones[column]) in (panel.marks or ()):
-      # In the middle, or in the corner beside a number.
-      x, y, size = (0.86, 0.2, 1.7) if look.annotate else (0.5, 0.5, 2.6)
-      axes.plot([column + x], [row + y], marker="o", linestyle="none",
-                markersize=size, markeredgewidth=0, color=ink)
+    cell = panel.row_labels[row], panel.table.zones[column]
+    # In the middle, or in the corner beside a number.
+    x, y, size = (0.86, 0.2, 1.7) if look.annotate else (0.5, 0.5, 2.6)
+    draw_round = functools.partial(axes.plot, [column + x], [row + y], marker="o",
+                                   linestyle="none", color=ink)
+    if cell in (panel.marks or ()):
+      draw_round(markersize=size, markeredgewidth=0)
+    if cell in (panel.equivalent or ()):
+      draw_round(markersize=2.4 * size, markeredgewidth=0.7, fillstyle="none")
   for row, column in np.argwhere(np.isnan(values)):
     axes.add_patch(Rectangle((column, row), 1, 1, hatch="//////", linewidth=0,
                              facecolor="0.93", edgecolor="0.5"))

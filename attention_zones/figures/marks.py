@@ -1,13 +1,14 @@
-"""Which cells of a figure get a dot, from the results.stats.csv of the table.
+"""Which cells of a figure get a dot or a circle, from a results.stats.csv.
 
 results.stats.csv has a row for each cell of results.csv. Read here are
 
-    layer,head,zone,metric,baseline,score,p_holm
-    1,,p2,exact,80.567,66.982,0.0001
+    layer,head,zone,metric,baseline,score,p_holm,p_equivalent
+    1,,p2,exact,80.567,66.982,0.0001,1
 
-whatever other columns there are. Layers count from 1, as in results.csv. p_holm is
-empty for a cell that was not tested: layers masked together, and cells that cannot
-differ from the baseline.
+whatever other columns there are; p_equivalent is there only with a --margin. Layers
+count from 1, as in results.csv. p_holm is empty for a cell that was not tested:
+layers masked together, and cells that cannot differ from the baseline. So is
+p_equivalent.
 """
 
 import math
@@ -20,6 +21,7 @@ ALPHA = 0.05
 KIND = "a results.stats.csv of get_results.py"
 
 COLUMNS = ("layer", "head", "zone", "metric", "baseline", "score", "p_holm")
+EQUIVALENT = "p_equivalent"
 
 # results.csv has three places, and so may the file of statistics.
 SCORE_TOLERANCE = 0.001 + 1e-9
@@ -30,7 +32,7 @@ DIFFERENCE_TOLERANCE = 2 * 0.0005 + 0.00005 + 1e-9
 
 
 def with_marks(path, panel):
-  """Marks the cells with p_holm < ALPHA.
+  """Marks the cells with p_holm < ALPHA, and those with p_equivalent < ALPHA.
 
   Args:
     path: str, a results.stats.csv.
@@ -53,9 +55,12 @@ def with_marks(path, panel):
   for metric, rows in _read_rows(path, panel.zone).items():
     problem = _mismatch(rows, scores, panel)
     if problem is None:
-      return panel._replace(metric=metric, marks=frozenset(
-          cell for cell, row in rows.items() if cell in scores
-          and not math.isnan(row["p_holm"]) and row["p_holm"] < ALPHA))
+      below = lambda column: frozenset(
+          cell for cell, row in rows.items()
+          if cell in scores and row[column] < ALPHA)  # NaN is not.
+      return panel._replace(
+          metric=metric, marks=below("p_holm"), equivalent=below(EQUIVALENT)
+          if all(EQUIVALENT in row for row in rows.values()) else None)
     problems.append(problem)
   raise ValueError("%s: %s; give the stats file that was written with %s" % (
       path, problems[0], panel.name))
@@ -70,7 +75,8 @@ def _read_rows(path, zone):
 
   Returns:
     dict from metric to a dict from (layer, zone), or (layer, head), to a dict of
-    float with the keys "baseline", "score" and "p_holm", NaN where empty.
+    float with the keys "baseline", "score", "p_holm" and, if the file has it,
+    "p_equivalent", NaN where empty.
   """
   by_metric = {}
   for where, row in csv_files.read_rows(path, COLUMNS, KIND):
@@ -85,7 +91,7 @@ def _read_rows(path, zone):
     rows[cell] = {name: csv_files.number(where, row, name, limits, empty=math.nan)
                   for name, limits in (
                       ("baseline", (lowest, 100)), ("score", (lowest, 100)),
-                      ("p_holm", (0, 1)))}
+                      ("p_holm", (0, 1)), (EQUIVALENT, (0, 1))) if name in row}
   if not any(by_metric.values()):
     raise ValueError("%s: has no row about %s" % (
         path, "heads with %s masked" % zone if zone else "all heads together"))

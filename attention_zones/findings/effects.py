@@ -27,7 +27,8 @@ TRAININGS = 5
 
 
 class Settings(collections.namedtuple(
-    "Settings", ["metric", "cluster", "resamples", "random_seed"])):
+    "Settings", ["metric", "cluster", "resamples", "random_seed", "margin"],
+    defaults=[None])):
   """The choices that the statistics depend on.
 
   Attributes:
@@ -35,6 +36,8 @@ class Settings(collections.namedtuple(
     cluster: str of question_traits.CLUSTERS.
     resamples: int, D, of the bootstrap.
     random_seed: int, 0 to 2^32-1.
+    margin: float, in points (of logp in nats): which cells change the score by less
+      is tested; None if that is not asked.
   """
   __slots__ = ()
 
@@ -63,17 +66,27 @@ Attributes:
 """
 
 Estimate = collections.namedtuple(
-    "Estimate", ["diff", "ci_low", "ci_high", "se", "df", "p"])
-Estimate.__doc__ = """The mean difference, its 95 % interval and its standard error,
-in points (of logp in nats); the degrees of freedom of the interval; the two-sided p
-of no difference, not adjusted."""
+    "Estimate", ["diff", "ci_low", "ci_high", "se", "df", "p", "mde",
+                 "p_equivalent"])
+Estimate.__doc__ = """An estimated cell, or contrast.
+
+Attributes:
+  diff, ci_low, ci_high, se: float, the mean difference, its 95 % interval and its
+    standard error, in points (of logp in nats).
+  df: float, degrees of freedom of the interval.
+  p: float, two-sided, of no difference; not adjusted.
+  mde: float, the smallest difference that would be found with probability .8; None
+    where few clusters changed.
+  p_equivalent: float, of a difference of Settings.margin or more, either way; not
+    adjusted. None without a margin.
+"""
 
 # Of results.stats.csv.
 COLUMNS = (
     "layer", "head", "zone", "metric", "n", "clusters", "seeds", "baseline",
     "score", "diff", "ci_low", "ci_high", "se", "deff", "lost", "gained", "changed",
     "shifted", "elsewhere", "sd_seeds", "seeds_same_sign", "df", "p", "p_holm",
-    "q_bh", "masked_fraction")
+    "q_bh", "mde", "p_equivalent", "masked_fraction")
 
 
 def row(columns, **values):
@@ -119,7 +132,8 @@ def estimate(effects, weights=None, scale=1):
   The interval is diff +- t(.975; df) se; where few clusters changed at all, in any
   seed, it is wider. With fewer than 5 training seeds, these are fixed: p is of sign
   flips of clusters, se of clusters, df = G - 1. With 5 and more, seeds are drawn,
-  too: se is the multi-bootstrap's, df is Satterthwaite's, p of Student's t.
+  too: se is the multi-bootstrap's, df is Satterthwaite's, p of Student's t, as are
+  mde and p_equivalent, which are of the normal distribution otherwise.
 
   Args:
     effects: Effects.
@@ -151,24 +165,53 @@ def estimate(effects, weights=None, scale=1):
         se ** 2, of_seeds.var(0, ddof=1) / num_seeds, num_clusters, num_seeds)
     se = drawn.std(0, ddof=1)
     p = map(formulas.student_p, diff, se, df)
-  half = np.maximum(_least_half_width(effects, differences), se * [
+  changed = (formulas.cluster_sums((differences != 0).any(0), effects.cluster_of,
+                                   num_clusters) > 0).sum(-1)  # [R]
+  half = np.maximum(_least_half_width(effects, changed), se * [
       student_t.quantile(.975, each) for each in df])
-  return list(map(Estimate, diff, diff - half, diff + half, se, df, p))
+  is_normal = num_seeds < TRAININGS
+  return list(map(
+      Estimate, diff, diff - half, diff + half, se, df, p, *_powers(
+          effects, sums.mean(0), changed, diff, se,
+          np.full(len(diff), math.inf) if is_normal else df)))
 
 
-def _least_half_width(effects, differences):
+def _least_half_width(effects, changed):
   """The least half-width of intervals, in points, float [R]; 0 for logp.
 
   Args:
     effects: Effects.
-    differences: float [K, R, N].
+    changed: int [R], how many clusters changed in any seed.
   """
   most = metrics.METRICS[effects.settings.metric].reach
   if math.isinf(most):
     return 0
-  changed = formulas.cluster_sums(
-      (differences != 0).any(0), effects.cluster_of, len(effects.sizes)) > 0
-  return most * formulas.half_width_of_few(changed.sum(-1), len(effects.sizes))
+  return most * formulas.half_width_of_few(changed, len(effects.sizes))
+
+
+def _powers(effects, sums, changed, diff, se, df):
+  """What could have been found, and what can be ruled out.
+
+  Args:
+    effects: Effects.
+    sums: float [R, G], averaged over seeds.
+    changed: int [R], how many clusters changed in any seed.
+    diff, se, df: float [R], as in Estimate; df is math.inf for a normal test.
+
+  Returns:
+    (mde, p_equivalent): list of R float or None each, as in Estimate.
+  """
+  mde = [formulas.detectable(*of) if many else None
+         for many, *of in zip(changed >= formulas.FEW_CHANGED, se, df)]
+  margin = effects.settings.margin
+  if margin is None:
+    return mde, [None] * len(diff)
+  room = margin - np.abs(diff)
+  # Of logp everything changes, so that se is what it would be at the margin.
+  if not math.isinf(metrics.METRICS[effects.settings.metric].reach):
+    se = [formulas.se_at_margin(*of, effects.sizes.sum()) for of in zip(
+        se, room, formulas.change_of_cluster(sums, effects.sizes, changed))]
+  return mde, list(map(formulas.equivalence_p, room, se, df))
 
 
 def _weigh(weights, values):
@@ -192,29 +235,36 @@ def cell_rows(effects, seeds, may_differ, masked_fraction):
     masked_fraction: dict from Decode to float, 0 to 1; cells may be missing.
 
   Returns:
-    list of dict, as `row` makes them of COLUMNS.
+    list of dict, as `row` makes them of COLUMNS; without `p_equivalent` if no
+    margin is given.
   """
   points = effects.settings.scale
   independent = points * formulas.independent_se(effects.differences.mean(0))
   of_seeds = points * effects.sums.sum(2) / effects.sizes.sum()  # [K, C]
+  is_asked = effects.settings.margin is not None
+  columns = [name for name in COLUMNS if is_asked or name != "p_equivalent"]
   rows = []
   families = collections.defaultdict(list)
   for c, (cell, of) in enumerate(zip(effects.cells, estimate(effects))):
     before, after = (mean([seed.percent[decode] for seed in seeds])
                      for decode in (BASELINE, cell))
+    values = of._asdict()
     rows.append(row(
-        COLUMNS, layer=results_table.layer_label(cell.layers),
+        columns, layer=results_table.layer_label(cell.layers),
         head=results_table.head_label(cell.mask.heads), zone=cell.mask.name,
         metric=effects.settings.metric, n=effects.sizes.sum(),
         clusters=len(effects.sizes), seeds=len(seeds), baseline=before, score=after,
-        masked_fraction=masked_fraction.get(cell), **of._asdict()))
+        masked_fraction=masked_fraction.get(cell),
+        **{name: values[name] for name in columns if name in values}))
     if independent[c]:
       rows[-1]["deff"] = (of.se / independent[c]) ** 2
     rows[-1].update(_counts(cell, seeds), **_spread(of_seeds[:, c], of.diff))
-    if cell in may_differ:
-      families[predictions.family(cell)].append(rows[-1])
-  # Layers that are masked together are no family.
-  families.pop(None, None)
+    # Layers that are masked together are no family.
+    families[predictions.family(cell) if cell in may_differ else None].append(
+        rows[-1])
+  for of in families.pop(None, []):
+    if is_asked:
+      of["p_equivalent"] = None
   for family in families.values():
     adjust(family)
   return rows
@@ -239,10 +289,11 @@ def _spread(of_seeds, diff):
 
 
 def adjust(family):
-  """Fills in those of p_holm and q_bh that the rows of a family of tests have."""
-  p = [row["p"] for row in family]
-  for column, adjusted in (("p_holm", formulas.holm(p)),
-                           ("q_bh", formulas.benjamini_hochberg(p))):
-    for of, value in zip(family, adjusted):
-      if column in of:
+  """Fills in p_holm, and those of q_bh and p_equivalent that the rows of a family
+  have. (p_equivalent has been that of each cell alone.)"""
+  for column, of_one, adjusted in (
+      ("p_holm", "p", formulas.holm), ("q_bh", "p", formulas.benjamini_hochberg),
+      ("p_equivalent", "p_equivalent", formulas.holm)):
+    if family and column in family[0]:
+      for of, value in zip(family, adjusted([of[of_one] for of in family])):
         of[column] = value

@@ -17,6 +17,8 @@ from attention_zones.findings import student_t
 
 _TIE = 1e-9  # Sums of floats are equal within this fraction of sum |S|.
 _MAX_SIGNS = 20  # The largest number of clusters whose 2^k signs are all tried.
+# With fewer changed clusters, a standard error says little.
+FEW_CHANGED = 10
 _BLOCK = 1 << 18  # Clusters times resamples that are held at the same time: 2 MB.
 
 
@@ -49,7 +51,7 @@ def cluster_se(sums, sizes):
 def half_width_of_few(changed, num_clusters):
   """The least half-width of a 95 % interval where few clusters changed at all.
 
-    (1 - .05^(1/G)) (1 - k/10),  k below 10
+    (1 - .05^(1/G)) (1 - k/10),  k below FEW_CHANGED, which is 10
 
   Where no cluster of G changed, up to 1 - .05^(1/G) of all clusters may change: the
   rule of three (Hanley and Lippman-Hand, JAMA 249, 1983), which tapers off here.
@@ -61,7 +63,8 @@ def half_width_of_few(changed, num_clusters):
   Returns:
     float [...]; times 100 it is in points.
   """
-  return (1 - .05 ** (1 / num_clusters)) * np.maximum(0, 1 - changed / 10)
+  return (1 - .05 ** (1 / num_clusters)) * np.maximum(
+      0, 1 - changed / FEW_CHANGED)
 
 
 def satterthwaite(of_questions, of_seeds, num_clusters, num_seeds):
@@ -212,6 +215,85 @@ def student_p(difference, se, df):
   if not difference:
     return 1.0
   return student_t.two_sided_p(difference / se, df) if se else 0.0
+
+
+def detectable(se, df=math.inf):
+  """The smallest difference that a test at 5 % finds with probability .8.
+
+    (t(.975; df) + t(.8; df)) se,  which is 2.80 se for the normal distribution
+
+  Bloom, Evaluation Review 19 (1995).
+
+  Args:
+    se: float, the standard error of a difference.
+    df: float, degrees of freedom; math.inf is the normal distribution.
+
+  Returns:
+    float, in the unit of se.
+  """
+  return (student_t.quantile(.975, df) + student_t.quantile(.8, df)) * se
+
+
+def change_of_cluster(sums, sizes, changed):
+  """How many of a cluster's questions change, net, where one changes: s.
+
+    s = sum S^2 / sum |S|
+
+  It is all of them, N/G, where few clusters changed or where all S are 0.
+
+  Args:
+    sums: float [R, G], S.
+    sizes: int [G], how many questions each cluster has.
+    changed: int [R], how many clusters changed at all.
+
+  Returns:
+    float [R].
+  """
+  total = np.abs(sums).sum(-1)
+  is_known = (changed >= FEW_CHANGED) & (total > _TIE)
+  return np.divide((sums ** 2).sum(-1), total, where=is_known,
+                   out=np.full(total.shape, sizes.sum() / len(sizes)))
+
+
+def se_at_margin(se, room, change, number):
+  """The standard error that a difference as large as the margin would have.
+
+    se0^2 = se^2 + 100 max(room, 0) s / N
+
+  A cell that changes few questions has a small standard error because it changes
+  few. If `room` points more of the questions changed, in clusters of s, they would
+  have the variance of a Poisson number of clusters.
+
+  Args:
+    se, room: float, in points; room is the margin - |difference|.
+    change: float, s, as of change_of_cluster.
+    number: int, N.
+
+  Returns:
+    float, in points.
+  """
+  return math.sqrt(se ** 2 + 100 * max(room, 0) * change / number)
+
+
+def equivalence_p(room, se, df=math.inf):
+  """p of the hypothesis that a difference is the margin or more, either way.
+
+    P(T >= room / se),  room = margin - |difference|
+
+  The larger p of two one-sided tests (Schuirmann, Journal of Pharmacokinetics and
+  Biopharmaceutics 15, 1987).
+
+  Args:
+    room, se: float, in one unit.
+    df: float, degrees of freedom of T; math.inf is the normal distribution.
+
+  Returns:
+    float, 0 to 1; where se is 0, 0 or 1.
+  """
+  if not se:
+    return float(room <= 0)
+  beyond = student_t.two_sided_p(room / se, df) / 2
+  return beyond if room > 0 else 1 - beyond
 
 
 def holm(p_values):

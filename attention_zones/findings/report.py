@@ -5,6 +5,7 @@ They are made as texts, so that nothing is written before all of them are comple
 
 import collections
 import itertools
+import math
 import os
 import sys
 
@@ -20,6 +21,7 @@ from attention_zones.findings import question_traits
 from attention_zones.findings import readout
 from attention_zones.findings import strata
 from attention_zones.findings import tables
+from attention_zones.scores import metrics
 from attention_zones.zones.decodes import BASELINE
 
 # Passages of one article are alike if its standard error is so many times as large.
@@ -66,7 +68,8 @@ def check(options, names, cells, asked):
     ValueError: there can be none, and a flag asks for them; or a flag asks for what
       is not there.
   """
-  wants = [flag for flag in ("strata", "per_question", "contrast", "tex")
+  _check_margin(options)
+  wants = [flag for flag in ("strata", "per_question", "contrast", "tex", "margin")
            if getattr(options, flag)]
   _, number = question_traits.clusters(asked, options.cluster)
   why_not = None
@@ -91,6 +94,16 @@ def check(options, names, cells, asked):
   return why_not
 
 
+def _check_margin(options):
+  """Raises ValueError where --margin is no difference that a cell can have."""
+  metric = metrics.METRICS[options.metric]
+  if options.margin is not None and not 0 < options.margin < metric.reach:
+    most = "" if math.isinf(metric.reach) else " and below %g" % metric.reach
+    raise ValueError("--margin=%g: should be a number of %s above 0%s, %g for "
+                     "example" % (options.margin, metric.unit, most,
+                                  10 ** (1 - metric.places)))
+
+
 def make(options, cells, seeds, asked, manifests):
   """Makes the files of statistics.
 
@@ -107,7 +120,7 @@ def make(options, cells, seeds, asked, manifests):
   """
   *folders, results_path = options.paths
   settings = effects.Settings(options.metric, options.cluster, options.resamples,
-                              options.random_seed)
+                              options.random_seed, options.margin)
   if 1 < len(folders) < effects.TRAININGS:
     print("%d training seeds: too few to say how trainings differ, so the results "
           "are about these checkpoints; %d or more, as in the paper, are about "

@@ -28,8 +28,8 @@ PRIMARY = "zones, all heads"
 _FORMS = {column: form for form, columns in (
     ("%.4f", "diff ci_low ci_high se deff sd_seeds diff_a diff_b contrast "
              "other_diff control_diff control_sd overlap ratio ratio_low "
-             "ratio_high"),
-    ("%.3f", "baseline score"), ("%.6g", "df p p_holm q_bh"),
+             "ratio_high mde"),
+    ("%.3f", "baseline score"), ("%.6g", "df p p_holm q_bh p_equivalent"),
     ("%.6f", "masked_fraction")) for column in columns.split()}
 
 # A journal's widths in mm, by --tex_columns; TeX's points in a mm.
@@ -144,9 +144,12 @@ def _numbers(row):
 
 
 def _latex_cell(row):
-  """A difference and its interval, bold if it is a finding: str."""
-  form = r"$\mathbf{%s}$ $[%s, %s]$" if is_finding(row) else "$%s$ $[%s, %s]$"
-  return form % _numbers(row)
+  """A difference, as a finding bold, as an equivalent cell underlined, and its
+  interval: str."""
+  form = r"\mathbf{%s}" if is_finding(row) else "%s"
+  if is_equivalent(row):
+    form = r"\underline{%s}" % form
+  return ("$%s$ $[%%s, %%s]$" % form) % _numbers(row)
 
 
 def _latex_note(rows, settings):
@@ -156,11 +159,13 @@ def _latex_note(rows, settings):
   unions = sum("+" in row["zone"] for row in tested)
   return (
       r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
-      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %d questions, "
+      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %s%d questions, "
       r"%d %s, %s. %s" % (
           metric.words, metric.unit, first["baseline"], len(tested) - unions,
           ", and over %d of unions" % unions if unions else "",
-          first["n"], first["clusters"],
+          "" if settings.margin is None else
+          "Underlined: equivalent within %s, $p < .05$ after Holm. " % _margin(
+              settings), first["n"], first["clusters"],
           question_traits.CLUSTER_NAMES[settings.cluster][1],
           _seeds(first["seeds"]), test_words(first, settings)))
 
@@ -201,8 +206,21 @@ def is_finding(row):
   return row["p_holm"] is not None and row["p_holm"] < LEVEL
 
 
+def is_equivalent(row):
+  """Whether a cell was shown to change the score by less than the margin: bool."""
+  p = row.get("p_equivalent")
+  return p is not None and p < LEVEL
+
+
+def _margin(settings):
+  """The margin and its unit, "1 point" for example: str."""
+  unit = metrics.METRICS[settings.metric].unit
+  return "%g %s" % (
+      settings.margin, unit[:-1] if settings.margin == 1 else unit)
+
+
 def findings(rows, settings):
-  """Says how many cells hurt, which the most, and what the result holds for.
+  """Says what was found in each family, and what the result holds for.
 
   Args:
     rows: list of dict, as effects.cell_rows returns it.
@@ -223,9 +241,11 @@ def findings(rows, settings):
   lines = []
   for name, some in families:
     is_primary = (name, settings.metric) == (PRIMARY, "exact")
-    lines += _hurting(some, "%s family (%s, %s)" % (
+    lines += _kinds(some, "%s family (%s, %s)" % (
         "primary" if is_primary else "secondary", name,
-        settings.metric)) if some else []
+        settings.metric), settings) if some else []
+  if family(rows):
+    lines.append(_open(settings))
   lines.append(_scope(rows[0], settings))
   if rows[0]["clusters"] < FEW_CLUSTERS:
     lines.append("%d %s are few: intervals and p are rather too small" % (
@@ -233,13 +253,28 @@ def findings(rows, settings):
   return lines
 
 
-def _hurting(rows, name):
-  """Says how many of the cells hurt, and which the most: list of str, lines."""
+def _kinds(rows, name, settings):
+  """Counts the kinds of cells, which add up to the family, and names the worst.
+
+  Args:
+    rows: list of dict, at least one, as effects.cell_rows returns it.
+    name: str, the family.
+    settings: effects.Settings.
+
+  Returns:
+    list of str, lines.
+  """
   tested = family(rows)
   hurting = [row for row in tested if is_finding(row) and row["diff"] < 0]
   worst = min(hurting or tested or rows, key=lambda row: row["diff"])
-  lines = ["%s: %s of %d cells hurt significantly (Holm, p < .05)" % (
-      name, len(hurting) or "none", len(tested))] if tested else []
+  kinds = collections.Counter(map(_kind, tested))
+  counts = "%d hurt, %d help" % (kinds["hurt"], kinds["help"])
+  if settings.margin is not None:
+    counts = "%d differ (%s), %d equivalent within %s, %d both" % (
+        kinds["hurt"] + kinds["help"], counts, kinds["equivalent"],
+        _margin(settings), kinds["both"])
+  lines = ["%s, %d cells (Holm, p < .05): %s, %d open" % (
+      name, len(tested), counts, kinds["open"])] if tested else []
   if not worst["diff"] < 0:
     return lines + ["no masked decode scores below the baseline"]
   return lines + [
@@ -247,6 +282,23 @@ def _hurting(rows, name):
           (worst["zone"], results_table.place(worst["layer"], worst["head"]))
           + tuple(worst[column] for column in (
               "metric", "score", "diff", "ci_low", "ci_high")))]
+
+
+def _kind(row):
+  """What was found of a cell: str, one of "hurt", "help", "equivalent", "both" (it
+  differs, by less than the margin) and "open"."""
+  if is_finding(row):
+    return "both" if is_equivalent(row) else "hurt" if row["diff"] < 0 else "help"
+  return "equivalent" if is_equivalent(row) else "open"
+
+
+def _open(settings):
+  """What the kinds of cells mean: str, a line."""
+  if settings.margin is None:
+    return ("open: no difference was detected, which is not \"no effect\"; "
+            "--margin=M tests which cells change the score by less than M")
+  return ("both: differs, but by less than %s; open: neither was shown, and what "
+          "the interval holds is possible" % _margin(settings))
 
 
 def is_of_zones(row):

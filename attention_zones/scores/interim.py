@@ -3,9 +3,9 @@
     python get_results.py FOLDER interim.csv --unfinished
 
 Passages are predicted in random order (passage_order.py). The sample is the longest
-beginning of that order in which every passage is finished: in every journal at work,
-each of which has decodes of its own, and in every share. Files that are finished
-have every passage.
+beginning of that order in which every passage is finished: in every journal at
+work, each of which has decodes of its own, and in every share. Files that are
+finished have every passage.
 
 interim.json, beside the tables, says of each how many questions the sample has, and
 how many the data set:
@@ -25,7 +25,6 @@ from attention_zones.base import journal
 from attention_zones.base import json_files
 from attention_zones.base import manifest
 from attention_zones.base import passage_order
-from attention_zones.scores import predictions
 from attention_zones.scores import sweeps
 from attention_zones.zones import coverage
 from attention_zones.zones import layouts

@@ -72,7 +72,7 @@ def in_blocks(data_sets, numbers):
 
 
 def estimate(differences, metric="exact", cluster="paragraph", weights=None,
-             scale=1):
+             scale=1, margin=None):
   """The Estimates of data sets, float or int [K, C, N]."""
   num_seeds, _, number = differences.shape
   differences = differences.astype(float)
@@ -86,8 +86,8 @@ def estimate(differences, metric="exact", cluster="paragraph", weights=None,
     drawn, drawn_sizes = formulas.bootstrap(sums, sizes[None], RESAMPLES, 12345)
     drawn = 100 * drawn / drawn_sizes
   return effects.estimate(effects.Effects(
-      effects.Settings(metric, cluster, RESAMPLES, 12345), None, None, differences,
-      cluster_of, sums, sizes, drawn), weights, scale)
+      effects.Settings(metric, cluster, RESAMPLES, 12345, margin), None, None,
+      differences, cluster_of, sums, sizes, drawn), weights, scale)
 
 
 def rejected(estimates):
@@ -100,11 +100,35 @@ def holds(estimates, truth):
   return [each.ci_low <= truth <= each.ci_high for each in estimates]
 
 
-def level(passages, rate, data_sets):
-  """How often a true null hypothesis is rejected.
+def in_quarters(rs, differences):
+  """Changes of F1, by 1/4, 1/2, 3/4 or 1, of those of exact match: float64."""
+  return differences * rs.randint(1, 5, differences.shape) / 4
 
-  F1 changes by 1/4, 1/2, 3/4 or 1.
+
+def with_own_changes(rs, common, true, rate=CHANGES):
+  """Adds changes of each training seed to those that all seeds have in common.
+
+  Args:
+    rs: numpy's RandomState.
+    common: int8 [C, N], of changes(...) at half the rate, with a mean of 0.
+    true: float [K, C], the true mean differences of the seeds, -1 to 1, with all
+      changes; up to about rate / 2.
+    rate: float, how often a question changes.
+
+  Returns:
+    int8 [K, C, N].
   """
+  # Of the questions that do not change in all seeds, rate / 2 change in one; such a
+  # change is 1 - 2 losing on average.
+  losing = .5 - true / (rate * (1 - rate / 2))
+  shape = len(common), common.shape[1] // QUESTIONS
+  own = np.array([changes(rs, directions(rs, shape, of_seed), rate / 2)
+                  for of_seed in losing])
+  return np.where(common, common, own)
+
+
+def level(passages, rate, data_sets):
+  """How often a true null hypothesis is rejected."""
   rs = np.random.RandomState(passages)
   found = collections.OrderedDict(
       (name, []) for name in ("EM", "F1", "interval", "questions independent"))
@@ -114,7 +138,7 @@ def level(passages, rate, data_sets):
     found["EM"] += rejected(of_exact)
     found["interval"] += [not held for held in holds(of_exact, 0)]
     found["questions independent"] += rejected(estimate(d, cluster="none"))
-    found["F1"] += rejected(estimate(d * rs.randint(1, 5, d.shape) / 4, "f1"))
+    found["F1"] += rejected(estimate(in_quarters(rs, d), "f1"))
   return _row("%d passages, %g %% change" % (passages, 100 * rate), found,
               data_sets)
 
@@ -178,23 +202,47 @@ def training_seeds(number, deviation, data_sets, passages=240):
       "checkpoints", "checkpoints, Holm"][:2 * is_few] + [
           "trainings", "trainings, Holm", "trainings, held"])
   for block in in_blocks(data_sets, number * CELLS * passages * QUESTIONS):
-    shape = (block * CELLS, passages)
-    common = changes(rs, directions(rs, shape), CHANGES / 2)
+    common = changes(
+        rs, directions(rs, (block * CELLS, passages)), CHANGES / 2)
     true = rs.normal(0, deviation / 100, (number, block * CELLS))
     for is_of_trainings in [False] * is_few + [True]:
-      # Of the questions that do not change in all seeds, CHANGES / 2 change in one;
-      # such a change is 1 - 2 losing on average.
-      losing = .5 - (true - (0 if is_of_trainings else true.mean(0))) / (
-          CHANGES * (1 - CHANGES / 2))
-      own = np.array([changes(rs, directions(rs, shape, of_seed), CHANGES / 2)
-                      for of_seed in losing])
-      estimates = estimate(np.where(common, common, own))
+      estimates = estimate(with_own_changes(
+          rs, common, true - (0 if is_of_trainings else true.mean(0))))
       name = "trainings" if is_of_trainings else "checkpoints"
       found[name] += rejected(estimates)
       found[name + ", Holm"] += _any_of_family(estimates)
       if is_of_trainings:
         found["trainings, held"] += holds(estimates, 0)
   return _row("%d seeds, sd %g points" % (number, deviation), found, data_sets)
+
+
+def equivalence(passages, margin, rate, seeds, data_sets, deviation=0):
+  """How often a cell is said to lose less than the margin, and loses just as much.
+
+  Args:
+    passages, seeds, data_sets: int.
+    margin: float, in points.
+    rate: float, how often a question changes; at least margin / 100, with several
+      seeds about three times as much and more.
+    deviation: float, the true differences' standard deviation over seeds, points.
+  """
+  rs = np.random.RandomState(passages)
+  found = collections.OrderedDict((name, []) for name in ("EM", "F1"))
+  for block in in_blocks(data_sets, seeds * passages * QUESTIONS):
+    if seeds == 1:
+      d = changes(rs, directions(
+          rs, (1, block, passages), .5 + margin / (200 * rate)), rate)
+    else:
+      common = changes(rs, directions(rs, (block, passages)), rate / 2)
+      d = with_own_changes(rs, common, rs.normal(
+          -margin, deviation, (seeds, block)) / 100, rate)
+    # F1 loses 5/8 as much.
+    for metric, differences, of in (
+        ("EM", d, margin), ("F1", in_quarters(rs, d), margin * 5 / 8)):
+      found[metric] += [each.p_equivalent < LEVEL for each in estimate(
+          differences, {"EM": "exact", "F1": "f1"}[metric], margin=of)]
+  return _row("%d passages, %g points, %g %% change, seeds: %d, sd %g points" % (
+      passages, margin, 100 * rate, seeds, deviation), found, data_sets)
 
 
 def contrasts(draws, data_sets, passages=240, losing=.75):
