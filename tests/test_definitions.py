@@ -18,7 +18,7 @@ from tiny_model import run_squad
 NAMES = ["all", "q2", "q2p", "p2q", "p2", "p2@1", "p2@7", "p2q@1", "p2@flat",
          "p2q@flat", "p2@zero", "off"]
 
-# Of numbers.VERSION 1. The draws of a zone are one control.
+# The draws of a zone are one control.
 KNOWN = {
     "zone all": "2cfd9dd0cdb7a876", "zone q2": "59a5571914ebc478",
     "zone q2p": "abea08bc4ca0574b", "zone p2q": "379885531b25472d",

@@ -20,10 +20,11 @@ import tokenization
 # change is wanted, raise version.NUMBERS and write the new digests here. (The
 # published logits, random numbers and trainings have tests of their own, which do
 # not depend on how a machine rounds.)
-KNOWN = {1: {
+KNOWN = {2: {
     "windows": "cf350c806a9b64d2",
     "answers": "4f1ba96e6cf4b2de",
-    "journal": ["gold_logp", "nbest", "null_odds", "question", "text_of", "texts"]}}
+    "journal": ["gold_logp", "nbest", "null_odds", "question", "text_of", "texts",
+                "windows"]}}
 
 
 def digest(content):
