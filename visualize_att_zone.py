@@ -39,6 +39,7 @@ from attention_zones.figures import heatmap
 from attention_zones.figures import marks
 from attention_zones.figures import mass_figures
 from attention_zones.figures import panel_tables
+from attention_zones.scores import interim
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 
@@ -62,12 +63,13 @@ SAVING = collections.OrderedDict([
 MAX_WIDTH = 420
 
 
-def draw_panels(panels, look):
+def draw_panels(panels, look, remarks=()):
   """Draws a heatmap for each table, with one colour bar.
 
   Args:
     panels: list of heatmap.Panel.
     look: heatmap.Look.
+    remarks: list of str, lines below the figure.
 
   Returns:
     matplotlib.figure.Figure, as of heatmap.draw.
@@ -85,7 +87,7 @@ def draw_panels(panels, look):
   _check_colours(look.cmap, look.vmin, look.vmax)
   if look.title:
     look = look._replace(title=figure_text.check("--title", look.title))
-  return heatmap.draw(panels, look)
+  return heatmap.draw(panels, look, remarks=remarks)
 
 
 def save(figure, path):
@@ -323,7 +325,8 @@ def run(args):
     save(mass_figures.draw(args, cmap), args.paths[-1])
     return
   panels = with_titles(read_panels(args), args.panel_title)
-  save(draw_panels(panels, make_look(args, panels)), args.paths[-1])
+  save(draw_panels(panels, make_look(args, panels), interim.remarks(
+      args.paths[:-1:2] + (args.stats or []))), args.paths[-1])
   for panel in panels:
     holes = missing_cells(panel)
     if holes:

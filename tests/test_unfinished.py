@@ -13,6 +13,7 @@ import get_results
 import launcher
 import tiny_model
 from tiny_model import kill_at
+import visualize_att_zone
 
 SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--gold_logp=True",
          "--predict_batch_size=1")
@@ -211,6 +212,22 @@ def test_shares(begun, tmp_path):
   assert "has no journal of --shard=2/2; a sample needs all" in refused(project)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("passages, times", [(101, 1), (100, 0)])
+def test_the_log_says_when_to_look(begun, tmp_path, passages, times):
+  project = tmp_path / "project"
+  shutil.copytree(str(begun), str(project))
+  paragraph = tiny_model.data_set()["data"][0]["paragraphs"][0]
+  (project / "data.json").write_text(json.dumps({"data": [{"paragraphs": [
+      {"context": paragraph["context"] + " %d" % number,
+       "qas": [dict(paragraph["qas"][0], id=str(number))]}
+      for number in range(passages)]}]}))
+  log = tiny_model.run_squad(project, ZONES, *SWEEP).stderr
+  command = "get_results.py %s interim.csv --unfinished --data_file=%s shows" % (
+      project / "model", project / "data.json")
+  assert log.count(command) == times == log.count("; these are of 100 passages,")
+
+
 def refused(project, *more):
   """Runs get_results.py --unfinished in vain; returns what it says."""
   result = launcher.script(
@@ -261,6 +278,29 @@ def test_a_failed_decode_and_files_of_another_run_are_left_out(project, capsys):
   error = capsys.readouterr().err
   assert "1 files of another run are not read, like predictions_layer1_p2q" in error
   assert "1 of 10 files are missing: " + name in error
+
+
+def test_a_figure_says_that_it_is_interim(project, tmp_path):
+  """As long as the table is the one that was made so."""
+  path, = journals(project)
+  cut(path, .5)
+  out = tmp_path / "out"
+  results(project / "model", project / "data.json", out, "--unfinished")
+  counts, = {(entry["finished"], entry["questions"]) for entry in json.loads(
+      (out / "interim.json").read_text()).values()}
+  words = "interim: %d of %d questions" % counts
+
+  def drawn(*arguments):
+    visualize_att_zone.main(list(map(str, arguments)) + [str(out / "f.svg")])
+    return (out / "f.svg").read_text()
+  whole = out / "r.csv", 50
+  assert drawn(*whole).count(words) == 1
+  assert drawn(*whole, "--stats=%s" % (out / "r.stats.csv")).count(words) == 1
+  assert words in drawn(out / "r.controls.csv")
+  assert words not in drawn(*whole, "--no_caption")
+  with open(str(out / "r.csv"), "a") as table:
+    table.write("\n")
+  assert words not in drawn(*whole)
 
 
 def test_the_order_of_passages():

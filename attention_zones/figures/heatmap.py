@@ -131,7 +131,7 @@ def span(panels):
   return ends if any(ends) else (-1.0, 1.0)
 
 
-def draw(panels, look, note=None):
+def draw(panels, look, note=None, remarks=()):
   """Draws the heatmaps.
 
   Args:
@@ -139,6 +139,7 @@ def draw(panels, look, note=None):
     look: Look.
     note: str, the lines below the figure; None: what explains dots and
       circles.
+    remarks: list of str, more lines below.
 
   Returns:
     matplotlib.figure.Figure, 3 x 4 inches for one panel of 12 layers and the five
@@ -152,7 +153,8 @@ def draw(panels, look, note=None):
     raise ValueError("%d tables: panels are named A to Z, so a figure holds %d" % (
         len(panels), len(LETTERS)))
   with paper_style():
-    note = (note or _note(panels)) if look.caption else None
+    lines = [note or _note(panels)] + list(remarks)
+    note = "\n".join(filter(None, lines)) if look.caption else None
     layout = arrangement.of_panels(panels, look, note)
     matplotlib.rcParams["font.size"] = layout.font_size
     figure = new_figure(layout.size, look.title, note)

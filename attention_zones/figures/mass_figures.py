@@ -17,6 +17,7 @@ from attention_zones.figures import figure_text
 from attention_zones.figures import heatmap
 from attention_zones.figures import marks
 from attention_zones.findings import formulas
+from attention_zones.scores import interim
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 from attention_zones.zones import zones
@@ -112,7 +113,8 @@ def draw(args, cmap):
   width = args.width and args.width / 25.4
   if args.against:
     return draw_against(
-        mass, read_effects(args.against, mass), title, width, args.caption)
+        mass, read_effects(args.against, mass), title, width, args.caption,
+        interim.remarks([args.against]))
   return draw_lift(mass, title, width, cmap, args.caption)
 
 
@@ -237,7 +239,8 @@ def _power(exponent):
   return "%d" % 2 ** exponent if exponent >= 0 else "1/%d" % 2 ** -exponent
 
 
-def draw_against(mass, effects, title=None, width=None, has_caption=True):
+def draw_against(mass, effects, title=None, width=None, has_caption=True,
+                 remarks=()):
   """Draws mass against what masking costs, a point for each layer and zone.
 
   Args:
@@ -246,6 +249,7 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
     title: str above the figure, or None.
     width: float, inches; None for a column of a journal.
     has_caption: bool, whether lines below the figure explain it.
+    remarks: list of str, more lines below.
 
   Returns:
     matplotlib.figure.Figure.
@@ -257,7 +261,8 @@ def draw_against(mass, effects, title=None, width=None, has_caption=True):
                  _correlation(mass.mass, diff),
                  (~np.isnan(diff)).sum(), CAUTION))
   width = _checked_width(width)
-  note = _wrapped(caption, width) if has_caption else None
+  note = "\n".join(
+      [_wrapped(caption, width)] + list(remarks)) if has_caption else None
   with heatmap.paper_style():
     figure = heatmap.new_figure(
         (width, _SCATTER_HEIGHT + arrangement.note_height(note)), title, note)

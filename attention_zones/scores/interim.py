@@ -223,19 +223,21 @@ def record(results_path, texts, finished, questions):
   return path, json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
-def line_about(table):
-  """What the figure of a table says: "interim: 2,310 of 10,570 questions".
+def remarks(tables):
+  """What the figure of tables says: "interim: 2,310 of 10,570 questions".
 
   Args:
-    table: str, the path of a table of get_results.py.
+    tables: list of str, the paths of tables of get_results.py.
 
   Returns:
-    str; "" unless an interim.json beside the table knows it as it is.
+    list of str, a line for each sample that a table is of, as an interim.json
+    beside it says of the table as it is.
   """
-  entry = _load(os.path.join(os.path.dirname(table), FILE_NAME)).get(
-      os.path.basename(table))
-  counts = entry and _counts(table, entry)
-  return words(*counts) if counts else ""
+  counts = collections.OrderedDict()
+  for table in tables:
+    content = _load(os.path.join(os.path.dirname(table), FILE_NAME))
+    counts[_counts(table, content.get(os.path.basename(table)))] = None
+  return [words(*both) for both in counts if both]
 
 
 def words(finished, questions):
