@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from attention_zones import sample
+import launcher
 from passages import write_data
 
 
@@ -105,3 +106,22 @@ def test_refuses_flags(capsys, flags, message):
   with pytest.raises(SystemExit):
     sample.main(["in.json", "out.json"] + flags)
   assert message in capsys.readouterr().err
+
+
+def test_the_part_whose_first_answer_occurs_once(tmp_path):
+  """paper/answer_once.py: "a" occurs twice, "b" once; "aa" twice, overlapping."""
+  asked = [("twice", ["a"]), ("once", ["b", "a"]), ("overlapping", ["aa"]),
+           ("none", []), ("other", ["c"])]
+  qas = [{"id": name, "question": "?", "answers": [
+      {"text": text, "answer_start": 0} for text in texts]} for name, texts in asked]
+  (tmp_path / "d.json").write_text(json.dumps({"version": "1.1", "data": [
+      {"title": "x", "paragraphs": [{"context": "aaa b", "qas": qas[:2]},
+                                    {"context": "aaa b", "qas": qas[2:4]}]},
+      {"paragraphs": [{"context": "c", "qas": qas[-1:]}]}]}))
+  done = launcher.script("paper/answer_once.py", "d.json", "out.json", cwd=tmp_path,
+                         environment={"PYTHONPATH": launcher.REPOSITORY})
+  assert done.stdout == "out.json: 2 of 5 questions\n"
+  assert json.loads((tmp_path / "out.json").read_text()) == {
+      "version": "1.1", "data": [
+          {"title": "x", "paragraphs": [{"context": "aaa b", "qas": [qas[1]]}]},
+          {"paragraphs": [{"context": "c", "qas": [qas[-1]]}]}]}
