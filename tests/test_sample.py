@@ -112,8 +112,9 @@ def test_the_part_whose_first_answer_occurs_once(tmp_path):
   """paper/answer_once.py: "a" occurs twice, "b" once; "aa" twice, overlapping."""
   asked = [("twice", ["a"]), ("once", ["b", "a"]), ("overlapping", ["aa"]),
            ("none", []), ("other", ["c"])]
-  qas = [{"id": name, "question": "?", "answers": [
-      {"text": text, "answer_start": 0} for text in texts]} for name, texts in asked]
+  qas = [{"id": name, "question": "?",
+          "answers": [{"text": text, "answer_start": 0} for text in texts]}
+         for name, texts in asked]
   (tmp_path / "d.json").write_text(json.dumps({"version": "1.1", "data": [
       {"title": "x", "paragraphs": [{"context": "aaa b", "qas": qas[:2]},
                                     {"context": "aaa b", "qas": qas[2:4]}]},
