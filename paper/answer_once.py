@@ -2,9 +2,9 @@
 
     PYTHONPATH=. python paper/answer_once.py squad/dev-v1.1.json once.json
 
-Where an answer occurs several times in its passage, answer_start alone says which
-one is meant, and some copies of SQuAD guess it. Of the other questions, tables can be
-made that do not depend on a guess: of --gold_logp, of strata by position.
+Where an answer occurs several times in its passage, only answer_start says which
+one is meant, and some copies of SQuAD guess it. Of the other questions, tables can
+be made that do not depend on a guess: of --gold_logp, of strata by position.
 """
 
 import argparse
