@@ -154,9 +154,11 @@ def stream(text):
     ("one ``two'' six", ["one", "\"", "two", "\"", "six"],
      [(0, 3), (4, 6), (6, 9), (0, 3), (12, 15)],
      [(0, 3), (4, 6), (6, 9), (9, 11), (12, 15)], 2),
-    # What follows them is found again.
-    ("abcdefgh, ijklmnopq", ["xyzw", "u", ",", "ijklmnopq"], [(0, 8), (3, 8)] + (
+    # What follows them is found again. None begins or ends before its neighbour.
+    ("++++++++, ijklmnopq", ["xyzw", "u", ",", "ijklmnopq"], [(9, 9), (3, 5)] + (
         [(0, 0)] * 2), [(0, 8), (3, 8), (8, 9), (10, 19)], 2),
+    ("++++++++, ijklmnopq", ["xyzw", "u", ",", "ijklmnopq"], [(1, 5), (9, 9)] + (
+        [(0, 0)] * 2), [(0, 5), (0, 8), (8, 9), (10, 19)], 2),
     ("", [], [], [], 0), ("ab", ["x"], [(0, 0)], [(0, 2)], 1),
     (" ", ["x"], [(0, 0)], [(1, 0)], 1)])
 def test_places_by_hand(text, pieces, hints, spans, num_unexplained):

@@ -127,7 +127,7 @@ def _stripped(text, start, end):
 def _take_gaps(text, starts, ends):
   """Gives letters, digits and combining marks that no piece covers to the pieces of
   their word, and changes `starts` and `ends`, lists of int, to it."""
-  # Pieces can share a character.
+  # Hints need not be in order.
   ends[:] = itertools.accumulate(ends, max)
   starts[:] = list(itertools.accumulate(reversed(starts), min))[::-1]
   for k in range(len(starts) + 1) if starts else ():
