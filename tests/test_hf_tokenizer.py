@@ -256,6 +256,21 @@ def test_what_would_cut_a_passage_is_switched_off(path):
   assert not hf_tokenizer.load(small(path)).remarks
 
 
+@pytest.mark.parametrize("parts, added, context, pieces", [
+    ({"end_of_word_suffix": "</w>", "merges": ["a b</w>"]}, ["b</w>", "ab</w>"],
+     "ab", ["ab</w>"]),
+    ({"byte_fallback": True, "merges": []}, ["<0xC3>", "<0xA9>"],
+     "a \u00e9", ["a", "<0xC3>", "<0xA9>"])])
+def test_signs_within_pieces(parts, added, context, pieces, path):
+  """Those for the end of a word and for a byte are no characters of a passage."""
+  vocab = dict(SMALL["model"]["vocab"], **{
+      piece: 7 + index for index, piece in enumerate(added)})
+  tokenizer = hf_tokenizer.load(small(path, vocab=vocab, **parts))
+  passage = passage_of(" %s " % context, tokenizer)
+  assert passage.tokens == pieces and passage.num_unexplained == 0
+  assert passage.text(0, len(pieces) - 1) == context
+
+
 def test_files_of_later_versions(path):
   """Merges are pairs, and a Metaspace has a scheme."""
   for scheme, pieces in (("always", ["\u2581ab"]), ("never", ["ab"])):
@@ -279,6 +294,10 @@ def test_files_of_later_versions(path):
     ({"ignore_merges": True}, "has a model of type BPE with ignore_merges, "),
     ({"merges": [["a b", "a"]]}, "has merges of pieces with spaces inside, which"),
     ({"merges": ["a c"]}, "cannot be read by version "),
+    ({"merges": [["a"]]}, "'merges' should be pairs of pieces"),
+    ({"unk_token": "<x>"}, "the unknown piece is \"<x>\", which the vocabulary "),
+    ({"type": "Unigram", "vocab": [
+        ["<s>", 0.0], ["<pad>", 0.0], ["</s>", 0.0]]}, "unknown piece is null, "),
     ({"post_processor": None}, "puts no special tokens before and after a "),
     ({"post_processor": template("A", "</s>", "B")}, "puts no special tokens "),
     ({"post_processor": template("</s>", "B", "A")}, "its pair is B, A; should "),

@@ -63,9 +63,11 @@ def load(path):
     raise ValueError(
         "%s cannot be read by version %s of the package tokenizers (%s)" % (
             name, tokenizers.__version__, error)) from error
-  layout, around = tokenizer_json.layout_of(name, content, tokenizer.get_vocab())
+  vocab = tokenizer.get_vocab()
+  layout, around = tokenizer_json.layout_of(name, content, vocab)
   return HuggingFaceTokenizer(
-      tokenizer, settings, layout, around, tokenizers.__version__, remarks)
+      tokenizer, settings, tokenizer_json.unknown_id(name, settings, vocab), layout,
+      around, tokenizers.__version__, remarks)
 
 
 class HuggingFaceParagraph:
@@ -143,6 +145,7 @@ class HuggingFaceTokenizer:
   Args:
     tokenizer: tokenizers.Tokenizer, without a post_processor.
     settings: dict, the content of its file.
+    unknown: int, the id of what is no piece, or None.
     layout: layouts.Layout.
     around: three lists of str, the special tokens.
     version: str, of the package tokenizers.
@@ -165,7 +168,8 @@ class HuggingFaceTokenizer:
   PASSAGE = HuggingFaceParagraph
   basic_tokenizer = None
 
-  def __init__(self, tokenizer, settings, layout, around, version, remarks=()):
+  def __init__(self, tokenizer, settings, unknown, layout, around, version,
+               remarks=()):
     self._tokenizer = tokenizer
     self.vocab = tokenizer.get_vocab()
     self._token_of = {index: token for token, index in self.vocab.items()}
@@ -175,8 +179,7 @@ class HuggingFaceTokenizer:
     model = settings["model"]
     # The pieces of a Unigram are text even where they are unknown.
     self._hides_unknown = model["type"] != "Unigram"
-    self._unknown = (self.vocab.get(model.get("unk_token")) if self._hides_unknown
-                     else model.get("unk_id"))
+    self._unknown = unknown
     pre_tokenizers = tokenizer_json.components(settings["pre_tokenizer"])
     self._bytes_of = {}
     if any(part["type"] == "ByteLevel" for part in pre_tokenizers):

@@ -98,11 +98,14 @@ def _adapt_model(name, model):
   changed = dict(model, type=kind)
   if kind == "BPE":
     merges = json_files.member(name + ": model", model, "merges", list)
-    pairs = [merge for merge in merges if isinstance(merge, list)]
+    pairs = [merge for merge in merges if not isinstance(merge, str)]
+    if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str]
+               for pair in pairs):
+      raise ValueError("%s: model: 'merges' should be pairs of pieces" % name)
     if any(" " in half for pair in pairs for half in pair):
       _refuse(name, "merges of pieces with spaces inside")
     changed["merges"] = [
-        " ".join(merge) if isinstance(merge, list) else merge for merge in merges]
+        merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
   return changed
 
 
@@ -166,7 +169,7 @@ def around(name, settings):
   where = name + ": post_processor"
   found = [readers[component["type"]](where, component)
            for component in components(settings.get("post_processor"))
-           if component.get("type") in readers]
+           if str(component.get("type")) in readers]
   if len(found) != 1 or not (found[0][0] and found[0][1]):
     raise ValueError(
         "%s puts no special tokens before and after a question; should be one of "
@@ -205,12 +208,37 @@ def _of_template(where, processor):
       special = json_files.member(
           where, json_files.member(where, item, "SpecialToken", dict), "id", str)
       special = json_files.member(where, specials, special, dict)
-      parts[-1] += zip(json_files.member(where, special, "tokens", list),
-                       json_files.member(where, special, "ids", list))
+      tokens = json_files.member(where, special, "tokens", list)
+      parts[-1] += zip(map(str, tokens), json_files.member(
+          where, special, "ids", list))
   if order != ["A", "B"]:
     raise ValueError("%s: its pair is %s; should be A, the question, and then B, "
                      "the passage" % (where, ", ".join(order) or "without texts"))
   return parts
+
+
+def unknown_id(name, settings, vocab):
+  """The id of what is no piece, by the file.
+
+  Args:
+    name: str, names the file in messages.
+    settings: dict, the content of the file after `adapt`.
+    vocab: dict from token to id.
+
+  Returns:
+    int; None in a BPE without it, which leaves out what is no piece.
+
+  Raises:
+    ValueError: there is none, so that a text could not be cut.
+  """
+  model = settings["model"]
+  is_unigram = model["type"] == "Unigram"
+  said = model.get("unk_id" if is_unigram else "unk_token")
+  found = said if is_unigram else vocab.get(str(said))
+  if found is None and not (said is None and model["type"] == "BPE"):
+    raise ValueError("%s: model: the unknown piece is %s, which the vocabulary "
+                     "does not have" % (name, json_files.excerpt(said)))
+  return found
 
 
 def layout_of(name, settings, vocab):
