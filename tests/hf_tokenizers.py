@@ -5,10 +5,9 @@ The package is imported where it is used, so that tests can be skipped without i
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
-
-import conftest
 
 # Training starts threads; a process that is forked then would warn.
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -119,7 +118,8 @@ def write(path, tokenizer, change=None):
 
 def write_all(folder):
   """Makes a folder with KIND.json of each kind, trained on a text that stays."""
-  texts = (conftest.REPOSITORY / "LICENSE").read_text().split("\n\n")
+  license_of_all = pathlib.Path(__file__).resolve().parent.parent / "LICENSE"
+  texts = license_of_all.read_text().split("\n\n")
   folder.mkdir()
   for kind, train in KINDS.items():
     write(folder / (kind + ".json"), train(texts))
