@@ -29,6 +29,7 @@ from attention_zones.base import path_checks
 from attention_zones.base import precision
 from attention_zones.base.progress import TrainingProgress
 from attention_zones.data import data_checks
+from attention_zones.data.hf_tokenizer import load as load_tokenizer_file
 from attention_zones.data.sentencepiece_tokenizer import load as load_spm_model
 from attention_zones.data.sentencepiece_tokenizer import SentencePieceTokenizer
 from attention_zones.data import tokenizer_settings
@@ -60,6 +61,9 @@ flags.DEFINE_string("vocab_file", None, "vocab.txt of the model.")
 flags.DEFINE_string(
     "spm_model_file", None, "SentencePiece model of an English ALBERT: spiece.model"
     " or 30k-clean.model; --vocab_file is then not read.")
+flags.DEFINE_string(
+    "tokenizer_file", None, "tokenizer.json of a model from Hugging Face; "
+    "--vocab_file and --do_lower_case are then not used.")
 flags.DEFINE_string("output_dir", None, "Where checkpoints and predictions go.")
 flags.DEFINE_enum(
     "dataset", "squad", list(data_sets.DATA_SETS), "Whose words, answers and "
@@ -291,8 +295,10 @@ class Model:
     config.model_type = found or config.model_type
 
   def _make_tokenizer(self):
-    """The tokenizer of the flags: of word pieces, or ALBERT's."""
+    """The tokenizer of the flags: of word pieces, Hugging Face's, or ALBERT's."""
     options = self._options
+    if options.tokenizer_file:
+      return load_tokenizer_file(options.tokenizer_file)
     if options.spm_model_file:
       return SentencePieceTokenizer(
           load_spm_model(options.spm_model_file), options.do_lower_case)

@@ -160,13 +160,13 @@ def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):
 
 
 def find(context, windows, n_best_size=20, max_answer_length=30, v2=False,
-         threshold=0.0, with_nbest=(True,)):
+         threshold=0.0, with_nbest=(True,), text_of=None):
   """The answers of all decodes to a question about `context`."""
   finder = answers.AnswerFinder(
       [example(context)], TOKENIZER,
       types.SimpleNamespace(
           n_best_size=n_best_size, max_answer_length=max_answer_length,
-          version_2_with_negative=v2, null_score_diff_threshold=threshold))
+          version_2_with_negative=v2, null_score_diff_threshold=threshold), text_of)
   return finder.answers(0, windows, list(with_nbest))
 
 
@@ -256,6 +256,19 @@ def test_a_text_counts_once():
       4, [(2, 3.0), (0, 2.0), (3, 1.0)], [(2, 3.0), (0, 2.5), (3, 1.0)])],
                  max_answer_length=1)
   assert totals(answer) == [("Ann", 6.0), ("ann", 2.0)]
+
+
+def test_what_is_no_answer_is_passed_over():
+  """A piece of white space alone; it takes no place in the n-best list."""
+  spans = [(2, 3.0), (0, 2.0), (4, 1.0), (1, 0.0)]
+  best, listed = find(
+      ANN, [{name: np.repeat(value, 2, 0) if np.ndim(value) else value
+             for name, value in window(5, spans, spans).items()}],
+      max_answer_length=1, n_best_size=2, with_nbest=[False, True],
+      text_of=lambda passage, first, *_: (
+          None if first == 2 else passage.tokens[first]))
+  assert best.text == "ann"
+  assert totals(listed) == [("ann", 4.0), ("rome", 2.0)]
 
 
 def test_probabilities():

@@ -40,8 +40,8 @@ ELSEWHERE = {"cmrc2018_dev": 3, "cmrc2018_trial": 5}
 @pytest.mark.parametrize("vocab, do_lower_case, name, count, inside", FILES)
 def test_real_text(shared, vocab, do_lower_case, name, count, inside):
   scores = perfect_model.score(
-      str(shared / "data" / (name + ".json")),
-      str(shared / "models" / "vocab" / (vocab + ".txt")), do_lower_case)
+      str(shared / "data" / (name + ".json")), tokenization.FullTokenizer(
+          str(shared / "models" / "vocab" / (vocab + ".txt")), do_lower_case))
   elsewhere = ELSEWHERE.get(name, 0)
   assert [len(scores[kind]) for kind in ("exact", "inside", "elsewhere")] == [
       count - inside - elsewhere, inside, elsewhere]
@@ -79,9 +79,10 @@ def test_prints_what_is_right_and_what_is_left_out(tmp_path):
 
 def test_names_a_file_that_is_no_data_set(tmp_path):
   (tmp_path / "data.json").write_text("[]")
+  (tmp_path / "vocab.txt").write_text("a\n")
   done = launcher.script(
       perfect_model.__file__, "--data_file=%s" % (tmp_path / "data.json"),
-      "--vocab_file=vocab.txt")
+      "--vocab_file=%s" % (tmp_path / "vocab.txt"))
   assert done.returncode == 1
   assert done.stderr == (
       "perfect_model.py: %s is an array; should be an object with 'data'\n"

@@ -5,6 +5,7 @@ import re
 import unicodedata
 
 from attention_zones.base import files
+from attention_zones.base import json_files
 
 # If the passage lacks the answer of more training questions than this, the cause is
 # not a few typing errors but, for example, offsets counted in bytes, or in another
@@ -52,11 +53,17 @@ def remarks(examples, tokenizer, max_query_length):
     # Tokenizing every question would take longer. There are at most as many word
     # pieces as characters, after lower-casing has decomposed these (a Hangul
     # syllable into three). SentencePiece adds a space at the beginning, and before
-    # what ends in a comma.
+    # what ends in a comma. Pieces of bytes can be more; they are made quickly.
     decomposed = unicodedata.normalize("NFKD", text.lower())
-    return (len(decomposed) + 1 + decomposed.count(",") > max_query_length
-            and len(tokenizer.tokenize(text)) > max_query_length)
+    may_be = (tokenizer.do_lower_case is None or len(decomposed) + 1
+              + decomposed.count(",") > max_query_length)
+    return may_be and len(tokenizer.tokenize(text)) > max_query_length
 
+  def has_special(example):
+    texts = example.question, example.paragraph.context
+    return any(token in text for token in special for text in texts)
+
+  special = getattr(tokenizer, "special_tokens", ())
   kinds = (
       ("have an empty passage, which makes no window; they get no answer",
        lambda example: not has_word(example.paragraph.context)),
@@ -67,8 +74,11 @@ def remarks(examples, tokenizer, max_query_length):
        lambda example: example.num_answers > 1 and not example.answer_index),
       ("have a first answer that is empty, or not in the passage at answer_start; "
        "the first that stands there is used for training",
-       lambda example: example.answer_index > 0))
-  return count(examples, kinds) + _remark_unknown(examples, tokenizer)
+       lambda example: example.answer_index > 0),
+      ("have one of %s in their text, which the model reads as a special token" %
+       json_files.count_ids(special, "token"), has_special))
+  return (count(examples, kinds) + _remark_unknown(examples, tokenizer)
+          + _remark_unexplained(examples, tokenizer))
 
 
 def count(examples, kinds):
@@ -91,19 +101,36 @@ def count(examples, kinds):
   return lines
 
 
+def _remark_unexplained(examples, tokenizer):
+  """Reports pieces that stand elsewhere than they should: list of one line, or
+  empty."""
+  passage_of = getattr(tokenizer, "PASSAGE", None)
+  if not hasattr(passage_of, "num_unexplained"):
+    return []
+  passages = {id(example.paragraph): example.paragraph
+              for example in _sample(examples)}
+  passages = [passage_of(passage, tokenizer) for passage in passages.values()]
+  lost = sum(passage.num_unexplained for passage in passages)
+  return lost and ["%d of %d pieces in %d passages have a character that does not "
+                   "stand in the passage; they stand where the package tokenizers "
+                   "says" % (lost, sum(len(passage.tokens) for passage in passages),
+                             len(passages))] or []
+
+
 def _remark_unknown(examples, tokenizer):
   """Reports many word pieces that are [UNK]: list of one line, or empty."""
   unknown, fraction = _count_unknown(examples, tokenizer)
   if unknown < MIN_UNKNOWN or fraction <= MAX_UNKNOWN:
     return []
-  other_case = not tokenizer.do_lower_case
-  _, other_fraction = _count_unknown(
-      examples, type(tokenizer)(tokenizer.vocab, other_case, **tokenizer.settings))
-  hint = "is --%s of another language? With --do_lower_case=%s: %.1f %%" % (
-      tokenizer.FLAG, other_case, 100 * other_fraction)
-  if other_fraction < fraction / 2:
-    hint = "give --do_lower_case=%s, which leaves %.1f %%, or another --%s" % (
-        other_case, 100 * other_fraction, tokenizer.FLAG)
+  hint = "is --%s of another language?" % tokenizer.FLAG
+  if tokenizer.do_lower_case is not None:
+    other_case = not tokenizer.do_lower_case
+    _, other_fraction = _count_unknown(examples, type(tokenizer)(
+        tokenizer.vocab, other_case, **tokenizer.settings))
+    hint += " With --do_lower_case=%s: %.1f %%" % (other_case, 100 * other_fraction)
+    if other_fraction < fraction / 2:
+      hint = "give --do_lower_case=%s, which leaves %.1f %%, or another --%s" % (
+          other_case, 100 * other_fraction, tokenizer.FLAG)
   return ["%.1f %% of the word pieces are [UNK], words that the vocabulary lacks; "
           "%s" % (100 * fraction, hint)]
 
@@ -114,11 +141,10 @@ def _count_unknown(examples, tokenizer):
   Returns:
     (number, fraction): int, and float from 0 to 1.
   """
-  step = -(-len(examples) // UNKNOWN_SAMPLE) or 1
   unknown_id, = tokenizer.convert_tokens_to_ids(["[UNK]"])
   unknown = total = 0
   paragraph = None
-  for example in examples[::step]:
+  for example in _sample(examples):
     texts = [example.question]
     if example.paragraph is not paragraph:
       paragraph = example.paragraph
@@ -127,6 +153,11 @@ def _count_unknown(examples, tokenizer):
       unknown += tokenizer.convert_tokens_to_ids(pieces).count(unknown_id)
       total += len(pieces)
   return unknown, unknown / max(total, 1)
+
+
+def _sample(examples):
+  """Some of the examples, evenly spaced, and at most UNKNOWN_SAMPLE."""
+  return examples[::-(-len(examples) // UNKNOWN_SAMPLE) or 1]
 
 
 def report_dropped(source, num_kept, dropped, folder, is_allowed=False):

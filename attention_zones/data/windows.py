@@ -48,7 +48,7 @@ DataSet.__doc__ = """A SQuAD file that was read.
 Attributes:
   examples: list of squad_data.Example.
   path: str, the TFRecord file of their windows.
-  tokenizer: tokenization.FullTokenizer or
+  tokenizer: tokenization.FullTokenizer, hf_tokenizer.HuggingFaceTokenizer or
     sentencepiece_tokenizer.SentencePieceTokenizer that made them.
   rules: squad_data.Rules.
   gold_spans: int32 [N, A, 2], where gold.py finds the gold answers; None without
@@ -218,6 +218,9 @@ def describe(options, flag, tokenizer):
     dict under the names of flags; of files, the digests of their content.
   """
   described = {"--" + name: getattr(options, name) for name in SETTINGS}
+  # None where the tokenizer's own file decides.
+  described["--do_lower_case"] = tokenizer.do_lower_case
+  described.update(getattr(tokenizer, "made_with", {}))
   for name in (flag, tokenizer.FLAG):
     described["--" + name] = files.digest(getattr(options, name))
   # Python's own: which characters are letters, white space or accents.

@@ -73,7 +73,8 @@ class AnswerFinder:
       of that below.
     options: namespace with BERT's flags n_best_size, max_answer_length,
       version_2_with_negative and null_score_diff_threshold.
-    text_of: function from a span to its text, as span_text.
+    text_of: function from a span to its text, as span_text; None is no answer, and
+      passed over.
     with_positions: bool, whether n-best lists have positions, as in CMRC 2018.
   """
 
@@ -211,7 +212,7 @@ def _rank(scores, windows, v, null, text_of):
     first = int(window["start_tokens"][v, start])
     last = int(window["end_tokens"][v, end])
     text = text_of(first, last)
-    if text not in seen:
+    if text is not None and text not in seen:
       seen.add(text)
       offset = int(window["passage_start"] - window["first_token"])
       yield _Ranked(text, float(window["start_logits"][v, start]),

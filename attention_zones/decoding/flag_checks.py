@@ -14,7 +14,8 @@ from attention_zones.decoding import shares
 
 def validate_flags(options):
   """Refuses flags that cannot work, before anything slow starts."""
-  vocabulary = "spm_model_file" if options.spm_model_file else "vocab_file"
+  vocabulary = next((name for name in ("tokenizer_file", "spm_model_file")
+                     if getattr(options, name)), "vocab_file")
   for name in ("bert_config_file", vocabulary, "output_dir"):
     _refuse(not getattr(options, name), "--%s is missing", name)
   _refuse(not options.do_train and not options.do_predict,
@@ -69,6 +70,13 @@ def _validate_combinations(options):
   _refuse(options.spm_model_file and not is_squad,
           "--spm_model_file=%s is of an English ALBERT, and --dataset=%s is "
           "Chinese; give --vocab_file", options.spm_model_file, options.dataset)
+  _refuse(options.tokenizer_file and not is_squad,
+          "--tokenizer_file=%s: the script of --dataset=%s knows word pieces only; "
+          "give --vocab_file, or --dataset=squad, which reads the same files",
+          options.tokenizer_file, options.dataset)
+  _refuse(options.tokenizer_file and options.spm_model_file,
+          "--tokenizer_file=%s and --spm_model_file=%s: give one of them, the "
+          "model's own", options.tokenizer_file, options.spm_model_file)
 
 
 def _validate_tpu_flags(options):
@@ -129,7 +137,7 @@ def validate_sizes(options, config, tokenizer):
   Returns:
     list of str, lines for the log about what is unusual but works.
   """
-  remarks = []
+  remarks = list(getattr(tokenizer, "remarks", ()))
   config_file = "--bert_config_file=%s" % options.bert_config_file
   size = vocab_lines.size(tokenizer.vocab)
   entries = "--%s=%s has %d entries, but vocab_size is %d in %s; " % (
