@@ -253,6 +253,10 @@ def test_refused(project):
   assert "leave the flag out" in refused(project)
   path.write_bytes(content)
   key = json.loads(first.decode())
+  lacking = {name: value for name, value in key.items() if name != "num_heads"}
+  path.write_bytes((json.dumps(lacking) + "\n").encode() + b"".join(lines))
+  assert "is of another version of run_squad.py" in refused(project)
+  path.write_bytes(content)
   for change in {"--n_best_size": 3}, {"zone p2": "0" * 16}:
     path.with_name("journal.%s.jsonl" % ("1" * 16)).write_bytes(
         (json.dumps(dict(key, **change)) + "\n").encode() + b"".join(lines))

@@ -144,6 +144,9 @@ def _common_key(folder, at_work, data_file):
       if not key:
         raise ValueError("--unfinished: %s has only begun; look again later" %
                          os.path.join(folder, name))
+      if not {journal.SEED, *journal.ABOUT} <= set(key):
+        raise ValueError("--unfinished: %s is of another version of run_squad.py, "
+                         "whose order is not known" % os.path.join(folder, name))
   keys = collections.OrderedDict(
       itertools.chain(*(of_pass.keys.items() for of_pass in at_work)))
   zones = collections.ChainMap(*keys.values())
