@@ -1,6 +1,7 @@
 """Scores the predictions of a sweep and collects them in results.csv.
 
     python get_results.py prediction results.csv
+    python get_results.py prediction interim.csv --unfinished
     python get_results.py --compare table1.csv table2.csv
 
 The first scores every predictions_layer{layer}_{zone}.json in the folder. Beside
@@ -8,8 +9,9 @@ results.csv it writes results.stats.csv: which differences from the baseline are
 more than chance; and, if there are controls, results.controls.csv: whether a zone
 costs more than they do. Given several folders, one for each training seed,
 results.csv gets the mean and results.std.csv the sample standard deviation. The
-second shows how well two tables agree: it prints the standard deviation over layers
-of their difference.
+second does so for what is finished of a sweep that runs or was stopped. The third
+shows how well two tables agree: it prints the standard deviation over layers of
+their difference.
 
 --metric=f1 collects F1 instead of exact match, --metric=logp the log-probability of
 the gold answer, from the files of run_squad.py --gold_logp=True.
