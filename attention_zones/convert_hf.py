@@ -27,23 +27,11 @@ from attention_zones.base import path_checks
 from attention_zones.data import data_checks
 from attention_zones.data import tokenizer_settings
 from attention_zones.weights import hf_kind
+from attention_zones.weights import hf_models
 from attention_zones.weights import hf_names
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
 
-# What transformers takes for what a config.json leaves out. The numbers are sizes,
-# which our bert_config.json gets, too.
-_DEFAULTS = {"bert": {
-    "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "intermediate_size": 3072,
-    "max_position_embeddings": 512, "type_vocab_size": 2, "hidden_act": "gelu"}}
-_DEFAULTS["electra"] = dict(
-    _DEFAULTS["bert"], embedding_size=128, hidden_size=256, num_attention_heads=4,
-    intermediate_size=1024)
-_DEFAULTS["albert"] = dict(
-    _DEFAULTS["bert"], vocab_size=30000, embedding_size=128, hidden_size=4096,
-    num_hidden_groups=1, num_attention_heads=64, intermediate_size=16384,
-    hidden_act="gelu_new")
 # Hugging Face's "gelu" is the erf form, Google's the tanh form.
 _ACTIVATIONS = {"gelu": "gelu_erf", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu",
                 "gelu_python": "gelu_erf", "gelu_fast": "gelu", "relu": "relu"}
@@ -63,34 +51,37 @@ def convert_config(path, content, model_type):
   Raises:
     ValueError: it is of a model that cannot be converted.
   """
-  taken = {name: value for name, value in _DEFAULTS[model_type].items()
-           if content.get(name) is None}
+  model = hf_models.MODELS[model_type]
+  theirs = lambda name: model.entries.get(name, name)
+  taken = {theirs(name): value for name, value in model.defaults.items()
+           if content.get(theirs(name)) is None}
   content = dict(content, **taken)
   for name, right in (("position_embedding_type", "absolute"),
                       ("is_decoder", False), ("inner_group_num", 1)):
     if content.get(name, right) != right:
       raise ValueError("%s: %s is %r; only %r is supported" % (
           path, name, content[name], right))
-  sizes = {name: json_files.member(path, content, name, int)
-           for name, value in _DEFAULTS[model_type].items() if type(value) is int}
-  act = content["hidden_act"]
+  sizes = {name: json_files.member(path, content, theirs(name), int)
+           for name, value in model.defaults.items() if type(value) is int}
+  act = content[theirs("hidden_act")]
   if act not in list(_ACTIVATIONS):
-    raise ValueError("%s: hidden_act is %r; should be one of %s" % (
-        path, act, ", ".join(_ACTIVATIONS)))
+    raise ValueError("%s: %s is %r; should be one of %s" % (
+        path, theirs("hidden_act"), act, ", ".join(_ACTIVATIONS)))
   if model_type == "albert" and sizes["embedding_size"] == sizes["hidden_size"]:
     raise ValueError("%s: embedding_size is hidden_size, %d; such an ALBERT has no "
                      "embedding_hidden_mapping_in in Google's format" % (
                          path, sizes["hidden_size"]))
-  kept = {name: content[name] for name in (
+  kept = {name: content[theirs(name)] for name in (
       "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-      "layer_norm_eps") if content.get(name) is not None}
+      "layer_norm_eps") if content.get(theirs(name)) is not None}
   act = _ACTIVATIONS[act]
   if (model_type, act) == ("electra", "gelu"):
     # In Google's ELECTRA, "gelu" is the erf form.
     act = "gelu_new"
-  return dict(sizes, model_type=model_type, hidden_act=act, **kept), taken and [
-      "not in %s, so as transformers takes it: %s" % (path, ", ".join(
-          "%s %s" % item for item in sorted(taken.items())))]
+  return dict(sizes, model_type=model.architecture, hidden_act=act, **dict(
+      kept, **model.constants)), taken and [
+          "not in %s, so as transformers takes it: %s" % (path, ", ".join(
+              "%s %s" % item for item in sorted(taken.items())))]
 
 
 def tokenizer_entries(path, kind):
@@ -122,7 +113,8 @@ def match(path, config, kind):
     kind: hf_kind.Kind.
 
   Returns:
-    (list of (hf_names.Variable, safetensors_file.Tensor), list of remarks).
+    (list of (hf_names.Variable, safetensors_file.Tensor or, of a variable that
+    Hugging Face's model does not have, None), list of remarks).
 
   Raises:
     ValueError: a tensor is missing, or unknown within the encoder, has another
@@ -132,7 +124,7 @@ def match(path, config, kind):
       full: names for full, names in hf_names.in_full(
           kind.tensors, kind.model_type).items() if not hf_names.is_unused(full)}
   variables = hf_names.variables(kind.model_type, config, kind.with_head)
-  wanted = {variable.hf for variable in variables}
+  wanted = {variable.hf for variable in variables if variable.hf}
   # Where something is lacking, they may be that under another name.
   others = [full for full in spellings if wanted <= set(spellings)
             and hf_names.is_other_head(full, kind.model_type)]
@@ -154,9 +146,10 @@ def match(path, config, kind):
   if problems:
     raise ValueError("%s: its model %s; is its config.json of another model?" % (
         path, ", and ".join(problems)))
-  pairs = [(variable, held[variable.hf]) for variable in variables]
+  pairs = [(variable, held.get(variable.hf)) for variable in variables]
   for variable, tensor in pairs:
-    _check_tensor(path, variable, tensor)
+    if tensor:
+      _check_tensor(path, variable, tensor)
   return pairs, remarks
 
 
@@ -174,8 +167,10 @@ def _check_tensor(path, variable, tensor):
 
 
 def load(path, variable, tensor):
-  """Reads a tensor as Google's checkpoints have it; raises ValueError, with the
-  path of the folder, if it has numbers that are not finite."""
+  """Reads a tensor, or makes one of zeros, as Google's checkpoints have it; raises
+  ValueError, with the path of the folder, if a number in it is not finite."""
+  if not tensor:
+    return np.zeros(variable.shape, np.float32)
   values = np.asarray(tensor.read(), np.float32)
   if not np.isfinite(values).all():
     raise ValueError("%s: %s has NaN or infinite numbers" % (path, variable.hf))

@@ -4,13 +4,17 @@ import json
 
 import numpy as np
 
+from attention_zones import convert_hf
+from attention_zones.weights import hf_models
 from attention_zones.weights import hf_names
 import bert_reference
 import modeling
 import tiny_model
 
 TYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64, "I8": np.int8}
-STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
+# Sizes that BERT does not have.
+SIZES = {"electra": {"embedding_size": 6, "num_hidden_groups": 2}}
+SIZES["albert"] = SIZES["electra"]
 
 
 def write_safetensors(path, tensors, dtype="F32", form="pt"):
@@ -41,20 +45,24 @@ def write_safetensors(path, tensors, dtype="F32", form="pt"):
 
 def config_of(model_type="bert", architecture="ForQuestionAnswering", **more):
   """A config.json, dict, of a model as large as tiny_model's."""
-  sizes = {"embedding_size": 6, "num_hidden_groups": 2}
-  return dict(tiny_model.CONFIG, model_type=model_type,
-              architectures=[STEMS[model_type] + architecture],
-              **dict({} if model_type == "bert" else sizes, **more))
+  model = hf_models.MODELS[model_type]
+  sizes = dict(tiny_model.CONFIG, **SIZES.get(model_type, {}))
+  return dict({model.entries.get(name, name): value
+               for name, value in sizes.items() if name not in model.constants},
+              model_type=model_type, architectures=[model.stem + architecture],
+              **more)
 
 
 def tensors_of(config, with_head=True):
   """Random tensors: (dict by Google's names, dict by Hugging Face's)."""
-  of_bert = {key: value for key, value in config.items() if key != "architectures"}
-  weights = bert_reference.weights_of(modeling.BertConfig.from_dict(of_bert))
-  variables = hf_names.variables(config["model_type"], config, with_head)
-  return ({v.google: weights[v.google] for v in variables},
-          {v.hf: np.ascontiguousarray(weights[v.google].T) if v.transposed
-           else weights[v.google] for v in variables})
+  model_type = config["model_type"]
+  ours, _ = convert_hf.convert_config("config.json", config, model_type)
+  weights = bert_reference.weights_of(modeling.BertConfig.from_dict(ours))
+  variables = hf_names.variables(model_type, ours, with_head)
+  weights = {v.google: weights[v.google] if v.hf else np.zeros(v.shape, np.float32)
+             for v in variables}
+  return weights, {v.hf: np.ascontiguousarray(weights[v.google].T) if v.transposed
+                   else weights[v.google] for v in variables if v.hf}
 
 
 def write(folder, config, tensors, **options):

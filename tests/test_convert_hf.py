@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import convert_hf
 from attention_zones.data import tokenizer_settings
+from attention_zones.weights import hf_models
 from attention_zones.weights import hf_names
 from attention_zones.zones.decodes import BASELINE
 from bert_reference import variables_of
@@ -86,7 +87,7 @@ def test_names_of_hugging_face(shared):
         (e["google"], e["hf"], e["transposed"]) for e in expected), title
 
 
-@pytest.mark.parametrize("kind", ["bert", "electra", "albert"])
+@pytest.mark.parametrize("kind", ["bert", "electra", "albert", "distilbert"])
 def test_a_model_with_a_head(kind, tmp_path, capsys):
   config = hf_folder.config_of(kind)
   weights, tensors = hf_folder.tensors_of(config)
@@ -104,7 +105,8 @@ def test_a_model_with_a_head(kind, tmp_path, capsys):
   assert read(out)[0].hidden_act == "gelu_erf"
   assert capsys.readouterr().out.splitlines() == [
       "%s/hf: %s (%sForQuestionAnswering), with answer head; tokenizer not named, "
-      "lower-cased; written by PyTorch" % (tmp_path, kind, hf_folder.STEMS[kind]),
+      "lower-cased; written by PyTorch" % (
+          tmp_path, kind, hf_models.MODELS[kind].stem),
       "%s: %d variables, with answer head: it can be decoded" % (
           out, len(weights)),
       "--do_lower_case=True (a guess: the vocabulary is lower-cased)",
@@ -115,7 +117,8 @@ def test_a_model_with_a_head(kind, tmp_path, capsys):
 @pytest.mark.parametrize("kind, of_pretraining", [
     ("bert", "cls.predictions.bias"),
     ("electra", "discriminator_predictions.dense"),
-    ("albert", "predictions.LayerNorm.weight")])
+    ("albert", "predictions.LayerNorm.weight"),
+    ("distilbert", "vocab_layer_norm.weight")])
 def test_a_plain_encoder_with_old_names(kind, of_pretraining, tmp_path, capsys):
   config = hf_folder.config_of(kind, "ForPreTraining")
   weights, tensors = hf_folder.tensors_of(config, with_head=False)
@@ -221,7 +224,7 @@ def unigram(folder, tensors):
 
 @pytest.mark.parametrize("edit, words", [
     (edit_config(architecture="GenerationEncoder"),
-     '["BertGenerationEncoder"]; should be bert and Bert... or '),
+     '["BertGenerationEncoder"]; should be one of bert (Bert...), '),
     (edit_tensors(**{"bert__encoder__layer__0__output__dense__bias": None,
                      "x__layer__bias": np.zeros(2)}),
      'and also has 1 tensor ("x.layer.bias")'),
@@ -230,8 +233,9 @@ def unigram(folder, tensors):
      "has neither model.safetensors nor, of several files, "
      "model.safetensors.index.json, only bert.safetensors, which is not read"),
     (lambda folder, tensors: (folder / "config.json").write_text(
-        '{"model_type": "distilbert", "architectures": ["DistilBertModel"]}'),
-     "model_type is 'distilbert'"),
+        '{"model_type": "deberta-v2", "architectures": ["DebertaV2Model"]}'),
+     "model_type is 'deberta-v2', which has other layers than BERT: its attention "
+     "depends on the distance between tokens"),
     (edit_config(position_embedding_type="relative_key"),
      "position_embedding_type is 'relative_key'; only 'absolute'"),
     (edit_config(hidden_act="silu"), "hidden_act is 'silu'; should be one of gelu"),

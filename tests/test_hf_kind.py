@@ -86,14 +86,15 @@ def test_an_encoder_whose_class_is_not_named(tmp_path):
 
 @pytest.mark.parametrize("changes, words", [
     ({"model_type": None, "architectures": None},
-     "model_type is None, architectures []; should be bert and Bert... or electra "
-     'and Electra... or albert and Albert..., as in ["BertForQuestionAnswering"]'),
-    ({"model_type": None, "architectures": ["RobertaModel"]},
-     'model_type is None, architectures ["RobertaModel"]; should be bert and '),
+     "model_type is None, architectures []; should be one of bert (Bert...), "
+     "electra (Electra...), albert (Albert...), distilbert (DistilBert...), as in "
+     '["BertForQuestionAnswering"]'),
+    ({"model_type": None, "architectures": ["XmodModel"]},
+     'model_type is None, architectures ["XmodModel"]; should be one of '),
     ({"model_type": None, "architectures": 3},
-     'model_type is None, architectures ["3"]; should be bert and '),
+     'model_type is None, architectures ["3"]; should be one of '),
     ({"architectures": ["ElectraModel"]},
-     "model_type is 'bert', architectures [\"ElectraModel\"]; should be bert and "),
+     "model_type is 'bert', architectures [\"ElectraModel\"]; should be one of "),
     ({"model_type": [3]}, "model_type is [3], architectures "),
 ])
 def test_an_architecture_that_is_refused(changes, words, folder):

@@ -10,10 +10,10 @@ from attention_zones.base import files
 from attention_zones.base import json_files
 from attention_zones.data import data_checks
 from attention_zones.weights import hf_files
+from attention_zones.weights import hf_models
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
 
-_STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
 # What follows the stem in the name of a class; of all but one the encoder is taken.
 _CLASSES = r"(Model|LMHeadModel|For\w+)$"
 _ANSWERING = "ForQuestionAnswering"
@@ -51,7 +51,7 @@ Kind.__doc__ = """What a folder is.
 
 Attributes:
   config: dict, its config.json.
-  model_type: str, "bert", "electra" or "albert".
+  model_type: str, a key of hf_models.MODELS.
   with_head: bool, whether it has an answer head.
   vocabulary: hf_vocab.Vocabulary.
   max_chars: int, longer words are [UNK].
@@ -123,17 +123,21 @@ def _architecture(folder):
   names = folder.find("config.json", "architectures") or []
   names = [re.sub("^(TF|Flax)", "", str(name))
            for name in (names if isinstance(names, list) else [names])]
+  models = hf_models.MODELS
   type_of = lambda name: next((
-      model_type for model_type, stem in _STEMS.items()
-      if re.match(stem + _CLASSES, name)), None)
+      model_type for model_type, model in models.items()
+      if re.match(model.stem + _CLASSES, name)), None)
   model_type = given or next(filter(None, map(type_of, names)), None)
-  if model_type not in list(_STEMS) or any(
+  if model_type in list(hf_models.REFUSED):
+    raise ValueError("%s: model_type is %r, which has other layers than BERT: %s"
+                     % (path, model_type, hf_models.REFUSED[model_type]))
+  if model_type not in list(models) or any(
       type_of(name) != model_type for name in names):
     raise ValueError(
-        "%s: model_type is %r, architectures %s; should be %s, as in %s" % (
-            path, given, json.dumps(names), " or ".join(
-                "%s and %s..." % item for item in _STEMS.items()), json.dumps(
-                    [_STEMS.get(str(given), "Bert") + _ANSWERING])))
+        "%s: model_type is %r, architectures %s; should be one of %s, as in %s"
+        % (path, given, json.dumps(names), ", ".join(
+            "%s (%s...)" % (name, model.stem) for name, model in models.items()),
+           json.dumps([models.get(str(given), models["bert"]).stem + _ANSWERING])))
   return model_type, next(
       (name for name in names if name.endswith(_ANSWERING)), (names + [""])[0])
 
