@@ -2,10 +2,10 @@
 
     python -m attention_zones.convert_hf HF_FOLDER OUTPUT_FOLDER
 
-HF_FOLDER has config.json, model.safetensors (or several, and their
-model.safetensors.index.json), and vocab.txt or tokenizer.json, or spiece.model of
-an ALBERT. OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and
-vocab.txt or spiece.model.
+HF_FOLDER has config.json, model.safetensors or pytorch_model.bin (or several, and
+their index), and vocab.txt or tokenizer.json, or spiece.model of an ALBERT.
+OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and vocab.txt or
+spiece.model.
 """
 
 from attention_zones.base import commands

@@ -24,6 +24,7 @@ import modeling
 import spm_model
 import tiny_model
 import tokenization
+import torch_pickle
 
 # How near the logits of transformers have to be; docs/models.md says so.
 LOGITS_OF_TRANSFORMERS = 1e-4
@@ -158,30 +159,54 @@ def test_half_precision_becomes_float32(dtype, tmp_path):
       for name, values in weights.items()})
 
 
-def shard(folder, tensors):
-  """Writes model.safetensors anew as two files and their index."""
+def shard(folder, tensors, name, write):
+  """Writes the tensors as two files and their index, in place of model.safetensors.
+
+  Args:
+    folder: pathlib.Path.
+    tensors: dict from name to array.
+    name: str, "model%s.safetensors" for example.
+    write: function of a path and a dict of tensors.
+  """
   os.remove(str(folder / "model.safetensors"))
-  parts = {"model-0000%d-of-00002.safetensors" % (i + 1): dict(
+  parts = {name % ("-0000%d-of-00002" % (i + 1)): dict(
       sorted(tensors.items())[i::2]) for i in range(2)}
-  for name, part in parts.items():
-    hf_folder.write_safetensors(folder / name, part)
-  (folder / "model.safetensors.index.json").write_text(json.dumps({
+  for part, held in parts.items():
+    write(folder / part, held)
+  (folder / (name % "" + ".index.json")).write_text(json.dumps({
       "metadata": {}, "weight_map": {
-          tensor: name for name, part in parts.items() for tensor in part}}))
+          tensor: part for part, held in parts.items() for tensor in held}}))
 
 
-def test_shards(tmp_path, capsys):
+@pytest.mark.parametrize("name, write", [
+    ("model%s.safetensors", hf_folder.write_safetensors),
+    ("pytorch_model%s.bin", torch_pickle.save)])
+def test_shards(name, write, tmp_path, capsys):
   config = hf_folder.config_of()
   weights, tensors = hf_folder.tensors_of(config)
   hf_folder.write(tmp_path / "hf", config, tensors)
-  shard(tmp_path / "hf", tensors)
+  shard(tmp_path / "hf", tensors, name, write)
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
   check_weights(tmp_path / "out", weights)
-  os.remove(str(tmp_path / "hf" / "model-00002-of-00002.safetensors"))
+  second = tmp_path / "hf" / (name % "-00002-of-00002")
+  os.remove(str(second))
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "two")]) == 1
   assert capsys.readouterr().err == (
-      "attention_zones.convert_hf: %s/hf/model-00002-of-00002.safetensors: No such "
-      "file or directory\n" % tmp_path)
+      "attention_zones.convert_hf: %s: No such file or directory\n" % second)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16"])
+def test_a_file_of_torch(dtype, tmp_path, capsys):
+  config = hf_folder.config_of("distilbert")
+  weights, tensors = hf_folder.tensors_of(config)
+  hf_folder.write(tmp_path / "hf", config, tensors)
+  os.remove(str(tmp_path / "hf" / "model.safetensors"))
+  torch_pickle.save(tmp_path / "hf" / "pytorch_model.bin", tensors, dtype)
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  check_weights(tmp_path / "out", {
+      name: np.float32(np.asarray(values, torch_pickle.TYPES[dtype][1]))
+      for name, values in weights.items()})
+  assert "lower-cased; written by PyTorch\n" in capsys.readouterr().out
 
 
 def edit_config(**changes):
@@ -212,8 +237,9 @@ def edit_types(**types):
           name.replace("__", "."): dtype for name, dtype in types.items()})
 
 
-def only_bin(folder, tensors):
-  os.rename(str(folder / "model.safetensors"), str(folder / "pytorch_model.bin"))
+def code_in_bin(folder, tensors):
+  os.remove(str(folder / "model.safetensors"))
+  torch_pickle.write(folder / "pytorch_model.bin", b"cos\nsystem\n.")
 
 
 def unigram(folder, tensors):
@@ -230,8 +256,8 @@ def unigram(folder, tensors):
      'and also has 1 tensor ("x.layer.bias")'),
     (lambda folder, tensors: os.rename(
         str(folder / "model.safetensors"), str(folder / "bert.safetensors")),
-     "has neither model.safetensors nor, of several files, "
-     "model.safetensors.index.json, only bert.safetensors, which is not read"),
+     "has neither model.safetensors nor pytorch_model.bin nor, of several files, "
+     "their .index.json, only bert.safetensors, which is not read"),
     (lambda folder, tensors: (folder / "config.json").write_text(
         '{"model_type": "deberta-v2", "architectures": ["DebertaV2Model"]}'),
      "model_type is 'deberta-v2', which has other layers than BERT: its attention "
@@ -261,7 +287,7 @@ def unigram(folder, tensors):
      "keep one"),
     (edit_bytes(lambda content: content.replace(b'"F32"', b'"F99"')), "dtype F99"),
     (edit_bytes(lambda content: content.replace(b"[2]", b"[3]")), "is 12 bytes"),
-    (only_bin, "only pytorch_model.bin, which is not read"),
+    (code_in_bin, "hf/pytorch_model.bin would call \"os.system\": "),
     (unigram, "type \"Unigram\"; should be WordPiece, or spiece.model beside it"),
     (lambda folder, tensors: os.remove(str(folder / "vocab.txt")),
      "has neither vocab.txt nor tokenizer.json"),

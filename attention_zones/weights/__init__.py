@@ -8,5 +8,6 @@
   hf_names          what Hugging Face and Google call the same variable
   hf_vocab          a folder's vocabulary and added tokens
   safetensors_file  reads a file of safetensors
+  torch_file        reads a file of torch.save, without running what it may contain
   training          steps, resuming, the record of a training's settings
 """

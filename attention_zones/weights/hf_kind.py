@@ -13,11 +13,15 @@ from attention_zones.weights import hf_files
 from attention_zones.weights import hf_models
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
+from attention_zones.weights import torch_file
 
 # What follows the stem in the name of a class; of all but one the encoder is taken.
 _CLASSES = r"(Model|LMHeadModel|For\w+)$"
 _ANSWERING = "ForQuestionAnswering"
-_WEIGHTS = "model.safetensors"
+# A file of weights, what reads it, the first that is there; several have an index.
+_WEIGHTS = (("model.safetensors", safetensors_file.read),
+            ("pytorch_model.bin", torch_file.read))
+_INDEX = ".index.json"
 
 # Tokenizers that are BERT's, by the start of their class; and those of any kind, of
 # which tokenizer.json says more.
@@ -182,25 +186,29 @@ def _tensors(folder):
     OSError: a file cannot be read.
     ValueError: there are none, or they are truncated or damaged.
   """
-  if folder.has(_WEIGHTS):
-    return safetensors_file.read(folder.path_of(_WEIGHTS))
-  index_name = _WEIGHTS + ".index.json"
+  for name, reader in _WEIGHTS:
+    if folder.has(name):
+      return reader(folder.path_of(name))
+    if folder.has(name + _INDEX):
+      return _shards(folder, name + _INDEX, reader)
+  others = [name for name in files.list_folder(folder.path)
+            if name.endswith((".safetensors", ".bin", ".h5", ".msgpack"))]
+  raise ValueError(
+      "%s has neither %s nor, of several files, their %s%s; save_pretrained(..., "
+      "safe_serialization=True) writes them" % (
+          folder.path, " nor ".join(name for name, _ in _WEIGHTS), _INDEX,
+          ", only %s, which is not read" % ", ".join(others) if others else ""))
+
+
+def _shards(folder, index_name, reader):
+  """As _tensors, of several files, which an index names."""
   index = folder.path_of(index_name)
-  if not folder.has(index_name):
-    others = [name for name in files.list_folder(folder.path)
-              if name.endswith((".safetensors", ".bin", ".h5", ".msgpack"))]
-    raise ValueError(
-        "%s has neither %s nor, of several files, %s%s; save_pretrained(..., "
-        "safe_serialization=True) writes them" % (
-            folder.path, _WEIGHTS, index_name,
-            ", only %s, which is not read" % ", ".join(others) if others else ""))
   held = json_files.member(index, folder.find(index_name), "weight_map", dict)
   shards = collections.OrderedDict()
   for name in held:
     shard = json_files.member(index + ": weight_map", held, name, str)
     if shard not in shards:
-      shards[shard] = safetensors_file.read(
-          folder.path_of(os.path.basename(shard)))
+      shards[shard] = reader(folder.path_of(os.path.basename(shard)))
     if name not in shards[shard][0]:
       raise ValueError("%s says that %s has %r, but it does not" % (
           index, shard, name))

@@ -1,4 +1,5 @@
-"""Makes hf/*.npz: small random models of Hugging Face, and logits of theirs.
+"""Makes hf/*.npz: small random models of Hugging Face, and logits of theirs; and
+hf/views.bin, tensors of many kinds as torch saves them.
 
     python tests/golden/make_hf.py
 
@@ -94,11 +95,23 @@ def make(name):
   return model, content
 
 
+def state_dict():
+  """Tensors of which test_torch_file.py knows the numbers."""
+  base = torch.arange(48.0).reshape(6, 8)
+  return {
+      "base": base, "transposed": base.t(), "view": base[1:4, 2::3],
+      "half": base.half(), "bfloat16": base.bfloat16(), "double": base.double(),
+      "parameter": torch.nn.Parameter(base[:2].clone()), "scalar": base[0, 3],
+      "empty": torch.zeros(0, 3), "position_ids": torch.arange(4)[None],
+      "mask": torch.tensor([True])}
+
+
 def main():
   folder = pathlib.Path(__file__).resolve().parent / "hf"
   folder.mkdir(exist_ok=True)
   for name in MODELS:
     np.savez_compressed(str(folder / ("%s.npz" % name)), **make(name)[1])
+  torch.save(state_dict(), str(folder / "views.bin"))
 
 
 if __name__ == "__main__":
