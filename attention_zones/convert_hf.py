@@ -4,8 +4,8 @@
 
 HF_FOLDER has config.json, model.safetensors or pytorch_model.bin (or several, and
 their index), and vocab.txt or tokenizer.json, or spiece.model of an ALBERT.
-OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and vocab.txt or
-spiece.model.
+OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and vocab.txt,
+spiece.model or tokenizer.json.
 """
 
 from attention_zones.base import commands
@@ -35,6 +35,9 @@ from attention_zones.weights import safetensors_file
 # Hugging Face's "gelu" is the erf form, Google's the tanh form.
 _ACTIVATIONS = {"gelu": "gelu_erf", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu",
                 "gelu_python": "gelu_erf", "gelu_fast": "gelu", "relu": "relu"}
+# The flag of run_squad.py for a vocabulary of another kind than vocab.txt.
+_FILE_FLAGS = {hf_vocab.SPM_NAME: "spm_model_file",
+               hf_vocab.TOKENIZER_NAME: "tokenizer_file"}
 
 
 def convert_config(path, content, model_type):
@@ -46,7 +49,7 @@ def convert_config(path, content, model_type):
     model_type: str, as of hf_kind.Kind.
 
   Returns:
-    (dict, list of remarks).
+    (dict, dict from an entry of it to a hf_names.Table, list of remarks).
 
   Raises:
     ValueError: it is of a model that cannot be converted.
@@ -63,6 +66,8 @@ def convert_config(path, content, model_type):
           path, name, content[name], right))
   sizes = {name: json_files.member(path, content, theirs(name), int)
            for name, value in model.defaults.items() if type(value) is int}
+  tables = _tables(path, content, model.rows, sizes)
+  sizes.update((name, len(table.rows)) for name, table in tables.items())
   act = content[theirs("hidden_act")]
   if act not in list(_ACTIVATIONS):
     raise ValueError("%s: %s is %r; should be one of %s" % (
@@ -78,10 +83,33 @@ def convert_config(path, content, model_type):
   if (model_type, act) == ("electra", "gelu"):
     # In Google's ELECTRA, "gelu" is the erf form.
     act = "gelu_new"
+  remarks = ["not in %s, so as transformers takes it: %s" % (path, ", ".join(
+      "%s %s" % item for item in sorted(taken.items())))] * bool(taken)
   return dict(sizes, model_type=model.architecture, hidden_act=act, **dict(
-      kept, **model.constants)), taken and [
-          "not in %s, so as transformers takes it: %s" % (path, ", ".join(
-              "%s %s" % item for item in sorted(taken.items())))]
+      kept, **model.constants)), tables, [*remarks, *model.remarks]
+
+
+def _tables(path, content, rows, sizes):
+  """The tables that have other rows here: dict as of convert_config.
+
+  Args:
+    path, content: as of convert_config.
+    rows: dict, as of hf_models.Model.
+    sizes: dict of int, what config.json has.
+  """
+  if not rows:
+    return {}
+  pad_id = content.get("pad_token_id")
+  # As transformers takes it.
+  pad_id = 1 if pad_id is None else json_files.member(
+      path, content, "pad_token_id", int)
+  tables = {name: hf_names.Table(sizes[name], rows_of(sizes[name], pad_id))
+            for name, rows_of in rows.items()}
+  if pad_id < 0 or not all(table.rows for table in tables.values()):
+    raise ValueError("%s: pad_token_id is %d, and max_position_embeddings %d; a "
+                     "text's positions begin after that of padding" % (
+                         path, pad_id, sizes["max_position_embeddings"]))
+  return tables
 
 
 def tokenizer_entries(path, kind):
@@ -94,7 +122,7 @@ def tokenizer_entries(path, kind):
   Raises:
     ValueError: run_squad.py would refuse it.
   """
-  if kind.vocabulary.name == hf_vocab.SPM_NAME:
+  if kind.vocabulary.name != hf_vocab.VOCAB_NAME:
     return {}
   entries = {"max_input_chars_per_word": kind.max_chars}
   if kind.vocabulary.added_tokens:
@@ -104,12 +132,12 @@ def tokenizer_entries(path, kind):
   return entries
 
 
-def match(path, config, kind):
+def match(path, config, tables, kind):
   """Pairs Google's variables with a model's tensors.
 
   Args:
     path: str, the folder, for messages.
-    config: dict, as convert_config returns it.
+    config, tables: as convert_config returns them.
     kind: hf_kind.Kind.
 
   Returns:
@@ -123,7 +151,8 @@ def match(path, config, kind):
   spellings = {
       full: names for full, names in hf_names.in_full(
           kind.tensors, kind.model_type).items() if not hf_names.is_unused(full)}
-  variables = hf_names.variables(kind.model_type, config, kind.with_head)
+  variables = hf_names.variables(
+      kind.model_type, config, kind.with_head, tables)
   wanted = {variable.hf for variable in variables if variable.hf}
   # Where something is lacking, they may be that under another name.
   others = [full for full in spellings if wanted <= set(spellings)
@@ -156,6 +185,8 @@ def match(path, config, kind):
 def _check_tensor(path, variable, tensor):
   """Raises ValueError if a tensor cannot be that variable."""
   shape = variable.shape[::-1] if variable.transposed else variable.shape
+  if variable.table:
+    shape = [variable.table.length] + shape[1:]
   if tensor.shape != shape:
     raise ValueError("%s: %s has shape %s, but should have %s according to "
                      "config.json" % (path, variable.hf, tensor.shape, shape))
@@ -172,6 +203,8 @@ def load(path, variable, tensor):
   if not tensor:
     return np.zeros(variable.shape, np.float32)
   values = np.asarray(tensor.read(), np.float32)
+  if variable.table:
+    values = values[list(variable.table.rows)]
   if not np.isfinite(values).all():
     raise ValueError("%s: %s has NaN or infinite numbers" % (path, variable.hf))
   return values.T if variable.transposed else values
@@ -236,7 +269,7 @@ def run(arguments):
                      "folder" % out)
   kind = hf_kind.read(source, arguments.allow_other_tokenizer)
   print(kind.line)
-  config, remarks = convert_config(
+  config, tables, remarks = convert_config(
       os.path.join(source, "config.json"), kind.config, kind.model_type)
   config.update(tokenizer_entries(source, kind))
   if kind.vocabulary.size > config["vocab_size"]:
@@ -244,21 +277,21 @@ def run(arguments):
         "%s: the vocabulary has %d entries, but vocab_size is %d in config.json; "
         "is it of another model?" % (
             source, kind.vocabulary.size, config["vocab_size"]))
-  pairs, more = match(source, config, kind)
+  pairs, more = match(source, config, tables, kind)
   write(source, out, config, kind.vocabulary, pairs)
   print("%s: %d variables, %s" % (out, len(pairs), (
       "with answer head: it can be decoded" if kind.with_head
       else "without answer head: train one first")))
-  print("--do_lower_case=%s (%s)" % (kind.casing.lower_case, kind.casing.why))
+  print(kind.casing.line)
   remarks = [*remarks, *more, *kind.remarks]
   if config["type_vocab_size"] == 1:
     remarks.append(data_checks.ONE_SEGMENT)
   for line in remarks:
     print("remark: %s" % line)
   flags = list(kind.casing.flags)
-  if kind.vocabulary.name == hf_vocab.SPM_NAME:
-    flags.append("--spm_model_file=%s" % shlex.quote(
-        os.path.join(out, kind.vocabulary.name)))
+  if kind.vocabulary.name in _FILE_FLAGS:
+    flags.append("--%s=%s" % (_FILE_FLAGS[kind.vocabulary.name], shlex.quote(
+        os.path.join(out, kind.vocabulary.name))))
   print("next: %s" % next_command(out, config, kind.with_head, flags))
 
 

@@ -83,7 +83,7 @@ def test_names_of_hugging_face(shared):
     found = hf_names.variables(kind, dict(
         vocab_size=9, hidden_size=8, embedding_size=4, intermediate_size=5,
         max_position_embeddings=7, type_vocab_size=2, num_hidden_layers=1,
-        num_hidden_groups=1), with_head=True)
+        num_hidden_groups=1), with_head=True, tables={})
     assert sorted((v.google, v.hf, v.transposed) for v in found) == sorted(
         (e["google"], e["hf"], e["transposed"]) for e in expected), title
 
@@ -340,7 +340,7 @@ def test_what_config_json_leaves_out(kind, taken):
   """As transformers; null is left out, too, which run_squad.py would refuse."""
   content = dict.fromkeys(taken)
   content["hidden_dropout_prob"] = None
-  config, (remark,) = convert_hf.convert_config("config.json", dict(
+  config, _, (remark,) = convert_hf.convert_config("config.json", dict(
       hf_folder.config_of(kind), **content), kind)
   assert {name: config[name] for name in taken} == taken
   assert "hidden_dropout_prob" not in config

@@ -65,14 +65,17 @@ Attributes:
   remarks: list of str, in what the tokenizer here differs from the folder's.
 """
 
-Casing = collections.namedtuple("Casing", ["lower_case", "why", "flags"])
+Casing = collections.namedtuple("Casing", ["lower_case", "line", "flags"])
 Casing.__doc__ = """Whether text is lower-cased.
 
 Attributes:
-  lower_case: bool, the value of --do_lower_case.
-  why: str, where it is from.
+  lower_case: bool, the value of --do_lower_case; None where the tokenizer decides.
+  line: str, that, and where it is from.
   flags: list of str, the flags of run_squad.py that say so.
 """
+_OF_TOKENIZER = Casing(
+    None, "--do_lower_case is not used: tokenizer.json says what becomes of "
+    "capitals", [])
 
 
 def read(folder, allow_other_tokenizer=False):
@@ -102,7 +105,8 @@ def read(folder, allow_other_tokenizer=False):
   name, remarks = _tokenizer(
       folder, hf_vocab.name_in(folder, model_type), allow_other_tokenizer)
   vocabulary = hf_vocab.read(folder, model_type)
-  casing = lower_case(folder, vocabulary)
+  casing = _OF_TOKENIZER if vocabulary.name == hf_vocab.TOKENIZER_NAME else (
+      lower_case(folder, vocabulary))
   tensors, metadata = _tensors(folder)
   writer = _writer(folder, tensors, metadata)
   # A class that is not named right loses no head, and the other way round.
@@ -111,13 +115,15 @@ def read(folder, allow_other_tokenizer=False):
   line = "%s: %s (%s), %s answer head; %s, %s; written by %s" % (
       folder.path, model_type, architecture or "class not named",
       "with" if with_head else "without", name or "tokenizer not named",
-      "lower-cased" if casing.lower_case else "cased", writer)
+      {None: "with tokenizer.json", True: "lower-cased", False: "cased"}[
+          casing.lower_case], writer)
   max_chars = folder.find("tokenizer.json", "model", "max_input_chars_per_word")
   return Kind(
       folder.find("config.json"), model_type, with_head, vocabulary,
       _DEFAULT_CHARS if max_chars is None else max_chars, casing, tensors, line,
-      remarks + vocabulary.remarks
-      + _tokenizer_remarks(folder, casing.lower_case, vocabulary.name))
+      remarks + vocabulary.remarks + (
+          [] if casing is _OF_TOKENIZER else _tokenizer_remarks(
+              folder, casing.lower_case, vocabulary.name)))
 
 
 def _architecture(folder):
@@ -135,8 +141,9 @@ def _architecture(folder):
   if model_type in list(hf_models.REFUSED):
     raise ValueError("%s: model_type is %r, which has other layers than BERT: %s"
                      % (path, model_type, hf_models.REFUSED[model_type]))
-  if model_type not in list(models) or any(
-      type_of(name) != model_type for name in names):
+  if model_type not in list(models) or not all(
+      type_of(name) and models[type_of(name)].model == models[model_type].model
+      for name in names):
     raise ValueError(
         "%s: model_type is %r, architectures %s; should be one of %s, as in %s"
         % (path, given, json.dumps(names), ", ".join(
@@ -156,6 +163,8 @@ def _tokenizer(folder, vocabulary, is_allowed):
   """
   name = (folder.find("tokenizer_config.json", "tokenizer_class")
           or folder.find("config.json", "tokenizer_class"))
+  if vocabulary == hf_vocab.TOKENIZER_NAME:
+    return name, []
   odd = []
   if name and not re.match("(%s)(Tokenizer|$)" % "|".join(
       _TOKENIZERS[vocabulary] + _ANY_TOKENIZER), str(name)):
@@ -271,7 +280,7 @@ def lower_case(folder, vocabulary):
   if (says, shown) == (True, "cased"):
     why += "; the vocabulary has cased entries"
     flags.append("--allow_case_mismatch=True")
-  return Casing(says, why, flags)
+  return Casing(says, "--do_lower_case=%s (%s)" % (says, why), flags)
 
 
 def _said_of_case(folder):

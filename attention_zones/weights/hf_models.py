@@ -8,7 +8,8 @@ import collections
 
 Model = collections.namedtuple("Model", [
     "architecture", "stem", "model", "embeddings", "layer", "parts", "layers",
-    "projection", "defaults", "entries", "constants"])
+    "projection", "defaults", "entries", "constants", "rows", "has_tokenizer",
+    "remarks"])
 Model.__doc__ = """What Hugging Face and Google call the same model, and its sizes.
 
 Names are pairs, Google's and Hugging Face's.
@@ -18,11 +19,9 @@ Attributes:
   stem: str, how the names of its classes begin.
   model: what stands before the names of all its variables.
   embeddings: tuple of parts, each (Google's name, Hugging Face's, its shape). The
-    shape has a letter for each dimension: V = vocabulary, P = positions, T =
-    segments, E = width of the embeddings, H = hidden size, I = intermediate size.
-    One letter: a LayerNorm; a first letter of V, P or T: a table; two others: a
-    dense layer. A table that Hugging Face's model does not have is named None, and
-    gets zeros.
+    shape has a letter for each dimension, of ENTRIES. One letter: a LayerNorm; two
+    that end with E: a table; other two: a dense layer. A table that Hugging Face's
+    model does not have is named None, and gets zeros.
   layer: what stands before the names of a layer.
   parts: tuple of parts, what a layer has.
   layers: str, the entry that counts the layers with variables of their own.
@@ -33,7 +32,18 @@ Attributes:
   entries: dict from an entry of bert_config.json to that of config.json, where
     that has another name.
   constants: dict, what bert_config.json says whatever config.json says.
+  rows: dict from an entry, the length of a table, to a function of what config.json
+    has there and of the id of its padding: the rows of Hugging Face's table that
+    Google's has. Of other tables it has all.
+  has_tokenizer: bool, whether tokenizer.json is the vocabulary, not vocab.txt.
+  remarks: tuple of str, in what the model differs here.
 """
+
+# The entry of bert_config.json for each letter of a shape. E is the width of the
+# embeddings.
+ENTRIES = {"V": "vocab_size", "P": "max_position_embeddings",
+           "T": "type_vocab_size", "E": "embedding_size", "H": "hidden_size",
+           "I": "intermediate_size"}
 
 _EMBEDDINGS = (
     ("embeddings/word_embeddings", "embeddings.word_embeddings", "VE"),
@@ -69,7 +79,8 @@ MODELS = {"bert": Model(
         "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
         "num_attention_heads": 12, "intermediate_size": 3072,
         "max_position_embeddings": 512, "type_vocab_size": 2,
-        "hidden_act": "gelu"}, entries={}, constants={})}
+        "hidden_act": "gelu"}, entries={}, constants={}, rows={},
+    has_tokenizer=False, remarks=())}
 _BERT = MODELS["bert"]
 MODELS["electra"] = _BERT._replace(
     architecture="electra", stem="Electra", model=("electra/", "electra."),
@@ -101,6 +112,18 @@ MODELS["distilbert"] = _BERT._replace(
              "hidden_act": "activation", "hidden_dropout_prob": "dropout",
              "attention_probs_dropout_prob": "attention_dropout"},
     constants={"type_vocab_size": 2})
+# One segment; and a text's positions begin after that of the padding.
+MODELS["roberta"] = _BERT._replace(
+    stem="Roberta", model=("bert/", "roberta."), defaults=dict(
+        _BERT.defaults, vocab_size=50265), rows={
+            "max_position_embeddings": lambda held, pad_id: range(pad_id + 1, held),
+            "type_vocab_size": lambda held, pad_id: (0, 0)},
+    has_tokenizer=True, remarks=(
+        "padding has the positions after the text here, in transformers one of its "
+        "own; this matters to the zone all, which attends to padding",))
+MODELS["xlm-roberta"] = MODELS["roberta"]._replace(
+    stem="XLMRoberta", defaults=_BERT.defaults)
+MODELS["camembert"] = MODELS["xlm-roberta"]._replace(stem="Camembert")
 
 # Why others are refused.
 _NORM_FIRST = "its LayerNorms stand before attention and dense layers, not after"

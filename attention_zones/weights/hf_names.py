@@ -8,8 +8,12 @@ import re
 
 from attention_zones.weights import hf_models
 
+Table = collections.namedtuple("Table", ["length", "rows"])
+Table.__doc__ = """How many rows a table of Hugging Face has, int, and which of them
+Google's has, a sequence of int."""
+
 Variable = collections.namedtuple(
-    "Variable", ["google", "hf", "shape", "transposed"])
+    "Variable", ["google", "hf", "shape", "transposed", "table"])
 Variable.__doc__ = """A variable of a model.
 
 Attributes:
@@ -17,12 +21,13 @@ Attributes:
   hf: str, its name in Hugging Face's; None if it has none, and is zeros.
   shape: list of int, in Google's.
   transposed: bool, whether Hugging Face's is the transpose.
+  table: Table, of one that has other rows than Hugging Face's; else None.
 """
 
 # The heads of pre-training, which a plain encoder is published with.
 _HEADS = (r"cls\.(predictions|seq_relationship)\.|predictions\.|sop_classifier\.|"
           r"discriminator_predictions\.|generator_(predictions|lm_head)\.|"
-          r"vocab_(transform|layer_norm|projector)\.")
+          r"vocab_(transform|layer_norm|projector)\.|lm_head\.")
 _UNUSED = re.compile(r"embeddings\.(position|token_type)_ids$|(^|\.)pooler\b")
 
 # What DataParallel, torch.compile, FSDP, checkpointing and Lightning put before the
@@ -36,22 +41,23 @@ _OLD_ENDS = ((re.compile(r"((?:LayerNorm|layer_norm)\.)gamma$"), r"\1weight"),
              (re.compile(r"((?:LayerNorm|layer_norm)\.)beta$"), r"\1bias"))
 
 
-def variables(model_type, config, with_head):
+def variables(model_type, config, with_head, tables):
   """Lists the variables of a model.
 
   Args:
     model_type: str, a key of hf_models.MODELS.
     config: dict of int, the sizes, as bert_config.json has them.
     with_head: bool, whether it has the answer head.
+    tables: dict from an entry, the length of a table, to its Table.
 
   Returns:
     list of Variable.
   """
   model = hf_models.MODELS[model_type]
-  sizes = {"V": config["vocab_size"], "P": config["max_position_embeddings"],
-           "T": config["type_vocab_size"], "H": config["hidden_size"],
-           "I": config["intermediate_size"], "E": config[
-               "embedding_size" if model.projection else "hidden_size"]}
+  sizes = {letter: config.get(entry)
+           for letter, entry in hf_models.ENTRIES.items()}
+  if not model.projection:
+    sizes["E"] = sizes["H"]
   parts = list(model.embeddings)
   if sizes["E"] != sizes["H"]:
     parts.append(model.projection)
@@ -59,24 +65,26 @@ def variables(model_type, config, with_head):
             for i in range(config[model.layers])
             for google, hf, shape in model.parts]
   found = [variable for google, hf, shape in parts for variable in _of_part(
-      model.model[0] + google, hf and model.model[1] + hf, shape, sizes)]
+      model.model[0] + google, hf and model.model[1] + hf, shape, sizes,
+      tables.get(hf_models.ENTRIES[shape[0]]))]
   if with_head:
     found += [Variable("cls/squad/output_weights", "qa_outputs.weight",
-                       [2, sizes["H"]], False),
-              Variable("cls/squad/output_bias", "qa_outputs.bias", [2], False)]
+                       [2, sizes["H"]], False, None),
+              Variable("cls/squad/output_bias", "qa_outputs.bias", [2], False,
+                       None)]
   return found
 
 
-def _of_part(google, hf, letters, sizes):
+def _of_part(google, hf, letters, sizes, table):
   """The one or two variables of a part: list of Variable."""
   shape = [sizes[letter] for letter in letters]
-  if letters[0] in "VPT":
-    return [Variable(google, hf and hf + ".weight", shape, False)]
+  if letters[1:] == "E":
+    return [Variable(google, hf and hf + ".weight", shape, False, table)]
   is_norm = len(shape) == 1
   return [Variable(google + ("/gamma" if is_norm else "/kernel"), hf + ".weight",
-                   shape, not is_norm),
+                   shape, not is_norm, None),
           Variable(google + ("/beta" if is_norm else "/bias"), hf + ".bias",
-                   shape[-1:], False)]
+                   shape[-1:], False, None)]
 
 
 def in_full(names, model_type):

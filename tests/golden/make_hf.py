@@ -23,17 +23,25 @@ MODELS = {
         transformers.DistilBertConfig(
             dim=16, n_layers=2, n_heads=2, hidden_dim=24,
             max_position_embeddings=16, **SIZES)),
+    "roberta": lambda: transformers.RobertaForQuestionAnswering(
+        transformers.RobertaConfig(
+            hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=24, max_position_embeddings=18, type_vocab_size=1,
+            layer_norm_eps=1e-5, **SIZES)),
 }
 LENGTH = 16
 # The lengths of questions and passages; [PAD] fills the rest.
-WINDOWS = ((2, 5), (3, 10), (4, 1))
+WINDOWS = ((2, 5), (3, 10))
 # For each zone the kinds of its rows and of its columns: [CLS], Q, [SEP], P.
 ZONES = {"q2": ("Q", "Q"), "q2p": ("CQS_", "P"), "p2q": ("CPS_", "Q"),
          "p2": ("P", "P"), "all": ("CQSP_", "CQSP_")}
 
 
 def features():
-  """The windows, of ids from 5: input_ids, input_mask, segment_ids, [3, B, S]."""
+  """The windows, of ids from 5: input_ids, input_mask, segment_ids, [3, B, S].
+
+  Padding has id 0 in each: no other token sees it but in the zone all.
+  """
   random = np.random.RandomState(1)
   found = np.zeros([3, len(WINDOWS), LENGTH], np.int32)
   for row, (question, passage) in enumerate(WINDOWS):
@@ -61,7 +69,11 @@ def additive(zone):
 def logits_of(model, ids, masks):
   """Start and end logits [B, 2, S] of a model, with a mask for each layer."""
   encoder = model.base_model
-  hidden = encoder.embeddings(torch.tensor(ids).long())
+  # RoBERTa gives padding one position, wherever it stands. Here it has the next
+  # ones, as in BERT.
+  first = 2 if "padding_idx" in vars(encoder.embeddings) else 0
+  hidden = encoder.embeddings(
+      torch.tensor(ids).long(), position_ids=first + torch.arange(LENGTH)[None])
   layers = getattr(encoder, "encoder", getattr(encoder, "transformer", None)).layer
   for layer, mask in zip(layers, masks):
     output = layer(hidden, attention_mask=mask)
