@@ -2,10 +2,10 @@
 
     python -m attention_zones.convert_hf HF_FOLDER OUTPUT_FOLDER
 
-HF_FOLDER has config.json, model.safetensors (or several, and their
-model.safetensors.index.json), and vocab.txt or tokenizer.json, or spiece.model of
-an ALBERT. OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and
-vocab.txt or spiece.model.
+HF_FOLDER has config.json, model.safetensors or pytorch_model.bin (or several, and
+their index), and vocab.txt or tokenizer.json, or spiece.model of an ALBERT.
+OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and vocab.txt,
+spiece.model or tokenizer.json.
 """
 
 from attention_zones.base import commands
@@ -27,26 +27,17 @@ from attention_zones.base import path_checks
 from attention_zones.data import data_checks
 from attention_zones.data import tokenizer_settings
 from attention_zones.weights import hf_kind
+from attention_zones.weights import hf_models
 from attention_zones.weights import hf_names
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
 
-# What transformers takes for what a config.json leaves out. The numbers are sizes,
-# which our bert_config.json gets, too.
-_DEFAULTS = {"bert": {
-    "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 12,
-    "num_attention_heads": 12, "intermediate_size": 3072,
-    "max_position_embeddings": 512, "type_vocab_size": 2, "hidden_act": "gelu"}}
-_DEFAULTS["electra"] = dict(
-    _DEFAULTS["bert"], embedding_size=128, hidden_size=256, num_attention_heads=4,
-    intermediate_size=1024)
-_DEFAULTS["albert"] = dict(
-    _DEFAULTS["bert"], vocab_size=30000, embedding_size=128, hidden_size=4096,
-    num_hidden_groups=1, num_attention_heads=64, intermediate_size=16384,
-    hidden_act="gelu_new")
 # Hugging Face's "gelu" is the erf form, Google's the tanh form.
 _ACTIVATIONS = {"gelu": "gelu_erf", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu",
                 "gelu_python": "gelu_erf", "gelu_fast": "gelu", "relu": "relu"}
+# The flag of run_squad.py for a vocabulary of another kind than vocab.txt.
+_FILE_FLAGS = {hf_vocab.SPM_NAME: "spm_model_file",
+               hf_vocab.TOKENIZER_NAME: "tokenizer_file"}
 
 
 def convert_config(path, content, model_type):
@@ -58,39 +49,67 @@ def convert_config(path, content, model_type):
     model_type: str, as of hf_kind.Kind.
 
   Returns:
-    (dict, list of remarks).
+    (dict, dict from an entry of it to a hf_names.Table, list of remarks).
 
   Raises:
     ValueError: it is of a model that cannot be converted.
   """
-  taken = {name: value for name, value in _DEFAULTS[model_type].items()
-           if content.get(name) is None}
+  model = hf_models.MODELS[model_type]
+  theirs = lambda name: model.entries.get(name, name)
+  taken = {theirs(name): value for name, value in model.defaults.items()
+           if content.get(theirs(name)) is None}
   content = dict(content, **taken)
   for name, right in (("position_embedding_type", "absolute"),
                       ("is_decoder", False), ("inner_group_num", 1)):
     if content.get(name, right) != right:
       raise ValueError("%s: %s is %r; only %r is supported" % (
           path, name, content[name], right))
-  sizes = {name: json_files.member(path, content, name, int)
-           for name, value in _DEFAULTS[model_type].items() if type(value) is int}
-  act = content["hidden_act"]
+  sizes = {name: json_files.member(path, content, theirs(name), int)
+           for name, value in model.defaults.items() if type(value) is int}
+  tables = _tables(path, content, model.rows, sizes)
+  sizes.update((name, len(table.rows)) for name, table in tables.items())
+  act = content[theirs("hidden_act")]
   if act not in list(_ACTIVATIONS):
-    raise ValueError("%s: hidden_act is %r; should be one of %s" % (
-        path, act, ", ".join(_ACTIVATIONS)))
+    raise ValueError("%s: %s is %r; should be one of %s" % (
+        path, theirs("hidden_act"), act, ", ".join(_ACTIVATIONS)))
   if model_type == "albert" and sizes["embedding_size"] == sizes["hidden_size"]:
     raise ValueError("%s: embedding_size is hidden_size, %d; such an ALBERT has no "
                      "embedding_hidden_mapping_in in Google's format" % (
                          path, sizes["hidden_size"]))
-  kept = {name: content[name] for name in (
+  kept = {name: content[theirs(name)] for name in (
       "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range",
-      "layer_norm_eps") if content.get(name) is not None}
+      "layer_norm_eps") if content.get(theirs(name)) is not None}
   act = _ACTIVATIONS[act]
   if (model_type, act) == ("electra", "gelu"):
     # In Google's ELECTRA, "gelu" is the erf form.
     act = "gelu_new"
-  return dict(sizes, model_type=model_type, hidden_act=act, **kept), taken and [
-      "not in %s, so as transformers takes it: %s" % (path, ", ".join(
-          "%s %s" % item for item in sorted(taken.items())))]
+  remarks = ["not in %s, so as transformers takes it: %s" % (path, ", ".join(
+      "%s %s" % item for item in sorted(taken.items())))] * bool(taken)
+  return dict(sizes, model_type=model.architecture, hidden_act=act, **dict(
+      kept, **model.constants)), tables, [*remarks, *model.remarks]
+
+
+def _tables(path, content, rows, sizes):
+  """The tables that have other rows here: dict as of convert_config.
+
+  Args:
+    path, content: as of convert_config.
+    rows: dict, as of hf_models.Model.
+    sizes: dict of int, what config.json has.
+  """
+  if not rows:
+    return {}
+  pad_id = content.get("pad_token_id")
+  # As transformers takes it.
+  pad_id = 1 if pad_id is None else json_files.member(
+      path, content, "pad_token_id", int)
+  tables = {name: hf_names.Table(sizes[name], rows_of(sizes[name], pad_id))
+            for name, rows_of in rows.items()}
+  if pad_id < 0 or not all(table.rows for table in tables.values()):
+    raise ValueError("%s: pad_token_id is %d, and max_position_embeddings %d; a "
+                     "text's positions begin after that of padding" % (
+                         path, pad_id, sizes["max_position_embeddings"]))
+  return tables
 
 
 def tokenizer_entries(path, kind):
@@ -103,7 +122,7 @@ def tokenizer_entries(path, kind):
   Raises:
     ValueError: run_squad.py would refuse it.
   """
-  if kind.vocabulary.name == hf_vocab.SPM_NAME:
+  if kind.vocabulary.name != hf_vocab.VOCAB_NAME:
     return {}
   entries = {"max_input_chars_per_word": kind.max_chars}
   if kind.vocabulary.added_tokens:
@@ -113,16 +132,17 @@ def tokenizer_entries(path, kind):
   return entries
 
 
-def match(path, config, kind):
+def match(path, config, tables, kind):
   """Pairs Google's variables with a model's tensors.
 
   Args:
     path: str, the folder, for messages.
-    config: dict, as convert_config returns it.
+    config, tables: as convert_config returns them.
     kind: hf_kind.Kind.
 
   Returns:
-    (list of (hf_names.Variable, safetensors_file.Tensor), list of remarks).
+    (list of (hf_names.Variable, safetensors_file.Tensor or, of a variable that
+    Hugging Face's model does not have, None), list of remarks).
 
   Raises:
     ValueError: a tensor is missing, or unknown within the encoder, has another
@@ -131,8 +151,9 @@ def match(path, config, kind):
   spellings = {
       full: names for full, names in hf_names.in_full(
           kind.tensors, kind.model_type).items() if not hf_names.is_unused(full)}
-  variables = hf_names.variables(kind.model_type, config, kind.with_head)
-  wanted = {variable.hf for variable in variables}
+  variables = hf_names.variables(
+      kind.model_type, config, kind.with_head, tables)
+  wanted = {variable.hf for variable in variables if variable.hf}
   # Where something is lacking, they may be that under another name.
   others = [full for full in spellings if wanted <= set(spellings)
             and hf_names.is_other_head(full, kind.model_type)]
@@ -154,15 +175,18 @@ def match(path, config, kind):
   if problems:
     raise ValueError("%s: its model %s; is its config.json of another model?" % (
         path, ", and ".join(problems)))
-  pairs = [(variable, held[variable.hf]) for variable in variables]
+  pairs = [(variable, held.get(variable.hf)) for variable in variables]
   for variable, tensor in pairs:
-    _check_tensor(path, variable, tensor)
+    if tensor:
+      _check_tensor(path, variable, tensor)
   return pairs, remarks
 
 
 def _check_tensor(path, variable, tensor):
   """Raises ValueError if a tensor cannot be that variable."""
   shape = variable.shape[::-1] if variable.transposed else variable.shape
+  if variable.table:
+    shape = [variable.table.length] + shape[1:]
   if tensor.shape != shape:
     raise ValueError("%s: %s has shape %s, but should have %s according to "
                      "config.json" % (path, variable.hf, tensor.shape, shape))
@@ -174,9 +198,13 @@ def _check_tensor(path, variable, tensor):
 
 
 def load(path, variable, tensor):
-  """Reads a tensor as Google's checkpoints have it; raises ValueError, with the
-  path of the folder, if it has numbers that are not finite."""
+  """Reads a tensor, or makes one of zeros, as Google's checkpoints have it; raises
+  ValueError, with the path of the folder, if a number in it is not finite."""
+  if not tensor:
+    return np.zeros(variable.shape, np.float32)
   values = np.asarray(tensor.read(), np.float32)
+  if variable.table:
+    values = values[list(variable.table.rows)]
   if not np.isfinite(values).all():
     raise ValueError("%s: %s has NaN or infinite numbers" % (path, variable.hf))
   return values.T if variable.transposed else values
@@ -241,7 +269,7 @@ def run(arguments):
                      "folder" % out)
   kind = hf_kind.read(source, arguments.allow_other_tokenizer)
   print(kind.line)
-  config, remarks = convert_config(
+  config, tables, remarks = convert_config(
       os.path.join(source, "config.json"), kind.config, kind.model_type)
   config.update(tokenizer_entries(source, kind))
   if kind.vocabulary.size > config["vocab_size"]:
@@ -249,21 +277,21 @@ def run(arguments):
         "%s: the vocabulary has %d entries, but vocab_size is %d in config.json; "
         "is it of another model?" % (
             source, kind.vocabulary.size, config["vocab_size"]))
-  pairs, more = match(source, config, kind)
+  pairs, more = match(source, config, tables, kind)
   write(source, out, config, kind.vocabulary, pairs)
   print("%s: %d variables, %s" % (out, len(pairs), (
       "with answer head: it can be decoded" if kind.with_head
       else "without answer head: train one first")))
-  print("--do_lower_case=%s (%s)" % (kind.casing.lower_case, kind.casing.why))
+  print(kind.casing.line)
   remarks = [*remarks, *more, *kind.remarks]
   if config["type_vocab_size"] == 1:
     remarks.append(data_checks.ONE_SEGMENT)
   for line in remarks:
     print("remark: %s" % line)
   flags = list(kind.casing.flags)
-  if kind.vocabulary.name == hf_vocab.SPM_NAME:
-    flags.append("--spm_model_file=%s" % shlex.quote(
-        os.path.join(out, kind.vocabulary.name)))
+  if kind.vocabulary.name in _FILE_FLAGS:
+    flags.append("--%s=%s" % (_FILE_FLAGS[kind.vocabulary.name], shlex.quote(
+        os.path.join(out, kind.vocabulary.name))))
   print("next: %s" % next_command(out, config, kind.with_head, flags))
 
 

@@ -219,10 +219,10 @@ def names_of(config, layer):
           "output_norm": scope + "|_1"}
 
 
-def layer_norm(x, weights, scope):
+def layer_norm(x, weights, scope, eps=1e-12):
   mean, variance = x.mean(-1, keepdims=True), x.var(-1, keepdims=True)
   scope, _, suffix = scope.partition("|")
-  return ((x - mean) / np.sqrt(variance + 1e-12)
+  return ((x - mean) / np.sqrt(variance + eps)
           * weights[scope + "/LayerNorm%s/gamma" % suffix]
           + weights[scope + "/LayerNorm%s/beta" % suffix])
 
@@ -322,7 +322,8 @@ def reference_logits(config, weights, features, decode, shift=True,
   activation = ACTIVATIONS[
       "gelu_erf" if config.architecture == "electra" else config.hidden_act]
   project = lambda x, name: rounded(dense(x, weights, name), x.shape[-1])
-  normalize = lambda x, name: rounded(layer_norm(x, weights, name), 2 * size)
+  normalize = lambda x, name: rounded(
+      layer_norm(x, weights, name, config.layer_norm_eps), 2 * size)
   model = "electra" if config.architecture == "electra" else "bert"
   scope = model + "/embeddings"
   x = normalize(weights[scope + "/word_embeddings"][ids]

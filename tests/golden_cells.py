@@ -24,7 +24,7 @@ def features_for(shared, published):
 def cells_of(published):
   """dict from each Decode in a golden file to its logits, [B, 2, S]."""
   found = {}
-  for name in published.files:
+  for name in published:
     cell = re.fullmatch(r"layer(\d)_(\w+)", name)
     if cell:
       found[Decode((int(cell.group(1)),), zones.union([cell.group(2)]))] = (

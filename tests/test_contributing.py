@@ -165,39 +165,53 @@ except ValueError as error:
       "faulty.json: [0] has no 'answers', which should be an object"]
 
 
-def test_the_architecture(changed):
-  bert, roberta = json.loads(run_python(changed("modeling.py"), """
+# A model of the diff, and of BERT.
+ERNIE = """
 import json
 import run_squad
 run_squad.tf.disable_v2_behavior()
-import modeling
-print(json.dumps([run_squad.model_variables(modeling.BertConfig(
-    12, 8, 1, 2, 16, model_type=name)) for name in ("bert", "roberta")]))
-"""))
-  assert roberta == {re.sub("^bert/", "roberta/", name): shape
-                     for name, shape in bert.items()} != bert
-
-
-def test_positions_of_the_architecture_begin_at_2(changed):
-  """Three tokens get rows 2 to 4 of the table, and are normalized."""
-  words, types, positions, output = map(np.array, json.loads(run_python(
-      changed("modeling.py"), """
-import json
 import tensorflow.compat.v1 as tf
-tf.disable_v2_behavior()
 import modeling
-config = modeling.BertConfig(
-    12, 8, 1, 2, 16, max_position_embeddings=6, initializer_range=0.5,
-    model_type="roberta")
-output = modeling.Encoder(config).embed(
+sizes = dict(
+    vocab_size=12, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
+    intermediate_size=16, max_position_embeddings=6, type_vocab_size=2,
+    initializer_range=0.5, task_type_vocab_size=3)
+configs = {name: modeling.BertConfig.from_dict(dict(sizes, model_type=name))
+           for name in ("bert", "ernie")}
+"""
+
+
+def test_the_architecture(changed):
+  """Its variables, and those that are made of a folder of Hugging Face."""
+  bert, ernie, named = json.loads(run_python(
+      changed("modeling.py"), ERNIE + """
+from attention_zones import convert_hf
+from attention_zones.weights import hf_names
+content = dict(sizes, model_type="ernie", architectures=["ErnieModel"])
+config, tables, _ = convert_hf.convert_config("config.json", content, "ernie")
+assert config["model_type"] == "ernie"
+print(json.dumps([run_squad.model_variables(config) for config in configs.values()]
+                 + [{v.google: v.shape for v in hf_names.variables(
+                     "ernie", config, True, tables)}]))
+"""))
+  assert ernie.pop("ernie/embeddings/task_type_embeddings") == [3, 8] == named.pop(
+      "ernie/embeddings/task_type_embeddings")
+  assert named == ernie == {re.sub("^bert/", "ernie/", name): shape
+                            for name, shape in bert.items()} != bert
+
+
+def test_every_token_of_the_architecture_is_of_task_0(changed):
+  words, types, positions, tasks, output = map(np.array, json.loads(run_python(
+      changed("modeling.py"), ERNIE + """
+output = modeling.Encoder(configs["ernie"]).embed(
     tf.constant([[3, 4, 5]]), tf.constant([[0, 1, 1]]))
 with tf.Session() as session:
   session.run(tf.global_variables_initializer())
   print(json.dumps([value.tolist() for value in session.run(
-      ["roberta/embeddings/%s_embeddings:0" % name
-       for name in ("word", "token_type", "position")] + [output])]))
+      ["ernie/embeddings/%s_embeddings:0" % name
+       for name in ("word", "token_type", "position", "task_type")] + [output])]))
 """)))
-  total = words[[3, 4, 5]] + types[[0, 1, 1]] + positions[[2, 3, 4]]
+  total = words[[3, 4, 5]] + types[[0, 1, 1]] + positions[[0, 1, 2]] + tasks[0]
   total -= total.mean(1, keepdims=True)
   # Some ten roundings, by 2^-24 of numbers up to 3 each, and the epsilon of 1e-12.
   np.testing.assert_allclose(
@@ -209,13 +223,13 @@ def test_the_architecture_is_found_from_its_checkpoint(changed, tmp_path):
 import tensorflow.compat.v1 as tf
 tf.disable_v2_behavior()
 from attention_zones.weights import checkpoint_names
-tf.get_variable("roberta/encoder/layer_0/output/dense/bias", [1])
+tf.get_variable("ernie/encoder/layer_0/output/dense/bias", [1])
 with tf.Session() as session:
   session.run(tf.global_variables_initializer())
   path = tf.train.Saver().save(session, "%s")
 print(checkpoint_names.architecture(path))
 """ % (tmp_path / "model.ckpt"))
-  assert printed == "roberta\n"
+  assert printed == "ernie\n"
 
 
 def test_the_drawing_names_modules_that_exist(repository):

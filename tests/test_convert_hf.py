@@ -12,6 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones import convert_hf
 from attention_zones.data import tokenizer_settings
+from attention_zones.weights import hf_models
 from attention_zones.weights import hf_names
 from attention_zones.zones.decodes import BASELINE
 from bert_reference import variables_of
@@ -23,6 +24,7 @@ import modeling
 import spm_model
 import tiny_model
 import tokenization
+import torch_pickle
 
 # How near the logits of transformers have to be; docs/models.md says so.
 LOGITS_OF_TRANSFORMERS = 1e-4
@@ -81,12 +83,12 @@ def test_names_of_hugging_face(shared):
     found = hf_names.variables(kind, dict(
         vocab_size=9, hidden_size=8, embedding_size=4, intermediate_size=5,
         max_position_embeddings=7, type_vocab_size=2, num_hidden_layers=1,
-        num_hidden_groups=1), with_head=True)
+        num_hidden_groups=1), with_head=True, tables={})
     assert sorted((v.google, v.hf, v.transposed) for v in found) == sorted(
         (e["google"], e["hf"], e["transposed"]) for e in expected), title
 
 
-@pytest.mark.parametrize("kind", ["bert", "electra", "albert"])
+@pytest.mark.parametrize("kind", ["bert", "electra", "albert", "distilbert"])
 def test_a_model_with_a_head(kind, tmp_path, capsys):
   config = hf_folder.config_of(kind)
   weights, tensors = hf_folder.tensors_of(config)
@@ -104,7 +106,8 @@ def test_a_model_with_a_head(kind, tmp_path, capsys):
   assert read(out)[0].hidden_act == "gelu_erf"
   assert capsys.readouterr().out.splitlines() == [
       "%s/hf: %s (%sForQuestionAnswering), with answer head; tokenizer not named, "
-      "lower-cased; written by PyTorch" % (tmp_path, kind, hf_folder.STEMS[kind]),
+      "lower-cased; written by PyTorch" % (
+          tmp_path, kind, hf_models.MODELS[kind].stem),
       "%s: %d variables, with answer head: it can be decoded" % (
           out, len(weights)),
       "--do_lower_case=True (a guess: the vocabulary is lower-cased)",
@@ -115,7 +118,8 @@ def test_a_model_with_a_head(kind, tmp_path, capsys):
 @pytest.mark.parametrize("kind, of_pretraining", [
     ("bert", "cls.predictions.bias"),
     ("electra", "discriminator_predictions.dense"),
-    ("albert", "predictions.LayerNorm.weight")])
+    ("albert", "predictions.LayerNorm.weight"),
+    ("distilbert", "vocab_layer_norm.weight")])
 def test_a_plain_encoder_with_old_names(kind, of_pretraining, tmp_path, capsys):
   config = hf_folder.config_of(kind, "ForPreTraining")
   weights, tensors = hf_folder.tensors_of(config, with_head=False)
@@ -155,30 +159,54 @@ def test_half_precision_becomes_float32(dtype, tmp_path):
       for name, values in weights.items()})
 
 
-def shard(folder, tensors):
-  """Writes model.safetensors anew as two files and their index."""
+def shard(folder, tensors, name, write):
+  """Writes the tensors as two files and their index, in place of model.safetensors.
+
+  Args:
+    folder: pathlib.Path.
+    tensors: dict from name to array.
+    name: str, "model%s.safetensors" for example.
+    write: function of a path and a dict of tensors.
+  """
   os.remove(str(folder / "model.safetensors"))
-  parts = {"model-0000%d-of-00002.safetensors" % (i + 1): dict(
+  parts = {name % ("-0000%d-of-00002" % (i + 1)): dict(
       sorted(tensors.items())[i::2]) for i in range(2)}
-  for name, part in parts.items():
-    hf_folder.write_safetensors(folder / name, part)
-  (folder / "model.safetensors.index.json").write_text(json.dumps({
+  for part, held in parts.items():
+    write(folder / part, held)
+  (folder / (name % "" + ".index.json")).write_text(json.dumps({
       "metadata": {}, "weight_map": {
-          tensor: name for name, part in parts.items() for tensor in part}}))
+          tensor: part for part, held in parts.items() for tensor in held}}))
 
 
-def test_shards(tmp_path, capsys):
+@pytest.mark.parametrize("name, write", [
+    ("model%s.safetensors", hf_folder.write_safetensors),
+    ("pytorch_model%s.bin", torch_pickle.save)])
+def test_shards(name, write, tmp_path, capsys):
   config = hf_folder.config_of()
   weights, tensors = hf_folder.tensors_of(config)
   hf_folder.write(tmp_path / "hf", config, tensors)
-  shard(tmp_path / "hf", tensors)
+  shard(tmp_path / "hf", tensors, name, write)
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
   check_weights(tmp_path / "out", weights)
-  os.remove(str(tmp_path / "hf" / "model-00002-of-00002.safetensors"))
+  second = tmp_path / "hf" / (name % "-00002-of-00002")
+  os.remove(str(second))
   assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "two")]) == 1
   assert capsys.readouterr().err == (
-      "attention_zones.convert_hf: %s/hf/model-00002-of-00002.safetensors: No such "
-      "file or directory\n" % tmp_path)
+      "attention_zones.convert_hf: %s: No such file or directory\n" % second)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16"])
+def test_a_file_of_torch(dtype, tmp_path, capsys):
+  config = hf_folder.config_of("distilbert")
+  weights, tensors = hf_folder.tensors_of(config)
+  hf_folder.write(tmp_path / "hf", config, tensors)
+  os.remove(str(tmp_path / "hf" / "model.safetensors"))
+  torch_pickle.save(tmp_path / "hf" / "pytorch_model.bin", tensors, dtype)
+  assert convert_hf.main([str(tmp_path / "hf"), str(tmp_path / "out")]) == 0
+  check_weights(tmp_path / "out", {
+      name: np.float32(np.asarray(values, torch_pickle.TYPES[dtype][1]))
+      for name, values in weights.items()})
+  assert "lower-cased; written by PyTorch\n" in capsys.readouterr().out
 
 
 def edit_config(**changes):
@@ -209,8 +237,9 @@ def edit_types(**types):
           name.replace("__", "."): dtype for name, dtype in types.items()})
 
 
-def only_bin(folder, tensors):
-  os.rename(str(folder / "model.safetensors"), str(folder / "pytorch_model.bin"))
+def code_in_bin(folder, tensors):
+  os.remove(str(folder / "model.safetensors"))
+  torch_pickle.write(folder / "pytorch_model.bin", b"cos\nsystem\n.")
 
 
 def unigram(folder, tensors):
@@ -221,17 +250,18 @@ def unigram(folder, tensors):
 
 @pytest.mark.parametrize("edit, words", [
     (edit_config(architecture="GenerationEncoder"),
-     '["BertGenerationEncoder"]; should be bert and Bert... or '),
+     '["BertGenerationEncoder"]; should be one of bert (Bert...), '),
     (edit_tensors(**{"bert__encoder__layer__0__output__dense__bias": None,
                      "x__layer__bias": np.zeros(2)}),
      'and also has 1 tensor ("x.layer.bias")'),
     (lambda folder, tensors: os.rename(
         str(folder / "model.safetensors"), str(folder / "bert.safetensors")),
-     "has neither model.safetensors nor, of several files, "
-     "model.safetensors.index.json, only bert.safetensors, which is not read"),
+     "has neither model.safetensors nor pytorch_model.bin nor, of several files, "
+     "their .index.json, only bert.safetensors, which is not read"),
     (lambda folder, tensors: (folder / "config.json").write_text(
-        '{"model_type": "distilbert", "architectures": ["DistilBertModel"]}'),
-     "model_type is 'distilbert'"),
+        '{"model_type": "deberta-v2", "architectures": ["DebertaV2Model"]}'),
+     "model_type is 'deberta-v2', which has other layers than BERT: its attention "
+     "depends on the distance between tokens"),
     (edit_config(position_embedding_type="relative_key"),
      "position_embedding_type is 'relative_key'; only 'absolute'"),
     (edit_config(hidden_act="silu"), "hidden_act is 'silu'; should be one of gelu"),
@@ -257,7 +287,7 @@ def unigram(folder, tensors):
      "keep one"),
     (edit_bytes(lambda content: content.replace(b'"F32"', b'"F99"')), "dtype F99"),
     (edit_bytes(lambda content: content.replace(b"[2]", b"[3]")), "is 12 bytes"),
-    (only_bin, "only pytorch_model.bin, which is not read"),
+    (code_in_bin, "hf/pytorch_model.bin would call \"os.system\": "),
     (unigram, "type \"Unigram\"; should be WordPiece, or spiece.model beside it"),
     (lambda folder, tensors: os.remove(str(folder / "vocab.txt")),
      "has neither vocab.txt nor tokenizer.json"),
@@ -310,7 +340,7 @@ def test_what_config_json_leaves_out(kind, taken):
   """As transformers; null is left out, too, which run_squad.py would refuse."""
   content = dict.fromkeys(taken)
   content["hidden_dropout_prob"] = None
-  config, (remark,) = convert_hf.convert_config("config.json", dict(
+  config, _, (remark,) = convert_hf.convert_config("config.json", dict(
       hf_folder.config_of(kind), **content), kind)
   assert {name: config[name] for name in taken} == taken
   assert "hidden_dropout_prob" not in config

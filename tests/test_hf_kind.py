@@ -86,15 +86,23 @@ def test_an_encoder_whose_class_is_not_named(tmp_path):
 
 @pytest.mark.parametrize("changes, words", [
     ({"model_type": None, "architectures": None},
-     "model_type is None, architectures []; should be bert and Bert... or electra "
-     'and Electra... or albert and Albert..., as in ["BertForQuestionAnswering"]'),
-    ({"model_type": None, "architectures": ["RobertaModel"]},
-     'model_type is None, architectures ["RobertaModel"]; should be bert and '),
+     "model_type is None, architectures []; should be one of bert (Bert...), "
+     "electra (Electra...), albert (Albert...), distilbert (DistilBert...), "
+     "roberta (Roberta...), xlm-roberta (XLMRoberta...), camembert (Camembert...), "
+     'as in ["BertForQuestionAnswering"]'),
+    ({"model_type": None, "architectures": ["XmodModel"]},
+     'model_type is None, architectures ["XmodModel"]; should be one of '),
     ({"model_type": None, "architectures": 3},
-     'model_type is None, architectures ["3"]; should be bert and '),
+     'model_type is None, architectures ["3"]; should be one of '),
     ({"architectures": ["ElectraModel"]},
-     "model_type is 'bert', architectures [\"ElectraModel\"]; should be bert and "),
+     "model_type is 'bert', architectures [\"ElectraModel\"]; should be one of "),
     ({"model_type": [3]}, "model_type is [3], architectures "),
+    ({"model_type": "roberta"}, 'model_type is \'roberta\', architectures '
+     '["BertForQuestionAnswering"]; should be one of '),
+    ({"model_type": "modernbert"}, "model_type is 'modernbert', which has other "
+     "layers than BERT: its positions are rotations"),
+    ({"model_type": "luke"}, "queries of their own between words and entities"),
+    ({"model_type": "longformer"}, "its tokens attend to a window around them"),
 ])
 def test_an_architecture_that_is_refused(changes, words, folder):
   configure(folder, **changes)
@@ -262,7 +270,8 @@ def test_lower_case(contents, lower, why, more, folder):
     put(folder, name, "\n".join(vocabularies[content]).encode("utf-8")
         if name == "vocab.txt" else content)
   assert hf_kind.read(str(folder)).casing == (
-      lower, why.format(folder), ["--do_lower_case=%s" % lower] + more)
+      lower, "--do_lower_case=%s (%s)" % (lower, why.format(folder)),
+      ["--do_lower_case=%s" % lower] + more)
 
 
 def test_the_casing_of_sentencepiece(tmp_path):
@@ -280,7 +289,8 @@ def test_the_casing_of_sentencepiece(tmp_path):
   put(folder, "added_tokens.json", {"[abstract]": config["vocab_size"]})
   kind = hf_kind.read(str(folder))
   assert kind.vocabulary.entries[:4] == ["<pad>", "<unk>", "[CLS]", "[SEP]"]
-  assert kind.casing.lower_case and kind.casing.why.startswith("not False, as ")
+  assert kind.casing.lower_case and kind.casing.line.startswith(
+      "--do_lower_case=True (not False, as ")
   assert kind.remarks[0] == (
       'not used: 1 token ("[abstract]"), added to spiece.model')
 

@@ -10,14 +10,18 @@ from attention_zones.base import files
 from attention_zones.base import json_files
 from attention_zones.data import data_checks
 from attention_zones.weights import hf_files
+from attention_zones.weights import hf_models
 from attention_zones.weights import hf_vocab
 from attention_zones.weights import safetensors_file
+from attention_zones.weights import torch_file
 
-_STEMS = {"bert": "Bert", "electra": "Electra", "albert": "Albert"}
 # What follows the stem in the name of a class; of all but one the encoder is taken.
 _CLASSES = r"(Model|LMHeadModel|For\w+)$"
 _ANSWERING = "ForQuestionAnswering"
-_WEIGHTS = "model.safetensors"
+# A file of weights, what reads it, the first that is there; several have an index.
+_WEIGHTS = (("model.safetensors", safetensors_file.read),
+            ("pytorch_model.bin", torch_file.read))
+_INDEX = ".index.json"
 
 # Tokenizers that are BERT's, by the start of their class; and those of any kind, of
 # which tokenizer.json says more.
@@ -51,7 +55,7 @@ Kind.__doc__ = """What a folder is.
 
 Attributes:
   config: dict, its config.json.
-  model_type: str, "bert", "electra" or "albert".
+  model_type: str, a key of hf_models.MODELS.
   with_head: bool, whether it has an answer head.
   vocabulary: hf_vocab.Vocabulary.
   max_chars: int, longer words are [UNK].
@@ -61,14 +65,17 @@ Attributes:
   remarks: list of str, in what the tokenizer here differs from the folder's.
 """
 
-Casing = collections.namedtuple("Casing", ["lower_case", "why", "flags"])
+Casing = collections.namedtuple("Casing", ["lower_case", "line", "flags"])
 Casing.__doc__ = """Whether text is lower-cased.
 
 Attributes:
-  lower_case: bool, the value of --do_lower_case.
-  why: str, where it is from.
+  lower_case: bool, the value of --do_lower_case; None where the tokenizer decides.
+  line: str, that, and where it is from.
   flags: list of str, the flags of run_squad.py that say so.
 """
+_OF_TOKENIZER = Casing(
+    None, "--do_lower_case is not used: tokenizer.json says what becomes of "
+    "capitals", [])
 
 
 def read(folder, allow_other_tokenizer=False):
@@ -98,7 +105,8 @@ def read(folder, allow_other_tokenizer=False):
   name, remarks = _tokenizer(
       folder, hf_vocab.name_in(folder, model_type), allow_other_tokenizer)
   vocabulary = hf_vocab.read(folder, model_type)
-  casing = lower_case(folder, vocabulary)
+  casing = _OF_TOKENIZER if vocabulary.name == hf_vocab.TOKENIZER_NAME else (
+      lower_case(folder, vocabulary))
   tensors, metadata = _tensors(folder)
   writer = _writer(folder, tensors, metadata)
   # A class that is not named right loses no head, and the other way round.
@@ -107,13 +115,15 @@ def read(folder, allow_other_tokenizer=False):
   line = "%s: %s (%s), %s answer head; %s, %s; written by %s" % (
       folder.path, model_type, architecture or "class not named",
       "with" if with_head else "without", name or "tokenizer not named",
-      "lower-cased" if casing.lower_case else "cased", writer)
+      {None: "with tokenizer.json", True: "lower-cased", False: "cased"}[
+          casing.lower_case], writer)
   max_chars = folder.find("tokenizer.json", "model", "max_input_chars_per_word")
   return Kind(
       folder.find("config.json"), model_type, with_head, vocabulary,
       _DEFAULT_CHARS if max_chars is None else max_chars, casing, tensors, line,
-      remarks + vocabulary.remarks
-      + _tokenizer_remarks(folder, casing.lower_case, vocabulary.name))
+      remarks + vocabulary.remarks + (
+          [] if casing is _OF_TOKENIZER else _tokenizer_remarks(
+              folder, casing.lower_case, vocabulary.name)))
 
 
 def _architecture(folder):
@@ -123,17 +133,22 @@ def _architecture(folder):
   names = folder.find("config.json", "architectures") or []
   names = [re.sub("^(TF|Flax)", "", str(name))
            for name in (names if isinstance(names, list) else [names])]
+  models = hf_models.MODELS
   type_of = lambda name: next((
-      model_type for model_type, stem in _STEMS.items()
-      if re.match(stem + _CLASSES, name)), None)
+      model_type for model_type, model in models.items()
+      if re.match(model.stem + _CLASSES, name)), None)
   model_type = given or next(filter(None, map(type_of, names)), None)
-  if model_type not in list(_STEMS) or any(
-      type_of(name) != model_type for name in names):
+  if model_type in list(hf_models.REFUSED):
+    raise ValueError("%s: model_type is %r, which has other layers than BERT: %s"
+                     % (path, model_type, hf_models.REFUSED[model_type]))
+  if model_type not in list(models) or not all(
+      type_of(name) and models[type_of(name)].model == models[model_type].model
+      for name in names):
     raise ValueError(
-        "%s: model_type is %r, architectures %s; should be %s, as in %s" % (
-            path, given, json.dumps(names), " or ".join(
-                "%s and %s..." % item for item in _STEMS.items()), json.dumps(
-                    [_STEMS.get(str(given), "Bert") + _ANSWERING])))
+        "%s: model_type is %r, architectures %s; should be one of %s, as in %s"
+        % (path, given, json.dumps(names), ", ".join(
+            "%s (%s...)" % (name, model.stem) for name, model in models.items()),
+           json.dumps([models.get(str(given), models["bert"]).stem + _ANSWERING])))
   return model_type, next(
       (name for name in names if name.endswith(_ANSWERING)), (names + [""])[0])
 
@@ -148,6 +163,8 @@ def _tokenizer(folder, vocabulary, is_allowed):
   """
   name = (folder.find("tokenizer_config.json", "tokenizer_class")
           or folder.find("config.json", "tokenizer_class"))
+  if vocabulary == hf_vocab.TOKENIZER_NAME:
+    return name, []
   odd = []
   if name and not re.match("(%s)(Tokenizer|$)" % "|".join(
       _TOKENIZERS[vocabulary] + _ANY_TOKENIZER), str(name)):
@@ -178,25 +195,29 @@ def _tensors(folder):
     OSError: a file cannot be read.
     ValueError: there are none, or they are truncated or damaged.
   """
-  if folder.has(_WEIGHTS):
-    return safetensors_file.read(folder.path_of(_WEIGHTS))
-  index_name = _WEIGHTS + ".index.json"
+  for name, reader in _WEIGHTS:
+    if folder.has(name):
+      return reader(folder.path_of(name))
+    if folder.has(name + _INDEX):
+      return _shards(folder, name + _INDEX, reader)
+  others = [name for name in files.list_folder(folder.path)
+            if name.endswith((".safetensors", ".bin", ".h5", ".msgpack"))]
+  raise ValueError(
+      "%s has neither %s nor, of several files, their %s%s; save_pretrained(..., "
+      "safe_serialization=True) writes them" % (
+          folder.path, " nor ".join(name for name, _ in _WEIGHTS), _INDEX,
+          ", only %s, which is not read" % ", ".join(others) if others else ""))
+
+
+def _shards(folder, index_name, reader):
+  """As _tensors, of several files, which an index names."""
   index = folder.path_of(index_name)
-  if not folder.has(index_name):
-    others = [name for name in files.list_folder(folder.path)
-              if name.endswith((".safetensors", ".bin", ".h5", ".msgpack"))]
-    raise ValueError(
-        "%s has neither %s nor, of several files, %s%s; save_pretrained(..., "
-        "safe_serialization=True) writes them" % (
-            folder.path, _WEIGHTS, index_name,
-            ", only %s, which is not read" % ", ".join(others) if others else ""))
   held = json_files.member(index, folder.find(index_name), "weight_map", dict)
   shards = collections.OrderedDict()
   for name in held:
     shard = json_files.member(index + ": weight_map", held, name, str)
     if shard not in shards:
-      shards[shard] = safetensors_file.read(
-          folder.path_of(os.path.basename(shard)))
+      shards[shard] = reader(folder.path_of(os.path.basename(shard)))
     if name not in shards[shard][0]:
       raise ValueError("%s says that %s has %r, but it does not" % (
           index, shard, name))
@@ -259,7 +280,7 @@ def lower_case(folder, vocabulary):
   if (says, shown) == (True, "cased"):
     why += "; the vocabulary has cased entries"
     flags.append("--allow_case_mismatch=True")
-  return Casing(says, why, flags)
+  return Casing(says, "--do_lower_case=%s (%s)" % (says, why), flags)
 
 
 def _said_of_case(folder):

@@ -1,6 +1,7 @@
 """The vocabulary of a Hugging Face folder, with the added tokens."""
 
 import collections
+import json
 import string
 import unicodedata
 
@@ -9,9 +10,12 @@ from attention_zones.base import json_files
 from attention_zones.data import sentencepiece_tokenizer
 from attention_zones.data.tokenizer_settings import AddedToken
 from attention_zones.data import vocab_lines
+from attention_zones.weights import hf_models
+from attention_zones.weights import hf_tokenizer_json
 
 VOCAB_NAME = "vocab.txt"
 SPM_NAME = "spiece.model"
+TOKENIZER_NAME = "tokenizer.json"
 # Of BERT's code, in which they are found in no text, and of the first vocabularies.
 _OWN = vocab_lines.SPECIAL_TOKENS + ("[MASK]", "<S>", "<T>")
 
@@ -20,7 +24,7 @@ Vocabulary = collections.namedtuple("Vocabulary", [
 Vocabulary.__doc__ = """A vocabulary, as run_squad.py reads it.
 
 Attributes:
-  name: str, SPM_NAME or VOCAB_NAME.
+  name: str, SPM_NAME, VOCAB_NAME or TOKENIZER_NAME.
   content: bytes, its file.
   size: int, how many rows of word embeddings it needs.
   entries: list of str.
@@ -30,8 +34,10 @@ Attributes:
 
 
 def name_in(folder, model_type):
-  """The name of the file that a vocabulary becomes: SPM_NAME of an ALBERT that has
-  it and no vocab.txt, else VOCAB_NAME."""
+  """The name of the file that a vocabulary becomes: TOKENIZER_NAME of RoBERTa's
+  kind, SPM_NAME of an ALBERT that has it and no vocab.txt, else VOCAB_NAME."""
+  if hf_models.MODELS[model_type].has_tokenizer:
+    return TOKENIZER_NAME
   return SPM_NAME if (
       model_type == "albert" and folder.has(SPM_NAME)
       and not folder.has(VOCAB_NAME)) else VOCAB_NAME
@@ -51,8 +57,10 @@ def read(folder, model_type):
     OSError: a file cannot be read.
     ValueError: there is none, or it is damaged.
   """
-  added = _added_tokens(folder)
   name = name_in(folder, model_type)
+  if name == TOKENIZER_NAME:
+    return _of_tokenizer(folder)
+  added = _added_tokens(folder)
   if name == SPM_NAME:
     path = folder.path_of(name)
     content = files.read_bytes(path)
@@ -82,6 +90,21 @@ def read(folder, model_type):
       {entry: index for index, entry in enumerate(entries)}), entries, used,
                     _other_entries(folder, path, entries)
                     + _remarks(path, entries, found, used))
+
+
+def _of_tokenizer(folder):
+  """A tokenizer.json as a Vocabulary."""
+  path = folder.path_of(TOKENIZER_NAME)
+  if not folder.has(TOKENIZER_NAME):
+    raise ValueError(
+        "%s has no tokenizer.json; where transformers is installed, AutoTokenizer."
+        "from_pretrained reads the folder, and save_pretrained writes it" % (
+            folder.path))
+  content, remarks = hf_tokenizer_json.adapt(path, folder.find(TOKENIZER_NAME))
+  by_id = hf_tokenizer_json.vocabulary(path, content)
+  return Vocabulary(
+      TOKENIZER_NAME, json.dumps(content, ensure_ascii=False).encode("utf-8"),
+      max(by_id, default=-1) + 1, list(by_id.values()), [], remarks)
 
 
 def _entries(folder):

@@ -67,6 +67,15 @@ def read(path):
   return tensors, metadata if isinstance(metadata, dict) else {}
 
 
+def as_numbers(dtype, values):
+  """Copies an array, whose elements are as FLOATS has them, with half precision as
+  float32; dtype is one of FLOATS."""
+  if dtype == "BF16":
+    # The upper half of a float32.
+    return (values.astype(np.uint32) << 16).view(np.float32)
+  return np.array(values, np.float32 if dtype == "F16" else None)
+
+
 def _check_cover(path, places, size):
   """Refuses tensors that overlap, gaps, and tensors that end before the file or
   after it, as the package safetensors does.
@@ -106,9 +115,6 @@ def _tensor(where, entry, data):
           where, offsets, dtype, shape, size))
 
   def read_tensor():
-    values = data[offsets[0]:offsets[1]].view(FLOATS[dtype]).reshape(shape)
-    if dtype == "BF16":
-      # The upper half of a float32.
-      return (values.astype(np.uint32) << 16).view(np.float32)
-    return np.array(values, np.float32 if dtype == "F16" else None)
+    return as_numbers(
+        dtype, data[offsets[0]:offsets[1]].view(FLOATS[dtype]).reshape(shape))
   return Tensor(dtype, shape, read_tensor), offsets
