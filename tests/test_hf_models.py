@@ -113,8 +113,8 @@ def test_the_kind_of_roberta(name, tmp_path, capsys):
       "%s: %d variables, with answer head: it can be decoded" % (out, len(weights)),
       "--do_lower_case is not used: tokenizer.json says what becomes of capitals",
       "remark: " + hf_models.MODELS[name].remarks[0],
-      "remark: %s/hf/tokenizer.json: truncation is taken out, since it would cut "
-      "passages" % tmp_path,
+      "remark: %s/hf/tokenizer.json: its truncation is switched off: it would "
+      "cut passages" % tmp_path,
       "next: BERT_DIR={0} MODEL_OUTPUT_DIR={0} LAYERS=0-1 bash decode_squad.sh "
       "--tokenizer_file={0}/tokenizer.json --max_seq_length=30 "
       "--max_query_length=7 --doc_stride=7".format(out)]

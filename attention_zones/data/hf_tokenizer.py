@@ -54,9 +54,8 @@ def load(path):
         "requirements-models.txt" % (name, error)) from error
   content = json_files.parse(name, files.read_bytes(path))
   settings, remarks = tokenizer_json.adapt(name, content)
-  # Without its post_processor, which would change offsets, and without its decoder,
-  # which later versions have more of.
-  text = json.dumps(dict(settings, post_processor=None, decoder=None))
+  # Without its post_processor, which would change offsets.
+  text = json.dumps(dict(settings, post_processor=None))
   try:
     tokenizer = tokenizers.Tokenizer.from_str(text)
   except Exception as error:  # The package raises nothing more special.

@@ -1,13 +1,15 @@
 """A tokenizer.json of Hugging Face: what version 0.13.3 of tokenizers makes of it.
 
-The last version of the package for Python 3.7 reads later files after two changes,
-and does not know everything in them.
+It is the last version of the package for Python 3.7. Later ones write some things
+otherwise, and can do what it cannot; that is refused, since it would be left out
+without a word.
 """
 
 from attention_zones.base import json_files
 from attention_zones.zones import layouts
 
-# What version 0.13.3 knows, by the parts of the file.
+VERSION = "0.13.3"
+# What this version knows, by the parts of the file. The decoder is not used here.
 _KNOWN = {
     "normalizer": (
         "BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt",
@@ -16,9 +18,17 @@ _KNOWN = {
         "BertPreTokenizer", "ByteLevel", "CharDelimiterSplit", "Digits",
         "Metaspace", "Punctuation", "Sequence", "Split", "UnicodeScripts",
         "Whitespace", "WhitespaceSplit"),
+    "post_processor": ("BertProcessing", "ByteLevel", "RobertaProcessing",
+                       "Sequence", "TemplateProcessing"),
     "model": ("BPE", "Unigram", "WordLevel", "WordPiece")}
-# Where a Sequence has its parts.
+# Where a Sequence has its components.
 _WITHIN = ("normalizers", "pretokenizers", "processors")
+# Settings of a component that it does not know, and the value that changes nothing.
+_MEANS_NOTHING = {
+    "BPE": {"ignore_merges": (False,)}, "Unigram": {"byte_fallback": (False,)},
+    "Metaspace": {"split": (True,), "prepend_scheme": ("always", "never")}}
+
+
 # What would change a passage, or its pieces from one time to the next.
 _SWITCHED_OFF = (
     ("truncation", "it would cut passages"),
@@ -35,8 +45,8 @@ def adapt(name, settings):
     settings: the file's content, any value as the json module gives it.
 
   Returns:
-    (dict, list of str): the content, to be written or to be read; lines about what
-    was switched off.
+    (dict, list of str): the content, to be written or to be read, without its
+    decoder; lines about what was switched off.
 
   Raises:
     ValueError: it is no tokenizer.json, or has what version 0.13.3 cannot express.
@@ -47,21 +57,15 @@ def adapt(name, settings):
     raise ValueError("%s is %s; should be a tokenizer.json, which has a 'model' "
                      "with a 'vocab'" % (name, "another JSON file" if isinstance(
                          settings, (dict, list)) else json_files.excerpt(settings)))
-  settings = dict(settings, model=_adapt_model(name, model))
-  for part in _KNOWN:
-    for component in components(settings.get(part)):
-      kind = component.get("type")
-      if kind not in _KNOWN[part]:
-        _refuse(name, "a %s of type %s" % (part, json_files.excerpt(kind)))
-  settings["pre_tokenizer"] = _adapt_pre_tokenizer(
-      name, settings.get("pre_tokenizer"))
+  adapted = dict(settings, decoder=None, **{
+      part: _component(name, part, settings.get(part)) for part in _KNOWN})
   remarks = []
-  for holder in (settings, settings["model"]):
+  for holder in (adapted, adapted["model"]):
     for setting, why in _SWITCHED_OFF:
       if holder.get(setting) is not None:
         holder[setting] = None
         remarks.append("%s: its %s is switched off: %s" % (name, setting, why))
-  return settings, remarks
+  return adapted, remarks
 
 
 def components(part):
@@ -81,52 +85,50 @@ def components(part):
   return [found for one in part[within[0]] for found in components(one)]
 
 
-def _refuse(name, what):
-  raise ValueError(
-      "%s has %s, which version 0.13.3 of the package tokenizers does not know; no "
-      "model with it can be read here" % (name, what))
-
-
-def _adapt_model(name, model):
-  """The "model" of the file, with merges as version 0.13.3 writes them: dict."""
-  kind = model.get("type") or (
-      "BPE" if "merges" in model else "Unigram" if "unk_id" in model else
-      "WordPiece")
-  for key, kinds in (("ignore_merges", ("BPE",)), ("byte_fallback", ("Unigram",))):
-    if model.get(key) and kind in kinds:
-      _refuse(name, "a model of type %s with %s" % (kind, key))
-  changed = dict(model, type=kind)
+def _component(name, part, component):
+  """Rewrites a component, and those within it: dict, None if there is none."""
+  if component is None:
+    return None
+  if part == "model" and "type" not in component:
+    # As files of versions before 0.10 are.
+    component = dict(component, type="BPE" if "merges" in component else (
+        "Unigram" if "unk_id" in component else "WordPiece"))
+  kind = json_files.member("%s: %s" % (name, part), component, "type", str)
+  if kind not in _KNOWN[part]:
+    raise _beyond(name, "%s %s" % (part, kind))
+  for setting, values in _MEANS_NOTHING.get(kind, {}).items():
+    if component.get(setting, values[0]) not in values:
+      raise _beyond(name, "%s with %s %s" % (
+          kind, setting, json_files.excerpt(component[setting])))
+  changed = dict(component)
+  if kind == "Metaspace":
+    changed.setdefault("add_prefix_space",
+                       component.get("prepend_scheme") != "never")
   if kind == "BPE":
-    merges = json_files.member(name + ": model", model, "merges", list)
-    pairs = [merge for merge in merges if not isinstance(merge, str)]
-    if not all(isinstance(pair, list) and list(map(type, pair)) == [str, str]
-               for pair in pairs):
-      raise ValueError("%s: model: 'merges' should be pairs of pieces" % name)
-    if any(" " in half for pair in pairs for half in pair):
-      _refuse(name, "merges of pieces with spaces inside")
-    changed["merges"] = [
-        merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
-  return changed
-
-
-def _adapt_pre_tokenizer(name, part):
-  """The "pre_tokenizer" of the file, with every Metaspace as version 0.13.3 has it.
-  """
-  if not isinstance(part, dict):
-    return part
-  changed = dict(part)
+    changed["merges"] = [_merge(name, merge) for merge in json_files.member(
+        name + ": model", component, "merges", list)]
   for key in _WITHIN:
-    if isinstance(part.get(key), list):
-      changed[key] = [_adapt_pre_tokenizer(name, one) for one in part[key]]
-  if part.get("type") == "Metaspace":
-    scheme = part.get("prepend_scheme", "always")
-    if scheme not in ("always", "never"):
-      _refuse(name, "a Metaspace with prepend_scheme %s" %
-              json_files.excerpt(scheme))
-    if not part.get("split", True):
-      _refuse(name, "a Metaspace with split false")
-    changed.setdefault("add_prefix_space", scheme == "always")
+    if key in component:
+      changed[key] = [_component(name, part, one) for one in json_files.member(
+          "%s: %s" % (name, part), component, key, list)]
   return changed
+
+
+def _merge(name, merge):
+  """A merge of BPE as "a b", whether it is that or ["a", "b"]."""
+  halves = merge.split(" ") if isinstance(merge, str) else merge
+  if not isinstance(halves, list) or len(halves) != 2 or not all(
+      isinstance(half, str) and half and " " not in half for half in halves):
+    raise _beyond(name, "the merge %s" % (
+        json_files.excerpt(merge) if isinstance(merge, str) else "of pieces with "
+        "spaces inside"))
+  return " ".join(halves)
+
+
+def _beyond(name, what):
+  return ValueError("%s has %s, which version %s of the package tokenizers does "
+                    "not know; no model with it can be read here" % (
+                        name, what, VERSION))
 
 
 def pad_id(name, settings, vocab):

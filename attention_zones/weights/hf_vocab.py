@@ -7,11 +7,11 @@ import unicodedata
 
 from attention_zones.base import files
 from attention_zones.base import json_files
+from attention_zones.data import tokenizer_json
 from attention_zones.data import sentencepiece_tokenizer
 from attention_zones.data.tokenizer_settings import AddedToken
 from attention_zones.data import vocab_lines
 from attention_zones.weights import hf_models
-from attention_zones.weights import hf_tokenizer_json
 
 VOCAB_NAME = "vocab.txt"
 SPM_NAME = "spiece.model"
@@ -100,11 +100,44 @@ def _of_tokenizer(folder):
         "%s has no tokenizer.json; where transformers is installed, AutoTokenizer."
         "from_pretrained reads the folder, and save_pretrained writes it" % (
             folder.path))
-  content, remarks = hf_tokenizer_json.adapt(path, folder.find(TOKENIZER_NAME))
-  by_id = hf_tokenizer_json.vocabulary(path, content)
+  content, remarks = tokenizer_json.adapt(path, folder.find(TOKENIZER_NAME))
+  by_id = _tokens(path, content)
+  # Refuses here what run_squad.py would refuse.
+  tokenizer_json.layout_of(path, content, {
+      token: index for index, token in by_id.items()})
   return Vocabulary(
       TOKENIZER_NAME, json.dumps(content, ensure_ascii=False).encode("utf-8"),
       max(by_id, default=-1) + 1, list(by_id.values()), [], remarks)
+
+
+def _tokens(path, content):
+  """Lists the tokens of a tokenizer.json, those added to it among them.
+
+  Args:
+    path: str, names the file in messages.
+    content: dict, as of tokenizer_json.adapt.
+
+  Returns:
+    dict from id to str.
+
+  Raises:
+    ValueError: an entry is no token with an id.
+  """
+  vocab = content["model"]["vocab"]
+  if isinstance(vocab, list):  # Of Unigram, [["<s>", -1.5], ...].
+    if not all(isinstance(pair, list) and pair and isinstance(pair[0], str)
+               for pair in vocab):
+      raise ValueError("%s: its vocab should have a token and its score in each "
+                       "entry" % path)
+    found = {index: pair[0] for index, pair in enumerate(vocab)}
+  else:
+    found = {json_files.member(path + ": vocab", vocab, token, int): token
+             for token in vocab}
+  where = path + ": added_tokens"
+  for token in content.get("added_tokens") or []:
+    found[json_files.member(where, token, "id", int)] = json_files.member(
+        where, token, "content", str)
+  return found
 
 
 def _entries(folder):

@@ -1,11 +1,12 @@
-"""hf_tokenizer_json.py: what becomes of a tokenizer.json, and what is refused."""
+"""tokenizer_json.py: what becomes of a tokenizer.json, and what is refused."""
 
 import copy
 import json
 
 import pytest
 
-from attention_zones.weights import hf_tokenizer_json
+from attention_zones.data import tokenizer_json
+from attention_zones.weights import hf_vocab
 import hf_folder
 
 # As XLM-R has it.
@@ -37,7 +38,7 @@ def changed(content, path, value):
 
 
 def adapt(content):
-  return hf_tokenizer_json.adapt("t.json", content)
+  return tokenizer_json.adapt("t.json", content)
 
 
 def test_a_byte_level_tokenizer():
@@ -48,9 +49,9 @@ def test_a_byte_level_tokenizer():
       before, truncation=None, decoder=None, model=dict(
           before["model"], merges=["a n", "\u0120 an"]))
   assert remarks == [
-      "t.json: truncation is taken out, since it would cut passages"]
+      "t.json: its truncation is switched off: it would cut passages"]
   assert adapt(content) == (content, [])
-  assert hf_tokenizer_json.vocabulary("t.json", content) == dict(enumerate((
+  assert hf_vocab._tokens("t.json", content) == dict(enumerate((
       "<s>", "<pad>", "</s>", "<unk>", "<mask>", "a", "n", "\u0120", "an",
       "\u0120an")))
 
@@ -74,7 +75,7 @@ def test_metaspace(changes, prefix, is_within):
 
 def test_the_vocabulary_of_unigram():
   content, _ = adapt(UNIGRAM)
-  vocabulary = hf_tokenizer_json.vocabulary("t.json", content)
+  vocabulary = hf_vocab._tokens("t.json", content)
   assert vocabulary[5] == "an" and sorted(vocabulary) == list(range(8))
   # "<mask>" has id 4 among the added tokens.
   assert vocabulary[4] == "<mask>"
@@ -85,19 +86,19 @@ def test_what_is_taken_out():
       UNIGRAM, padding={"pad_id": 1}, model=dict(UNIGRAM["model"], dropout=0.1)))
   assert content["padding"] is content["truncation"] is None
   assert content["model"]["dropout"] is None
-  assert [remark.split()[1] for remark in remarks] == [
+  assert [remark.split()[2] for remark in remarks] == [
       "truncation", "padding", "dropout"]
 
 
 @pytest.mark.parametrize("change, words", [
     (("model.ignore_merges", True), "has BPE with ignore_merges true, which "
-     "version 0.13.3 of the package tokenizers does not know; such a model is "),
+     "version 0.13.3 of the package tokenizers does not know; no model with it "),
     (("model.merges", [["a b", "c"]]), "has the merge of pieces with spaces "),
     (("model.merges", ["a b c"]), 'has the merge "a b c", which version '),
     (("model.merges", [["a", "b", "c"]]), "has the merge of pieces with spaces"),
     (("model.merges", None), "'merges' is null; should be an array"),
     (("model.type", "Other"), "t.json has model Other, which version 0.13.3 of "),
-    (("model", None), "'model' is null; should be an object"),
+    (("model", None), "t.json is another JSON file; should be a tokenizer.json"),
     (("normalizer", {"type": "ByteLevel"}), "has normalizer ByteLevel, which "),
     (("normalizer", {"type": "Sequence", "normalizers": [
         {"type": "NFC"}, {"type": "New"}]}), "has normalizer New, which version "),
@@ -123,11 +124,10 @@ def test_what_is_refused(change, words):
 
 @pytest.mark.parametrize("vocab, words", [
     ([["a", -1.0], []], "should have a token and its score"),
-    ({"a": "x"}, "'a' is \"x\"; should be a whole number"),
-    (3, "'vocab' is 3; should be an object")])
+    ({"a": "x"}, "'a' is \"x\"; should be a whole number")])
 def test_a_vocabulary_that_is_refused(vocab, words):
   with pytest.raises(ValueError) as caught:
-    hf_tokenizer_json.vocabulary("t.json", changed(UNIGRAM, "model.vocab", vocab))
+    hf_vocab._tokens("t.json", changed(UNIGRAM, "model.vocab", vocab))
   assert words in str(caught.value)
 
 
@@ -137,7 +137,7 @@ def test_what_the_package_reads(given):
   tokenizers = pytest.importorskip(
       "tokenizers", reason="needs tokenizers, in requirements-models.txt")
   read = lambda content: tokenizers.Tokenizer.from_str(json.dumps(content))
-  if tokenizers.__version__ == hf_tokenizer_json.VERSION:
+  if tokenizers.__version__ == tokenizer_json.VERSION:
     with pytest.raises(Exception, match="did not match any variant"):
       read(given)
   content, _ = adapt(given)
