@@ -15,7 +15,9 @@ STEPS = 40
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", architectures.NAMES)
+@pytest.mark.parametrize("name", [
+    name if name == "bert" else pytest.param(name, marks=pytest.mark.thorough)
+    for name in architectures.NAMES])
 def test_three_windows_are_learned_by_heart(name):
   config = architectures.config_of(name, dict(
       bert_reference.CONFIG, hidden_dropout_prob=0.0,

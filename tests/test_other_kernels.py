@@ -34,7 +34,7 @@ def product(folder, **variables):
   return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_small_models_with_other_kernels(repository, tmp_path):
   environment = {name: value for name, value in OTHER_KERNELS.items()
                  if os.environ.get(name) != value}

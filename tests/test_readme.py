@@ -319,7 +319,7 @@ def test_a_model_of_hugging_face(repository, downloaded):
   assert (downloaded / "results.stats.csv").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_demo_and_what_it_shows(repository, with_environment):
   """The demo of README, in few steps, and then the commands of docs/findings.md."""
   demo, = to_run(section(read(repository, "README.md"), "Quick start"))

@@ -371,7 +371,7 @@ def with_other_tables(project, *flags):
       tiny_model.flags_of(project) + flags), fresh=True)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_another_unicode_is_another_run(project):
   """Windows are made anew; files, journals and shares are refused."""
   model = project / "model"
