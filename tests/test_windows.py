@@ -206,7 +206,7 @@ def test_agrees_with_the_published_features(
   # As the model gets them, in one batch padded to max_seq_length.
   batch, = batches_of(batches.predict_input_fn(
       batches.read(path), sizes.max_seq_length,
-      places=dict.fromkeys(range(count), 0)), 10000)
+      places=dict.fromkeys(range(len(examples)), 0)), 10000)
   rows = np.argsort(batch["unique_id"])
   batch = {name: values[rows] for name, values in batch.items()}
   for ours, theirs in (
