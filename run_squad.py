@@ -3,7 +3,8 @@
     python run_squad.py --do_train=True --do_predict=True ...
     python run_squad.py --do_predict=True --mask_layer=0-11 --mask_zone=q2,p2 ...
 
-See train_squad.sh and decode_squad.sh for whole commands.
+See train_squad.sh and decode_squad.sh for whole commands. From Python, load_model
+loads a model to ask: docs/python.md.
 """
 
 from attention_zones.base import interrupts
@@ -39,6 +40,7 @@ from attention_zones.decoding import attention_mass
 from attention_zones.decoding import decoding
 from attention_zones.decoding import flag_checks
 from attention_zones.decoding import gold
+from attention_zones.decoding import loaded
 from attention_zones.decoding import passes
 from attention_zones.decoding import recorded
 from attention_zones.decoding import runs
@@ -351,13 +353,17 @@ class Model:
           data_sets.rules(options.dataset).limits_logits)
     return self._outputs(candidates, len(swept), batch_size, input_fn)
 
-  def attend(self, batch_size, input_fn):
+  def attend(self, batch_size, input_fn, of=attention_mass.measure):
     """Measures attention with nothing masked, as `predict` predicts.
 
+    Args:
+      batch_size, input_fn: as for `predict`.
+      of: attention_mass.measure or attention_mass.maps.
+
     Returns:
-      iterable of dict, one for each window, as of attention_mass.measure.
+      iterable of dict, one for each window, as of `of`.
     """
-    return self._outputs(attention_mass.measure, 1, batch_size, input_fn)
+    return self._outputs(of, 1, batch_size, input_fn)
 
   def _outputs(self, compute, num_decodes, batch_size, input_fn):
     """What `compute`, of an Encoder and its features, says of each window."""
@@ -379,6 +385,15 @@ class Model:
     return estimator.session_config(self.config.hidden_size, num_decodes)
 
 
+def make_model(options):
+  """Makes the Model of checked flags: (Model, list of str, lines for the log)."""
+  precision.set_up(options.precision)
+  model = Model(options)
+  remarks = flag_checks.validate_sizes(options, model.config, model.tokenizer)
+  flag_checks.check_casing(options, model.tokenizer)
+  return model, remarks
+
+
 def check(options, given):
   """Checks flags and files, before anything slow, and makes --output_dir.
 
@@ -391,11 +406,8 @@ def check(options, given):
   """
   flag_checks.validate_flags(options)
   refusal = recorded.supply(options, given, log)
-  precision.set_up(options.precision)
-  model = Model(options)
+  model, remarks = make_model(options)
   config, tokenizer = model.config, model.tokenizer
-  remarks = flag_checks.validate_sizes(options, config, tokenizer)
-  flag_checks.check_casing(options, tokenizer)
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
       options.mask_head, config.num_attention_heads)
@@ -456,15 +468,35 @@ def run(options, given):
       attention_mass.make(predict_data, model, this_run, log)
 
 
+def load_model(folder, **settings):
+  """Loads a model to ask from Python, as docs/python.md shows; writes no file.
+
+  Args:
+    folder: str, what convert_hf wrote, or a training's --output_dir.
+    **settings: flags, those of loaded.SETTINGS, such as max_seq_length=384; what is
+      left out is as the folder's records say, or else the flag's default.
+
+  Returns:
+    loaded.LoadedModel. Raises ValueError for a faulty setting or file.
+  """
+  set_up_tensorflow()
+  return loaded.load(
+      folder, settings, {name: FLAGS[name] for name in FLAGS}, make_model, log)
+
+
+def set_up_tensorflow(verbose=False):
+  """Lets TensorFlow 2 make graphs and sessions, as TensorFlow 1 does."""
+  if not verbose:
+    # Errors are caught, or raised, and reported in one line.
+    tf.logging.set_verbosity(tf.logging.FATAL)
+  tf.disable_v2_behavior()
+
+
 def main(argv):
   if len(argv) > 1:
     log("%r is not a flag; flags begin with --" % argv[1])
     sys.exit(1)
-  if not FLAGS.verbose_logging:
-    # Errors are caught below and reported in one line.
-    tf.logging.set_verbosity(tf.logging.FATAL)
-  # TensorFlow 2 then makes graphs and sessions, as TensorFlow 1 does.
-  tf.disable_v2_behavior()
+  set_up_tensorflow(FLAGS.verbose_logging)
   try:
     run(types.SimpleNamespace(**FLAGS.flag_values_dict()), {
         name for name in FLAGS if not FLAGS[name].using_default_value})
