@@ -282,6 +282,7 @@ class Model:
     self.variables = model_variables(self.config)
     self.tokenizer = self._make_tokenizer()
     self.checkpoint = None
+    self._kept = None
 
   def _settle_architecture(self):
     """Takes the architecture from the checkpoint, and refuses a contradiction."""
@@ -351,31 +352,41 @@ class Model:
       return answer_head.candidates(
           features, answer_head.span_logits(hidden), options.n_best_size,
           data_sets.rules(options.dataset).limits_logits)
-    return self._outputs(candidates, len(swept), batch_size, input_fn)
+    return self._outputs(
+        candidates, len(swept), batch_size, input_fn, (tuple(swept), batch_size))
 
   def attend(self, batch_size, input_fn, of=attention_mass.measure):
     """Measures attention with nothing masked, as `predict` predicts.
 
-    Args:
-      batch_size, input_fn: as for `predict`.
-      of: attention_mass.measure or attention_mass.maps.
-
     Returns:
-      iterable of dict, one for each window, as of `of`.
+      iterable of dict, one for each window, as of `of`, attention_mass.measure or
+      attention_mass.maps.
     """
-    return self._outputs(of, 1, batch_size, input_fn)
+    return self._outputs(of, 1, batch_size, input_fn, of)
 
-  def _outputs(self, compute, num_decodes, batch_size, input_fn):
-    """What `compute`, of an Encoder and its features, says of each window."""
+  def keep(self):
+    """From now on, graphs and weights stay from one prediction to the next."""
+    self._kept = estimator.Kept(self.session(2), self.checkpoint, self._encoder)
+
+  def _encoder(self):
+    return modeling.Encoder(
+        self.config, use_one_hot_embeddings=self._options.use_tpu,
+        product=precision.product(self._options.precision))
+
+  def _outputs(self, compute, num_decodes, batch_size, input_fn, key):
+    """What `compute`, of an Encoder and its features, says of each window.
+
+    Whatever computes the same has the same key.
+    """
     options = self._options
+    if self._kept:
+      return self._kept.outputs(
+          key, compute, lambda: input_fn({"batch_size": batch_size}))
 
     def model_fn(features, labels, mode, params):
       del labels, params
-      encoder = modeling.Encoder(
-          self.config, use_one_hot_embeddings=options.use_tpu,
-          product=precision.product(options.precision))
       return tf.estimator.tpu.TPUEstimatorSpec(
-          mode, predictions=compute(encoder, features))
+          mode, predictions=compute(self._encoder(), features))
     return estimator.make(
         options, model_fn, self.session(num_decodes), batch_size).predict(
             input_fn, checkpoint_path=self.checkpoint)
@@ -471,13 +482,8 @@ def run(options, given):
 def load_model(folder, **settings):
   """Loads a model to ask from Python, as docs/python.md shows; writes no file.
 
-  Args:
-    folder: str, what convert_hf wrote, or a training's --output_dir.
-    **settings: flags, those of loaded.SETTINGS, such as max_seq_length=384; what is
-      left out is as the folder's records say, or else the flag's default.
-
-  Returns:
-    loaded.LoadedModel. Raises ValueError for a faulty setting or file.
+  The settings are flags, such as max_seq_length=384; what is left out is as the
+  folder's records say, or else the flag's default. See loaded.load for the rest.
   """
   set_up_tensorflow()
   return loaded.load(

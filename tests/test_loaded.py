@@ -133,6 +133,18 @@ def test_ids(model):
   assert len({one["logit"] for one in named[1::2]} | {first, differently}) == 4
 
 
+def test_weights_are_read_once(folder, tmp_path):
+  """No later call needs the files."""
+  shutil.copytree(str(folder), str(tmp_path / "copy"))
+  model = load(tmp_path / "copy", **SIZES)
+  found = model.predict([PAIR])
+  shutil.rmtree(str(tmp_path / "copy"))
+  assert model.predict([PAIR]) == found
+  baseline, masked = model.predict([PAIR], mask_layer="0", mask_zone="p2")
+  assert baseline["answer"] == found[0]["answer"]
+  assert masked["logit"] != found[0]["logit"]
+
+
 def test_attention_is_that_of_the_reference(folder, model):
   tokens, maps = model.attention(*PAIR)
   question, passage = (text.lower().split() for text in PAIR)

@@ -69,6 +69,7 @@ def load(folder, settings, flags, make_model, log):
   recorded.supply(options, set(settings), log)
   model, remarks = make_model(options)
   model.find_checkpoint()
+  model.keep()
   for line in remarks:
     log(line)
   return LoadedModel(model, options, data_sets.rules(options.dataset), log)
