@@ -68,6 +68,9 @@ def make(options, model_fn, session, predict_batch_size=None):
 class Kept:
   """A graph and a session that stay, with one copy of a model's weights.
 
+  Each call adds its windows to the graph, about 1 kB each, and so does each new key
+  what it computes: a new Kept frees them.
+
   Args:
     session: tf.ConfigProto, as session_config returns it.
     checkpoint: str, the prefix of the files with the weights.
