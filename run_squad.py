@@ -3,7 +3,8 @@
     python run_squad.py --do_train=True --do_predict=True ...
     python run_squad.py --do_predict=True --mask_layer=0-11 --mask_zone=q2,p2 ...
 
-See train_squad.sh and decode_squad.sh for whole commands.
+See train_squad.sh and decode_squad.sh for whole commands. From Python, load_model
+loads a model to ask: docs/python.md.
 """
 
 from attention_zones.base import interrupts
@@ -39,6 +40,7 @@ from attention_zones.decoding import attention_mass
 from attention_zones.decoding import decoding
 from attention_zones.decoding import flag_checks
 from attention_zones.decoding import gold
+from attention_zones.decoding import loaded
 from attention_zones.decoding import passes
 from attention_zones.decoding import recorded
 from attention_zones.decoding import runs
@@ -280,6 +282,7 @@ class Model:
     self.variables = model_variables(self.config)
     self.tokenizer = self._make_tokenizer()
     self.checkpoint = None
+    self._kept = None
 
   def _settle_architecture(self):
     """Takes the architecture from the checkpoint, and refuses a contradiction."""
@@ -349,27 +352,41 @@ class Model:
       return answer_head.candidates(
           features, answer_head.span_logits(hidden), options.n_best_size,
           data_sets.rules(options.dataset).limits_logits)
-    return self._outputs(candidates, len(swept), batch_size, input_fn)
+    return self._outputs(
+        candidates, len(swept), batch_size, input_fn, (tuple(swept), batch_size))
 
-  def attend(self, batch_size, input_fn):
+  def attend(self, batch_size, input_fn, of=attention_mass.measure):
     """Measures attention with nothing masked, as `predict` predicts.
 
     Returns:
-      iterable of dict, one for each window, as of attention_mass.measure.
+      iterable of dict, one for each window, as of `of`, attention_mass.measure or
+      attention_mass.maps.
     """
-    return self._outputs(attention_mass.measure, 1, batch_size, input_fn)
+    return self._outputs(of, 1, batch_size, input_fn, of)
 
-  def _outputs(self, compute, num_decodes, batch_size, input_fn):
-    """What `compute`, of an Encoder and its features, says of each window."""
+  def keep(self):
+    """From now on, graphs and weights stay from one prediction to the next."""
+    self._kept = estimator.Kept(self.session(2), self.checkpoint, self._encoder)
+
+  def _encoder(self):
+    return modeling.Encoder(
+        self.config, use_one_hot_embeddings=self._options.use_tpu,
+        product=precision.product(self._options.precision))
+
+  def _outputs(self, compute, num_decodes, batch_size, input_fn, key):
+    """What `compute`, of an Encoder and its features, says of each window.
+
+    Whatever computes the same has the same key.
+    """
     options = self._options
+    if self._kept:
+      return self._kept.outputs(
+          key, compute, lambda: input_fn({"batch_size": batch_size}))
 
     def model_fn(features, labels, mode, params):
       del labels, params
-      encoder = modeling.Encoder(
-          self.config, use_one_hot_embeddings=options.use_tpu,
-          product=precision.product(options.precision))
       return tf.estimator.tpu.TPUEstimatorSpec(
-          mode, predictions=compute(encoder, features))
+          mode, predictions=compute(self._encoder(), features))
     return estimator.make(
         options, model_fn, self.session(num_decodes), batch_size).predict(
             input_fn, checkpoint_path=self.checkpoint)
@@ -377,6 +394,15 @@ class Model:
   def session(self, num_decodes):
     """The tf.ConfigProto of sessions for so many decodes in a step."""
     return estimator.session_config(self.config.hidden_size, num_decodes)
+
+
+def make_model(options):
+  """Makes the Model of checked flags: (Model, list of str, lines for the log)."""
+  precision.set_up(options.precision)
+  model = Model(options)
+  remarks = flag_checks.validate_sizes(options, model.config, model.tokenizer)
+  flag_checks.check_casing(options, model.tokenizer)
+  return model, remarks
 
 
 def check(options, given):
@@ -391,11 +417,8 @@ def check(options, given):
   """
   flag_checks.validate_flags(options)
   refusal = recorded.supply(options, given, log)
-  precision.set_up(options.precision)
-  model = Model(options)
+  model, remarks = make_model(options)
   config, tokenizer = model.config, model.tokenizer
-  remarks = flag_checks.validate_sizes(options, config, tokenizer)
-  flag_checks.check_casing(options, tokenizer)
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
       options.mask_head, config.num_attention_heads)
@@ -456,15 +479,30 @@ def run(options, given):
       attention_mass.make(predict_data, model, this_run, log)
 
 
+def load_model(folder, **settings):
+  """Loads a model to ask from Python, as docs/python.md shows; writes no file.
+
+  The settings are flags, such as max_seq_length=384; what is left out is as the
+  folder's records say, or else the flag's default. See loaded.load for the rest.
+  """
+  set_up_tensorflow()
+  return loaded.load(
+      folder, settings, {name: FLAGS[name] for name in FLAGS}, make_model, log)
+
+
+def set_up_tensorflow(verbose=False):
+  """Lets TensorFlow 2 make graphs and sessions, as TensorFlow 1 does."""
+  if not verbose:
+    # Errors are caught, or raised, and reported in one line.
+    tf.logging.set_verbosity(tf.logging.FATAL)
+  tf.disable_v2_behavior()
+
+
 def main(argv):
   if len(argv) > 1:
     log("%r is not a flag; flags begin with --" % argv[1])
     sys.exit(1)
-  if not FLAGS.verbose_logging:
-    # Errors are caught below and reported in one line.
-    tf.logging.set_verbosity(tf.logging.FATAL)
-  # TensorFlow 2 then makes graphs and sessions, as TensorFlow 1 does.
-  tf.disable_v2_behavior()
+  set_up_tensorflow(FLAGS.verbose_logging)
   try:
     run(types.SimpleNamespace(**FLAGS.flag_values_dict()), {
         name for name in FLAGS if not FLAGS[name].using_default_value})

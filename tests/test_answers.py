@@ -160,13 +160,14 @@ def window(length, starts, ends, first=0, null=(0.0, 0.0), size=4):
 
 
 def find(context, windows, n_best_size=20, max_answer_length=30, v2=False,
-         threshold=0.0, with_nbest=(True,), text_of=None):
+         threshold=0.0, with_nbest=(True,), text_of=None, more_in_nbest=()):
   """The answers of all decodes to a question about `context`."""
   finder = answers.AnswerFinder(
       [example(context)], TOKENIZER,
       types.SimpleNamespace(
           n_best_size=n_best_size, max_answer_length=max_answer_length,
-          version_2_with_negative=v2, null_score_diff_threshold=threshold), text_of)
+          version_2_with_negative=v2, null_score_diff_threshold=threshold), text_of,
+      more_in_nbest)
   return finder.answers(0, windows, list(with_nbest))
 
 
@@ -360,6 +361,17 @@ def test_no_span_at_all_in_squad_2():
   assert totals(answer) == [("", -2.0)]
 
 
+def test_where_answers_stand():
+  context = " (Ann  saw\n Bob) in Rome"
+  # Pieces: ( ann saw bob ) in rome.
+  answer, = find(context, [window(7, [(1, 3.0)], [(3, 2.0), (2, 1.0)])], v2=True,
+                 more_in_nbest=answers.CHARACTERS)
+  assert [(entry["text"], entry["start"], entry["end"])
+          for entry in answer.nbest] == [
+              ("Ann saw Bob", 2, 15), ("Ann saw", 2, 10), ("", None, None)]
+  assert context[2:15] == "Ann  saw\n Bob"
+
+
 def test_one_finder_answers_about_many_passages():
   contexts = ["%s Bob" % letter for letter in LETTERS.split() * 10]
   finder = answers.AnswerFinder(
@@ -413,7 +425,7 @@ def test_characters_of_an_answer_in_another_layout(tmp_path):
                  for row in range(2)]
   answer, = answers.AnswerFinder([asked], tokenizer, types.SimpleNamespace(
       n_best_size=3, max_answer_length=5, version_2_with_negative=False,
-      null_score_diff_threshold=0.0), with_positions=True).answers(
+      null_score_diff_threshold=0.0), more_in_nbest=answers.POSITIONS).answers(
           0, of_question, [True])
   assert answer.text == "c(d"
   # [CLS] x y [SEP] [SEP] , c ( d e [SEP]

@@ -1,4 +1,8 @@
-"""TensorFlow's estimator, which trains and predicts on CPU, GPU and TPU."""
+"""TensorFlow's estimator, which trains and predicts on CPU, GPU and TPU.
+
+It makes a graph and reads the checkpoint for each prediction. Kept, for calls from
+Python, does so once, on CPU and GPU.
+"""
 
 import tensorflow.compat.v1 as tf
 
@@ -59,3 +63,65 @@ def make(options, model_fn, session, predict_batch_size=None):
       use_tpu=options.use_tpu, model_fn=model_fn, config=run_config,
       train_batch_size=options.train_batch_size,
       predict_batch_size=predict_batch_size)
+
+
+class Kept:
+  """A graph and a session that stay, with one copy of a model's weights.
+
+  Each call adds its windows to the graph, about 1 kB each, and so does each new key
+  what it computes: a new Kept frees them.
+
+  Args:
+    session: tf.ConfigProto, as session_config returns it.
+    checkpoint: str, the prefix of the files with the weights.
+    make_encoder: function that makes the modeling.Encoder, in the graph.
+  """
+
+  def __init__(self, session, checkpoint, make_encoder):
+    self._graph = tf.Graph()
+    with self._graph.as_default():
+      self._encoder = make_encoder()
+    self._session = tf.Session(graph=self._graph, config=session)
+    self._checkpoint, self._restored = checkpoint, set()
+    # From a key to what was made for it: (tf.data.Iterator, dict of Tensors).
+    self._made = {}
+
+  def outputs(self, key, compute, make_dataset):
+    """Predicts; what is made for a key is made once.
+
+    Args:
+      key: hashable, says what `compute` computes.
+      compute: function from the Encoder and its features to a dict of Tensors, the
+        first dimension of which is that of the batch.
+      make_dataset: function that makes the tf.data.Dataset of the features.
+
+    Yields:
+      dict of arrays, one for each window.
+    """
+    with self._graph.as_default():
+      dataset = make_dataset()
+      shapes = tf.data.get_output_shapes(dataset)
+      key = key, str(sorted(shapes.items()))
+      if key not in self._made:
+        iterator = tf.data.Iterator.from_structure(
+            tf.data.get_output_types(dataset), shapes)
+        self._made[key] = iterator, compute(self._encoder, iterator.get_next())
+        self._restore()
+      iterator, wanted = self._made[key]
+      start = iterator.make_initializer(dataset)
+    self._session.run(start)
+    while True:
+      try:
+        found = self._session.run(wanted)
+      except tf.errors.OutOfRangeError:
+        return
+      names = list(found)
+      for row in zip(*found.values()):
+        yield dict(zip(names, row))
+
+  def _restore(self):
+    """Reads the weights that the graph has now, and had not before."""
+    new = [v for v in tf.trainable_variables() if v.op.name not in self._restored]
+    if new:
+      tf.train.Saver(new).restore(self._session, self._checkpoint)
+      self._restored.update(v.op.name for v in new)

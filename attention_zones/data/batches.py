@@ -104,14 +104,16 @@ def _by_length(dataset, batch_size, max_seq_length, bucket_width, pad_id):
 
 def read(path):
   """Reads a file of windows.cached_windows: list of Record."""
-  found = []
-  for content in tf.python_io.tf_record_iterator(path):
-    values = {name: feature.int64_list.value for name, feature in
-              tf.train.Example.FromString(content).features.feature.items()}
-    length = len(values.pop(_IDS))
-    found.append(Record(
-        content, {name: value[0] for name, value in values.items()}, length))
-  return found
+  return list(map(record, tf.python_io.tf_record_iterator(path)))
+
+
+def record(content):
+  """Makes the Record of a window, given its bytes."""
+  values = {name: feature.int64_list.value for name, feature in
+            tf.train.Example.FromString(content).features.feature.items()}
+  length = len(values.pop(_IDS))
+  return Record(
+      content, {name: value[0] for name, value in values.items()}, length)
 
 
 def predict_input_fn(records, max_seq_length, bucket_width=None, places=None,

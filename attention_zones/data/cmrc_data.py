@@ -7,6 +7,7 @@ answer is labelled by whole words.
 """
 
 import bisect
+import functools
 import re
 
 from attention_zones.base import cjk
@@ -147,6 +148,8 @@ def span_text(passage, first, last, basic_tokenizer):
 
 
 RULES = squad_data.Rules(
-    "cmrc2018", read_examples, remarks, span_text,
+    "cmrc2018", read_examples, functools.partial(
+        squad_data.to_predict, split=split_words, find=find_answer),
+    remarks, span_text,
     limits_logits=True, counts_windows=True, positions_in_nbest=True,
     empty_answer="empty", ascii_texts=False)

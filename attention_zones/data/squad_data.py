@@ -9,7 +9,7 @@ from attention_zones.base.questions import find_answer, places, split_words
 from attention_zones.data import answer_text
 
 Rules = collections.namedtuple("Rules", [
-    "name", "read_examples", "remarks", "span_text", "limits_logits",
+    "name", "read_examples", "to_predict", "remarks", "span_text", "limits_logits",
     "counts_windows", "positions_in_nbest", "empty_answer", "ascii_texts"])
 Rules.__doc__ = """The rules of a data set's published script.
 
@@ -17,6 +17,7 @@ Attributes:
   name: str, the --dataset.
   read_examples: function (path, is_training, version_2_with_negative, with_gold)
     to (examples, dropped), as read_examples.
+  to_predict: function (question, with_gold) to an Example, as to_predict.
   remarks: function from a list of Example to a list of str, lines for
     the log about what is unusual but works.
   span_text: function (passage, first, last, basic_tokenizer) to the text of a span
@@ -83,15 +84,12 @@ def read_examples(path, is_training, version_2_with_negative=False,
   split, ids, impossible = functools.lru_cache(maxsize=1)(split), [], []
 
   def read_one(question):
-    example = _without_answer(question, split)
+    example = to_predict(question, with_gold, split, find)
     ids.append(example.qas_id)
     if example.is_impossible:
       impossible.append(question.where)
     elif is_training:
       example = _with_answer(question, example, find, version_2_with_negative)
-    if with_gold and "answers" in question.content:
-      example = example._replace(gold=[place for _, place in places(
-          example.paragraph, question.answers, find)])
     return example
 
   found = questions.read(path, read_one)
@@ -110,12 +108,24 @@ def read_examples(path, is_training, version_2_with_negative=False,
           [example.qas_id for example in found if not is_kept(example)])
 
 
-def _without_answer(question, split):
-  """Makes the Example of a questions.Question, without its answer."""
-  return Example(
+def to_predict(question, with_gold=False, split=split_words, find=find_answer):
+  """Makes the Example of a question, without an answer to train on.
+
+  Args:
+    question: questions.Question.
+    with_gold, split, find: as for read_examples.
+
+  Raises:
+    ValueError: the question is faulty.
+  """
+  example = Example(
       paragraph=split(question.context), qas_id=question.id,
       question=question.text, answer_start=-1, answer_end=-1, answer_text="",
       is_impossible=question.is_impossible)
+  if with_gold and "answers" in question.content:
+    example = example._replace(gold=[place for _, place in places(
+        example.paragraph, question.answers, find)])
+  return example
 
 
 def _with_answer(question, example, find, may_lack):
@@ -151,6 +161,6 @@ def _remarks(examples):
           "answers of its published script"]
 
 
-RULES = Rules("squad", read_examples, _remarks, answer_text.span_text,
+RULES = Rules("squad", read_examples, to_predict, _remarks, answer_text.span_text,
               limits_logits=False, counts_windows=False, positions_in_nbest=False,
               empty_answer="", ascii_texts=True)

@@ -265,8 +265,13 @@ def cached_windows(examples, tokenizer, sizes, is_training, folder, described):
 def _write_windows(windows, path):
   with tf.python_io.TFRecordWriter(path) as writer:
     for window in windows:
-      example = tf.train.Example()
-      for name, value in window._asdict().items():
-        example.features.feature[name].int64_list.value.extend(
-            value if isinstance(value, list) else [value])
-      writer.write(example.SerializeToString(deterministic=True))
+      writer.write(serialized(window))
+
+
+def serialized(window):
+  """A Window as its file has it: bytes."""
+  example = tf.train.Example()
+  for name, value in window._asdict().items():
+    example.features.feature[name].int64_list.value.extend(
+        value if isinstance(value, list) else [value])
+  return example.SerializeToString(deterministic=True)

@@ -6,6 +6,7 @@
   decoding          one sweep: its passes, its journals, its files
   flag_checks       which flags of run_squad.py are refused
   gold              where gold answers are, and how likely a decode finds them
+  loaded            a model that answers from Python, and writes no file
   journal_writer    appends answers to the journal, which a sweep resumes from
   passes            how a sweep is cut into passes, and which files there are
   prediction_files  BERT's JSON files, written from the journal

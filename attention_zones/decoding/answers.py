@@ -27,9 +27,8 @@ class Answer(collections.namedtuple(
       logits are NaN or infinite.
     null_odds: float, by how much the score of no answer exceeds that of the best
       span; None unless version_2_with_negative.
-    nbest: list of {"text", "probability", "start_logit", "end_logit"}, in CMRC 2018
-      with "start_index" and "end_index", positions in the window; best first; None
-      unless asked for.
+    nbest: list of {"text", "probability", "start_logit", "end_logit"}, best first,
+      with what AnswerFinder's `more_in_nbest` adds; None unless asked for.
     gold_logp: float, the log-probability of the gold answer (gold.py); None if no
       window holds one, and unless asked for.
   """
@@ -37,10 +36,16 @@ class Answer(collections.namedtuple(
 
 
 _Ranked = collections.namedtuple("_Ranked", [
-    "text", "start_logit", "end_logit", "start_index", "end_index"])
+    "text", "start_logit", "end_logit", "start_index", "end_index", "start", "end"],
+                                 defaults=(None, None))
 
 # BERT's answer to a question if no span can be the answer.
 _NO_SPAN = _Ranked("empty", 0.0, 0.0, 0, 0)
+
+# What an entry of an n-best list can have besides: positions in the window, as in
+# CMRC 2018, and characters of the passage, the end excluded; None for no answer.
+POSITIONS = ("start_index", "end_index")
+CHARACTERS = ("start", "end")
 
 # Paragraphs whose word pieces are kept; windows arrive nearly in order.
 _REMEMBERED_PARAGRAPHS = 64
@@ -75,16 +80,16 @@ class AnswerFinder:
       version_2_with_negative and null_score_diff_threshold.
     text_of: function from a span to its text, as span_text; None is no answer, and
       passed over.
-    with_positions: bool, whether n-best lists have positions, as in CMRC 2018.
+    more_in_nbest: sequence of str, which of POSITIONS and CHARACTERS the entries of
+      n-best lists have, too.
   """
 
-  def __init__(self, examples, tokenizer, options, text_of=None,
-               with_positions=False):
+  def __init__(self, examples, tokenizer, options, text_of=None, more_in_nbest=()):
     self._examples = examples
     self._tokenizer = tokenizer
     self._options = options
     self._text_of = getattr(tokenizer, "span_text", text_of or span_text)
-    self._with_positions = with_positions
+    self._more_in_nbest = more_in_nbest
     self._passages = collections.OrderedDict()
 
   def answers(self, example_index, windows, with_nbest):
@@ -106,6 +111,8 @@ class AnswerFinder:
     scores = _score_pairs(windows, self._options.max_answer_length)
     text_of = functools.lru_cache(maxsize=None)(
         functools.partial(self._span_text, self._examples[example_index]))
+    place_of = functools.partial(
+        self._place, self._examples[example_index].paragraph)
     found = []
     for v, wants_nbest in enumerate(with_nbest):
       if not all(window["is_finite"][v] for window in windows):
@@ -113,7 +120,7 @@ class AnswerFinder:
         continue
       null = self._null(windows, v)
       ranked = itertools.islice(
-          _rank(scores[v], windows, v, null, text_of),
+          _rank(scores[v], windows, v, null, text_of, place_of),
           self._options.n_best_size)
       found.append(self._choose(ranked, null, wants_nbest))
     return found
@@ -139,7 +146,7 @@ class AnswerFinder:
     if null is not None and all(entry.text for entry in nbest):
       nbest.append(null)
     nbest = _with_probabilities(
-        nbest or [_NO_SPAN], self._with_positions) if wants_nbest else None
+        nbest or [_NO_SPAN], self._more_in_nbest) if wants_nbest else None
     if null is None:
       return Answer(nbest[0]["text"], None, nbest)
     odds = (null.start_logit + null.end_logit
@@ -151,6 +158,18 @@ class AnswerFinder:
   def _span_text(self, example, first, last):
     return self._text_of(self._passage(example.paragraph), first, last,
                          self._tokenizer.basic_tokenizer)
+
+  def _place(self, paragraph, first, last):
+    """The characters of a span, without white space at either end: (start, end).
+
+    (None, None) unless they are asked for: to find them takes time.
+    """
+    if CHARACTERS[0] not in self._more_in_nbest:
+      return None, None
+    passage = self._passage(paragraph)
+    start, end = passage.characters(first)[0], passage.characters(last)[1]
+    text = paragraph.context[start:end]
+    return end - len(text.lstrip()), start + len(text.rstrip())
 
   def _passage(self, paragraph):
     passage = self._passages.get(id(paragraph))
@@ -200,7 +219,7 @@ def _best_first(scores):
       yield np.unravel_index(index, scores.shape)
 
 
-def _rank(scores, windows, v, null, text_of):
+def _rank(scores, windows, v, null, text_of, place_of):
   """Yields _Ranked, best first, each text once, including `null` if given."""
   seen = set()
   for index, start, end in _best_first(scores):
@@ -217,10 +236,10 @@ def _rank(scores, windows, v, null, text_of):
       offset = int(window["passage_start"] - window["first_token"])
       yield _Ranked(text, float(window["start_logits"][v, start]),
                     float(window["end_logits"][v, end]),
-                    first + offset, last + offset)
+                    first + offset, last + offset, *place_of(first, last))
 
 
-def _with_probabilities(ranked, with_positions):
+def _with_probabilities(ranked, more):
   """Adds softmax probabilities to a ranking: the entries of an n-best list."""
   totals = [entry.start_logit + entry.end_logit for entry in ranked]
   weights = [math.exp(total - max(totals)) for total in totals]
@@ -229,7 +248,5 @@ def _with_probabilities(ranked, with_positions):
     entries.append(collections.OrderedDict([
         ("text", entry.text), ("probability", weight / sum(weights)),
         ("start_logit", entry.start_logit), ("end_logit", entry.end_logit)]))
-    if with_positions:
-      entries[-1].update(
-          [("start_index", entry.start_index), ("end_index", entry.end_index)])
+    entries[-1].update((name, getattr(entry, name)) for name in more)
   return entries

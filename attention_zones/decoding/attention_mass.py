@@ -55,13 +55,33 @@ def measure(encoder, features):
   Returns:
     dict: the window's own numbers, int32 [B]; "mass", float32 [B, L, N, 5, 5].
   """
+  tokens, of_layers = _attention(encoder, features)
+  found = {name: features[name] for name in _WINDOW}
+  found["mass"] = tf.stack([mass_of(weights, tokens) for weights in of_layers], 1)
+  return found
+
+
+def maps(encoder, features):
+  """Runs the model with nothing masked, and keeps its attention.
+
+  Args:
+    encoder, features: as for `measure`.
+
+  Returns:
+    dict: "window_end", int32 [B], how many tokens are not [PAD]; "maps", float32
+    [B, L, N, S, S], the weights after the softmax, each row's sum 1.
+  """
+  _, of_layers = _attention(encoder, features)
+  return {"window_end": features["window_end"], "maps": tf.stack(of_layers, 1)}
+
+
+def _attention(encoder, features):
+  """zones.Tokens [B, S], and of each layer its weights, float32 [B, N, S, S]."""
   tokens = zones.token_sets(features)
-  _, maps = encoder.encode(
+  _, of_layers = encoder.encode(
       encoder.embed(features["input_ids"], features["segment_ids"]),
       [zones.NOTHING.additive(tokens)] * encoder.num_layers, keep_weights=True)
-  found = {name: features[name] for name in _WINDOW}
-  found["mass"] = tf.stack([mass_of(weights, tokens) for weights in maps], 1)
-  return found
+  return tokens, of_layers
 
 
 def mass_of(weights, tokens):

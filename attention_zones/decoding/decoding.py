@@ -208,16 +208,32 @@ def _answer(data, model, run, one, key, records, log):
   interrupts.keep(
       lambda: "%d of %d questions are finished and kept in %s; rerun the command "
       "to resume" % (len(journal.finished), len(mine), journal.path))
-  input_fn = batches.predict_input_fn(
-      records, run.options.max_seq_length, batches.bucket_width(run.options),
-      mine, journal.finished,
-      functools.partial(draws.add_to_features, ids=_ids(data),
-                        numbers=draws.needed(one.decodes)), data.tokenizer.LAYOUT)
-  if run.options.gold_logp:
-    input_fn = gold.add_spans(input_fn, data.gold_spans)
-  results = model.predict(one.decodes, key["--predict_batch_size"], input_fn)
+  results = model.predict(one.decodes, key["--predict_batch_size"], input_of(
+      data, run.options, one.decodes, records, mine, journal.finished))
   _answer_questions(data, run, one, journal, results, mine, _sizes(data, records))
   return journal
+
+
+def input_of(data, options, decodes, records, places, finished=()):
+  """Makes the input_fn of a sweep.
+
+  Args:
+    data: windows.DataSet; if it has gold_spans, windows get theirs.
+    options: namespace of run_squad.py's flags.
+    decodes: list of decodes.Decode.
+    records: list of batches.Record, all windows.
+    places, finished: as for batches.predict_input_fn.
+
+  Returns:
+    function, as of batches.predict_input_fn.
+  """
+  input_fn = batches.predict_input_fn(
+      records, options.max_seq_length, batches.bucket_width(options), places,
+      finished, functools.partial(
+          draws.add_to_features, ids=_ids(data), numbers=draws.needed(decodes)),
+      data.tokenizer.LAYOUT)
+  return input_fn if data.gold_spans is None else gold.add_spans(
+      input_fn, data.gold_spans)
 
 
 def _answer_questions(data, run, one, journal, results, mine, sizes):
@@ -232,7 +248,7 @@ def _answer_questions(data, run, one, journal, results, mine, sizes):
   """
   finder = answers.AnswerFinder(
       data.examples, data.tokenizer, run.options, data.rules.span_text,
-      with_positions=data.rules.positions_in_nbest)
+      answers.POSITIONS if data.rules.positions_in_nbest else ())
   with_nbest = list(map(run.wants_nbest, one.decodes))
   progress = Progress(
       "predicting, %d decode%s%s%s" % (

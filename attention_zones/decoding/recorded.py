@@ -44,7 +44,7 @@ def supply(options, given, log):
                  if record.get("--" + name) not in (None, getattr(options, name))}
     refused = {name: value for name, value in differing.items() if name in given}
     others = {name: value for name, value in differing.items() if name not in given}
-    if options.predict_file is None and record.get(_PATH):
+    if options.do_predict and options.predict_file is None and record.get(_PATH):
       others["predict_file"] = record[_PATH]
   for name, value in others.items():
     setattr(options, name, value)

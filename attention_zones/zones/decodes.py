@@ -29,6 +29,11 @@ class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
       return self.mask
     return zones.NOTHING
 
+  @property
+  def name(self):
+    """What tells its files from others: "layer3_q2", or "baseline"; str."""
+    return "baseline" if self == BASELINE else self.file_name("")[1:-len(".json")]
+
   def file_name(self, kind="predictions"):
     """The name of a file of this decode.
 
