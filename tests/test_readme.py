@@ -99,9 +99,7 @@ def test_the_manual_has_these_pages_and_readme_leads_to_each(repository):
   assert found == {name + ".md" for name in MANUAL} | {"one_question.ipynb"}
   text = section(read(repository, "README.md"), "Where to read on")
   for name in MANUAL:
-    # What README does not name, the page about decoding does.
-    assert "(docs/%s.md" % name in text or (
-        "(%s.md" % name in read(repository, "docs/decoding.md")), name
+    assert "(docs/%s.md" % name in text, name
 
 
 @pytest.mark.parametrize("page", PAGES)
