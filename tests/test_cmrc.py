@@ -130,7 +130,8 @@ def first_questions(shared, folder, count):
 
 
 @pytest.mark.parametrize("count, sizes, sweep, num_files", [
-    (30, ("512", "128", "64"), ("2", "all"), 2),
+    pytest.param(30, ("512", "128", "64"), ("2", "all"), 2,
+                 marks=pytest.mark.slow),
     pytest.param(150, ("512", "128", "64"), ("2", "all"), 2,
                  marks=pytest.mark.thorough),
     pytest.param(150, ("192", "64", "32"), ("0-3", "q2p,p2q,p2,all"), 6,

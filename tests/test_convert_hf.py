@@ -473,6 +473,7 @@ def test_what_is_refused_of_sentencepiece(
   assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_printed_command_works(repository, tmp_path):
   """On a folder that says cased and has a lower-cased vocabulary, as
   bert-base-chinese, which has empty lines at the end, too; the ten questions."""

@@ -55,7 +55,9 @@ def test_the_journal_of_another_pass_lets_no_other_run_replace_them(project):
 
 
 @pytest.mark.parametrize("decodes", [
-    ["predictions.json", "predictions_layer0_gone.json"], [3, None], 3])
+    ["predictions.json", "predictions_layer0_gone.json"],
+    pytest.param([3, None], marks=pytest.mark.slow),
+    pytest.param(3, marks=pytest.mark.slow)])
 def test_a_journal_of_a_zone_that_is_gone(project, decodes):
   journal = project / "model" / ("journal.%s.jsonl" % (16 * "0"))
   journal.write_text(json.dumps({"decodes": decodes}) + "\n")

@@ -164,6 +164,7 @@ def test_text_is_inside_and_6_pt_or_more(folder):
     assert box.y0 >= 0 and box.y1 <= height
 
 
+@pytest.mark.slow
 def test_the_caption_says_that_mass_is_not_effect(folder):
   for figure in figures(folder):
     assert "Attention mass is not causal effect" in all_text(figure)

@@ -274,7 +274,8 @@ OTHERS_FLAGS = [
 ]
 
 
-@pytest.mark.parametrize("flags, words", OTHERS_FLAGS)
+@pytest.mark.parametrize("flags, words", OTHERS_FLAGS[:1] + [
+    pytest.param(*others, marks=pytest.mark.slow) for others in OTHERS_FLAGS[1:]])
 def test_files_of_another_run_are_not_replaced(swept, flags, words):
   """Not even the baseline alone, to which a finished sweep belongs."""
   before = tiny_model.digests(swept, "*.json")
@@ -304,6 +305,7 @@ def test_files_that_no_run_knows_are_not_replaced(project):
   assert len(json.loads(path.read_text())) == 10
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_was_about_to_write_is_replaced(project):
   """It wrote the files, but not the manifest, and its journal is still there."""
   model = project / "model"

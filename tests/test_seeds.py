@@ -4,6 +4,7 @@ import functools
 import itertools
 
 import numpy as np
+import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import seeds
@@ -59,6 +60,7 @@ def test_numbers_of_derive():
   assert seeds.derive(12345, name) == 266037032
 
 
+@pytest.mark.slow
 def test_dropouts_of_five_seeds_and_two_steps_have_nothing_in_common():
   """70 streams. Of independent ones the correlation over n numbers has the
   deviation 1 / sqrt(n); 6 of these are passed once in 5e8 pairs. Streams that

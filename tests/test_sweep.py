@@ -523,6 +523,7 @@ def test_a_layer_without_attention(loop):
   assert furthest(loop(features, one)[0], expected) > 0.05
 
 
+@pytest.mark.slow
 def test_edits_where_the_zone_is_empty_are_the_baseline(loop):
   """Without a question, Q2 and P2Q are empty, and nothing is edited."""
   features = features_of(NO_QUESTION)
