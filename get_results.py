@@ -194,6 +194,7 @@ def collect(arguments):
         interim.words(finished, total), written[0][0], interim.WARNING))
   else:
     lines += predictions.unfinished(folders, arguments.data_file)
+    interim.forget([path for path, _ in written])
   for path, text in written:
     files.write_text(path, [text])
   print("\n".join([table] + lines))

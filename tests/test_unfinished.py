@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from attention_zones.base import passage_order
+from attention_zones.scores import interim
 import get_results
 import launcher
 import tiny_model
@@ -225,7 +226,7 @@ def test_the_log_says_when_to_look(begun, tmp_path, passages, times):
   log = tiny_model.run_squad(project, ZONES, *SWEEP).stderr
   command = "get_results.py %s interim.csv --unfinished --data_file=%s shows" % (
       project / "model", project / "data.json")
-  assert log.count(command) == times == log.count("; these are of 100 passages,")
+  assert times == log.count(command) == log.count("; 100 passages, a random ")
 
 
 def refused(project, *more):
@@ -246,7 +247,8 @@ def test_refused(project):
   assert "data.json is not what the sweep of" in refused(project)
   (project / "data.json").write_text(json.dumps(data_of(range(PASSAGES))))
   path.write_bytes(first + lines[0])
-  assert "has no whole passage yet" in refused(project)
+  assert "has no passage that is finished in all journals (%s: 1 questions)" % (
+      path.name) in refused(project)
   path.write_bytes(first[:50])
   assert "has only begun" in refused(project)
   path.unlink()
@@ -262,6 +264,13 @@ def test_refused(project):
         (json.dumps(dict(key, **change)) + "\n").encode() + b"".join(lines))
     assert "has a different %s (" % list(change)[0] in refused(project)
   path.with_name("journal.%s.jsonl" % ("1" * 16)).unlink()
+  # Shares of other decodes; one that is left beside a sweep of all does not count.
+  for number, decodes in (1, key["decodes"]), (2, key["decodes"][1:]):
+    path.with_name("journal.%s.%dof2.jsonl" % ("2" * 16, number)).write_bytes(
+        (json.dumps(dict(key, decodes=decodes)) + "\n").encode() + b"".join(lines))
+  assert "have different decodes; shares" in refused(project)
+  path.with_name("journal.%s.jsonl" % ("2" * 16)).write_bytes(first + lines[0])
+  assert "%s: 1 questions" % ("journal.%s.jsonl" % ("2" * 16)) in refused(project)
   assert "--unfinished takes one folder, not 2" in refused(
       project, project / "x.csv")
 
@@ -284,7 +293,7 @@ def test_a_failed_decode_and_files_of_another_run_are_left_out(project, capsys):
   assert "1 of 10 files are missing: " + name in error
 
 
-def test_a_figure_says_that_it_is_interim(project, tmp_path):
+def test_a_figure_says_that_it_is_interim(project, tmp_path, capsys):
   """As long as the table is the one that was made so."""
   path, = journals(project)
   cut(path, .5)
@@ -305,6 +314,12 @@ def test_a_figure_says_that_it_is_interim(project, tmp_path):
   with open(str(out / "r.csv"), "a") as table:
     table.write("\n")
   assert words not in drawn(*whole)
+  interim.forget([str(out / "r.stats.csv"), str(out / "none.csv")])
+  kept = json.loads((out / "interim.json").read_text())
+  assert "r.controls.csv" in kept and "r.stats.csv" not in kept
+  (out / "interim.json").write_text("{")
+  assert words not in drawn(out / "r.controls.csv")
+  assert "interim.json: not JSON, or cut off" in capsys.readouterr().err
 
 
 def test_the_order_of_passages():

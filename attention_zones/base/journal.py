@@ -155,9 +155,12 @@ def unfinished(folder):
   """
   of_pass = collections.OrderedDict()
   for match in filter(None, map(FILE_NAME.fullmatch, files.list_folder(folder))):
-    of_pass.setdefault(match.group(1), []).append(match)
+    pass_id, _, count = match.groups()
+    of_pass.setdefault((pass_id, count), []).append(match)
   try:
-    return [_read_pass(folder, names) for names in of_pass.values()]
+    # A run of all questions does not use shares of some that were left.
+    return [_read_pass(folder, names) for (pass_id, count), names in of_pass.items()
+            if count is None or (pass_id, None) not in of_pass]
   except FileNotFoundError:
     # A run has ended meanwhile, or its share.
     return unfinished(folder)
@@ -170,10 +173,9 @@ def _read_pass(folder, names):
     file = files.open_bytes(os.path.join(folder, name.group()))
     keys[name.group()] = read_key(file)
     finished.update(find_questions(file)[0])
-  there = {name.group(2) for name in names}
-  lacking = ["%d/%s" % (number, count)
-             for count in {name.group(3) for name in names if name.group(3)}
-             for number in range(1, int(count) + 1) if str(number) not in there]
+  there, count = {name.group(2) for name in names}, names[0].group(3)
+  lacking = ["%d/%s" % (number, count) for number in range(1, int(count or 0) + 1)
+             if str(number) not in there]
   return Pass(keys, Records(finished), lacking)
 
 

@@ -17,7 +17,7 @@ import time
 from attention_zones.base import data_sets
 from attention_zones.base import files
 from attention_zones.base import interrupts
-from attention_zones.base.journal import SEED
+from attention_zones.base import journal
 from attention_zones.base import passage_order
 from attention_zones.base.progress import Progress
 from attention_zones.data import batches
@@ -125,9 +125,10 @@ def _key(run, one, batch_size, model):
       "decodes": [decode.file_name() for decode in one.decodes],
       "--predict_batch_size": batch_size, "--write_nbest": run.options.write_nbest,
       "--bucket_by_length": batches.bucket_width(run.options) is not None,
-      SEED: next((begun[SEED] for begun in passes.begun(
-          run.options.output_dir).values() if SEED in begun),
-                 run.options.random_seed),
+      # All journals of the folder have one order.
+      journal.SEED: next((begun[journal.SEED] for begun in journal.begun(
+          run.options.output_dir).values() if journal.SEED in begun),
+                         run.options.random_seed),
       "num_layers": model.config.num_hidden_layers,
       "num_heads": model.config.num_attention_heads,
       "layout": list(model.tokenizer.LAYOUT)})
@@ -257,7 +258,10 @@ def _answer_questions(data, run, one, journal, results, mine, sizes):
       len(mine), "questions", len(data.examples), one.later)
   left = collections.Counter(
       place for index, place in mine.items() if index not in journal.finished)
-  passages = len(set(mine.values()))
+  # The passages that the first look is about, where there are more.
+  first = sorted(set(mine.values()))[:_FIRST_LOOK]
+  may_look = len(one.decodes) > 1 and len(left) > len(first) == _FIRST_LOOK and (
+      one.is_first and not files.is_remote(run.options.output_dir))
   ids = _ids(data)
   for index in sorted(set(mine).difference(journal.finished)):
     if ids[index] not in sizes:
@@ -273,19 +277,19 @@ def _answer_questions(data, run, one, journal, results, mine, sizes):
         found = gold.rate(found, of_question)
       journal.append(index, found, sizes[ids[index]])
       left[mine[index]] -= 1
-      is_first_look = not left[mine[index]] and len(one.decodes) > 1 and (
-          _FIRST_LOOK == passages - sum(map(bool, left.values())) < passages)
-      progress.update(
-          len(journal.finished), _how_to_look(run.options) if is_first_look else "",
-          keep=is_first_look)
+      looks = may_look and mine[index] <= first[-1] and not any(
+          left[place] for place in first)
+      progress.update(len(journal.finished), _how_to_look(
+          run.options) if looks else "", keep=looks)
 
 
 def _how_to_look(options):
   """What a line of progress says, once, of the questions that are finished: str."""
   usual = data_sets.DATA_SETS[options.dataset].dev_file
   return (
-      "; these are of %d passages, a random sample: python get_results.py %s "
-      "interim.csv --unfinished%s shows what they say" % (
+      "; %d passages, a random sample, are finished: python get_results.py %s "
+      "interim.csv --unfinished%s shows what they say%s" % (
           _FIRST_LOOK, shlex.quote(options.output_dir),
           "" if files.identity(options.predict_file) == files.identity(usual)
-          else " --data_file=" + shlex.quote(options.predict_file)))
+          else " --data_file=" + shlex.quote(options.predict_file),
+          ", once all shares have begun" if options.shard else ""))

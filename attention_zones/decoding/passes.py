@@ -110,6 +110,11 @@ class Pass(collections.namedtuple(
   """
   __slots__ = ()
 
+  @property
+  def is_first(self):
+    """Whether none of the passes comes before it: bool."""
+    return not self.turn or self.turn.startswith(", pass 1 of ")
+
 
 def cut_passes(run, limit, share=None):
   """Splits a sweep into passes over the data, and leaves out what is done.

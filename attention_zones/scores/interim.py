@@ -28,6 +28,7 @@ from attention_zones.base import passage_order
 from attention_zones.scores import sweeps
 from attention_zones.zones import coverage
 from attention_zones.zones import layouts
+from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
 
 FILE_NAME = "interim.json"
@@ -69,13 +70,17 @@ class InterimSweep(sweeps.Sweep):
         *(set(of_pass.records.finished) for of_pass in at_work))
     self.sample = passage_order.finished_beginning(places, done)
     if not self.sample:
-      raise ValueError("--unfinished: %s has no whole passage yet; look again "
-                       "later" % folder)
+      raise ValueError(
+          "--unfinished: %s has no passage that is finished in all journals (%s); "
+          "look again later, or move what is not at work any more" % (
+              folder, ", ".join("%s: %d questions" % (
+                  next(iter(of_pass.keys)), len(of_pass.records.finished))
+                                for of_pass in at_work)))
     self._of_decode, sizes = self._read(at_work, asked)
     self.names = {decode: decode.file_name() for decode in self._of_decode}
     self._finished = _finished_files(folder, key, at_work)
     self.names.update(self._finished)
-    if len(self.names) < 2:
+    if not set(self.names) - {BASELINE}:
       raise ValueError("--unfinished: %s has no masked decode" % folder)
     decodes, layout = list(self.names), layouts.Layout(*key["layout"])
     about = {"num_layers": key["num_layers"],
@@ -132,8 +137,10 @@ def _common_key(folder, at_work, data_file):
     ValueError: as of InterimSweep.
   """
   if not at_work:
-    raise ValueError("--unfinished: no sweep of %s is at work, or was stopped; "
-                     "leave the flag out" % folder)
+    raise ValueError("--unfinished: no sweep of %s is at work, or was stopped; %s" %
+                     (folder, "of a bucket, copy the journals, which are in $TMPDIR "
+                      "of the machine at work, and the manifest to a local folder"
+                      if files.is_remote(folder) else "leave the flag out"))
   for of_pass in at_work:
     if of_pass.lacking:
       raise ValueError(
@@ -147,6 +154,10 @@ def _common_key(folder, at_work, data_file):
       if not {journal.SEED, *journal.ABOUT} <= set(key):
         raise ValueError("--unfinished: %s is of another version of run_squad.py, "
                          "whose order is not known" % os.path.join(folder, name))
+    decodes = [key["decodes"] for key in of_pass.keys.values()]
+    if any(other != decodes[0] for other in decodes):
+      raise ValueError("--unfinished: %s have different decodes; shares of one "
+                       "sweep have the same" % ", ".join(of_pass.keys))
   keys = collections.OrderedDict(
       itertools.chain(*(of_pass.keys.items() for of_pass in at_work)))
   zones = collections.ChainMap(*keys.values())
@@ -186,6 +197,8 @@ def _finished_files(folder, key, at_work):
     dict from Decode to file name.
   """
   content, found, others = manifest.load(folder), {}, []
+  at_hand = set(itertools.chain(*(
+      key["decodes"] for of_pass in at_work for key in of_pass.keys.values())))
   zones = collections.ChainMap(*itertools.chain(
       *(of_pass.keys.values() for of_pass in at_work)))
   for name in files.list_folder(folder):
@@ -196,7 +209,8 @@ def _finished_files(folder, key, at_work):
           value == (zones.get(entry, value) if entry.startswith(_ZONE)
                     else key.get(entry)) for entry, value in made_from.items()):
         found[decode] = name
-      else:
+      elif name not in at_hand:
+        # A run that is killed before it writes its manifest leaves its files.
         others.append(name)
   if others:
     print("%s: %d files of another run are not read, like %s" % (
@@ -216,14 +230,37 @@ def record(results_path, texts, finished, questions):
     (path, text) of the file. It keeps what it says of other tables that are still
     as they were.
   """
-  path = os.path.join(os.path.dirname(results_path), FILE_NAME)
+  folder = os.path.dirname(results_path)
+  path = os.path.join(folder, FILE_NAME)
   content = {name: entry for name, entry in _load(path).items()
-             if _counts(os.path.join(os.path.dirname(path), name), entry)}
+             if _counts(os.path.join(folder, name), entry)}
   for table, text in texts.items():
-    content[os.path.basename(table)] = {
-        "finished": finished, "questions": questions,
-        "digest": hashlib.sha256(text.encode("utf-8")).hexdigest()}
-  return path, json.dumps(content, indent=2, sort_keys=True) + "\n"
+    if os.path.dirname(table) == folder:
+      content[os.path.basename(table)] = {
+          "finished": finished, "questions": questions,
+          # As files.write_text writes it.
+          "digest": hashlib.sha256(
+              text.encode("utf-8", "backslashreplace")).hexdigest()}
+  return path, _as_text(content)
+
+
+def forget(tables):
+  """Takes tables that are of all questions out of the interim.json beside them.
+
+  Args:
+    tables: iterable of str, their paths.
+  """
+  for folder in set(map(os.path.dirname, tables)):
+    path = os.path.join(folder, FILE_NAME)
+    content = _load(path)
+    kept = {name: entry for name, entry in content.items()
+            if os.path.join(folder, name) not in tables}
+    if kept != content:
+      files.write_text(path, [_as_text(kept)])
+
+
+def _as_text(content):
+  return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
 def remarks(tables):
@@ -249,8 +286,12 @@ def words(finished, questions):
 
 
 def _load(path):
-  """Reads an interim.json: dict, {} if there is none."""
-  content = json_files.load(path) if files.exists(path) else {}
+  """Reads an interim.json: dict, {} if there is none, or it is damaged."""
+  try:
+    content = json_files.load(path) if files.exists(path) else {}
+  except ValueError as error:
+    print("%s; so no table is known to be interim" % error, file=sys.stderr)
+    return {}
   return content if isinstance(content, dict) else {}
 
 

@@ -44,11 +44,14 @@ def masked_fractions(windows, decodes, num_heads, layout=layouts.BERT):
       weights[size.question_length, size.passage_length] += 1 / (
           len(of_question) * len(windows))
   fraction_of = {}
+  # Masks of other heads have the same cells, of which there may be thousands.
+  of_all_heads = functools.lru_cache(maxsize=None)(lambda mask: [
+      masked_fraction(mask, *pair, layout=layout) for pair in weights])
   for mask in {decode.mask for decode in decodes if decode != BASELINE}:
-    fractions = [masked_fraction(mask, *pair, num_heads, layout)
-                 for pair in weights]
+    fractions = of_all_heads(mask.in_every_head)
     if fractions and None not in fractions:
-      fraction_of[mask] = float(np.dot(fractions, list(weights.values())))
+      share = len(mask.heads) / num_heads if mask.is_per_head else 1
+      fraction_of[mask] = share * float(np.dot(fractions, list(weights.values())))
   return {decode.file_name(): fraction_of[decode.mask]
           for decode in decodes if decode.mask in fraction_of}
 
