@@ -137,10 +137,12 @@ def _common_key(folder, at_work, data_file):
     ValueError: as of InterimSweep.
   """
   if not at_work:
-    raise ValueError("--unfinished: no sweep of %s is at work, or was stopped; %s" %
-                     (folder, "of a bucket, copy the journals, which are in $TMPDIR "
-                      "of the machine at work, and the manifest to a local folder"
-                      if files.is_remote(folder) else "leave the flag out"))
+    how = "leave the flag out"
+    if files.is_remote(folder):
+      how = ("of a bucket, copy the journals, which are in $TMPDIR of the machine "
+             "at work, and the manifest to a local folder")
+    raise ValueError("--unfinished: no sweep of %s is at work, or was stopped; "
+                     "%s" % (folder, how))
   for of_pass in at_work:
     if of_pass.lacking:
       raise ValueError(
