@@ -94,9 +94,9 @@ def check_published(golden, name, logits, features, swept):
       assert errors.max() < tolerances.PUBLISHED_LOGITS, decode
 
 
-@pytest.mark.slow
+@THOROUGH
 @WHOLE
-@pytest.mark.parametrize("num_windows", [2, pytest.param(6, marks=THOROUGH)])
+@pytest.mark.parametrize("num_windows", [2, 6])
 def test_published_logits_of_a_larger_model(golden, num_windows):
   config, weights, features, _, swept = load_golden(golden, "mini")
   features = features[:, :num_windows]

@@ -311,7 +311,7 @@ def test_convert_hf_prints_the_next_command(
   assert "next: %s\n" % others[place - 1] in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_model_of_hugging_face(repository, downloaded):
   write_hugging_face(downloaded / "hf_model", "ForQuestionAnswering")
   type_in(downloaded, to_run(section(
