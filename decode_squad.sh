@@ -7,6 +7,9 @@
 #   ZONES="p2q@1-10 p2q@flat p2q@zero" bash decode_squad.sh   controls of a zone
 #   ZONES="p2 off" bash decode_squad.sh --mask_head=0-11   single heads
 #   LAYERS=0-23 bash decode_squad.sh           a model of 24 layers
+#   LAYERS=0-11,0-11/3 bash decode_squad.sh    also three neighbouring layers at once
+#   ZONES=subsets bash decode_squad.sh         all 15 unions of the four zones
+#   MASK="2:p2q+5:p2" bash decode_squad.sh     one decode, a zone for each layer
 #   SEEDS="1 2 3 4 5" bash decode_squad.sh     the models in
 #                        $MODEL_OUTPUT_DIR/seed1 to seed5, one after the other
 #   sbatch --array=0-7 decode_squad.sh         a job array: an eighth of the
@@ -44,6 +47,8 @@ ZONES=${ZONES:-q2 q2p p2q p2 all}
 LAYERS=${LAYERS:-0-11}
 
 zones=(${ZONES//,/ })
+masked=(--mask_layer="$LAYERS" --mask_zone="$(IFS=,; echo "${zones[*]-}")")
+[ -z "${MASK:-}" ] || masked=(--mask="$MASK")
 
 # Task i of a job array, counted from 0, predicts share i + 1 of the questions.
 shard=()
@@ -82,8 +87,7 @@ run() {
   # An empty array counts as unset in the bash of macOS.
   run_squad "$output_dir" \
     --do_train=False \
-    --mask_layer="$LAYERS" \
-    --mask_zone="$(IFS=,; echo "${zones[*]-}")" \
+    "${masked[@]}" \
     ${settings[@]+"${settings[@]}"} \
     ${shard[@]+"${shard[@]}"} \
     "$@"

@@ -172,7 +172,7 @@ def collect(arguments):
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
   if why_not:
-    kinds = ["stats"] + ["controls"] * any(cell.mask.has_controls for cell in cells)
+    kinds = ["stats"] + ["controls"] * bool(controls.pairs(cells))
     texts, lines = {}, hurts_most(arguments.metric, means) + [
         report.left_out(results_path, kinds, why_not)]
   else:
@@ -216,10 +216,10 @@ def hurts_most(metric, scores):
   single = [decode for decode in masked
             if predictions.family(decode) == predictions.ZONES]
   worst = min(single or masked, key=scores.get)
+  labels = predictions.labels(worst)
   line = "%s in %s, %s %.3f" % (
-      worst.mask.name, results_table.place(
-          results_table.layer_label(worst.layers),
-          results_table.head_label(worst.mask.heads)), metric, scores[worst])
+      labels["zone"], results_table.place(labels["layer"], labels["head"]), metric,
+      scores[worst])
   if BASELINE not in scores:
     return ["lowest score: " + line]
   if scores[worst] < scores[BASELINE]:

@@ -146,20 +146,24 @@ flags.DEFINE_float(
 flags.DEFINE_string(
     "mask_layer", None,
     "Layers to mask, counted from 0: \",\" separates decodes, \"-\" is a range of "
-    "decodes, \"+\" masks layers together. Without this flag, or with None, every "
-    "layer is masked at once.")
+    "decodes, \"+\" masks layers together, and 0-11/3 is ten decodes of three "
+    "neighbours. Without this flag, or with None, every layer is masked at once.")
 flags.DEFINE_string(
     "mask_zone", None,
     "Attention zones to mask: %s. \",\" separates decodes, \"+\" masks zones "
     "together, as in q2+p2. Controls: p2q@1 masks as many columns drawn by chance, "
     "p2q@1-3 is three such draws; p2q@flat keeps each row's mass in the zone and "
     "spreads it equally; p2q@zero sets it to 0 after the softmax. With --mask_head "
-    "also off: the head adds nothing." %
+    "also off: the head adds nothing. subsets is the 15 unions of the four zones." %
     ", ".join(zones.ZONES))
 flags.DEFINE_string(
     "mask_head", None,
     "Attention heads in which to mask, counted from 0, written as --mask_layer: "
     "0-11, 0,2 or 0+1. Without this flag, or with None, every head.")
+flags.DEFINE_string(
+    "mask", None,
+    "Paths, with another zone in each layer, in place of the flags --mask_...: "
+    "2:p2q+5:p2 is one decode, 2:p2q:head3.4,2:q2+p2 are two.")
 flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes also get an nbest_predictions "
     "file; the baseline always gets one.")
@@ -421,7 +425,7 @@ def check(options, given):
   config, tokenizer = model.config, model.tokenizer
   wanted = decodes.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
-      options.mask_head, config.num_attention_heads)
+      options.mask_head, config.num_attention_heads, options.mask)
   if draws.needed(wanted):
     flag_checks.refuse_remote_draws(options)
   this_training = None

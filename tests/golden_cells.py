@@ -27,7 +27,7 @@ def cells_of(published):
   for name in published:
     cell = re.fullmatch(r"layer(\d)_(\w+)", name)
     if cell:
-      found[Decode((int(cell.group(1)),), zones.union([cell.group(2)]))] = (
+      found[Decode.of((int(cell.group(1)),), zones.union([cell.group(2)]))] = (
           published[name])
   assert len(found) >= 8
   return found

@@ -190,5 +190,5 @@ def test_never_writes_over_what_is_read_or_written(tmp_path, capsys, flag):
 
 
 def test_the_zones_of_tables_are_those_of_zones():
-  assert contrasts.parse("1:p2+q2", [decodes.Decode(
+  assert contrasts.parse("1:p2+q2", [decodes.Decode.of(
       (0,), zones.union(["q2", "p2"]))]) == [0]

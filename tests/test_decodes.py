@@ -8,12 +8,12 @@ from attention_zones.zones import zones
 
 
 def decode(layers, *names, heads=None):
-  return Decode(layers, zones.union(names)._replace(heads=heads))
+  return Decode.of(layers, zones.union(names)._replace(heads=heads))
 
 
-def parse(mask_layer, mask_zone, num_layers=12, mask_head=None):
+def parse(mask_layer, mask_zone, num_layers=12, mask_head=None, mask=None):
   first, *masked = decodes.parse_decodes(
-      mask_layer, mask_zone, num_layers, mask_head, num_heads=4)
+      mask_layer, mask_zone, num_layers, mask_head, num_heads=4, mask=mask)
   assert first == BASELINE
   return masked
 
@@ -59,6 +59,99 @@ def parse(mask_layer, mask_zone, num_layers=12, mask_head=None):
 ])
 def test_grammar(mask_layer, mask_zone, expected):
   assert parse(mask_layer, mask_zone) == expected
+
+
+def test_windows_of_layers():
+  assert [some.layers for some in parse("0-11/3", "p2")] == [
+      (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (4, 5, 6), (5, 6, 7), (6, 7, 8),
+      (7, 8, 9), (8, 9, 10), (9, 10, 11)]
+  assert [some.file_name() for some in parse("4, 2-4/3", "q2")] == [
+      "predictions_layer4_q2.json", "predictions_layer2+3+4_q2.json"]
+
+
+UNIONS = ["q2", "q2p", "p2q", "p2", "q2+q2p", "q2+p2q", "q2+p2", "q2p+p2q", "q2p+p2",
+          "p2q+p2", "q2+q2p+p2q", "q2+q2p+p2", "q2+p2q+p2", "q2p+p2q+p2",
+          "q2+q2p+p2q+p2"]
+
+
+def test_subsets():
+  names = lambda zones: [some.mask.name for some in parse("3", zones)]
+  assert names("subsets") == UNIONS
+  assert names("all, subsets") == ["all"] + UNIONS
+  assert names("subsets@zero") == [
+      name.replace("+", "@zero+") + "@zero" for name in UNIONS]
+  assert names("subsets@flat")[4] == "q2@flat+q2p@flat"
+  assert len(parse("0-11/2", "subsets", mask_head="0-2")) == 11 * 3 * 15
+
+
+PATHS = [
+    ("2:p2q+5:p2", "layer2_p2q+layer5_p2", "3:p2q+6:p2"),
+    ("5:p2 + 2:p2q", "layer2_p2q+layer5_p2", "3:p2q+6:p2"),
+    ("2:p2+p2q+5:q2p", "layer2_p2q+p2+layer5_q2p", "3:p2q+p2+6:q2p"),
+    ("2:p2q:head3+5:p2", "layer2_head3_p2q+layer5_p2", "3:p2q:head4+6:p2"),
+    ("2:p2q:head3.1+p2+5:p2", "layer2_head1+3_p2q+p2+layer5_p2",
+     "3:p2q+p2:head2.4+6:p2"),
+    ("1:off:head0+10:off:head0.2", "layer1_head0_off+layer10_head0+2_off",
+     "2:off:head1+11:off:head1.3"),
+    ("1:q2:head0+2:q2", "layer1_head0_q2+layer2_q2", "2:q2:head1+3:q2"),
+    ("2:p2q@1+5:p2@flat+7:p2@zero", "layer2_p2q@1+layer5_p2@flat+layer7_p2@zero",
+     "3:p2q@1+6:p2@flat+8:p2@zero"),
+    # The same in every layer: these are decodes of the other flags.
+    ("1:p2+0:p2", "layer0+1_p2", "1:p2+2:p2"),
+    ("3:p2q:head2", "layer3_head2_p2q", "4:p2q:head3"),
+]
+
+
+@pytest.mark.parametrize("text, name, path", PATHS)
+def test_paths(text, name, path):
+  some, = parse(None, None, mask=text)
+  assert some.file_name() == "predictions_%s.json" % name
+  assert Decode.parse(some.file_name()) == some
+  assert some.as_path(first=1) == path
+  assert parse(None, None, mask=some.as_path()) == [some]
+
+
+def test_the_masks_of_a_path():
+  some, = parse(None, None, mask="2:p2q:head3+5:p2+q2")
+  assert some.is_path and some.mask is None and some.layers == (2, 5)
+  assert [some.mask_at(layer).name for layer in range(7)] == [
+      "", "", "p2q", "", "", "q2+p2", ""]
+  assert some.mask_at(2).heads == (3,) and some.mask_at(5).heads is None
+  several = parse(None, None, mask="2:p2q,\n5:p2+6:q2")
+  assert [each.name for each in several] == ["layer2_p2q", "layer5_p2+layer6_q2"]
+  assert not several[0].is_path
+
+
+@pytest.mark.parametrize("mask, words", [
+    ("p2q", ["--mask=p2q: p2q: begins without a layer", "2:p2q+5:p2"]),
+    ("", ["--mask=: '': begins without a layer"]),
+    ("2:p2q,", ["--mask=2:p2q,: '': begins without a layer"]),
+    ("2:p2q+2:p2", ["layer 2 comes twice", "2:p2q+p2"]),
+    ("12:p2q", ["there is no layer 12; layers are 0 to 11"]),
+    ("2:p2q:head4", ["there is no head 4; heads are 0 to 3"]),
+    ("2:p2q:head1.1", ["head1.1 has a head twice"]),
+    ("2:p2q:head1+p2:head1", ["layer 2 has heads twice", "2:p2q:head3.4"]),
+    ("2:p2q:1", ["'2:p2q:1' is not like 2:p2q or 2:p2q:head3.4"]),
+    ("2-3:p2q", ["'2-3:p2q' is not like"]),
+    ("2:p3", ["--mask=2:p3: 2:p3: 'p3' is not a zone"]),
+    ("2:p2+p2", ["p2 is given twice"]),
+    ("2:all", ["\"all\" is for --mask_zone"]),
+    ("2:off", ["\"off\" needs heads, as in 2:off:head3"]),
+    ("2:subsets", ["subsets is for --mask_zone"]),
+    ("2:p2q@1-3", ["a range of draws cannot be in a path"]),
+    ("2:p2q+5:p2,5:p2+2:p2q", ["5:p2+2:p2q: is given twice"]),
+    ("+".join("%d:q2@zero+q2p@zero+p2q@zero+p2%s" % (i, i % 2 * "@zero")
+              for i in range(12)), ["the name of a file would have", "more than 255"]),
+])
+def test_refusals_of_paths(mask, words):
+  check_refusal(words, None, None, mask=mask)
+
+
+@pytest.mark.parametrize("flag", ["mask_layer", "mask_zone", "mask_head"])
+def test_a_path_excludes_the_other_flags(flag):
+  flags = dict(dict(mask_layer=None, mask_zone=None), **{flag: "1"})
+  check_refusal(["--mask=2:p2 says layers, zones and heads itself; leave out --%s=1"
+                 % flag], mask="2:p2", **flags)
 
 
 def test_variants_of_zones():
@@ -125,6 +218,14 @@ def test_the_published_sweep():
     ("", "q2", ["--mask_layer=: ", "'' is not a layer"]),
     ("1,,2", "q2", ["--mask_layer=1,,2", "'' is not a layer"]),
     ("5-2", "q2", ["--mask_layer=5-2", "the range 5-2 is empty"]),
+    ("0-11/1", "q2", ["0-11/1: windows of a range of 12 layers are 2 to 12 wide"]),
+    ("3-5/4", "q2", ["3-5/4: windows of a range of 3 layers are 2 to 3 wide"]),
+    ("0-11/0", "q2", ["windows of a range"]),
+    ("3/2", "q2", ["'3/2' is not a layer"]),
+    ("0-3/2,1+2", "q2", ["1+2 is given twice"]),
+    ("0", "subsets+q2", ["subsets, all unions of the four zones, stands alone"]),
+    ("0", "subsets@1", ["'subsets' is not a zone"]),
+    ("0", "subsets,p2+q2", ["q2+p2 is given twice"]),
     ("3,1,3", "q2", ["--mask_layer=3,1,3", "3 is given twice"]),
     ("0-3,2", "q2", ["2 is given twice"]),
     ("0+1,1+0", "q2", ["0+1 is given twice"]),
@@ -187,6 +288,7 @@ def check_refusal(words, *flags, **more_flags):
 @pytest.mark.parametrize("mask_head, mask_zone, words", [
     ("4", "q2", ["--mask_head=4: there is no head 4; heads are 0 to 3"]),
     ("0-4", "q2", ["no head 4"]),
+    ("0-3/2", "q2", ["--mask_head=0-3/2: '0-3/2' is not a head"]),
     ("two", "q2", ["--mask_head=two: 'two' is not a head", "0 to 3"]),
     ("2-1", "q2", ["the range 2-1 is empty"]),
     ("0+1,1+0", "q2", ["0+1 is given twice"]),
@@ -225,6 +327,14 @@ def test_mask_at():
     ("predictions_layer0+1_head0+10_off.json",
      decode((0, 1), "off", heads=(0, 10))),
     ("predictions_layer_head0_p2@1.json", decode(None, "p2@1", heads=(0,))),
+    ("predictions_layer2_q2+layer5_p2.json", Decode(
+        decode((2,), "q2").masks + decode((5,), "p2").masks)),
+    ("predictions_layer5_p2+layer2_q2.json", None),
+    ("predictions_layer2_q2+layer2_p2.json", None),
+    ("predictions_layer2_q2+layer5_q2.json", None),
+    ("predictions_layer0+1_q2+layer5_p2.json", None),
+    ("predictions_layer_q2+layer5_p2.json", None),
+    ("predictions_layer2_q2+layer5.json", None),
     ("predictions_layer3_p2q@01.json", None),
     ("predictions_layer3_p2q@1-3.json", None),
     ("predictions_layer3_all@1.json", None),

@@ -88,7 +88,7 @@ def test_one_hot_embeddings_give_the_same():
 def test_weights_can_be_had():
   """What a query gives to all keys is 1; nothing of it to those masked."""
   features = features_of(SHORT)
-  decode = Decode((0,), zones.union(["p2q"]))
+  decode = Decode.of((0,), zones.union(["p2q"]))
   with tf.Graph().as_default(), tf.Session() as session:
     ids, _, segments = [tf.constant(f) for f in features]
     tokens = bert_reference.token_sets(features)

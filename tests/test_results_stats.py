@@ -142,7 +142,8 @@ def test_the_family_leaves_out_what_cannot_differ(tmp_path, data, capsys):
       ("1", "q2", "1", "1", "1"), ("1", "q2p", "0.375", "1", "1"),
       ("1", "p2", "1", "1", "1"), ("2", "q2", "1", "", ""),
       ("2", "q2p", "1", "", ""), ("2", "p2", "1", "1", "1"),
-      ("1+2", "q2", "0.375", "", ""), ("all", "q2", "0.375", "", "")]
+      # Neighbouring layers together are a family of their own.
+      ("1+2", "q2", "0.375", "0.375", "0.375"), ("all", "q2", "0.375", "", "")]
   assert rows[0]["deff"] == "" and rows[0]["se"] == "0.0000"
   assert ", 4 cells (Holm, p < .05): 0 hurt, 0 help, 4 open\n" in (
       capsys.readouterr().out)

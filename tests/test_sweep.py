@@ -467,7 +467,7 @@ class Dimmed(collections.namedtuple("Dimmed", ["share"])):
 
 def test_edits_after_the_softmax(loop):
   swept = [BASELINE] + [
-      decodes.Decode(layers, mask) for layers, mask in (
+      decodes.Decode.of(layers, mask) for layers, mask in (
           ((0,), Dimmed(0.25)), ((1, 2), Dimmed(0.25)), ((1, 2), Dimmed(0.5)),
           ((1, 2), zones.union(["p2"])), (None, Dimmed(0.5)))]
   check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)

@@ -54,7 +54,7 @@ def decode(data, model, run, log):
   run.tell_of_others(log)
   steps_of = functools.partial(
       passes.plan_steps, options, model.config, model.gpu_memory(len(run.wanted)),
-      {decode.mask for decode in run.wanted})
+      {mask for decode in run.wanted for mask in decode.different_masks})
   to_make = passes.cut_passes(run, steps_of(len(run.wanted)).limit, share)
   if not to_make:
     log("nothing to do: %s already has the predictions for these flags, data and "

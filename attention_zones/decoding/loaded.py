@@ -121,12 +121,12 @@ class LoadedModel:
     self.num_heads = model.config.num_attention_heads
 
   def predict(self, pairs, mask_layer=None, mask_zone=None, mask_head=None,
-              ids=None, answers=None):
+              ids=None, answers=None, mask=None):
     """Answers questions, with nothing masked and then in each decode.
 
     Args:
       pairs: list of (question, passage), str each.
-      mask_layer, mask_zone, mask_head: str or None, as of the flags.
+      mask_layer, mask_zone, mask_head, mask: str or None, as of the flags.
       ids: list of str, a name for each question, of which the controls' draws are
         made (p2q@1); None: a digest of both texts.
       answers: list of the gold answers of each question, as SQuAD has them:
@@ -154,16 +154,17 @@ class LoadedModel:
     """
     config = self._model.config
     for name, value in (("mask_layer", mask_layer), ("mask_zone", mask_zone),
-                        ("mask_head", mask_head)):
+                        ("mask_head", mask_head), ("mask", mask)):
       if value is not None:
         _check_text(name, value)
     wanted = decodes.parse_decodes(
         mask_layer, mask_zone, config.num_hidden_layers, mask_head,
-        config.num_attention_heads)
+        config.num_attention_heads, mask)
     data, records = self._read(pairs, ids, answers)
     steps_of = functools.partial(
         passes.plan_steps, self._options, config,
-        self._model.gpu_memory(len(wanted)), {decode.mask for decode in wanted})
+        self._model.gpu_memory(len(wanted)),
+        {of for decode in wanted for of in decode.different_masks})
     limit = steps_of(len(wanted)).limit
     found = [[] for _ in data.examples]
     for first in range(0, len(wanted), limit):

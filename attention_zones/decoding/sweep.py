@@ -68,7 +68,8 @@ def run(model, features, decodes, max_seq_length, batch_size=1, pad_id=0):
   max_forks, blocks_in_flight = sweep_plan.block_sizes(batch_size)
   planned = sweep_plan.plan(decodes, model.num_layers, max_forks)
   ids, segments = features["input_ids"], features["segment_ids"]
-  if any(decode.mask.reaches_padding for decode in decodes):
+  if any(mask.reaches_padding for decode in decodes
+         for mask in decode.different_masks):
     rest = [[0, 0], [0, max_seq_length - tf.shape(ids)[1]]]
     ids = tf.pad(ids, rest, constant_values=pad_id)
     segments = tf.pad(segments, rest)

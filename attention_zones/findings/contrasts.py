@@ -2,6 +2,7 @@
 
 A and B are sets of cells, each written layers:zone, whose differences are averaged.
 Layers count from 1, as in results.csv: "9-12:p2q", "1,3:q2+p2", "1+2:p2", "all:p2".
+A path is one cell, written as there: "3:p2q+6:p2".
 """
 
 import math
@@ -9,6 +10,7 @@ import math
 import numpy as np
 
 from attention_zones.findings import effects
+from attention_zones.scores import predictions
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
 from attention_zones.zones import zones
@@ -32,6 +34,10 @@ def parse(text, cells):
   Raises:
     ValueError: it is not written so, or a cell is not among `cells`.
   """
+  path = [index for index, cell in enumerate(cells)
+          if cell.is_path and predictions.cell_label(cell) == text]
+  if path:
+    return path
   layers, colon, zone = text.rpartition(":")
   try:
     if not colon:
@@ -40,7 +46,7 @@ def parse(text, cells):
   except ValueError as error:
     raise ValueError("--contrast: %r: %s; cells are written like 1-4:p2q, with "
                      "layers from 1 as in results.csv" % (text, error)) from error
-  wanted = [decodes.Decode(item, mask) for part in layers.split(",")
+  wanted = [decodes.Decode.of(item, mask) for part in layers.split(",")
             for item in _layers("--contrast: %r" % text, part.strip())]
   lacking = [cell for cell in wanted if cell not in cells]
   if lacking:

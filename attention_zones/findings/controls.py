@@ -18,7 +18,6 @@ import numpy as np
 
 from attention_zones.findings import effects
 from attention_zones.scores import predictions
-from attention_zones.scores import results_table
 
 # Of results.controls.csv.
 COLUMNS = ("layer", "head", "zone", "metric", "diff", "control_diff", "control_sd",
@@ -35,7 +34,8 @@ Pair.__doc__ = """A zone of a layer, and its controls of one kind.
 
 Attributes:
   zone: Decode of the zone itself.
-  label: str, what the column `zone` says: "p2q" for draws, "p2q@flat".
+  label: str, what the column `zone` says: "p2q" for draws, "p2q@flat"; of a path
+    what the column `layer` says: "3:p2q@k+6:p2@k".
   controls: list of Decode, all draws or the one control.
 """
 
@@ -51,19 +51,19 @@ def pairs(cells):
   """
   found = collections.OrderedDict()
   for cell in cells:
-    if cell.mask.has_controls:
-      zone = cell._replace(mask=cell.mask.without_controls)
-      found.setdefault((zone, _label(cell.mask)), []).append(cell)
+    zone = cell.changed(lambda mask: mask.without_controls)
+    if zone != cell:
+      found.setdefault((zone, _label(cell)), []).append(cell)
   return [Pair(zone, label, controls)
           for (zone, label), controls in found.items()]
 
 
-def _label(mask):
+def _label(cell):
   """Names a kind of control, without the numbers of draws: str."""
-  parts = mask.name.split("+")
-  if all(re.search("@[0-9]", part) for part in parts):
-    return mask.without_controls.name
-  return re.sub("@[0-9]+", "@k", mask.name)
+  name = cell.as_path(first=1) if cell.is_path else cell.mask.name
+  if not cell.is_path and all(re.search("@[0-9]", part) for part in name.split("+")):
+    return cell.mask.without_controls.name
+  return re.sub("@[0-9]+", "@k", name)
 
 
 def report_alone(folder, cells, allow_holes):
@@ -112,7 +112,7 @@ def rows(measured, overlap, may_differ):
   of_cells = effects.estimate(measured)
   diffs = np.array([of.diff for of in of_cells])
   columns = [column for column in COLUMNS if column != "head" or any(
-      pair.zone.mask.heads for pair in compared)]
+      predictions.labels(pair.zone)["head"] for pair in compared)]
   found, family = [], []
   for pair in compared:
     zone, draws = index[pair.zone], [index[cell] for cell in pair.controls]
@@ -158,12 +158,13 @@ def _values(pair, of_zone, control_diffs, contrast, overlaps):
     contrast: effects.Estimate.
     overlaps: list of float, 0 to 1, of the draws.
   """
+  labels = predictions.labels(pair.zone)
+  kind = "layer" if pair.zone.is_path else "zone"
   values = dict(
-      layer=results_table.layer_label(pair.zone.layers), zone=pair.label,
+      {name: label for name, label in labels.items() if label},
+      **{kind: pair.label},
       diff=of_zone.diff, control_diff=control_diffs.mean(), contrast=contrast.diff,
       ci_low=contrast.ci_low, ci_high=contrast.ci_high, p=contrast.p)
-  if pair.zone.mask.heads:
-    values["head"] = results_table.head_label(pair.zone.mask.heads)
   if len(control_diffs) > 1:
     values["control_sd"] = control_diffs.std(ddof=1)
   if overlaps:
@@ -199,7 +200,8 @@ def _finding(label, rows, costly):
   tested = [row for row in rows if row["p_holm"] is not None]
   differing = [row for row in tested if row["p_holm"] < ALPHA]
   more = [row for row in differing if row["contrast"] < 0
-          and (row["layer"], row.get("head") or "", zone) in costly]
+          and (re.sub("@[^+:]*", "", row["layer"]), row.get("head") or "",
+               zone) in costly]
   line = ("secondary family (controls): %s costs more than %s in %d of %d cells, "
           "and differs from it in %d others (Holm, p < .05)" % (
               zone, control, len(more), len(tested), len(differing) - len(more)))

@@ -16,7 +16,6 @@ from attention_zones.findings import formulas
 from attention_zones.findings import student_t
 from attention_zones.scores import metrics
 from attention_zones.scores import predictions
-from attention_zones.scores import results_table
 from attention_zones.zones.decodes import BASELINE
 
 _CANCELS = 1e-9  # A weighted sum is 0 if it is this small a part of its terms.
@@ -250,11 +249,9 @@ def cell_rows(effects, seeds, may_differ, masked_fraction):
                      for decode in (BASELINE, cell))
     values = of._asdict()
     rows.append(row(
-        columns, layer=results_table.layer_label(cell.layers),
-        head=results_table.head_label(cell.mask.heads), zone=cell.mask.name,
-        metric=effects.settings.metric, n=effects.sizes.sum(),
+        columns, metric=effects.settings.metric, n=effects.sizes.sum(),
         clusters=len(effects.sizes), seeds=len(seeds), baseline=before, score=after,
-        masked_fraction=masked_fraction.get(cell),
+        masked_fraction=masked_fraction.get(cell), **predictions.labels(cell),
         **{name: values[name] for name in columns if name in values}))
     if independent[c]:
       rows[-1]["deff"] = (of.se / independent[c]) ** 2

@@ -41,8 +41,8 @@ def _reaches_answers(cell, run, metric):
   num_layers = about.get("num_layers") if isinstance(about, dict) else None
   if not isinstance(num_layers, int):
     return True
-  layers = range(num_layers) if cell.layers is None else cell.layers
-  return min(layers) < num_layers - 1 or cell.mask.changes_rows(
+  lowest, *_ = cell.layers or (0,)
+  return lowest < num_layers - 1 or cell.mask_at(lowest).changes_rows(
       _rows_read(run, metric))
 
 

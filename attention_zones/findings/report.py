@@ -213,4 +213,5 @@ def _of_cells(of_files, cells):
 def _of_zones(cells):
   """The cells that are of zones themselves, in all heads: list of int, indices."""
   return [c for c, cell in enumerate(cells)
-          if cell.mask.heads is None and not cell.mask.has_controls]
+          if not cell.is_path and not cell.mask.is_per_head
+          and not cell.mask.has_controls]

@@ -13,7 +13,7 @@ from attention_zones.findings import formulas
 from attention_zones.findings import question_traits
 from attention_zones.findings import question_types
 from attention_zones.findings.effects import adjust, row
-from attention_zones.scores import results_table
+from attention_zones.scores import predictions
 
 COLUMNS = ("kind", "stratum", "n", "clusters", "layer", "zone", "metric",
            "baseline", "diff", "ci_low", "ci_high", "other_diff", "p", "q_bh")
@@ -128,10 +128,11 @@ def rows(strata, effects, may_differ):
       other_diff = points * mean[:, stratum.outside].mean(1)
       sd = np.nanstd(inside - outside, 0, ddof=1)
     for c, cell in enumerate(effects.cells):
+      labels = predictions.labels(cell)
       found.append(row(
           COLUMNS, kind=stratum.kind, stratum=stratum.label, n=stratum.inside.sum(),
           clusters=_num_clusters(stratum.inside, effects),
-          layer=results_table.layer_label(cell.layers), zone=cell.mask.name,
+          layer=labels["layer"], zone=labels["zone"],
           metric=effects.settings.metric,
           baseline=points * effects.baseline[stratum.inside].mean(), diff=diff[c],
           ci_low=low[c], ci_high=high[c]))

@@ -12,6 +12,7 @@ from attention_zones.base import csv_files
 from attention_zones.findings import effects
 from attention_zones.findings import question_traits
 from attention_zones.scores import metrics
+from attention_zones.scores import predictions
 from attention_zones.scores import results_table
 
 # Cells with p_holm below this are findings.
@@ -73,8 +74,7 @@ def per_question_csv(asked, traits, paragraph_of, measured):
                            + measured.differences.mean(0)])  # [1 + C, N]
   lines = [["id", "article", "paragraph"]
            + list(question_traits.Traits._fields) + ["has_answer", "baseline"]
-           + [results_table.cell_label(cell.layers, cell.mask.heads, cell.mask.name)
-              for cell in measured.cells]]
+           + list(map(predictions.cell_label, measured.cells))]
   for of, trait, paragraph, of_question in zip(
       asked, traits, paragraph_of, scores.T.tolist()):
     lines.append(
@@ -231,9 +231,11 @@ def findings(rows, settings):
     match: each other one has 5 % of its own for a false finding.
   """
   of_zones = list(filter(is_of_zones, rows))
+  of_layer = [row for row in of_zones if "+" not in row["layer"]]
   families = [
-      (PRIMARY, [row for row in of_zones if "+" not in row["zone"]]),
-      ("unions of zones", [row for row in of_zones if "+" in row["zone"]]),
+      (PRIMARY, [row for row in of_layer if "+" not in row["zone"]]),
+      ("unions of zones", [row for row in of_layer if "+" in row["zone"]]),
+      ("layers together", [row for row in of_zones if "+" in row["layer"]]),
       ("single heads", [
           row for row in rows if row["head"] and not is_control(row)])]
   if not any(some for _, some in families):
@@ -308,7 +310,7 @@ def is_of_zones(row):
 
 def is_control(row):
   """Whether a row of results.stats.csv is of a control: bool."""
-  return "@" in row["zone"]
+  return "@" in row["layer"] + row["zone"]
 
 
 def contrast_line(row):

@@ -15,6 +15,7 @@ from attention_zones.base import manifest
 from attention_zones.base import path_checks
 from attention_zones.base import questions
 from attention_zones.scores import results_table
+from attention_zones.scores.results_table import Row
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
 from attention_zones.zones import decodes
@@ -84,18 +85,33 @@ def telling_of_journals(folders, data_file):
         [str(error)] + unfinished(folders, data_file))) from error
 
 
-Row = collections.namedtuple("Row", ["layers", "heads"])
-Row.__doc__ = """A row of results.csv: `layers` of a Decode, `heads` of its Mask."""
-
-
 def place(decode):
   """Where a masked Decode stands in results.csv: (Row, zones.Mask of all heads)."""
+  if decode.is_path:
+    return Row(path=decode), decodes.PATH
   return Row(decode.layers, decode.mask.heads), decode.mask.in_every_head
 
 
 def decode_at(row, mask):
-  """The Decode of a Row and of a column's zones.Mask."""
-  return Decode(row.layers, mask._replace(heads=row.heads))
+  """The Decode of a Row and of a column's zones.Mask; None where there is none."""
+  if row.path or mask == decodes.PATH:
+    return row.path if mask == decodes.PATH else None
+  return Decode.of(row.layers, mask._replace(heads=row.heads))
+
+
+def labels(decode):
+  """What tables say of a masked Decode: dict of str, layer, head and zone."""
+  row, mask = place(decode)
+  return {"layer": row.label, "head": results_table.head_label(row.heads),
+          "zone": mask.name}
+
+
+def cell_label(decode):
+  """Names a cell in lists: "3:q2", "3/5:q2" for head 5 of layer 3 only; str."""
+  if decode.is_path:
+    return place(decode)[0].label
+  of = labels(decode)
+  return "%s:%s" % ("/".join(filter(None, (of["layer"], of["head"]))), of["zone"])
 
 
 def plan_table(cells):
@@ -107,16 +123,17 @@ def plan_table(cells):
   Returns:
     (rows, masks): the Rows in the order of results_table, and the zones.Mask of
     each column. Of all heads there is every single layer from 0 to the highest
-    found; of other heads every layer (or union) that any of them was masked in.
+    found; of other heads every layer (or union) that any of them was masked in;
+    and each path.
   """
   places = [place(decode) for decode in cells]
   rows = {row for row, _ in places}
   single = [row.layers[0] for row in rows
             if row.heads is None and len(row.layers or ()) == 1]
-  rows.update(Row((layer,), None) for layer in range(max(single, default=-1) + 1))
+  rows.update(Row((layer,)) for layer in range(max(single, default=-1) + 1))
   of_heads = [row for row in rows if row.heads is not None]
   rows.update(Row(a.layers, b.heads) for a in of_heads for b in of_heads)
-  return (sorted(rows, key=results_table.row_order),
+  return (sorted(rows, key=lambda row: row.order),
           sorted({mask for _, mask in places}, key=decodes.column_order))
 
 
@@ -125,25 +142,34 @@ def is_single(decode):
   return decode.layers is not None and len(decode.layers) == 1
 
 
+def is_window(decode):
+  """Whether a decode masks consecutive layers alike, two or more: bool."""
+  layers = () if decode.is_path else decode.layers or ()
+  return len(layers) > 1 and layers == tuple(range(layers[0], layers[-1] + 1))
+
+
 # Cells that are tested together: those of the paper's table, and more kinds.
-ZONES, UNIONS, CONTROLS, HEADS = "zones", "unions", "controls", "heads"
+ZONES, UNIONS, CONTROLS, HEADS, WINDOWS = (
+    "zones", "unions", "controls", "heads", "windows")
 
 
 def family(decode):
   """Which cells a masked decode is tested together with.
 
   Returns:
-    ZONES for the zones of a single layer in all heads, UNIONS for unions of these;
-    CONTROLS for p2q@1, p2q@flat, p2q@zero and unions with these; HEADS for certain
-    heads of a single layer. None for layers masked together, whose p stays as it
-    is.
+    ZONES for the zones of a single layer in all heads, UNIONS for unions of these,
+    WINDOWS for both in consecutive layers, of any number; CONTROLS for p2q@1,
+    p2q@flat, p2q@zero and unions with these; HEADS for certain heads. None for
+    other layers masked together, and for paths, whose p stays as it is.
   """
-  if not is_single(decode):
+  if not is_single(decode) and not is_window(decode):
     return None
   if decode.mask.has_controls:
     return CONTROLS
   if decode.mask.is_per_head:
     return HEADS
+  if is_window(decode):
+    return WINDOWS
   return ZONES if len(decode.mask.zones) == 1 else UNIONS
 
 
@@ -289,10 +315,11 @@ def report_holes(folder, rows, masks, cells, allow_holes):
   """
   # A zone that is masked in any single head is to be masked in all of them, but not
   # in all heads together.
-  kind = lambda decode: (decode.mask.heads is None, place(decode)[1])
-  together = lambda decode: len(decode.mask.heads or ()) > 1
+  kind = lambda decode: (place(decode)[0].heads is None, place(decode)[1])
+  together = lambda decode: len(place(decode)[0].heads or ()) > 1
   swept = {kind(d) for d in cells if is_single(d) and not together(d)}
-  table = [decode_at(row, mask) for row in rows for mask in masks]
+  table = list(filter(None, (
+      decode_at(row, mask) for row in rows for mask in masks)))
   sweep = [d for d in table
            if is_single(d) and not together(d) and kind(d) in swept]
   holes = [d.file_name() for d in sweep if d not in cells]

@@ -14,6 +14,13 @@ two heads together, and the rows of all heads have an empty cell there.
     layer,head,q2,p2q
     1,,80.539,79.991
     1,1,80.542,80.567
+
+Where different layers had different zones masked (--mask), the row says it all, and
+its score is in the column `path`:
+
+    layer,p2q,path
+    3,79.991,
+    3:p2q+6:p2,,71.204
 """
 
 import collections
@@ -40,13 +47,38 @@ _VALID_ZONES = ("%s, controls like p2q@1, p2q@flat and p2q@zero, or unions like 
                 "q2+p2" % ", ".join(ZONES))
 
 
+class Row(collections.namedtuple(
+    "Row", ["layers", "heads", "path"], defaults=[None, None])):
+  """What the cells of a row have in common.
+
+  Attributes:
+    layers: ascending tuple of int, counted from 0; None for every layer.
+    heads: ascending tuple of int, counted from 0; None for all.
+    path: the decodes.Decode of a path, which has no layers and heads; else None.
+  """
+  __slots__ = ()
+
+  @property
+  def label(self):
+    """What the column `layer` says: "1", "1+2", "all", "3:p2q+6:p2"; str."""
+    return self.path.as_path(first=1) if self.path else layer_label(self.layers)
+
+  @property
+  def order(self):
+    """Key that sorts rows: by layers, all heads before single ones; paths last."""
+    heads = self.heads
+    return (self.path is not None, self.path and self.label,
+            layer_order(self.layers),
+            (heads is not None, len(heads or ()), heads or ()))
+
+
 class ResultsTable(collections.namedtuple(
     "ResultsTable", ["layers", "zones", "scores", "heads"], defaults=[None])):
   """The scores of a sweep.
 
   Attributes:
     layers: list of str, the rows' labels: single layers "1", "2", ... in
-      ascending order, then unions like "1+2", then "all".
+      ascending order, then unions like "1+2", then "all", then paths.
     zones: list of str, the columns, as decodes.column_order sorts them.
     scores: list of a list of float for each row, in per cent (0 to 100), or mean
       log-probabilities (below 0); float("nan") where there is no score.
@@ -65,15 +97,15 @@ def of_cells(rows, masks, score_at):
   """Makes the ResultsTable of scores.
 
   Args:
-    rows: iterable of (layers, heads), as in a Decode and in its zones.Mask.
+    rows: iterable of Row.
     masks: iterable of the zones.Mask of each column, of all heads.
     score_at: function (row, mask) to float, NaN where there is no score.
   """
-  rows = sorted(rows, key=row_order)
+  rows = sorted(rows, key=lambda row: row.order)
   masks = sorted(masks, key=decodes.column_order)
-  heads = [head_label(heads) for _, heads in rows]
+  heads = [head_label(row.heads) for row in rows]
   return ResultsTable(
-      [layer_label(layers) for layers, _ in rows], [mask.name for mask in masks],
+      [row.label for row in rows], [mask.name for mask in masks],
       [[score_at(row, mask) for mask in masks] for row in rows],
       heads if any(heads) else None)
 
@@ -112,27 +144,8 @@ def place(layer, head):
   return "layer %s" % layer + (", head %s" % head if head else "")
 
 
-def cell_label(layers, heads, zone):
-  """Names a cell in lists: "3:q2", and "3/5:q2" for head 5 of layer 3 only.
-
-  Args:
-    layers, heads: ascending tuples of int, from 0; None for every layer, all heads.
-    zone: str.
-  """
-  label = layer_label(layers)
-  if heads is not None:
-    label += "/" + head_label(heads)
-  return "%s:%s" % (label, zone)
-
-
-def row_order(row):
-  """Key that sorts (layers, heads): by layers, all heads before single ones."""
-  layers, heads = row
-  return layer_order(layers), (heads is not None, len(heads or ()), heads or ())
-
-
 def read_results(path):
-  """Reads a results.csv.
+  """Reads a results.csv, but for its paths, which are no cells of a layer.
 
   Spaces around cells do not matter, nor does the order of columns and rows. The
   layers of a file that counts from 0 are renumbered from 1, and a line on stderr
@@ -155,17 +168,20 @@ def read_results(path):
                          path, len(lines)))
   masks, has_heads = _read_header(*lines[0])
   labels = 2 if has_heads else 1
-  rows = {}
+  rows, paths = {}, []
   for where, cells in lines[1:]:
     if len(cells) != len(masks) + labels:
       raise ValueError("%s: %d cells, but the header has %d columns" % (
           where, len(cells), len(masks) + labels))
+    if decodes.PATH in masks and ":" in cells[0]:
+      paths.append(cells[0])
+      continue
     where_of = lambda column: "%s, column %s" % (where, column)
     # A file with heads counts layers from 1, another one may count from 0.
-    row = (read_label(where_of(LAYER_COLUMN), LAYER_COLUMN, cells[0],
-                      first=1 if has_heads else 0),
-           read_label(where_of(HEAD_COLUMN), HEAD_COLUMN, cells[1])
-           if has_heads else None)
+    row = Row(read_label(where_of(LAYER_COLUMN), LAYER_COLUMN, cells[0],
+                         first=1 if has_heads else 0),
+              read_label(where_of(HEAD_COLUMN), HEAD_COLUMN, cells[1])
+              if has_heads else None)
     if row in rows:
       raise ValueError("%s: layer %s comes twice" % (
           where, " head ".join(filter(None, cells[:labels]))))
@@ -173,6 +189,11 @@ def read_results(path):
                  for mask, cell in zip(masks, cells[labels:])}
   if not has_heads:
     rows = _count_from_0(path, rows)
+  if paths:
+    print("%s: paths are left out: %s" % (path, ", ".join(paths)), file=sys.stderr)
+    masks.remove(decodes.PATH)
+    if not rows or not masks:
+      raise ValueError("%s: has no rows but of paths" % path)
   table = of_cells(rows, masks, lambda row, mask: rows[row][mask])
   _refuse_mixed(path, table)
   return table
@@ -198,7 +219,7 @@ def _read_header(where, cells):
   zones = []
   for name in cells[2 if has_heads else 1:]:
     try:
-      mask = union(name.split("+"))
+      mask = decodes.PATH if name == decodes.PATH.name else union(name.split("+"))
     except ValueError as error:
       raise ValueError("%s: the column %r is not a zone; zones are %s" % (
           where, name, _VALID_ZONES)) from error
@@ -271,7 +292,7 @@ def _count_from_0(path, rows):
   file that counts from 1, or of one that counts from 0 and lost a line. (Files with
   heads always count from 1, and may be about some layers only.)
   """
-  counted = [layers for layers, _ in rows if layers is not None]
+  counted = [row.layers for row in rows if row.layers is not None]
   first = 0 if any(0 in layers for layers in counted) else 1
   single = sorted(layers[0] for layers in counted if len(layers) == 1)
   if single != list(range(first, first + len(single))):
@@ -281,8 +302,9 @@ def _count_from_0(path, rows):
   if first == 0:
     print("%s: counts layers from 0; its layer 0 is called layer 1 from here on"
           % path, file=sys.stderr)
-  return {(layers and tuple(layer - first for layer in layers), heads): scores
-          for (layers, heads), scores in rows.items()}
+  return {row._replace(
+      layers=row.layers and tuple(layer - first for layer in row.layers)): scores
+          for row, scores in rows.items()}
 
 
 def as_text(table):

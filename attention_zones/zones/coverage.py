@@ -33,9 +33,10 @@ def masked_fractions(windows, decodes, num_heads, layout=layouts.BERT):
     layout: layouts.Layout of the windows.
 
   Returns:
-    dict from each masked decode's file of predictions to float, 0 to 1. Decodes
-    without such a fraction (see masked_fraction: those with a flat zone, for
-    example) are left out, and all of them if there is no window.
+    dict from each masked decode's file of predictions to float, 0 to 1; of a path,
+    the mean of its masked layers. Decodes without such a fraction (see
+    masked_fraction: those with a flat zone, for example) are left out, and all of
+    them if there is no window.
   """
   # What windows of each pair of lengths count.
   weights = collections.Counter()
@@ -47,13 +48,15 @@ def masked_fractions(windows, decodes, num_heads, layout=layouts.BERT):
   # Masks of other heads have the same cells, of which there may be thousands.
   of_all_heads = functools.lru_cache(maxsize=None)(lambda mask: [
       masked_fraction(mask, *pair, layout=layout) for pair in weights])
-  for mask in {decode.mask for decode in decodes if decode != BASELINE}:
+  for mask in {mask for decode in decodes for mask in decode.different_masks}:
     fractions = of_all_heads(mask.in_every_head)
     if fractions and None not in fractions:
       share = len(mask.heads) / num_heads if mask.is_per_head else 1
       fraction_of[mask] = share * float(np.dot(fractions, list(weights.values())))
-  return {decode.file_name(): fraction_of[decode.mask]
-          for decode in decodes if decode.mask in fraction_of}
+  of_layers = {decode.file_name(): [fraction_of.get(mask) for _, mask in decode.masks]
+               for decode in decodes if decode != BASELINE}
+  return {name: float(np.mean(fractions)) for name, fractions in of_layers.items()
+          if None not in fractions}
 
 
 def overlaps(windows, decodes, layout=layouts.BERT):
@@ -70,12 +73,14 @@ def overlaps(windows, decodes, layout=layouts.BERT):
     layout: layouts.Layout of the windows.
 
   Returns:
-    dict from the file of predictions of each decode with draws to float, 0 to 1.
-    Decodes without such a fraction (see overlap) are left out.
+    dict from the file of predictions of each decode with draws to float, 0 to 1; of
+    a path, the mean of its layers with draws. Decodes without such a fraction (see
+    overlap) are left out.
   """
   # For each mask, the fractions in each question's windows.
-  fractions = {decode.mask.in_every_head: collections.defaultdict(list)
-               for decode in decodes if decode.mask.draws}
+  fractions = {mask.in_every_head: collections.defaultdict(list)
+               for decode in decodes for mask in decode.different_masks
+               if mask.draws}
   numbers = draws.needed(decodes)
   for qas_id, of_question in windows.items() if fractions else ():
     for size in of_question:
@@ -87,8 +92,11 @@ def overlaps(windows, decodes, layout=layouts.BERT):
           found[qas_id].append(fraction)
   found = {mask: float(np.mean(list(map(np.mean, of_question.values()))))
            for mask, of_question in fractions.items() if of_question}
-  return {decode.file_name(): found[decode.mask.in_every_head]
-          for decode in decodes if decode.mask.in_every_head in found}
+  of_layers = {decode.file_name(): [
+      found[mask.in_every_head] for _, mask in decode.masks
+      if mask.in_every_head in found] for decode in decodes}
+  return {name: float(np.mean(overlaps)) for name, overlaps in of_layers.items()
+          if overlaps}
 
 
 def masked_fraction(mask, question_length, passage_length, num_heads=1,

@@ -1,33 +1,90 @@
 """Decodes: the grammar of the flags --mask_..., and the names of files."""
 
 import collections
+import itertools
 import re
 
 from attention_zones.zones import zones
 
-_FILE_NAME = re.compile(
-    r"predictions(?:_layer(?P<layers>[0-9]{1,4}(?:\+[0-9]{1,4})*)?"
-    r"(?:_head(?P<heads>[0-9]{1,4}(?:\+[0-9]{1,4})*))?_(?P<mask>[^.]+))?\.json")
+_FILE_NAME = re.compile(r"predictions(?:_(?P<masked>layer[^.]+))?\.json")
+# Layers with one mask, in such a name.
+_PART = re.compile(r"layer(?P<layers>[0-9]{1,4}(?:\+[0-9]{1,4})*)?"
+                   r"(?:_head(?P<heads>[0-9]{1,4}(?:\+[0-9]{1,4})*))?_(?P<mask>.+)")
+# Of most file systems, in bytes.
+_LONGEST_NAME = 255
 
 # Draws of one zone in --mask_zone: p2q@1-3.
 _DRAWS = re.compile(r" *(\w+)@([0-9]{1,4})-([0-9]{1,4}) *")
 
+# All unions of the four zones, in --mask_zone; perhaps with a control of each.
+SUBSETS = re.compile(r" *subsets(@(?:%s))? *" % "|".join(zones.EDITS))
 
-class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
-  """One decode of a data set.
+
+class Decode(collections.namedtuple("Decode", ["masks"])):
+  """One decode of a data set: what is masked in each layer.
 
   Attributes:
-    layers: ascending tuple of the masked layers, counted from 0; None for every
-      layer, () for none.
-    mask: zones.Mask of each of these layers.
+    masks: tuple of (layer, zones.Mask) of the masked layers, counted from 0, in
+      ascending order; one with None for the layer masks every layer; () none.
   """
   __slots__ = ()
 
+  @classmethod
+  def of(cls, layers, mask):
+    """The Decode that masks some layers alike.
+
+    Args:
+      layers: iterable of int, counted from 0; None for every layer.
+      mask: zones.Mask of each of these layers.
+    """
+    return cls(tuple((layer, mask) for layer in (
+        [None] if layers is None else sorted(layers))))
+
+  @property
+  def layers(self):
+    """The masked layers: ascending tuple of int; None for every layer."""
+    layers = tuple(layer for layer, _ in self.masks)
+    return None if layers == (None,) else layers
+
+  @property
+  def different_masks(self):
+    """The masks of its layers, each once, lower layers first: list of zones.Mask.
+    """
+    return list(collections.OrderedDict((mask, None) for _, mask in self.masks))
+
+  @property
+  def is_path(self):
+    """Whether it masks different zones, or heads, in different layers: bool."""
+    return len(self.different_masks) > 1
+
+  @property
+  def mask(self):
+    """The zones.Mask of each masked layer; None for a path, which has several."""
+    if self.is_path:
+      return None
+    return self.masks[0][1] if self.masks else zones.NOTHING
+
   def mask_at(self, layer):
     """The zones.Mask of a layer, counted from 0."""
-    if self.layers is None or layer in self.layers:
-      return self.mask
-    return zones.NOTHING
+    of_layer = dict(self.masks)
+    return of_layer.get(layer, of_layer.get(None, zones.NOTHING))
+
+  def changed(self, change):
+    """The Decode with a function of zones.Mask to zones.Mask applied to each."""
+    return Decode(tuple((layer, change(mask)) for layer, mask in self.masks))
+
+  def as_path(self, first=0):
+    """What --mask says of it: "2:p2q:head3+5:p2", str.
+
+    Args:
+      first: int, the number of the first layer, and of the first head.
+    """
+    of_layers = []
+    for layer, mask in self.masks:
+      heads = ":head" + ".".join(str(head + first) for head in mask.heads) if (
+          mask.is_per_head) else ""
+      of_layers.append("%d:%s%s" % (layer + first, mask.name, heads))
+    return "+".join(of_layers)
 
   @property
   def name(self):
@@ -42,15 +99,17 @@ class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
 
     Returns:
       str, "predictions_layer3_q2.json" for example, "predictions_layer_q2.json"
-      for every layer, "predictions_layer3_head5_q2.json" for one head, and
-      "predictions.json" for the baseline.
+      for every layer, "predictions_layer3_head5_q2.json" for one head,
+      "predictions_layer2_p2q+layer5_p2.json" for a path, and "predictions.json" for
+      the baseline.
     """
     if self == BASELINE:
       return kind + ".json"
-    heads = self.mask.heads
-    return "%s_layer%s%s_%s.json" % (
-        kind, _plus(self.layers or ()), "_head" + _plus(heads) if heads else "",
-        self.mask.name)
+    parts = [((layer,), mask) for layer, mask in self.masks] if self.is_path else [
+        (self.layers or (), self.mask)]
+    return "%s_%s.json" % (kind, "+".join("layer%s%s_%s" % (
+        _plus(layers), "_head" + _plus(mask.heads) if mask.heads else "", mask.name)
+                                          for layers, mask in parts))
 
   @classmethod
   def parse(cls, name):
@@ -65,20 +124,29 @@ class Decode(collections.namedtuple("Decode", ["layers", "mask"])):
     match = _FILE_NAME.fullmatch(name)
     if not match:
       return None
-    if not match.group("mask"):
+    if not match.group("masked"):
       return BASELINE
-    layers, heads = [text and tuple(sorted(set(map(int, text.split("+")))))
-                     for text in match.group("layers", "heads")]
-    try:
-      decode = cls(layers, _in_heads(
-          zones.union(match.group("mask").split("+")), heads))
-    except ValueError:
+    masks = []
+    for part in re.split(r"\+(?=layer)", match.group("masked")):
+      match = _PART.fullmatch(part)
+      if not match:
+        return None
+      layers, heads = [text and tuple(sorted(set(map(int, text.split("+")))))
+                       for text in match.group("layers", "heads")]
+      try:
+        mask = _in_heads(zones.union(match.group("mask").split("+")), heads)
+      except ValueError:
+        return None
+      masks += cls.of(layers, mask).masks
+    layers = [layer for layer, _ in masks]
+    if len(layers) > 1 and (None in layers or layers != sorted(set(layers))):
       return None
-    # file_name writes neither "layer1+0" nor "layer01".
+    decode = cls(tuple(masks))
+    # file_name writes neither "layer1+0" nor "layer01", nor a path of one mask.
     return decode if decode.file_name() == name else None
 
 
-BASELINE = Decode(layers=(), mask=zones.NOTHING)
+BASELINE = Decode(masks=())
 
 
 def _plus(numbers):
@@ -100,12 +168,15 @@ def _in_heads(mask, heads):
   return mask._replace(heads=heads)
 
 
-def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0):
-  """Reads --mask_layer, --mask_head and --mask_zone.
+def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0,
+                  mask=None):
+  """Reads --mask_layer, --mask_head and --mask_zone, or --mask.
 
   The flags have one grammar: "," separates decodes, "-" is a range of layers, heads
   or draws, each a decode, and "+" masks together. "0-11" with "q2,p2" is 24
-  decodes, "0+1" with "q2+p2" is one.
+  decodes, "0+1" with "q2+p2" is one. "0-11/3" is ten, of three layers each, and the
+  zone "subsets" all unions of the four zones. --mask names a zone for each layer:
+  "2:p2q:head3+5:p2,2:q2" is two decodes.
 
   Args:
     mask_layer: str, or None when the flag was left out. "None" or None with a
@@ -115,14 +186,25 @@ def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0
     mask_head: str, or None when the flag was left out. "None" or None masks every
       head.
     num_heads: int, the number of heads of a layer.
+    mask: str, or None when the flag was left out.
 
   Returns:
-    list of Decode: the baseline, then layer by layer, in it head by head.
+    list of Decode: the baseline, then layer by layer, in it head by head; or the
+    paths of --mask, as they stand.
 
   Raises:
     ValueError: a layer, head or zone is unknown, empty or given twice, a zone does
-      not suit --mask_head, or a flag comes without --mask_zone.
+      not suit --mask_head, a flag comes without --mask_zone, --mask with one of
+      the others, or the name of a file would be too long.
   """
+  if mask is not None:
+    for flag, value in (("--mask_layer", mask_layer), ("--mask_zone", mask_zone),
+                        ("--mask_head", mask_head)):
+      if value is not None:
+        raise ValueError("--mask=%s says layers, zones and heads itself; leave out "
+                         "%s=%s" % (mask, flag, value))
+    return _with_names([BASELINE] + _parse_paths(
+        " ".join(mask.split()), num_layers, num_heads))
   if mask_zone is None:
     for flag, value in ("--mask_layer", mask_layer), ("--mask_head", mask_head):
       if value is not None:
@@ -141,9 +223,89 @@ def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0
     in_heads = [[_in_heads(mask, heads) for mask in masks] for heads in head_sets]
   except ValueError as error:
     raise ValueError("--mask_zone=%s: %s" % (mask_zone, error)) from error
-  return [BASELINE] + [
-      Decode(layers, mask) for layers in layer_sets
-      for of_heads in in_heads for mask in of_heads]
+  return _with_names([BASELINE] + [
+      Decode.of(layers, mask) for layers in layer_sets
+      for of_heads in in_heads for mask in of_heads])
+
+
+def _with_names(wanted):
+  """Returns the Decodes, and refuses one whose files would have too long a name."""
+  for decode in wanted:
+    name = decode.file_name("nbest_predictions")
+    if len(name) > _LONGEST_NAME:
+      raise ValueError("%s: the name of a file would have %d bytes, more than %d; "
+                       "mask fewer layers, heads or zones in one decode" % (
+                           name, len(name), _LONGEST_NAME))
+  return wanted
+
+
+def _parse_paths(value, num_layers, num_heads):
+  """Reads --mask: list of Decode."""
+  found = []
+  for item in value.split(","):
+    try:
+      decode = _parse_path(item, num_layers, num_heads)
+      if decode in found:
+        raise ValueError("is given twice")
+    except ValueError as error:
+      raise ValueError("--mask=%s: %s: %s" % (
+          value, item.strip() or repr(item), error)) from error
+    found.append(decode)
+  return found
+
+
+def _parse_path(item, num_layers, num_heads):
+  """Reads "2:p2q:head3+5:p2": Decode."""
+  names_of, heads_of = collections.OrderedDict(), {}
+  layer = None
+  for part in item.split("+"):
+    match = re.fullmatch(r" *(?:([0-9]{1,4}) *:)? *([^:]*?) *"
+                         r"(?:: *head([0-9]{1,4}(?:\.[0-9]{1,4})*))? *", part)
+    if not match:
+      raise ValueError("%r is not like 2:p2q or 2:p2q:head3.4, a layer, a zone, and "
+                       "perhaps heads" % part.strip())
+    number, name, heads = match.groups()
+    if number is not None:
+      layer = int(number)
+      if layer in names_of:
+        raise ValueError("layer %d comes twice; further zones of a layer stand "
+                         "behind its first, as in 2:p2q+p2" % layer)
+      if layer >= num_layers:
+        raise ValueError("there is no layer %d; layers are 0 to %d" % (
+            layer, num_layers - 1))
+    if layer is None:
+      raise ValueError("begins without a layer; it should be like 2:p2q+5:p2")
+    if SUBSETS.fullmatch(name):
+      raise ValueError("subsets is for --mask_zone")
+    if _DRAWS.fullmatch(name):
+      raise ValueError("a range of draws cannot be in a path; write 2:p2q@1,2:p2q@2")
+    names_of.setdefault(layer, []).append(name)
+    if heads is not None:
+      if layer in heads_of:
+        raise ValueError("layer %d has heads twice; those of a layer stand behind "
+                         "one of its zones, as in 2:p2q:head3.4" % layer)
+      heads_of[layer] = _heads(heads, num_heads)
+  masks = []
+  for layer in sorted(names_of):
+    mask = zones.union(names_of[layer])
+    if mask.reaches_padding:
+      raise ValueError("\"%s\" is for --mask_zone; zones for a path are %s" % (
+          mask.name, ", ".join(zones.with_controls() + [zones.OFF])))
+    if mask.is_off and layer not in heads_of:
+      raise ValueError("\"%s\" needs heads, as in 2:off:head3" % mask.name)
+    masks.append((layer, _in_heads(mask, heads_of.get(layer))))
+  return Decode(tuple(masks))
+
+
+def _heads(text, num_heads):
+  """Reads "3.4": ascending tuple of int."""
+  heads = tuple(sorted(map(int, text.split("."))))
+  if heads[-1] >= num_heads:
+    raise ValueError("there is no head %d; heads are 0 to %d" % (
+        heads[-1], num_heads - 1))
+  if len(set(heads)) < len(heads):
+    raise ValueError("head%s has a head twice" % text)
+  return heads
 
 
 def _parse_numbers(kind, value, count):
@@ -164,11 +326,11 @@ def _parse_numbers(kind, value, count):
       (kind,) + (count - 1,) * 4 + (kind,))
   sets = []
   for item in value.split(","):
-    match = re.match(r"^ *(?:([0-9]{1,4})-([0-9]{1,4})"
+    match = re.match(r"^ *(?:([0-9]{1,4})-([0-9]{1,4})(?:/([0-9]{1,4}))?"
                      r"|([0-9]{1,4}(?:\+[0-9]{1,4})*)) *$", item)
-    if not match:
+    if not match or (match.group(3) and kind != "layer"):
       raise ValueError("%s: %r is not a %s; %s" % (flag, item, kind, valid))
-    first, last, united = match.groups()
+    first, last, width, united = match.groups()
     named = [int(number) for number in (united or first + "+" + last).split("+")]
     if max(named) >= count:
       raise ValueError("%s: there is no %s %d; %s" % (
@@ -179,11 +341,32 @@ def _parse_numbers(kind, value, count):
       raise ValueError("%s: the range %s is empty; %s" % (
           flag, item.strip(), valid))
     else:
-      sets.extend((number,) for number in range(int(first), int(last) + 1))
+      sets += _windows(flag, int(first), int(last), width)
   for numbers in sets:
     if len(set(numbers)) < len(numbers) or sets.count(numbers) > 1:
       raise ValueError("%s: %s is given twice" % (flag, _plus(numbers)))
   return sets
+
+
+def _windows(flag, first, last, width):
+  """Consecutive layers or heads of a range, counted from 0.
+
+  Args:
+    flag: str, with its value, for messages.
+    first, last: int, of the range.
+    width: str, how many layers are masked together; None for one.
+
+  Returns:
+    list of ascending tuples of int.
+  """
+  if width is None:
+    return [(number,) for number in range(first, last + 1)]
+  if not 2 <= int(width) <= last - first + 1:
+    raise ValueError("%s: %d-%d/%s: windows of a range of %d layers are 2 to %d "
+                     "wide" % (flag, first, last, width, last - first + 1,
+                               last - first + 1))
+  return [tuple(range(lowest, lowest + int(width)))
+          for lowest in range(first, last - int(width) + 2)]
 
 
 def _parse_zones(mask_zone):
@@ -204,9 +387,15 @@ def _parse_zones(mask_zone):
 def _names_of(item):
   """The names in an item of --mask_zone: a list of str for each decode it means.
   """
-  draws = _DRAWS.fullmatch(item)
+  draws, subsets = _DRAWS.fullmatch(item), SUBSETS.fullmatch(item)
+  if subsets:
+    variant = subsets.group(1) or ""
+    return [[zone + variant for zone in union] for union in unions()]
   if not draws:
     names = [name.strip() for name in item.split("+")]
+    if any(map(SUBSETS.fullmatch, names)):
+      raise ValueError("%s: subsets, all unions of the four zones, stands alone" %
+                       item.strip())
     if any(map(_DRAWS.fullmatch, names)):
       raise ValueError("%s: a range of draws cannot be in a union; write "
                        "q2@1+p2@1,q2@2+p2@2" % item.strip())
@@ -218,13 +407,23 @@ def _names_of(item):
   return [["%s@%d" % (zone, draw)] for draw in range(int(first), int(last) + 1)]
 
 
+def unions():
+  """The unions of the paper's four zones: 15 tuples of str, smaller ones first."""
+  return [union for size in range(1, len(zones.FOUR) + 1)
+          for union in itertools.combinations(zones.FOUR, size)]
+
+
+# The column of results.csv for paths.
+PATH = zones.Mask((("path", ""),), heads=None)
+
+
 def column_order(mask):
   """Key that sorts zones.Mask as the columns of results.csv and of the figure.
 
   Single zones come in the order of zones.ZONES, each before its draws and then its
-  other controls; then `off`, then unions, smaller ones first.
+  other controls; then `off` and paths, then unions, smaller ones first.
   """
-  order = list(zones.ZONES) + [zones.OFF]
+  order = list(zones.ZONES) + [zones.OFF, PATH.name]
   # Of the draws, "10" comes after "9".
   return len(mask.zones), [
       (order.index(zone), variant in zones.EDITS, len(variant), variant)

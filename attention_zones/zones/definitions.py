@@ -35,9 +35,10 @@ def of_mask(mask):
 
 def of_decodes(decodes, session_config=None):
   """What decodes mask: dict from each decodes.Decode to a dict of its `digests`."""
-  found = digests({decode.mask for decode in decodes}, session_config)
-  return {decode: {name: found[name] for name in of_mask(decode.mask)}
-          for decode in decodes}
+  found = digests({mask for decode in decodes for mask in decode.different_masks},
+                  session_config)
+  return {decode: {name: found[name] for mask in decode.different_masks
+                   for name in of_mask(mask)} for decode in decodes}
 
 
 def digests(masks, session_config=None):

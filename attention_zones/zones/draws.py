@@ -82,7 +82,8 @@ def _keys(qas_id, draw, kind, indices):
 
 def needed(decodes):
   """The draws that decodes need: ascending list of int."""
-  return sorted({draw for decode in decodes for draw in decode.mask.draws})
+  return sorted({draw for decode in decodes for mask in decode.different_masks
+                 for draw in mask.draws})
 
 
 def add_to_features(features, ids, numbers):

@@ -133,6 +133,9 @@ ZONES = collections.OrderedDict([
                 changes_passage_rows=True, replaces_padding_mask=False)),
 ])
 
+# The paper's, which are named by rows and columns.
+FOUR = "q2", "q2p", "p2q", "p2"
+
 
 def token_sets(features, ranks=None):
   """Finds Q and P by position alone, never by a token's text.
