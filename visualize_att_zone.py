@@ -8,7 +8,8 @@
 Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
 Several tables, each with its baseline, are panels A, B, ... with one colour bar. A
-table with single heads also has a panel for each zone, in which columns are heads.
+table with single heads also has a panel for each zone, in which columns are heads,
+one with windows of layers a panel for each width.
 results.controls.csv has panels of zones, of their controls, and of the contrasts.
 --stats=results.stats.csv marks the cells with p_holm < .05 by a dot, and those that
 are equivalent to the baseline (get_results.py --margin) by a circle.
@@ -286,7 +287,7 @@ def read_panels(args):
     _check_baseline(heatmap.Panel(path, table, baseline, None))
     of_table = panel_tables.of_results(path, table, baseline)
     if args.stats:
-      of_table = [marks.with_marks(args.stats[i], panel)
+      of_table = [marks.with_marks(args.stats[i], panel, of_table)
                   for panel in of_table]
     panels += of_table
   return panels

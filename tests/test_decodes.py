@@ -69,8 +69,8 @@ def test_windows_of_layers():
       "predictions_layer4_q2.json", "predictions_layer2+3+4_q2.json"]
 
 
-UNIONS = ["q2", "q2p", "p2q", "p2", "q2+q2p", "q2+p2q", "q2+p2", "q2p+p2q", "q2p+p2",
-          "p2q+p2", "q2+q2p+p2q", "q2+q2p+p2", "q2+p2q+p2", "q2p+p2q+p2",
+UNIONS = ["q2", "q2p", "p2q", "p2", "q2+q2p", "q2+p2q", "q2+p2", "q2p+p2q",
+          "q2p+p2", "p2q+p2", "q2+q2p+p2q", "q2+q2p+p2", "q2+p2q+p2", "q2p+p2q+p2",
           "q2+q2p+p2q+p2"]
 
 
@@ -141,7 +141,8 @@ def test_the_masks_of_a_path():
     ("2:p2q@1-3", ["a range of draws cannot be in a path"]),
     ("2:p2q+5:p2,5:p2+2:p2q", ["5:p2+2:p2q: is given twice"]),
     ("+".join("%d:q2@zero+q2p@zero+p2q@zero+p2%s" % (i, i % 2 * "@zero")
-              for i in range(12)), ["the name of a file would have", "more than 255"]),
+              for i in range(12)),
+     ["the name of a file would have", "more than 255"]),
 ])
 def test_refusals_of_paths(mask, words):
   check_refusal(words, None, None, mask=mask)

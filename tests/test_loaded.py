@@ -60,6 +60,8 @@ def content(folder):
 @pytest.mark.parametrize("masks, settings", [
     ({"mask_zone": "p2q@1+p2@zero", "mask_head": "1"},
      {"version_2_with_negative": True, "null_score_diff_threshold": 0.4}),
+    pytest.param({"mask": "0:q2+1:p2q@1+p2@zero:head1,1:p2"}, {},
+                 marks=pytest.mark.slow),
     pytest.param({"mask_layer": "0,0+1", "mask_zone": "q2,p2q@1,p2@zero,all"}, {},
                  marks=pytest.mark.slow)])
 def test_the_same_as_the_command_line(folder, tmp_path, masks, settings):
@@ -91,7 +93,7 @@ def test_the_same_as_the_command_line(folder, tmp_path, masks, settings):
   assert content(folder) == before
 
   wanted = decodes.parse_decodes(num_layers=2, num_heads=2, **dict(
-      {"mask_layer": None, "mask_head": None}, **masks))
+      dict.fromkeys(["mask_layer", "mask_zone", "mask_head"]), **masks))
   assert [(one["question"], one["decode"]) for one in found] == [
       (index, decode.name) for index in range(len(asked)) for decode in wanted]
   texts = set()

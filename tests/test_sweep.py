@@ -108,9 +108,24 @@ def some_decodes(num_layers):
       lambda mask, chosen: mask._replace(heads=chosen),
       st.one_of(st.just(zones.union(["off"])), united), heads)
   masks = st.one_of(st.just(zones.union(["all"])), united, in_heads)
-  masked = st.builds(decodes.Decode, layers, masks)
+  # Another zone in each layer, or in some of them the same.
+  paths = st.dictionaries(
+      st.integers(0, num_layers - 1), masks, min_size=1).map(
+          lambda found: decodes.Decode(tuple(
+              (layer, found[layer]) for layer in sorted(found))))
+  masked = st.one_of(st.builds(decodes.Decode.of, layers, masks), paths)
   return st.lists(st.one_of(st.just(BASELINE), masked), min_size=1, max_size=12,
                   unique=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(swept=some_decodes(4))
+def test_names_of_files_are_read_back(swept):
+  names = [decode.file_name() for decode in swept]
+  # `all` is in no path of the flags.
+  assert [decodes.Decode.parse(name) for name in names] == [
+      None if "_all+" in name or name.endswith("_all.json") and decode.is_path
+      else decode for decode, name in zip(swept, names)]
 
 
 @settings(max_examples=200, deadline=None)

@@ -142,7 +142,7 @@ def test_unions_stand_above_and_beside_and_nothing_overlaps():
            "q2+q2p+p2q+p2"]
   table = small_table(layers, zones, [[79.0] * 8] * 27)
   figure = draw(table, 80.0)
-  assert row_labels(figure)[:4] == ["all", "1+2+3", "1+2", "24"]
+  assert row_labels(figure)[:4] == ["all", "1\u20133", "1\u20132", "24"]
   assert row_labels(figure)[-1] == "1"
   assert column_labels(figure)[5:] == [
       "Q\u00b2+\nP\u00b2", "Q2P+\nP2Q", "Q\u00b2+\nQ2P+\nP2Q+\nP\u00b2"]

@@ -8,6 +8,7 @@ a cell's colour is its score minus the baseline's. Several tables are panels A, 
 import collections
 import contextlib
 import functools
+import re
 import string
 import textwrap
 
@@ -72,8 +73,11 @@ class Panel(collections.namedtuple("Panel", [
 
   @property
   def row_labels(self):
-    """Names of the layers, the top row first: list of str."""
-    return self.table.layers[::-1]
+    """Names of the layers, the top row first: list of str; windows like "1\u20133".
+    """
+    is_window = results_table.is_window
+    return [re.sub(r"[+].*[+]|[+]", "\u2013", label) if is_window(label) else label
+            for label in self.table.layers[::-1]]
 
   @property
   def column_labels(self):
@@ -244,7 +248,7 @@ def _draw_cells(axes, panel, look):
       axes.text(column + 0.5, row + 0.5, arrangement.annotation(
           values[row, column], panel.measure.places), color=ink, ha="center",
                 va="center", fontsize=arrangement.ANNOTATION_SIZE)
-    cell = panel.row_labels[row], panel.table.zones[column]
+    cell = panel.table.layers[::-1][row], panel.table.zones[column]
     # In the middle, or in the corner beside a number.
     x, y, size = (0.86, 0.2, 1.7) if look.annotate else (0.5, 0.5, 2.6)
     draw_round = functools.partial(axes.plot, [column + x], [row + y], marker="o",

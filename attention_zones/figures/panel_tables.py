@@ -1,7 +1,8 @@
 """The panels of a figure: of results.csv, also with heads, of results.controls.csv.
 
 A results.csv with single heads becomes one panel of all heads, layer x zone as
-always, and one for each zone, layer x head. A results.controls.csv becomes three:
+always, and one for each zone, layer x head. Windows of layers have a panel for each
+width of which there are several. A results.controls.csv becomes three:
 
     zone: what masking it costs
     control: what masking its draws costs (on average), flattening or zeroing it
@@ -37,11 +38,11 @@ def of_results(path, table, baseline):
     baseline: float, the score with nothing masked.
 
   Returns:
-    list of heatmap.Panel without marks: one, unless there are heads; then those
-    that have a score.
+    list of heatmap.Panel without marks, those that have a score: one, unless there
+    are heads, or windows of layers.
   """
   if table.heads is None:
-    return [heatmap.Panel(path, table, baseline, None)]
+    return _by_width(heatmap.Panel(path, table, baseline, None))
   scores = {(layer, head, zone): score
             for layer, head, row in zip(table.layers, table.heads, table.scores)
             for zone, score in zip(table.zones, row) if not math.isnan(score)}
@@ -52,6 +53,7 @@ def of_results(path, table, baseline):
       [zone for zone in table.zones if any(
           (layer, "", zone) in scores for layer in table.layers)],
       lambda layer, zone: scores.get((layer, "", zone), math.nan), title=ALL_HEADS)]
+  panels = _by_width(*panels)
   layers = _distinct(layer for layer, head in labels if head)
   # In the order of the rows: single heads first.
   heads = sorted(_distinct(head for _, head in labels if head), key=lambda head: (
@@ -62,6 +64,27 @@ def of_results(path, table, baseline):
             (layer, head, zone), math.nan),
         title=results_table.zone_label(zone), labels=heads, zone=zone))
   return [panel for panel in panels if not np.isnan(panel.differences).all()]
+
+
+def _by_width(panel):
+  """Takes the windows of layers out of a panel: list of heatmap.Panel.
+
+  A width stays where it is if there is one window of it.
+  """
+  width = lambda label: (
+      label.count("+") + 1 if results_table.is_window(label) else 1)
+  count = collections.Counter(map(width, panel.table.layers))
+  rows_of = collections.defaultdict(list)
+  for row, label in enumerate(panel.table.layers):
+    rows_of[width(label) if count[width(label)] > 1 else 1].append(row)
+  if len(rows_of) == 1:
+    return [panel]
+  pick = lambda values, rows: [values[row] for row in rows]
+  return [panel._replace(
+      table=panel.table._replace(layers=pick(panel.table.layers, rows),
+                                 scores=pick(panel.table.scores, rows)),
+      title=panel.title if number == 1 else "%d layers together" % number)
+          for number, rows in sorted(rows_of.items())]
 
 
 def _panel(path, baseline, layers, columns, score_at, **more):

@@ -61,7 +61,8 @@ def pairs(cells):
 def _label(cell):
   """Names a kind of control, without the numbers of draws: str."""
   name = cell.as_path(first=1) if cell.is_path else cell.mask.name
-  if not cell.is_path and all(re.search("@[0-9]", part) for part in name.split("+")):
+  if not cell.is_path and all(
+      re.search("@[0-9]", part) for part in name.split("+")):
     return cell.mask.without_controls.name
   return re.sub("@[0-9]+", "@k", name)
 

@@ -88,7 +88,7 @@ def telling_of_journals(folders, data_file):
 def place(decode):
   """Where a masked Decode stands in results.csv: (Row, zones.Mask of all heads)."""
   if decode.is_path:
-    return Row(path=decode), decodes.PATH
+    return Row(layers=(), path=decode), decodes.PATH
   return Row(decode.layers, decode.mask.heads), decode.mask.in_every_head
 
 

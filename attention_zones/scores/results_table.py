@@ -124,6 +124,13 @@ def layer_label(layers):
   return "+".join(str(layer + 1) for layer in layers)
 
 
+def is_window(label):
+  """Whether a label, as of `layer_label`, is of consecutive layers: bool."""
+  numbers = label.split("+")
+  return len(numbers) > 1 and all(map(str.isdigit, numbers)) and numbers == [
+      str(int(numbers[0]) + i) for i in range(len(numbers))]
+
+
 def layer_order(layers):
   """Key that sorts sets of layers, as for `layer_label`, in the order of rows."""
   return layers is None, len(layers or ()), layers or ()

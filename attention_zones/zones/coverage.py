@@ -53,8 +53,9 @@ def masked_fractions(windows, decodes, num_heads, layout=layouts.BERT):
     if fractions and None not in fractions:
       share = len(mask.heads) / num_heads if mask.is_per_head else 1
       fraction_of[mask] = share * float(np.dot(fractions, list(weights.values())))
-  of_layers = {decode.file_name(): [fraction_of.get(mask) for _, mask in decode.masks]
-               for decode in decodes if decode != BASELINE}
+  of_layers = {
+      decode.file_name(): [fraction_of.get(mask) for _, mask in decode.masks]
+      for decode in decodes if decode != BASELINE}
   return {name: float(np.mean(fractions)) for name, fractions in of_layers.items()
           if None not in fractions}
 

@@ -142,6 +142,9 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
     if len(layers) > 1 and (None in layers or layers != sorted(set(layers))):
       return None
     decode = cls(tuple(masks))
+    if decode.is_path and any(
+        mask.reaches_padding for mask in decode.different_masks):
+      return None
     # file_name writes neither "layer1+0" nor "layer01", nor a path of one mask.
     return decode if decode.file_name() == name else None
 
@@ -262,8 +265,8 @@ def _parse_path(item, num_layers, num_heads):
     match = re.fullmatch(r" *(?:([0-9]{1,4}) *:)? *([^:]*?) *"
                          r"(?:: *head([0-9]{1,4}(?:\.[0-9]{1,4})*))? *", part)
     if not match:
-      raise ValueError("%r is not like 2:p2q or 2:p2q:head3.4, a layer, a zone, and "
-                       "perhaps heads" % part.strip())
+      raise ValueError("%r is not like 2:p2q or 2:p2q:head3.4, a layer, a zone, "
+                       "and perhaps heads" % part.strip())
     number, name, heads = match.groups()
     if number is not None:
       layer = int(number)
@@ -278,7 +281,8 @@ def _parse_path(item, num_layers, num_heads):
     if SUBSETS.fullmatch(name):
       raise ValueError("subsets is for --mask_zone")
     if _DRAWS.fullmatch(name):
-      raise ValueError("a range of draws cannot be in a path; write 2:p2q@1,2:p2q@2")
+      raise ValueError("a range of draws cannot be in a path; write "
+                       "2:p2q@1,2:p2q@2")
     names_of.setdefault(layer, []).append(name)
     if heads is not None:
       if layer in heads_of:
