@@ -48,8 +48,8 @@ from attention_zones.decoding import sweep
 from attention_zones.weights import checkpoint_names
 from attention_zones.weights import checkpoints
 from attention_zones.weights import training
-from attention_zones.zones import decodes
 from attention_zones.zones import draws
+from attention_zones.zones import grammar
 from attention_zones.zones import zones
 import modeling
 import optimization
@@ -423,7 +423,7 @@ def check(options, given):
   refusal = recorded.supply(options, given, log)
   model, remarks = make_model(options)
   config, tokenizer = model.config, model.tokenizer
-  wanted = decodes.parse_decodes(
+  wanted = grammar.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
       options.mask_head, config.num_attention_heads, options.mask)
   if draws.needed(wanted):

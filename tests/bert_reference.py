@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones.decodes import BASELINE
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import draws
 from attention_zones.zones import layouts
 from attention_zones.zones import zones
@@ -40,7 +40,7 @@ NO_PASSAGE = ([7, 8, 9, 10], [])
 
 def parse(mask_layer, mask_zone, mask_head=None):
   """The masked decodes of some flags, without the baseline."""
-  return decodes.parse_decodes(
+  return grammar.parse_decodes(
       mask_layer, mask_zone, TINY.num_hidden_layers, mask_head,
       TINY.num_attention_heads)[1:]
 

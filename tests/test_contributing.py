@@ -116,13 +116,13 @@ def test_the_zone(as_released, changed):
   printed = run_python(changed("attention_zones/zones/zones.py"), """
 import tensorflow.compat.v1 as tf
 tf.disable_v2_behavior()
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import layouts
 from attention_zones.zones import zones
 one = tf.constant([1])
 tokens = zones.token_sets(dict(
     layouts.BERT.places(one, one), input_ids=tf.zeros([1, 6])))
-decode = decodes.parse_decodes("1", "sp", 2)[1]
+decode = grammar.parse_decodes("1", "sp", 2)[1]
 print(decode.file_name(), decode.mask.label)
 with tf.Session() as session:
   print(session.run(decode.mask.additive(tokens))[0, 0].tolist())

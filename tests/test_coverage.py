@@ -9,6 +9,7 @@ from attention_zones.data import squad_data
 from attention_zones.data import windows
 from attention_zones.zones import coverage
 from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import draws
 from attention_zones.zones import zones
 import tiny_model
@@ -80,7 +81,7 @@ def test_mean_over_questions(tmp_path):
       tmp_path, ["anna lives in oslo", "omar ."],
       {"a": "who lives ?", "b": "where", "c": "who"}, windows.WindowSizes(24, 8, 8))
   shares = coverage.masked_fractions(
-      sizes, decodes.parse_decodes("0-1", "p2,q2,all", 2), num_heads=2)
+      sizes, grammar.parse_decodes("0-1", "p2,q2,all", 2), num_heads=2)
   p2 = sum(p ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   q2 = sum(q ** 2 / (q + p + 3) ** 2 for p in (4, 2) for q in (3, 1, 1)) / 6
   assert shares == {
@@ -121,7 +122,7 @@ def test_of_a_question_its_windows_are_averaged_first(tmp_path):
   assert [windows.window_spans(length, 5, 4) for length in (9, 2)] == [
       [(0, 5), (4, 5)], [(0, 2)]]
   found = coverage.masked_fractions(
-      sizes, decodes.parse_decodes("0", "p2,p2q", 1), num_heads=1)
+      sizes, grammar.parse_decodes("0", "p2,p2q", 1), num_heads=1)
   assert found == {
       "predictions_layer0_p2.json": pytest.approx(
           (5 ** 2 / 11 ** 2 + 2 ** 2 / 8 ** 2) / 2, rel=1e-12),
@@ -131,7 +132,7 @@ def test_of_a_question_its_windows_are_averaged_first(tmp_path):
   own = [(draws.ranks(name, 1, 3, *span)[:3] < 3).sum() / 3 for name, span in (
       (ID, (0, 5)), (ID, (4, 5)), (ID + "1", (0, 2)))]
   assert own[0] + own[1] != 2 * own[2]
-  draw = decodes.parse_decodes("0", "p2q@1", 1)
+  draw = grammar.parse_decodes("0", "p2q@1", 1)
   assert coverage.overlaps(sizes, draw) == {
       "predictions_layer0_p2q@1.json": pytest.approx(
           ((own[0] + own[1]) / 2 + own[2]) / 2, rel=1e-12)}

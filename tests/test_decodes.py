@@ -4,6 +4,7 @@ import pytest
 
 from attention_zones.zones.decodes import BASELINE, Decode
 from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import zones
 
 
@@ -12,7 +13,7 @@ def decode(layers, *names, heads=None):
 
 
 def parse(mask_layer, mask_zone, num_layers=12, mask_head=None, mask=None):
-  first, *masked = decodes.parse_decodes(
+  first, *masked = grammar.parse_decodes(
       mask_layer, mask_zone, num_layers, mask_head, num_heads=4, mask=mask)
   assert first == BASELINE
   return masked

@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.data import squad_data
 from attention_zones.data import batches
 from attention_zones.data import windows
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import draws
 import tiny_model
 import tokenization
@@ -84,7 +84,7 @@ def test_half_a_surrogate_pair_is_an_id():
 
 
 def test_needed():
-  assert draws.needed(decodes.parse_decodes(
+  assert draws.needed(grammar.parse_decodes(
       "0-1", "p2q@3-4,q2@flat,q2@1+p2@3", 2)) == [1, 3, 4]
 
 

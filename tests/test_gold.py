@@ -15,7 +15,7 @@ from attention_zones.decoding import answer_head
 from attention_zones.decoding import answers
 from attention_zones.decoding import gold
 from attention_zones.zones.decodes import BASELINE
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from bert_reference import reference_logits
 from bert_reference import variables_of
 import modeling
@@ -138,7 +138,7 @@ def gold_logp(folder, decode):
 
 
 def all_decodes():
-  return decodes.parse_decodes("0-1", "q2,p2,all", 2)
+  return grammar.parse_decodes("0-1", "q2,p2,all", 2)
 
 
 @functools.lru_cache(maxsize=None)

@@ -8,7 +8,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import zones
 from bert_reference import build
 from bert_reference import reference_logits
@@ -46,7 +46,7 @@ def load_golden(golden, name):
   features = np.load(str(golden.numbers / "features" / (data + ".npz")))
   features = np.stack([features[key][published["rows"]] for key in (
       "input_ids", "input_mask", "segment_ids")]).astype(np.int32)
-  swept = decodes.parse_decodes(
+  swept = grammar.parse_decodes(
       layers, "q2,q2p,p2q,p2,all", config.num_hidden_layers)
   logits = {d: published[golden_name(d)] for d in swept}
   assert len(published.files) == len(logits) + 1

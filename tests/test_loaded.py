@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import loaded
 from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from bert_reference import reference_logits
 from bert_reference import variables_of
 import modeling
@@ -92,7 +93,7 @@ def test_the_same_as_the_command_line(folder, tmp_path, masks, settings):
       ids=[qa["id"] for qa, _ in asked], answers=[qa["answers"] for qa, _ in asked])
   assert content(folder) == before
 
-  wanted = decodes.parse_decodes(num_layers=2, num_heads=2, **dict(
+  wanted = grammar.parse_decodes(num_layers=2, num_heads=2, **dict(
       dict.fromkeys(["mask_layer", "mask_zone", "mask_head"]), **masks))
   assert [(one["question"], one["decode"]) for one in found] == [
       (index, decode.name) for index in range(len(asked)) for decode in wanted]

@@ -8,7 +8,7 @@ from attention_zones.figures import marks
 from attention_zones.figures import panel_tables
 from attention_zones.scores import results_table
 from attention_zones.zones import coverage
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 import get_results
 import visualize_att_zone
 from passages import read_rows, write_data, write_sweep
@@ -136,12 +136,12 @@ def test_windows_beside_heads(tmp_path):
 def test_a_path_has_the_mean_of_its_layers():
   """2 question and 3 passage tokens: Q2 has 4 of 64 cells, P2 9, in one of 2 heads
   half of that; the first draw of the question a takes p2's columns."""
-  _, some, flat = decodes.parse_decodes(
+  _, some, flat = grammar.parse_decodes(
       None, None, 6, num_heads=2, mask="1:q2:head0+4:p2,1:q2+2:p2@flat")
   windows = {"a": [coverage.Sizes(2, 0, 3)]}
   assert coverage.masked_fractions(windows, [some, flat], 2) == {
       some.file_name(): pytest.approx((2 / 64 + 9 / 64) / 2, rel=1e-12)}
-  of = lambda mask: coverage.overlaps(windows, decodes.parse_decodes(
+  of = lambda mask: coverage.overlaps(windows, grammar.parse_decodes(
       None, None, 6, num_heads=2, mask=mask))
   both, = of("1:q2@1+2:p2@1").values()
   one, = of("1:q2@1").values()

@@ -8,7 +8,7 @@ import pytest
 
 from attention_zones.base.progress import Progress
 from attention_zones.decoding.passes import cut_passes
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_passes_say_which_they_are(tmp_path):
   class Run:
     """Of runs.Run, what passes are cut by: nothing is finished yet."""
     options = types.SimpleNamespace(output_dir=str(tmp_path))
-    wanted = decodes.parse_decodes("0-3", "q2", 4)
+    wanted = grammar.parse_decodes("0-3", "q2", 4)
     finished_files = lambda self: set()
     files_of = lambda self, decodes: [decode.file_name() for decode in decodes]
   turns = [(one.turn, one.later) for one in cut_passes(Run(), 2)]

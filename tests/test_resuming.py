@@ -10,7 +10,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import sweep
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 import launcher
 import modeling
 from tiny_model import run_squad
@@ -220,7 +220,7 @@ def test_a_sweep_that_was_cut_goes_on_or_says_what_was_changed(project):
 def test_a_sweep_in_several_passes_resumes(project):
   """Passes stay as they were cut, whatever another run has made in between."""
   config = modeling.BertConfig.from_json_file(str(project / "bert_config.json"))
-  masks = {decode.mask for decode in decodes.parse_decodes("0-1", "p2,all", 2)}
+  masks = {decode.mask for decode in grammar.parse_decodes("0-1", "p2,all", 2)}
   two = sweep.memory(config, 2, 1, 24, masks) / 1e9
   several = SWEEP + ("--sweep_memory_gb=%.12f" % two,)
   model = project / "model"

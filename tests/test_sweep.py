@@ -15,6 +15,7 @@ from attention_zones.decoding import sweep
 from attention_zones.decoding import sweep_plan
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import draws
 from attention_zones.zones import layouts
 from attention_zones.zones import zones
@@ -65,7 +66,7 @@ def count_passes(planned):
 
 
 def test_plan_of_the_docstring():
-  swept = decodes.parse_decodes("0-2", "p2,p2q", 3)
+  swept = grammar.parse_decodes("0-2", "p2,p2q", 3)
   planned = sweep_plan.plan(swept, 3)
   described = [[(block.source, block.parents,
                  tuple(mask.name for mask in block.masks), block.sibling)
@@ -89,7 +90,7 @@ def test_plan_of_the_docstring():
 ])
 def test_passes(layers, names, num_layers, expected):
   planned = sweep_plan.plan(
-      decodes.parse_decodes(layers, names, num_layers), num_layers)
+      grammar.parse_decodes(layers, names, num_layers), num_layers)
   assert count_passes(planned) == expected
 
 
@@ -187,7 +188,7 @@ def test_controls_of_few_rows_stay_so():
 
 @pytest.mark.parametrize("max_forks", [1, 3, 5])
 def test_forks_follow_the_trunk(max_forks):
-  swept = decodes.parse_decodes("0-3", "p2,all,q2,p2q,q2p", 4)
+  swept = grammar.parse_decodes("0-3", "p2,all,q2,p2q,q2p", 4)
   for number, layer in enumerate(sweep_plan.plan(swept, 4, max_forks).layers):
     assert layer[0] == (0, (0,), (zones.NOTHING,), number < 3, None)
     forks = [block for block in layer if block.sibling]
@@ -550,7 +551,7 @@ def test_memory_counts_heads_and_edits():
   """4 bytes for each number of 12 x 20 x 20 logits of each of 40 variants."""
   config = modeling.BertConfig(100, num_attention_heads=12)
   masks = lambda text, heads=None: {
-      d.mask for d in decodes.parse_decodes("0", text, 12, heads, 12)}
+      d.mask for d in grammar.parse_decodes("0", text, 12, heads, 12)}
   needs = lambda *how: sweep.memory(config, 500, 1, 20, masks(*how))
   logits = 4 * min(500, 13 * 3) * 12 * 20 * 20
   # NOTHING and q2 are kept, whichever heads mask it.
@@ -570,7 +571,7 @@ def test_a_new_zone_is_decoded(loop):
       "Cls", lambda t: t.is_real, first, changes_passage_rows=True,
       replaces_padding_mask=False)
   try:
-    swept = decodes.parse_decodes("1,0+2", "cls,q2+cls", 3)
+    swept = grammar.parse_decodes("1,0+2", "cls,q2+cls", 3)
     check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)
     features = features_of(SHORT)
     assert furthest(loop(features, swept[1]), loop(features, BASELINE)) > 0.01

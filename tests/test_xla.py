@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import layouts
 from attention_zones.zones import zones
 import architectures
@@ -96,10 +96,10 @@ def train_step(config, features):
 def all_decodes(config, features):
   """The candidates of a sweep: the five zones of each layer, controls, a head."""
   encoder = modeling.Encoder(config, use_one_hot_embeddings=True, random_seed=1)
-  swept = decodes.parse_decodes(
+  swept = grammar.parse_decodes(
       "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat,p2@zero",
       config.num_hidden_layers)
-  swept += decodes.parse_decodes(
+  swept += grammar.parse_decodes(
       "1", "p2,off", config.num_hidden_layers, "1", config.num_attention_heads)[1:]
   logits = answer_head.span_logits(sweep.run(
       encoder, features, swept, LENGTH, BATCH), config.initializer_range, 1)

@@ -7,6 +7,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.zones import coverage
 from attention_zones.decoding import sweep_plan
 from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import layouts
 from attention_zones.zones import zones
 
@@ -420,7 +421,7 @@ def test_a_zone_is_one_entry(cls_zone):
   # Every column but that of the last [SEP]; masked once where zones meet.
   every = ("q2", "q2p", "p2q", "p2", cls_zone)
   assert additive_mask(every, WINDOW)[0][:5] == [[1, 1, 0, 1, 0, 1]] * 5
-  _, alone, union = decodes.parse_decodes("1", "cls,q2+cls", 2)
+  _, alone, union = grammar.parse_decodes("1", "cls,q2+cls", 2)
   assert union.file_name() == "predictions_layer1_q2+cls.json"
   assert decodes.Decode.parse("predictions_layer1_cls.json") == alone
   assert union.mask.label == "Q\u00b2+Cls"

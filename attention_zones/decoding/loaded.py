@@ -24,7 +24,7 @@ from attention_zones.decoding import flag_checks
 from attention_zones.decoding import gold
 from attention_zones.decoding import passes
 from attention_zones.decoding import recorded
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 
 # The file of each flag, in the order in which a folder is looked through.
 _VOCABULARIES = (("vocab_file", "vocab.txt"), ("spm_model_file", "spiece.model"),
@@ -157,7 +157,7 @@ class LoadedModel:
                         ("mask_head", mask_head), ("mask", mask)):
       if value is not None:
         _check_text(name, value)
-    wanted = decodes.parse_decodes(
+    wanted = grammar.parse_decodes(
         mask_layer, mask_zone, config.num_hidden_layers, mask_head,
         config.num_attention_heads, mask)
     data, records = self._read(pairs, ids, answers)

@@ -1,9 +1,10 @@
 """What is masked, and what it is called.
 
   coverage     how much of the attention matrix a decode masks
-  decodes      the grammar of the flags --mask_..., names of files
+  decodes      what is masked in each layer, names of files
   definitions  what each zone does, as a digest
   draws        which tokens a control masks
+  grammar      the flags --mask_...: text to decodes
   layouts      where question and passage stand in a window
   zones        ONE table of zones; masks, controls
 """

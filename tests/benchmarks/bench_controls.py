@@ -21,7 +21,7 @@ from attention_zones.data.batches import BUCKET_WIDTH
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.decoding import sweep_plan
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import draws
 import modeling
 
@@ -41,7 +41,7 @@ def parse_arguments():
 def decodes_of(text, config):
   zones, _, heads = text.partition("/")
   layers = config.num_hidden_layers
-  return decodes.parse_decodes(
+  return grammar.parse_decodes(
       "0-%d" % (layers - 1), zones, layers, heads or None,
       config.num_attention_heads)
 

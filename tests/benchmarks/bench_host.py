@@ -24,7 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(
 
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import answers
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.data import squad_data
 from attention_zones.decoding import sweep
 from attention_zones.data import batches
@@ -79,7 +79,7 @@ def candidates_of_sweep(arguments, examples, tokenizer, zones=ZONES,
     list of (index, windows), as answers.gather_windows yields them.
   """
   config = modeling.BertConfig.from_json_file(arguments.bert_config_file)
-  swept = decodes.parse_decodes(
+  swept = grammar.parse_decodes(
       "0-%d" % (config.num_hidden_layers - 1), zones, config.num_hidden_layers)
   with tempfile.TemporaryDirectory() as folder, tf.Graph().as_default():
     path = windows.cached_windows(

@@ -32,9 +32,10 @@ from attention_zones.decoding import journal_writer
 from attention_zones.decoding import prediction_files
 from attention_zones.decoding import shares
 from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 
 QUESTIONS_OF_A_PASSAGE = 5
-WANTED = decodes.parse_decodes("0-11", "q2,q2p,p2q,p2,all", 12)
+WANTED = grammar.parse_decodes("0-11", "q2,q2p,p2q,p2,all", 12)
 WITH_NBEST = [decode == decodes.BASELINE for decode in WANTED]
 NBEST = 20
 # Most decodes give one of a few answers.

@@ -34,7 +34,7 @@ from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.decoding import sweep_plan
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import layouts
 import modeling
 import tokenization
@@ -200,7 +200,7 @@ def read_config(arguments):
 def sweep_decodes(arguments, config):
   """The baseline and every layer with every zone."""
   layers = config.num_hidden_layers
-  return decodes.parse_decodes(
+  return grammar.parse_decodes(
       "0-%d" % (layers - 1), arguments.mask_zone, layers)
 
 

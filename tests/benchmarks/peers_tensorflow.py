@@ -20,7 +20,7 @@ from attention_zones.base import precision
 from attention_zones.data.batches import BUCKET_WIDTH
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
-from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import layouts
 import bench_sweep
 import modeling
@@ -55,7 +55,7 @@ class Benchmark:
   def swept(self, zones):
     """The baseline, and each zone in each layer: list of decodes.Decode."""
     layers = self._config.num_hidden_layers
-    return decodes.parse_decodes("0-%d" % (layers - 1), ",".join(zones), layers)
+    return grammar.parse_decodes("0-%d" % (layers - 1), ",".join(zones), layers)
 
   def logits(self, swept, batch_size=1):
     """Adds a sweep to the graph: float32 [V, B, 2, S]."""

@@ -6,6 +6,7 @@ from hypothesis import example, given, strategies as st
 import pytest
 
 from attention_zones.zones import decodes
+from attention_zones.zones import grammar
 from attention_zones.zones import zones
 
 # Published names, in the order of the columns of results.csv.
@@ -67,7 +68,7 @@ def zone_flags(draw):
 def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
   num_layers, mask_layer, layer_sets, names = layer_flag
   mask_zone, zone_sets = zone_flag
-  first, *masked = decodes.parse_decodes(mask_layer, mask_zone, num_layers)
+  first, *masked = grammar.parse_decodes(mask_layer, mask_zone, num_layers)
   assert first == decodes.BASELINE
   assert masked == [
       decodes.Decode(tuple(layers) if name else None, zones.union(united))
@@ -83,7 +84,7 @@ def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
 def test_names_of_files_tell_layer_and_zone(layer_flag, zone_flag):
   num_layers, mask_layer, _, names = layer_flag
   mask_zone, zone_sets = zone_flag
-  swept = decodes.parse_decodes(mask_layer, mask_zone, num_layers)
+  swept = grammar.parse_decodes(mask_layer, mask_zone, num_layers)
   assert [decode.file_name() for decode in swept] == ["predictions.json"] + [
       "predictions_layer%s_%s.json" % (name, "+".join(united))
       for name in names for united in zone_sets]
@@ -93,7 +94,7 @@ def test_names_of_files_tell_layer_and_zone(layer_flag, zone_flag):
 def refusal(mask_layer, mask_zone, num_layers):
   """The message that refuses two flags, None when they are taken."""
   try:
-    swept = decodes.parse_decodes(mask_layer, mask_zone, num_layers)
+    swept = grammar.parse_decodes(mask_layer, mask_zone, num_layers)
   except ValueError as error:
     return str(error)
   for decode in swept[1:]:
@@ -124,7 +125,7 @@ def test_any_text_as_layers(text, num_layers):
 @given(TEXT, st.sampled_from(["q2", "q2,all", "off,p2@1"]))
 def test_any_text_as_heads(text, mask_zone):
   try:
-    swept = decodes.parse_decodes("0", mask_zone, 1, text, 4)
+    swept = grammar.parse_decodes("0", mask_zone, 1, text, 4)
   except ValueError as error:
     assert str(error).startswith("--mask_")
     assert len(str(error).splitlines()) == 1
@@ -165,7 +166,7 @@ def test_a_fault_in_a_list_of_layers_is_found(layer_flag, data):
           "1-0", "0-", "-0", "0+", "0+0", "", " ", "None", "0 1", "0-0-0",
           "0 +1", "-1", "1.0", "all", "\u0660", "\u0660-0", "0+\u0660"])))
   with pytest.raises(ValueError, match="^--mask_layer"):
-    decodes.parse_decodes(",".join(items), "q2", num_layers)
+    grammar.parse_decodes(",".join(items), "q2", num_layers)
 
 
 @given(zone_flags(), st.data())
@@ -178,7 +179,7 @@ def test_a_fault_in_a_list_of_zones_is_found(zone_flag, data):
           "q2+", "+q2", "q2++p2", "q2+q2", "all+q2", "p2+all", "None", "", " ",
           "q2-p2", "q\u00b2"])))
   with pytest.raises(ValueError, match="^--mask_zone"):
-    decodes.parse_decodes("0", ",".join(items), 12)
+    grammar.parse_decodes("0", ",".join(items), 12)
 
 
 NAMES = st.lists(st.one_of(
