@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from attention_zones import sample
 import launcher
@@ -106,6 +107,28 @@ def test_refuses_flags(capsys, flags, message):
   with pytest.raises(SystemExit):
     sample.main(["in.json", "out.json"] + flags)
   assert message in capsys.readouterr().err
+
+
+def test_layers_at_one_depth(tmp_path):
+  """paper/compare_depth.py, on a table of two layers and one of four."""
+  (tmp_path / "two.csv").write_text(
+      "layer,all,q2,q2p,p2q,p2\n1,1,49,50,48,30\n2,1,50,50,40,45\n1+2,1,1,1,1,1\n")
+  (tmp_path / "four.csv").write_text(
+      "layer,q2,q2p,p2q,p2\n" + "\n".join(
+          "%d,%s" % (layer, row) for layer, row in enumerate((
+              "58,60,59,40", "58,60,57,30", "60,60,50,50", "60,61,48,54"), 1)))
+  done = launcher.script(
+      "paper/compare_depth.py", "two.csv", "50", "four.csv", "60", cwd=tmp_path,
+      environment={"PYTHONPATH": launcher.REPOSITORY})
+  assert done.stderr == ""
+  of_two = [-1, 0, -2, -20, 0, 0, -10, -5]
+  of_four = [-2, 0, -2, -25, 0, .5, -11, -8]
+  expected = scipy.stats.spearmanr(of_two, of_four)[0]
+  assert done.stdout.splitlines() == [
+      "zone   mean change        rank correlation over 2 depths",
+      "q2      -0.50    -1.00       1.00", "q2p     +0.00    +0.25        nan",
+      "p2q     -6.00    -6.50       1.00", "p2     -12.50   -16.50       1.00",
+      "all cells: rank correlation %.2f" % expected]
 
 
 def test_the_part_whose_first_answer_occurs_once(tmp_path):
