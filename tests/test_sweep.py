@@ -100,8 +100,11 @@ def some_decodes(num_layers):
       st.none(), st.sets(st.integers(0, num_layers - 1), min_size=1).map(
           lambda chosen: tuple(sorted(chosen))))
   united = st.lists(
-      st.tuples(st.sampled_from(["q2", "q2p", "p2q", "p2"]),
-                st.sampled_from(["", "", "@1", "@2", "@flat", "@zero"])),
+      st.one_of(
+          st.tuples(st.sampled_from(["q2", "q2p", "p2q", "p2", "special_p"]),
+                    st.sampled_from(["", "", "@1", "@2", "@flat", "@zero"])),
+          st.tuples(st.sampled_from(["any_sep2", "notq_cls"]),
+                    st.sampled_from(["", "@flat", "@zero"]))),
       min_size=1, unique_by=lambda item: item[0]).map(
           lambda items: zones.union(map("".join, items)))
   heads = st.sampled_from([(0,), (1,), (0, 1)])

@@ -92,6 +92,7 @@ def _run_pass(data, model, run, one, batch_size, log):
   start = time.time()
   key = _key(run, one, batch_size, model)
   records = batches.read(data.path)
+  refuse_no_key(data, records, one.decodes)
   answered = None
   if not one.part or one.part.share in shares.missing(one.part):
     answered = _answer(data, model, run, one, key, records, log)
@@ -117,6 +118,27 @@ def _run_pass(data, model, run, one, batch_size, log):
   log("%s: wrote %s" % (run.options.output_dir, ", ".join(
       decode.file_name() for decode in written) or "nothing"))
   return failed
+
+
+def refuse_no_key(data, records, decodes):
+  """Refuses decodes that mask all that a token of some window attends to.
+
+  Args:
+    data: windows.DataSet.
+    records: list of batches.Record, its windows.
+    decodes: list of decodes.Decode.
+
+  Raises:
+    ValueError: there is such a window, of a question without tokens.
+  """
+  masks = [mask for decode in decodes for mask in decode.different_masks
+           if mask.leaves_no_key(0, 1, data.tokenizer.LAYOUT)]
+  without = [record for record in records if not record.sizes["question_length"]]
+  if masks and without:
+    raise ValueError(
+        "%s masks all that some token can attend to in question %r, which has no "
+        "tokens; leave out the question, or this zone" % (
+            masks[0].name, data.examples[without[0].sizes["example_index"]].qas_id))
 
 
 def _key(run, one, batch_size, model):

@@ -161,6 +161,7 @@ class LoadedModel:
         mask_layer, mask_zone, config.num_hidden_layers, mask_head,
         config.num_attention_heads, mask)
     data, records = self._read(pairs, ids, answers)
+    decoding.refuse_no_key(data, records, wanted)
     steps_of = functools.partial(
         passes.plan_steps, self._options, config,
         self._model.gpu_memory(len(wanted)),

@@ -5,6 +5,7 @@ value, None for an empty cell.
 """
 
 import collections
+import re
 
 import numpy as np
 
@@ -156,13 +157,13 @@ def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
   first, metric = rows[0], metrics.METRICS[settings.metric]
   tested = family(rows)
-  unions = sum("+" in row["zone"] for row in tested)
+  unions = sum(bool(re.search("[+_]", row["zone"])) for row in tested)
   return (
       r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
       r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %s%d questions, "
       r"%d %s, %s. %s" % (
           metric.words, metric.unit, first["baseline"], len(tested) - unions,
-          ", and over %d of unions" % unions if unions else "",
+          ", and over %d of unions and others" % unions if unions else "",
           "" if settings.margin is None else
           "Underlined: equivalent within %s, $p < .05$ after Holm. " % _margin(
               settings), first["n"], first["clusters"],
@@ -231,10 +232,13 @@ def findings(rows, settings):
     match: each other one has 5 % of its own for a false finding.
   """
   of_zones = list(filter(is_of_zones, rows))
-  of_layer = [row for row in of_zones if "+" not in row["layer"]]
+  of_sets = [row for row in of_zones if "_" in row["zone"]]
+  of_layer = [row for row in of_zones
+              if "+" not in row["layer"] and row not in of_sets]
   families = [
       (PRIMARY, [row for row in of_layer if "+" not in row["zone"]]),
       ("unions of zones", [row for row in of_layer if "+" in row["zone"]]),
+      ("zones of sets", [row for row in of_sets if "+" not in row["layer"]]),
       ("layers together", [row for row in of_zones if "+" in row["layer"]]),
       ("single heads", [
           row for row in rows if row["head"] and not is_control(row)])]

@@ -19,6 +19,7 @@ from attention_zones.scores.results_table import Row
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
 from attention_zones.zones import decodes
+from attention_zones.zones import zones
 
 # So many names of files are listed; tables of heads may have hundreds of holes.
 MOST_NAMES = 60
@@ -149,8 +150,8 @@ def is_window(decode):
 
 
 # Cells that are tested together: those of the paper's table, and more kinds.
-ZONES, UNIONS, CONTROLS, HEADS, WINDOWS = (
-    "zones", "unions", "controls", "heads", "windows")
+ZONES, UNIONS, SETS, CONTROLS, HEADS, WINDOWS = (
+    "zones", "unions", "sets", "controls", "heads", "windows")
 
 
 def family(decode):
@@ -158,9 +159,10 @@ def family(decode):
 
   Returns:
     ZONES for the zones of a single layer in all heads, UNIONS for unions of these,
-    WINDOWS for both in consecutive layers, of any number; CONTROLS for p2q@1,
-    p2q@flat, p2q@zero and unions with these; HEADS for certain heads. None for
-    other layers masked together, and for paths, whose p stays as it is.
+    SETS for those of sets of tokens; WINDOWS for all of them in consecutive layers,
+    of any number; CONTROLS for p2q@1, p2q@flat, p2q@zero and unions with these;
+    HEADS for certain heads. None for other layers masked together, and for paths,
+    whose p stays as it is.
   """
   if not is_single(decode) and not is_window(decode):
     return None
@@ -170,6 +172,8 @@ def family(decode):
     return HEADS
   if is_window(decode):
     return WINDOWS
+  if any(zones.is_of_sets(zone) for zone, _ in decode.mask.zones):
+    return SETS
   return ZONES if len(decode.mask.zones) == 1 else UNIONS
 
 

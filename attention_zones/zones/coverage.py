@@ -148,7 +148,7 @@ def overlap(mask, question_length, passage_length, ranks, layout=layouts.BERT):
   own = drawn = 0
   for zone, variant in mask.zones:
     if variant.isdigit():
-      columns = zones.in_numpy(zones.ZONES[zone].columns, tokens)  # [1, S]
+      columns = zones.in_numpy(zones.entry(zone).columns, tokens)  # [1, S]
       if columns is None:
         return None
       is_drawn = ranks[int(variant)] < columns.sum()

@@ -178,10 +178,11 @@ def column_order(mask):
   """Key that sorts zones.Mask as the columns of results.csv and of the figure.
 
   Single zones come in the order of zones.ZONES, each before its draws and then its
-  other controls; then `off` and paths, then unions, smaller ones first.
+  other controls; then `off`, zones of sets and paths, then unions, smaller ones
+  first.
   """
-  order = list(zones.ZONES) + [zones.OFF, PATH.name]
+  order = lambda zone: (zone == PATH.name, zones.order(zone))
   # Of the draws, "10" comes after "9".
   return len(mask.zones), [
-      (order.index(zone), variant in zones.EDITS, len(variant), variant)
+      (order(zone), variant in zones.EDITS, len(variant), variant)
       for zone, variant in mask.zones], mask.heads or ()

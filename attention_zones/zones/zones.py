@@ -45,6 +45,10 @@ and then flat zones are flattened, one after the other. `off` is for single head
 their weights are 0 after the softmax, so that they add nothing to the layer (Michel
 et al., 2019, "Are Sixteen Heads Really Better than One?", equation 2).
 
+Zones of other sets of tokens have two names, of sets.py, with "_" between: cls_p is
+what [CLS] attends to in the passage, any_special what all tokens attend to in special
+ones.
+
 To add a zone, add an entry to ZONES: every command then knows it, and its controls.
 CONTRIBUTING.md has an example. The name appears in flags, file names and
 results.csv, so use only letters, digits and "_". After a change of an entry, its
@@ -61,6 +65,8 @@ import re
 import numpy as np
 
 from attention_zones.zones import layouts
+from attention_zones.zones import sets
+from attention_zones.zones.sets import Tokens
 
 # Added to a masked attention logit before the softmax.
 MASKED_LOGIT = -10000.0
@@ -70,23 +76,6 @@ OFF = "off"
 
 # Controls that act after the softmax, in this order.
 EDITS = ZERO, FLAT = "zero", "flat"
-
-
-class Tokens(collections.namedtuple("Tokens", (
-    "is_real", "in_question", "in_passage", "before", "between", "after", "ranks"),
-                                    defaults=({},))):
-  """The sets that the tokens of a batch are in, float32 [B, S] each.
-
-  Attributes:
-    is_real: 1.0 for tokens, 0.0 for [PAD].
-    in_question: 1.0 for members of Q, 0.0 for others.
-    in_passage: 1.0 for members of P, 0.0 for others.
-    before, between, after: 1.0 for the special tokens before the question, between
-      it and the passage, and after that: [CLS], [SEP] and [SEP]; 0.0 for others.
-    ranks: dict from a draw's number to int32 [B, S], in which order the draw takes
-      the members of Q and P of each window, from 0; whatever for other tokens.
-  """
-  __slots__ = ()
 
 
 class Zone(collections.namedtuple("Zone", [
@@ -135,6 +124,39 @@ ZONES = collections.OrderedDict([
 
 # The paper's, which are named by rows and columns.
 FOUR = "q2", "q2p", "p2q", "p2"
+_IN_SETS = {"q_q": "q2", "notp_p": "q2p", "notq_q": "p2q", "p_p": "p2"}
+
+
+def entry(name):
+  """The Zone of a name: of ZONES, or of two sets of tokens; None if there is none.
+  """
+  if name in ZONES or name in _IN_SETS:
+    return ZONES.get(name)
+  rows, columns = map(sets.named, name.partition("_")[::2])
+  if not rows or not columns:
+    return None
+  window = tokens_of_window(1, 1)
+  return Zone("%s\u2192%s" % (rows.label, columns.label), rows.of, columns.of,
+              changes_passage_rows=bool((rows.of(window) * window.in_passage).any()),
+              replaces_padding_mask=False)
+
+
+def is_of_sets(name):
+  """Whether a zone's name is of two sets of tokens: bool."""
+  return name not in ZONES and name != OFF
+
+
+def order(name):
+  """Key that sorts names of zones: those of ZONES, `off`, then those of sets."""
+  known = list(ZONES) + [OFF]
+  return (known.index(name), "") if name in known else (len(known), name)
+
+
+def has_draws(name):
+  """Whether a zone has draws, whose columns are of the text: bool."""
+  if name in ZONES:
+    return name in with_controls()
+  return sets.named(name.partition("_")[2]).is_text
 
 
 def token_sets(features, ranks=None):
@@ -156,8 +178,9 @@ def token_sets(features, ranks=None):
   # Imported here, so that scripts that need only names do not wait for it.
   import tensorflow.compat.v1 as tf
   found = layouts.sets(features, tf.range(tf.shape(features["input_ids"])[1]))
-  return Tokens(ranks=ranks or {}, **{
-      name: tf.cast(each, tf.float32) for name, each in found.items()})
+  return sets.with_complements(Tokens(ranks=ranks or {}, **{
+      name: tf.cast(each, tf.float32) for name, each in found.items()}),
+                               lambda x: tf.reduce_max(x, 1, keepdims=True))
 
 
 class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
@@ -244,8 +267,8 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 
   @property
   def _entries(self):
-    """The entries of ZONES: list of Zone."""
-    return [ZONES[zone] for zone, _ in self.zones if zone != OFF]
+    """The zones: list of Zone."""
+    return [entry(zone) for zone, _ in self.zones if zone != OFF]
 
   def cells_of_window(self, question_length, passage_length, layout=layouts.BERT):
     """Each zone's cells in a window without [PAD]; those of `off` are all.
@@ -266,6 +289,20 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     return [nothing_or_all] + [
         np.broadcast_to(pairs(*both)[0], shape) for both in sides]
 
+  def leaves_no_key(self, question_length, passage_length, layout=layouts.BERT):
+    """Whether it masks all that some token of a window attends to: bool.
+
+    Such a token would attend to [PAD]. Only columns of special tokens can do so,
+    and those have no draws.
+    """
+    if not any(is_of_sets(zone) for zone, _ in self.zones if zone != OFF):
+      return False
+    masked = self._replace(zones=tuple(
+        (zone, variant) for zone, variant in self.zones if variant not in EDITS))
+    cells = masked.cells_of_window(question_length, passage_length, layout)
+    return cells is not None and bool(
+        functools.reduce(np.maximum, cells).all(1).any())
+
   @property
   def edit(self):
     """Function that edits the weights after the softmax, or None.
@@ -274,7 +311,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     and the keys, Tokens [B, T]; it returns weights of the same shape. Where no zone
     has a cell the weights stay the same, bit by bit.
     """
-    edits = [(ZONES[zone], edit) for edit in EDITS
+    edits = [(entry(zone), edit) for edit in EDITS
              for zone, variant in self.zones if variant == edit]
     if edits or self.is_off:
       return functools.partial(self._edited, edits)
@@ -319,7 +356,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """
     import tensorflow.compat.v1 as tf
     padding = 1 - tokens.is_real[:, None, :]  # [B, 1, T]
-    cells = [pairs(ZONES[zone].rows(tokens), _columns(zone, variant, tokens))
+    cells = [pairs(entry(zone).rows(tokens), _columns(zone, variant, tokens))
              for zone, variant in self.zones
              if zone != OFF and variant not in EDITS]
     masked = functools.reduce(tf.maximum, cells, padding)  # [B, 1, T] or [B, F, T]
@@ -336,7 +373,9 @@ def tokens_of_window(question_length, passage_length, layout=layouts.BERT):
   """The Tokens of a window without [PAD], numpy float32 [1, S] each."""
   places = layout.places(np.array([question_length]), np.array([passage_length]))
   found = layouts.sets(places, np.arange(places["window_end"][0]))
-  return Tokens(**{name: each.astype(np.float32) for name, each in found.items()})
+  return sets.with_complements(
+      Tokens(**{name: each.astype(np.float32) for name, each in found.items()}),
+      lambda x: x.max(1, keepdims=True))
 
 
 def in_numpy(side, tokens):
@@ -349,13 +388,13 @@ def in_numpy(side, tokens):
 
 
 def _label(zone):
-  return "Off" if zone == OFF else ZONES[zone].label
+  return "Off" if zone == OFF else entry(zone).label
 
 
 def _columns(zone, variant, tokens):
   """The columns of a zone, or of a draw: float32 [B, T]."""
   import tensorflow.compat.v1 as tf
-  columns = ZONES[zone].columns(tokens)
+  columns = entry(zone).columns(tokens)
   if not variant:
     return columns
   size = tf.reduce_sum(columns, 1, keepdims=True)  # [B, 1]
@@ -372,41 +411,52 @@ def union(names):
   """The Mask of a union of zones and controls, in every head.
 
   Args:
-    names: iterable of str, keys of ZONES, each once, or "off". With "@1", "@2" and
-      so on behind it, it is a draw; with "@flat" or "@zero", that control.
+    names: iterable of str, keys of ZONES or of sets, each once, or "off". With
+      "@1", "@2" and so on behind it, it is a draw; with "@flat" or "@zero", that
+      control.
 
   Returns:
     Mask.
 
   Raises:
     ValueError: a zone is unknown, given twice, has no such control, or cannot be in
-      a union.
+      a union; or no key is left for some token.
   """
-  names, order = list(names), list(ZONES) + [OFF]
-  found = sorted(map(_zone_and_variant, names),
-                 key=lambda item: order.index(item[0]))
+  names = list(names)
+  found = sorted(map(_zone_and_variant, names), key=lambda item: order(item[0]))
   for name, following in zip(found, found[1:]):
     if name[0] == following[0]:
       raise ValueError("%s is given twice in %s" % (name[0], "+".join(names)))
   for name, _ in found:
-    if name not in with_controls() and len(found) > 1:
+    if name in set(ZONES).difference(with_controls()) | {OFF} and len(found) > 1:
       raise ValueError(
           "\"%s\" cannot be combined with another zone; the union of all four is "
           "q2+q2p+p2q+p2" % name)
-  return Mask(tuple(found), None)
+  mask = Mask(tuple(found), None)
+  if mask.leaves_no_key(1, 1):
+    raise ValueError("%s masks all that some token can attend to; leave it a key" %
+                     mask.name)
+  return mask
 
 
 def _zone_and_variant(text):
   """Reads a zone or control, "p2q@1" for example: (zone, variant)."""
   name, at, variant = text.partition("@")
-  if name not in ZONES and name != OFF:
+  if name in _IN_SETS:
+    raise ValueError("the zone %s is called %s" % (name, _IN_SETS[name]))
+  if name != OFF and not entry(name):
     raise ValueError(
-        "%r is not a zone; zones are %s, and %s with --mask_head; unions are "
-        "written like q2+p2, controls like p2q@1, p2q@flat, p2q@zero" % (
-            name, ", ".join(ZONES), OFF))
-  if at and name not in with_controls():
+        "%r is not a zone; zones are %s, two of the sets %s with \"_\" between, and "
+        "%s with --mask_head; unions are written like q2+p2, controls like p2q@1, "
+        "p2q@flat, p2q@zero" % (
+            name, ", ".join(ZONES), ", ".join(sets.names()), OFF))
+  if at and not is_of_sets(name) and name not in with_controls():
     raise ValueError("%s: \"%s\" has no controls; zones that have some are %s" % (
         text, name, ", ".join(with_controls())))
+  if variant.isdigit() and not has_draws(name):
+    raise ValueError("%s: a draw takes question and passage tokens, so %s, whose "
+                     "columns are others, too, has none; %s@flat and %s@zero are "
+                     "its controls" % (text, name, name, name))
   if at and variant not in EDITS and not re.fullmatch("[1-9][0-9]{0,3}", variant):
     raise ValueError(
         "%s: %r is not a control; those of %s are the draws %s@1 to %s@9999, "
