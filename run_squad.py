@@ -155,8 +155,8 @@ flags.DEFINE_string(
     "together, as in q2+p2. Controls: p2q@1 masks as many columns drawn by chance, "
     "p2q@1-3 is three such draws; p2q@flat keeps each row's mass in the zone and "
     "spreads it equally; p2q@zero sets it to 0 after the softmax. With --mask_head "
-    "also off: the head adds nothing. subsets is the 15 unions of the four zones. Two "
-    "sets of tokens are a zone, too, as cls_p and q_special: %s." % (
+    "also off: the head adds nothing. subsets is the 15 unions of the four zones. "
+    "Two sets of tokens are a zone, too, as cls_p and q_special: %s." % (
         ", ".join(zones.ZONES), ", ".join(sets.names())))
 flags.DEFINE_string(
     "mask_head", None,

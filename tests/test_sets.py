@@ -9,8 +9,8 @@ from attention_zones.zones import layouts
 from attention_zones.zones import sets
 from attention_zones.zones import zones
 
-# The kinds of tokens of each set: [CLS] C, question Q, [SEP] S, passage P, last [SEP]
-# E; no complement is any's.
+# The kinds of tokens of each set: [CLS] C, question Q, [SEP] S, passage P, last
+# [SEP] E; no complement is any's.
 KINDS = {"q": "Q", "p": "P", "cls": "C", "sep1": "S", "sep2": "E", "special": "CSE",
          "any": "CQSPE", "notq": "CSPE", "notp": "CQSE", "notcls": "QSPE",
          "notsep1": "CQPE", "notsep2": "CQSP", "notspecial": "QP"}
@@ -90,8 +90,8 @@ def test_edits():
   with tf.Graph().as_default(), tf.Session() as session:
     tokens = zones.token_sets(features_of([window]))
     zero, flat = session.run([
-        zones.union(["q_special@" + edit]).edit(tf.constant(weights), tokens, tokens)
-        for edit in ("zero", "flat")])
+        zones.union(["q_special@" + edit]).edit(
+            tf.constant(weights), tokens, tokens) for edit in ("zero", "flat")])
   cells = expected("q_special", window)
   assert (zero == np.where(cells, 0, weights)).all()
   mean = weights[..., [0, 3, 7]].mean(-1, keepdims=True)
@@ -110,7 +110,7 @@ def test_order_and_labels():
         NAMED, NAMED.items())),
     ("notany_p", "'notany_p' is not a zone; zones are all, q2"),
     ("notnotq_p", "is not a zone"), ("q_", "is not a zone"), ("_q", "is not a zone"),
-    ("q_p_p", "is not a zone"), ("cls_p_", "is not a zone"), ("cls", "is not a"),
+    ("q_p_p", "is not a zone"), ("cls_p_", "is not a"), ("cls", "is not a zone"),
     ("CLS_p", "two of the sets q, p, cls, sep1, sep2, special, any, notq, "),
     ("cls_p@x", "'x' is not a control"),
     *((name + "@1", "so %s, whose columns are others, too, has none" % name)

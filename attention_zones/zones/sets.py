@@ -44,8 +44,8 @@ Set.__doc__ = """A set of tokens.
 Attributes:
   label: str, its name in figures.
   of: function from Tokens to float [B, S], 1.0 for members and 0.0 for others.
-  is_text: bool, whether all members are of the question or the passage. Only columns
-    of such a set have draws, which take theirs from there.
+  is_text: bool, whether all members are of the question or the passage. Only
+    columns of such a set have draws, which take theirs from there.
 """
 
 SETS = collections.OrderedDict([

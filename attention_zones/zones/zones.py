@@ -46,8 +46,8 @@ their weights are 0 after the softmax, so that they add nothing to the layer (Mi
 et al., 2019, "Are Sixteen Heads Really Better than One?", equation 2).
 
 Zones of other sets of tokens have two names, of sets.py, with "_" between: cls_p is
-what [CLS] attends to in the passage, any_special what all tokens attend to in special
-ones.
+what [CLS] attends to in the passage, any_special what all tokens attend to in
+special ones.
 
 To add a zone, add an entry to ZONES: every command then knows it, and its controls.
 CONTRIBUTING.md has an example. The name appears in flags, file names and
@@ -136,9 +136,10 @@ def entry(name):
   if not rows or not columns:
     return None
   window = tokens_of_window(1, 1)
-  return Zone("%s\u2192%s" % (rows.label, columns.label), rows.of, columns.of,
-              changes_passage_rows=bool((rows.of(window) * window.in_passage).any()),
-              replaces_padding_mask=False)
+  return Zone(
+      "%s\u2192%s" % (rows.label, columns.label), rows.of, columns.of,
+      changes_passage_rows=bool((rows.of(window) * window.in_passage).any()),
+      replaces_padding_mask=False)
 
 
 def is_of_sets(name):
@@ -446,9 +447,9 @@ def _zone_and_variant(text):
     raise ValueError("the zone %s is called %s" % (name, _IN_SETS[name]))
   if name != OFF and not entry(name):
     raise ValueError(
-        "%r is not a zone; zones are %s, two of the sets %s with \"_\" between, and "
-        "%s with --mask_head; unions are written like q2+p2, controls like p2q@1, "
-        "p2q@flat, p2q@zero" % (
+        "%r is not a zone; zones are %s, two of the sets %s with \"_\" between, "
+        "and %s with --mask_head; unions are written like q2+p2, controls like "
+        "p2q@1, p2q@flat, p2q@zero" % (
             name, ", ".join(ZONES), ", ".join(sets.names()), OFF))
   if at and not is_of_sets(name) and name not in with_controls():
     raise ValueError("%s: \"%s\" has no controls; zones that have some are %s" % (
