@@ -129,8 +129,8 @@ def test_refusals(name, words):
 
 
 def test_what_is_not_refused():
-  for name in ("q_any@zero", "p_any@flat", "cls_p@1", "special_q@2", "q_special+q2",
-               "any_special", "p2q+p2+p_cls+p_sep1"):
+  for name in ("q_any@zero", "p_any@flat", "cls_p@1", "special_q@2",
+               "q_special+q2", "any_special", "p2q+p2+p_cls+p_sep1"):
     assert zones.union(name.split("+")).name
 
 

@@ -71,7 +71,7 @@ def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
   first, *masked = grammar.parse_decodes(mask_layer, mask_zone, num_layers)
   assert first == decodes.BASELINE
   assert masked == [
-      decodes.Decode(tuple(layers) if name else None, zones.union(united))
+      decodes.Decode.of(tuple(layers) if name else None, zones.union(united))
       for layers, name in zip(layer_sets, names) for united in zone_sets]
   for decode in masked:
     for layer in range(num_layers):
