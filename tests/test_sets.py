@@ -109,7 +109,7 @@ def test_order_and_labels():
     *((name, "the zone %s is called %s" % of) for name, of in zip(
         NAMED, NAMED.items())),
     ("notany_p", "'notany_p' is not a zone; zones are all, q2"),
-    ("notnotq_p", "is not a zone"), ("q_", "is not a zone"), ("_q", "is not a zone"),
+    ("notnotq_p", "is not a zone"), ("q_", "is not a zone"), ("_q", "is not a"),
     ("q_p_p", "is not a zone"), ("cls_p_", "is not a"), ("cls", "is not a zone"),
     ("CLS_p", "two of the sets q, p, cls, sep1, sep2, special, any, notq, "),
     ("cls_p@x", "'x' is not a control"),
