@@ -212,7 +212,7 @@ def test_a_figure_for_a_paper(repository, tmp_path):
   found = {path.name for path in tmp_path.glob("**/*")
            if path.suffix in (".pdf", ".png")}
   assert found == {
-      "figure.pdf", "figure1a.png", "figure1b.png", "xquad.en.minilm.png"}
+      "figure.pdf", "figure1a.png", "figure1b.png", "squad.minilm.png"}
 
 
 def test_what_is_run_here(repository):
