@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
+from attention_zones.figures import heatmap
+from attention_zones.scores import results_table
 from attention_zones.zones import coverage
 from attention_zones.zones import layouts
 from attention_zones.zones import sets
@@ -96,6 +98,15 @@ def test_edits():
   assert (zero == np.where(cells, 0, weights)).all()
   mean = weights[..., [0, 3, 7]].mean(-1, keepdims=True)
   assert flat == pytest.approx(np.where(cells, mean, weights), rel=1e-6)
+
+
+def test_columns_of_a_figure(tmp_path):
+  """In lines, so that they do not run into each other."""
+  (tmp_path / "r.csv").write_text(
+      "layer,p2,cls_p@zero,notspecial_sep2+q2\n1,1,2,3\n")
+  table = results_table.read_results(str(tmp_path / "r.csv"))
+  assert heatmap.Panel("r.csv", table, 1, None).column_labels == [
+      "P\u00b2", "CLS\u2192\nP\n@zero", "Q\u00b2+\nnot\nspecial\u2192\nSEP2"]
 
 
 def test_order_and_labels():

@@ -84,7 +84,8 @@ class Panel(collections.namedtuple("Panel", [
     """Names of the zones or heads: list of str."""
     # One line per zone, and per control, so that they do not run into each other.
     labels = self.labels or map(results_table.zone_label, self.table.zones)
-    return [label.replace("+", "+\n").replace("@", "\n@") for label in labels]
+    return [re.sub("[+\u2192]", r"\g<0>\n", label).replace("@", "\n@").replace(
+        " ", "\n") for label in labels]
 
 
 class Look(collections.namedtuple(
