@@ -74,6 +74,27 @@ def test_tables(written, capsys):
       ",1+2+3:p2,1:q2:head2+3:p2q,1:q2@1:head2+3:p2q@1,1:q2@2:head2+3:p2q@2")
 
 
+def test_zones_of_sets(tmp_path, capsys):
+  """They are a family of two, beside the paper's zones."""
+  ids = write_data(tmp_path / "dev.json", SIZES)
+  folder = write_sweep(tmp_path / "sweep", ids, {
+      "": BASELINE, "_layer0_p2": MASKED, "_layer0_cls_p": MASKED,
+      "_layer0_p2+cls_p": BASELINE, "_layer0_cls_p@zero": MASKED})
+  table = str(tmp_path / "results.csv")
+  assert get_results.main([
+      folder, table, "--data_file=%s" % (tmp_path / "dev.json")]) == 0
+  assert (tmp_path / "results.csv").read_text() == (
+      "layer,p2,cls_p,cls_p@zero,p2+cls_p\n1,41.667,41.667,41.667,8.333\n")
+  assert [(row["zone"], row["p"], row["p_holm"])
+          for row in read_rows(tmp_path / "results.stats.csv")] == [
+              ("p2", "0.375", "0.375"), ("cls_p", "0.375", "0.75"),
+              ("cls_p@zero", "0.375", "0.375"), ("p2+cls_p", "1", "1")]
+  printed = capsys.readouterr().out
+  assert "primary family (zones, all heads, exact), 1 cells" in printed
+  assert "secondary family (zones of sets, exact), 2 cells" in printed
+  assert "cls_p costs more than cls_p@zero in 0 of 1 cells" in printed
+
+
 def test_what_is_said(tmp_path, capsys):
   ids = write_data(tmp_path / "dev.json", SIZES)
   folder = write_sweep(tmp_path / "sweep", ids, CELLS)

@@ -5,7 +5,6 @@ value, None for an empty cell.
 """
 
 import collections
-import re
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from attention_zones.findings import question_traits
 from attention_zones.scores import metrics
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
+from attention_zones.zones import decodes
+from attention_zones.zones import zones
 
 # Cells with p_holm below this are findings.
 LEVEL = 0.05
@@ -157,7 +158,7 @@ def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
   first, metric = rows[0], metrics.METRICS[settings.metric]
   tested = family(rows)
-  unions = sum(bool(re.search("[+_]", row["zone"])) for row in tested)
+  unions = sum("+" in row["zone"] or _is_of_sets(row) for row in tested)
   return (
       r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
       r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %s%d questions, "
@@ -232,7 +233,7 @@ def findings(rows, settings):
     match: each other one has 5 % of its own for a false finding.
   """
   of_zones = list(filter(is_of_zones, rows))
-  of_sets = [row for row in of_zones if "_" in row["zone"]]
+  of_sets = list(filter(_is_of_sets, of_zones))
   of_layer = [row for row in of_zones
               if "+" not in row["layer"] and row not in of_sets]
   families = [
@@ -315,6 +316,13 @@ def is_of_zones(row):
 def is_control(row):
   """Whether a row of results.stats.csv is of a control: bool."""
   return "@" in row["layer"] + row["zone"]
+
+
+def _is_of_sets(row):
+  """Whether a row of results.stats.csv is of a zone of sets of tokens: bool."""
+  names = [part.partition("@")[0] for part in row["zone"].split("+")]
+  return any(name != decodes.PATH.name and zones.is_of_sets(name)
+             for name in names)
 
 
 def contrast_line(row):
