@@ -6,12 +6,13 @@
 
 The first scores every predictions_layer{layer}_{zone}.json in the folder. Beside
 results.csv it writes results.stats.csv: which differences from the baseline are
-more than chance; and, if there are controls, results.controls.csv: whether a zone
-costs more than they do. Given several folders, one for each training seed,
-results.csv gets the mean and results.std.csv the sample standard deviation. The
-second does so for what is finished of a sweep that runs or was stopped. The third
-shows how well two tables agree: it prints the standard deviation over layers of
-their difference.
+more than chance; if there are controls, results.controls.csv: whether a zone costs
+more than they do; and where every union of the four zones of a layer was masked,
+results.shapley.csv: which zones stand in for each other. Given several folders, one
+for each training seed, results.csv gets the mean and results.std.csv the sample
+standard deviation. The second does so for what is finished of a sweep that runs or
+was stopped. The third shows how well two tables agree: it prints the standard
+deviation over layers of their difference.
 
 --metric=f1 collects F1 instead of exact match, --metric=logp the log-probability of
 the gold answer, from the files of run_squad.py --gold_logp=True.
@@ -172,9 +173,8 @@ def collect(arguments):
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
   if why_not:
-    kinds = ["stats"] + ["controls"] * bool(controls.pairs(cells))
     texts, lines = {}, hurts_most(arguments.metric, means) + [
-        report.left_out(results_path, kinds, why_not)]
+        report.left_out(results_path, report.kinds_of(cells), why_not)]
   else:
     texts, lines = report.make(
         arguments, cells, seeds, asked, [sweep.manifest for sweep in found])
@@ -239,8 +239,7 @@ def print_next_step(results_path, metric, scores, written):
   """
   if BASELINE not in scores:
     return
-  stats, compared = (report.beside(results_path, kind)
-                     for kind in ("stats", "controls"))
+  stats = report.beside(results_path, "stats")
   flag = " --stats=%s" % shlex.quote(stats) if stats in written else ""
   # A figure has its table's name, so that none replaces another's.
   figure = lambda path: shlex.quote(os.path.splitext(path)[0] + ".pdf")
@@ -250,10 +249,13 @@ def print_next_step(results_path, metric, scores, written):
             shlex.quote(results_path), scores[BASELINE], figure(results_path), flag,
             _range_flag(metric, [
                 score - scores[BASELINE] for score in scores.values()])))
-  if compared in written:
-    # Contrasts are often larger than what the usual colours reach to.
-    print("  python visualize_att_zone.py %s %s%s --symmetric" % (
-        shlex.quote(compared), figure(compared), flag))
+  # A figure of Shapley values has dots of its own.
+  for kind, its_flag in ("controls", flag), ("shapley", ""):
+    path = report.beside(results_path, kind)
+    if path in written:
+      # These are often larger than what the usual colours reach to.
+      print("  python visualize_att_zone.py %s %s%s --symmetric" % (
+          shlex.quote(path), figure(path), its_flag))
 
 
 def _range_flag(metric, differences):

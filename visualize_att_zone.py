@@ -4,13 +4,15 @@
   python visualize_att_zone.py results.csv 80.567 squad.pdf
   python visualize_att_zone.py a.csv 80.567 b.csv 80.901 both.pdf --width=174
   python visualize_att_zone.py results.controls.csv controls.pdf
+  python visualize_att_zone.py results.shapley.csv shapley.pdf
 
 Rows are layers, layer 1 at the bottom; columns are zones; a cell's colour is
 its score minus the baseline's: blue where masking hurts, red where it helps.
 Several tables, each with its baseline, are panels A, B, ... with one colour bar. A
 table with single heads also has a panel for each zone, in which columns are heads,
 one with windows of layers a panel for each width.
-results.controls.csv has panels of zones, of their controls, and of the contrasts.
+results.controls.csv has panels of zones, of their controls, and of the contrasts;
+results.shapley.csv of zones alone, of their Shapley values, and of zones last.
 --stats=results.stats.csv marks the cells with p_holm < .05 by a dot, and those that
 are equivalent to the baseline (get_results.py --margin) by a circle.
 
@@ -174,13 +176,13 @@ def parse_args(argv):
   """Reads the command line into an argparse.Namespace."""
   parser = argparse.ArgumentParser(
       usage="%(prog)s results.csv baseline [b.csv baseline ...] figure [flags]\n"
-      "       %(prog)s results.controls.csv figure [flags]",
+      "       %(prog)s results.controls.csv|results.shapley.csv figure [flags]",
       description="Draw what masking each attention zone in each layer costs.")
   parser.add_argument(
       "paths", nargs="*", metavar="results.csv baseline figure",
       help="a results.csv of get_results.py and its score with nothing masked, 0 "
-      "to 100; more such pairs for more panels; or a results.controls.csv alone; "
-      "then the file to write: .pdf, .svg or .png")
+      "to 100; more such pairs for more panels; or a results.controls.csv or "
+      "results.shapley.csv alone; then the file to write: .pdf, .svg or .png")
   parser.add_argument("--title", help="a line above the figure")
   parser.add_argument("--annotate", action="store_true",
                       help="write the differences into the cells")
@@ -227,7 +229,7 @@ def parse_args(argv):
         "give a table, its baseline and the figure: results.csv 80.567 squad.pdf; "
         "or several tables, each with its baseline: a.csv 80.567 b.csv 80.901 "
         "squad.pdf; or attention_mass.csv mass.pdf, or results.controls.csv "
-        "controls.pdf; not %s" % (
+        "controls.pdf, or results.shapley.csv shapley.pdf; not %s" % (
             " ".join(args.paths) or "nothing"))
   return args
 
@@ -270,7 +272,7 @@ def read_panels(args):
     list of heatmap.Panel.
   """
   if len(args.paths) == 2:
-    panels = panel_tables.of_controls(args.paths[0])
+    panels = panel_tables.of_differences(args.paths[0])
     if args.stats:
       panels[0] = marks.with_marks(args.stats[0], panels[0])
     return panels

@@ -73,12 +73,13 @@ def write_manifest(folder, num_layers, **run):
                            about=about)}}, f)
 
 
-def student_interval(differences, sizes):
+def student_interval(differences, sizes, reach=1):
   """The interval of the mean difference with one to four training seeds, in points.
 
   Args:
     differences: float [N] or [K, N], masked - baseline, in the order of passages.
     sizes: list of G int, how many questions each passage has.
+    reach: int, the most that a question can change.
 
   Returns:
     (low, high, standard error).
@@ -93,7 +94,7 @@ def student_interval(differences, sizes):
   changed = (np.add.reduceat(np.abs(differences).sum(0), starts) > 1e-9).sum()
   half = stats.t.ppf(.975, number - 1) * se
   if changed < 10:
-    half = max(half, (1 - .05 ** (1 / number)) * (1 - changed / 10))
+    half = max(half, reach * (1 - .05 ** (1 / number)) * (1 - changed / 10))
   return 100 * (mean - half), 100 * (mean + half), 100 * se
 
 

@@ -225,5 +225,5 @@ def test_statistics_of_another_table_are_refused(folder, stats, said, capsys):
 def test_usage(folder, capsys):
   with pytest.raises(SystemExit):
     run("c.csv", "80.567")
-  assert "or results.controls.csv controls.pdf; not c.csv 80.567" in (
-      capsys.readouterr().err)
+  assert ("or results.controls.csv controls.pdf, or results.shapley.csv "
+          "shapley.pdf; not c.csv 80.567" in capsys.readouterr().err)

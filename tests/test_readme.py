@@ -21,7 +21,7 @@ import test_paper_steps
 import tiny_model
 
 MANUAL = ("controls", "data", "decoding", "files", "findings", "machines",
-          "models", "python", "statistics", "trouble", "zones")
+          "models", "python", "statistics", "subsets", "trouble", "zones")
 PAGES = ("README.md", "CONTRIBUTING.md", "tests/benchmarks/README.md",
          "tests/golden/README.md") + tuple("docs/%s.md" % name for name in MANUAL)
 

@@ -22,6 +22,8 @@ SWEEP = ("--do_predict=True", "--mask_layer=0-1", "--gold_logp=True",
 ANSWERED = "decoding", "prediction_files.write_files"
 ZONES = "--mask_zone=p2,q2,p2@1,p2@flat,all"
 PASSAGES = 20
+SOME_OF_THREE = [some for size in (1, 2, 3)
+                 for some in itertools.combinations(("q2", "q2p", "p2q"), size)]
 
 
 def data_of(passages):
@@ -178,10 +180,15 @@ def test_a_sample_ends_before_a_line_that_is_lost(project, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("has_ended", [True, False])
 def test_two_passes(begun, tmp_path, has_ended):
-  """Other zones on another machine: one pass has ended, or neither."""
+  """Other zones on another machine: one pass has ended, or neither.
+
+  Together they have all unions of the four zones.
+  """
   project = tmp_path / "project"
   shutil.copytree(str(begun), str(project))
-  first, second = "--mask_zone=p2,all", "--mask_zone=q2,p2@1"
+  first, second = ("--mask_zone=p2,all" + "".join(
+      ",%s+p2" % "+".join(some) for some in SOME_OF_THREE), "--mask_zone=p2@1," +
+                   ",".join(map("+".join, SOME_OF_THREE)))
   if has_ended:
     assert tiny_model.run_squad(project, first, *SWEEP).returncode == 0
   else:
@@ -193,7 +200,8 @@ def test_two_passes(begun, tmp_path, has_ended):
   # A journal takes the order of the others; alone, that of its flag.
   passages = (sample_of(paths, seed=7) if has_ended
               else sample_of(*([path] for path in paths)))
-  check(project, passages, tmp_path, sweep=(first, second))
+  found = check(project, passages, tmp_path, sweep=(first, second))
+  assert found["r.shapley.csv"].count("\n") == 1 + 2 * 18
 
 
 @pytest.mark.slow

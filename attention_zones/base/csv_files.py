@@ -40,6 +40,23 @@ def read_lines(path, kind):
   return [(where, cells) for where, cells in lines if any(cells)]
 
 
+def has_columns(path, columns):
+  """Whether the first line of a file names these columns, among others: bool.
+
+  Args:
+    path: str, a path or address.
+    columns: set of str.
+
+  Raises:
+    OSError: the file cannot be read.
+  """
+  with files.open_bytes(path) as f:
+    # Of a file that is no table, the first line may be all of it.
+    first = f.readline(1000)
+  names = first.decode("utf-8-sig", "replace").strip().split(",")
+  return columns <= {name.strip() for name in names}
+
+
 def read_rows(path, columns, kind):
   """Reads the rows of a table with a header.
 

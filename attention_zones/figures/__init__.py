@@ -8,5 +8,5 @@
   marked_passage  a passage with answers marked
   marks           which cells of a figure get a dot, from results.stats.csv
   mass_figures    draws attention_mass.csv, and mass against effect
-  panel_tables    which panels a table becomes: its heads, its controls
+  panel_tables    which panels a table becomes: its heads, controls, subsets
 """

@@ -10,7 +10,6 @@ import textwrap
 import numpy as np
 
 from attention_zones.base import csv_files
-from attention_zones.base import files
 from attention_zones.base import path_checks
 from attention_zones.figures import arrangement
 from attention_zones.figures import figure_text
@@ -74,10 +73,7 @@ Attributes:
 
 def is_mass_file(path):
   """Whether a file has the header of attention_mass.csv: bool."""
-  with files.open_bytes(path) as f:
-    first = f.readline(200)
-  names = first.decode("utf-8-sig", "replace").strip().split(",")
-  return {"from", "to", "mass"} <= {name.strip() for name in names}
+  return csv_files.has_columns(path, {"from", "to", "mass"})
 
 
 def check_flags(args):

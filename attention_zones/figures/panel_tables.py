@@ -1,4 +1,4 @@
-"""The panels of a figure: of results.csv, also with heads, of results.controls.csv.
+"""The panels of a figure: of results.csv, and of tables of differences.
 
 A results.csv with single heads becomes one panel of all heads, layer x zone as
 always, and one for each zone, layer x head. Windows of layers have a panel for each
@@ -7,6 +7,12 @@ width of which there are several. A results.controls.csv becomes three:
     zone: what masking it costs
     control: what masking its draws costs (on average), flattening or zeroing it
     zone - control: the contrast, with a dot where it is significant
+
+So does a results.shapley.csv:
+
+    alone: what masking a zone costs
+    Shapley: its Shapley value, with a dot where it is significant
+    last: what masking it costs when the other three are masked already
 """
 
 import collections
@@ -24,9 +30,14 @@ from attention_zones.zones import decodes
 from attention_zones.zones import zones
 
 COLUMNS = ("layer", "zone", "metric", "diff", "control_diff", "contrast", "p_holm")
+SHAPLEY_COLUMNS = (
+    "layer", "head", "kind", "zone", "other", "metric", "diff", "p_holm")
 
 ALL_HEADS = "all heads"
 CONTROL_TITLES = ("zone", "control", "zone \N{MINUS SIGN} control")
+# Of kinds of rows in results.shapley.csv, those that are drawn; None: that is not.
+SHAPLEY_TITLES = collections.OrderedDict([
+    ("alone", "alone"), ("shapley", "Shapley"), ("last", "last"), ("pair", None)])
 
 
 def of_results(path, table, baseline):
@@ -101,11 +112,19 @@ def _distinct(values):
 
 _KIND = ("a results.controls.csv (or a results.csv with its baseline) of "
          "get_results.py")
+_SHAPLEY_KIND = "a results.shapley.csv of get_results.py"
 
 # Columns of differences that are drawn, and how many times a metric's reach they
 # have.
 _REACHES = collections.OrderedDict([
     ("diff", 1), ("control_diff", 1), ("contrast", 2)])
+
+
+def of_differences(path):
+  """Makes the panels of a table that is drawn without a baseline, as of_controls or
+  as of_shapley, depending on its columns."""
+  is_of_subsets = csv_files.has_columns(path, {"kind", "other"})
+  return of_shapley(path) if is_of_subsets else of_controls(path)
 
 
 def of_controls(path):
@@ -122,8 +141,66 @@ def of_controls(path):
     OSError: the file cannot be read.
     ValueError: it is not such a table; the message names the file and the place.
   """
+  cells, metric = _read_cells(
+      csv_files.read_rows(path, COLUMNS, _KIND), _REACHES, _read_control)
+  if not cells:
+    raise ValueError("%s: has no contrast of a zone in all heads, nothing can be "
+                     "drawn" % path)
+  return _compare(path, cells, metric)
+
+
+def of_shapley(path):
+  """Makes the panels of a results.shapley.csv.
+
+  Args:
+    path: str.
+
+  Returns:
+    list of three heatmap.Panel, as SHAPLEY_TITLES names them. Only the second has
+    marks.
+
+  Raises:
+    OSError: the file cannot be read.
+    ValueError: it is not such a table; the message names the file and the place.
+  """
+  by_kind = collections.OrderedDict((kind, []) for kind in SHAPLEY_TITLES)
+  for where, row in csv_files.read_rows(path, SHAPLEY_COLUMNS, _SHAPLEY_KIND):
+    if row["kind"] not in by_kind:
+      raise ValueError("%s, column kind: %r should be one of %s" % (
+          where, row["kind"], ", ".join(by_kind)))
+    by_kind[row["kind"]].append((where, row))
+  panels = []
+  for kind, title in SHAPLEY_TITLES.items():
+    if title:
+      cells, metric = _read_cells(by_kind[kind], {"diff": 1}, _read_zone)
+      if not cells:
+        raise ValueError("%s: has no row of the kind %s in all heads, nothing can "
+                         "be drawn" % (path, kind))
+      panels.append(heatmap.Panel(
+          path, _table(_rows(cells), cells, "diff"), None,
+          _dots(cells) if kind == "shapley" else None, title, metric=metric))
+  return panels
+
+
+def _read_cells(rows, reaches, read_mask):
+  """Reads what is drawn of rows, those of single heads left out.
+
+  Args:
+    rows: list of (str, dict), as csv_files.read_rows returns it.
+    reaches: dict from each column of differences to how many times a metric's reach
+      it has.
+    read_mask: function from (where, the column `zone`) to a zones.Mask.
+
+  Returns:
+    (cells, metric): dict from (layers, zones.Mask) to a dict of float with the
+    columns of `reaches` and "p_holm", NaN where empty; str, None without cells.
+
+  Raises:
+    ValueError: a row is faulty, or of another metric than the first; or a cell
+      comes twice.
+  """
   cells, metric = {}, None
-  for where, row in csv_files.read_rows(path, COLUMNS, _KIND):
+  for where, row in rows:
     if row.get("head"):
       continue
     metric = metric or row["metric"]
@@ -132,20 +209,26 @@ def of_controls(path):
                        "figure has one metric" % (where, row["metric"], metric))
     reach = metrics.named(metric).reach
     limits_of = {name: (-times * reach, times * reach)
-                 for name, times in _REACHES.items()}
+                 for name, times in reaches.items()}
     limits_of["p_holm"] = 0, 1
     cell = (results_table.read_label(
         where + ", column layer", results_table.LAYER_COLUMN, row["layer"]),
-            _read_control(where, row["zone"]))
+            read_mask(where, row["zone"]))
     if cell in cells:
       raise ValueError("%s: layer %s, %s comes twice" % (
           where, row["layer"], row["zone"]))
     cells[cell] = {name: csv_files.number(where, row, name, limits, empty=math.nan)
                    for name, limits in limits_of.items()}
-  if not cells:
-    raise ValueError("%s: has no contrast of a zone in all heads, nothing can be "
-                     "drawn" % path)
-  return _compare(path, cells, metric)
+  return cells, metric
+
+
+def _read_zone(where, text):
+  """Reads the column `zone` of a results.shapley.csv, p2q@zero for example: Mask.
+  """
+  try:
+    return zones.union([text])
+  except ValueError as error:
+    raise ValueError("%s, column zone: %s" % (where, error)) from error
 
 
 def _read_control(where, text):
@@ -182,23 +265,31 @@ def _compare(path, cells, metric):
   Returns:
     list of heatmap.Panel.
   """
-  single = [layers[0] for layers, _ in cells if len(layers or ()) == 1]
-  rows = {layers for layers, _ in cells}.union(
-      (layer,) for layer in range(max(single, default=0)))
   # Rows of one zone with several kinds of control have the same difference.
   of_zones = {(layers, mask.without_controls): numbers
               for (layers, mask), numbers in cells.items()}
-  tables = [_table(rows, of, name) for of, name in (
+  tables = [_table(_rows(cells), of, name) for of, name in (
       (of_zones, "diff"), (cells, "control_diff"), (cells, "contrast"))]
-  dots = frozenset(
-      (results_table.layer_label(layers), _control_name(mask))
-      for (layers, mask), numbers in cells.items()
-      if not math.isnan(numbers["p_holm"])
-      and numbers["p_holm"] < marks.ALPHA)
   labels = [_control_label(mask) for mask in _masks(cells)]
   return [heatmap.Panel(path, table, None, of, title, names, metric=metric)
           for table, title, of, names in zip(
-              tables, CONTROL_TITLES, (None, None, dots), (None, labels, labels))]
+              tables, CONTROL_TITLES, (None, None, _dots(cells)),
+              (None, labels, labels))]
+
+
+def _rows(cells):
+  """The layers of a dict from (layers, zones.Mask), and single ones below: set."""
+  single = [layers[0] for layers, _ in cells if len(layers or ()) == 1]
+  return {layers for layers, _ in cells}.union(
+      (layer,) for layer in range(max(single, default=0)))
+
+
+def _dots(cells):
+  """The (layer, zone) of cells of _read_cells with p_holm < ALPHA: frozenset."""
+  return frozenset(
+      (results_table.layer_label(layers), _control_name(mask))
+      for (layers, mask), numbers in cells.items()
+      if numbers["p_holm"] < marks.ALPHA)  # NaN is not.
 
 
 def _table(rows, cells, name):

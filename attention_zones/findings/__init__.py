@@ -8,6 +8,7 @@
   question_types   types of questions, by their wh-words
   readout          which cells masking can change at all
   report           which files of statistics are written, what they need
+  shapley          which zones stand in for each other, results.shapley.csv
   strata           by question type, lengths, place and words of the answer
   student_t        Student's t distribution
   tables           CSV, LaTeX, and the last lines of get_results.py

@@ -17,6 +17,7 @@ import sys
 import numpy as np
 
 from attention_zones.findings import effects
+from attention_zones.findings import shapley
 from attention_zones.scores import predictions
 
 # Of results.controls.csv.
@@ -70,6 +71,8 @@ def _label(cell):
 def report_alone(folder, cells, allow_holes):
   """Reports controls without the zone that they are compared with.
 
+  All subsets with @zero, or with @flat, are compared with each other and need none.
+
   Args:
     folder: str, for the message.
     cells: list of masked Decodes.
@@ -79,7 +82,9 @@ def report_alone(folder, cells, allow_holes):
     ValueError: there are such controls, and they are not allowed.
   """
   there = set(cells)
-  alone = [pair for pair in pairs(cells) if pair.zone not in there]
+  subsets = {decode for of in shapley.complete(cells) for decode in of.decodes}
+  alone = [pair for pair in pairs(cells)
+           if pair.zone not in there and not subsets.issuperset(pair.controls)]
   if not alone:
     return
   message = "%s: has %s, a control, but not its zone: %s" % (

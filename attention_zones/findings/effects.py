@@ -125,7 +125,7 @@ def of_some(effects, indices):
       drawn=effects.drawn[:, indices])
 
 
-def estimate(effects, weights=None, scale=1):
+def estimate(effects, weights=None, scale=1, reach=1):
   """Estimates the cells, or weighted sums of cells, contrasts for example.
 
   The interval is diff +- t(.975; df) se; where few clusters changed at all, in any
@@ -136,9 +136,10 @@ def estimate(effects, weights=None, scale=1):
 
   Args:
     effects: Effects.
-    weights: float [R, C]; None takes each cell by itself. The sum can change a
-      question by no more than one cell can: contrasts have one baseline.
-    scale: int, the smallest by which all weights become whole numbers.
+    weights: float [R, C]; None takes each cell by itself.
+    scale: int, one by which all weights become whole numbers.
+    reach: int, how many times as much as one cell the sum can change a question: 1
+      for contrasts, whose two sides have one baseline.
 
   Returns:
     list of R, or C, Estimates.
@@ -166,7 +167,7 @@ def estimate(effects, weights=None, scale=1):
     p = map(formulas.student_p, diff, se, df)
   changed = (formulas.cluster_sums((differences != 0).any(0), effects.cluster_of,
                                    num_clusters) > 0).sum(-1)  # [R]
-  half = np.maximum(_least_half_width(effects, changed), se * [
+  half = np.maximum(reach * _least_half_width(effects, changed), se * [
       student_t.quantile(.975, each) for each in df])
   is_normal = num_seeds < TRAININGS
   return list(map(

@@ -19,6 +19,7 @@ from attention_zones.findings import effects
 from attention_zones.findings import formulas
 from attention_zones.findings import question_traits
 from attention_zones.findings import readout
+from attention_zones.findings import shapley
 from attention_zones.findings import strata
 from attention_zones.findings import tables
 from attention_zones.scores import metrics
@@ -28,13 +29,23 @@ from attention_zones.zones.decodes import BASELINE
 LARGER_BY_ARTICLE = 1.2
 
 # Tables beside results.csv, named like results.stats.csv.
-BESIDE = ("std", "stats", "controls", "contrasts", "strata")
+BESIDE = ("std", "stats", "controls", "contrasts", "shapley", "strata")
 
 
 def beside(results_path, kind):
   """The path of another table: results.stats.csv beside results.csv."""
   stem, suffix = os.path.splitext(results_path)
   return "%s.%s%s" % (stem, kind, suffix)
+
+
+def kinds_of(cells):
+  """The tables of BESIDE that masked decodes have without a flag: list of str.
+
+  Args:
+    cells: list of masked Decodes.
+  """
+  return (["stats"] + ["controls"] * bool(controls.pairs(cells))
+          + ["shapley"] * bool(shapley.complete(cells)))
 
 
 def left_out(results_path, kinds, why_not):
@@ -145,6 +156,10 @@ def make(options, cells, seeds, asked, manifests):
   if options.contrast:
     written["contrasts"] = contrasts.rows(options.contrast, measured, may_differ)
     lines += map(tables.contrast_line, written["contrasts"])
+  of_subsets, families = shapley.rows(measured, may_differ)
+  if of_subsets:
+    written["shapley"] = of_subsets
+  lines += shapley.findings(families, shapley.lacking(cells))
   texts = collections.OrderedDict(
       (beside(results_path, kind), tables.as_csv(of_kind))
       for kind, of_kind in written.items())

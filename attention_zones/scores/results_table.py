@@ -219,9 +219,9 @@ def _read_header(where, cells):
   for column in ("zone", "mass"):
     if column in cells:
       raise ValueError(
-          "%s: with a column %r this is no results.csv; results.controls.csv and "
-          "attention_mass.csv are drawn alone, without a baseline, and "
-          "results.stats.csv is for --stats" % (where, column))
+          "%s: with a column %r this is no results.csv; results.controls.csv, "
+          "results.shapley.csv and attention_mass.csv are drawn alone, without a "
+          "baseline, and results.stats.csv is for --stats" % (where, column))
   has_heads = cells[1:2] == [HEAD_COLUMN]
   zones = []
   for name in cells[2 if has_heads else 1:]:
