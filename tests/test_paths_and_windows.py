@@ -118,6 +118,9 @@ def test_paths_are_left_out_of_the_figure(written, capsys):
   (written / "paths.csv").write_text("layer,path\n1:q2+3:p2q,41.667\n")
   with pytest.raises(ValueError, match="paths.csv: has no rows but of paths"):
     results_table.read_results("paths.csv")
+  assert visualize_att_zone.main(["results.controls.csv", "c.svg"]) == 1
+  assert "has no contrast of a zone in all heads, nothing can be drawn" in (
+      capsys.readouterr().err)
 
 
 def test_a_panel_for_each_width(written):

@@ -183,7 +183,7 @@ def of_shapley(path):
 
 
 def _read_cells(rows, reaches, read_mask):
-  """Reads what is drawn of rows, those of single heads left out.
+  """Reads what is drawn of rows, those of single heads and paths left out.
 
   Args:
     rows: list of (str, dict), as csv_files.read_rows returns it.
@@ -201,7 +201,7 @@ def _read_cells(rows, reaches, read_mask):
   """
   cells, metric = {}, None
   for where, row in rows:
-    if row.get("head"):
+    if row.get("head") or row["zone"] == decodes.PATH.name:
       continue
     metric = metric or row["metric"]
     if row["metric"] != metric:
@@ -296,8 +296,8 @@ def _table(rows, cells, name):
   """The ResultsTable of a dict from (layers, zones.Mask) to a dict with `name`."""
   masks = _masks(cells)
   table = results_table.of_cells(
-      [(layers, None) for layers in rows], masks, lambda row, mask: cells.get(
-          (row[0], mask), {}).get(name, math.nan))
+      map(results_table.Row, rows), masks, lambda row, mask: cells.get(
+          (row.layers, mask), {}).get(name, math.nan))
   return table._replace(zones=list(map(_control_name, masks)))
 
 
