@@ -247,8 +247,9 @@ def print_next_step(results_path, metric, scores, written):
         "  python visualize_att_zone.py %s %.3f %s%s%s" % (
             BASELINE.file_name(), metric, scores[BASELINE],
             shlex.quote(results_path), scores[BASELINE], figure(results_path), flag,
-            _range_flag(metric, [
-                score - scores[BASELINE] for score in scores.values()])))
+            "" if metrics.is_seen(metrics.named(metric), [
+                score - scores[BASELINE] for score in scores.values()])
+            else " --symmetric"))
   # A figure of Shapley values has dots of its own.
   for kind, its_flag in ("controls", flag), ("shapley", ""):
     path = report.beside(results_path, kind)
@@ -256,20 +257,6 @@ def print_next_step(results_path, metric, scores, written):
       # These are often larger than what the usual colours reach to.
       print("  python visualize_att_zone.py %s %s%s --symmetric" % (
           shlex.quote(path), figure(path), its_flag))
-
-
-def _range_flag(metric, differences):
-  """The flag that a figure needs for colours that show all differences: str.
-
-  The usual ones end before large differences, and small ones are hardly seen.
-  """
-  usual = metrics.named(metric)
-  # What is 1e-9 beyond is not.
-  low, high = round(min(differences), 3), round(max(differences), 3)
-  is_enough = usual.lowest is None or (
-      usual.lowest <= low and high <= usual.highest
-      and max(-low, high) >= -usual.lowest / 4)
-  return "" if is_enough else " --symmetric"
 
 
 def compare(path_a, path_b):

@@ -46,8 +46,7 @@ from attention_zones.scores import interim
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 
-# The paper's colours: 0 is the white middle of the map, VMIN its darkest blue.
-CMAP = "seismic"
+# Where the paper's colours end: VMIN is the darkest blue.
 VMIN, VMAX = metrics.SCORE.lowest, metrics.SCORE.highest
 
 # ColorBrewer's, made for colour-blind readers: losses are blue here, too, and the
@@ -152,26 +151,6 @@ def _check_colours(cmap, vmin, vmax):
         "not 0" % (vmin, vmax))
 
 
-def missing_cells(panel):
-  """Names the cells that have no score.
-
-  Args:
-    panel: heatmap.Panel.
-
-  Returns:
-    str, "layer 3: q2, p2; layer 5: all" or "layer 3: heads 1, 2 of q2" for example;
-    "" when none is missing.
-  """
-  holes = []
-  for layer, row in zip(panel.table.layers, panel.table.scores):
-    columns = ", ".join(column for column, score in zip(panel.table.zones, row)
-                        if math.isnan(score))
-    if columns:
-      holes.append("layer %s: %s" % (layer, "heads %s of %s" % (columns, panel.zone)
-                                     if panel.zone else columns))
-  return "; ".join(holes)
-
-
 def parse_args(argv):
   """Reads the command line into an argparse.Namespace."""
   parser = argparse.ArgumentParser(
@@ -194,7 +173,7 @@ def parse_args(argv):
                       help="width of the figure: 85, 114 or 174 mm are 1, 1.5 and "
                       "2 columns of a journal (default: by the number of cells)")
   colours = parser.add_mutually_exclusive_group()
-  colours.add_argument("--cmap", default=CMAP,
+  colours.add_argument("--cmap", default=heatmap.CMAP,
                        help="matplotlib's colour map (default: %(default)s)")
   colours.add_argument("--colorblind", dest="cmap", action="store_const",
                        const=COLORBLIND_CMAP,
@@ -324,14 +303,14 @@ def run(args):
   check_paths(args)
   if _is_of_mass(args):
     _check_colours(args.cmap, VMIN, VMAX)
-    cmap = COLORBLIND_CMAP if args.cmap == CMAP else args.cmap
+    cmap = COLORBLIND_CMAP if args.cmap == heatmap.CMAP else args.cmap
     save(mass_figures.draw(args, cmap), args.paths[-1])
     return
   panels = with_titles(read_panels(args), args.panel_title)
   save(draw_panels(panels, make_look(args, panels), interim.remarks(
       args.paths[:-1:2] + (args.stats or []))), args.paths[-1])
   for panel in panels:
-    holes = missing_cells(panel)
+    holes = heatmap.missing_cells(panel)
     if holes:
       print("visualize_att_zone.py: %s: missing cells, drawn hatched: %s" % (
           panel.name, holes), file=sys.stderr)

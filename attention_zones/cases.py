@@ -1,12 +1,12 @@
-"""Shows the questions whose answer masking changes most, passage by passage.
+"""Writes a page to look at: the heatmap of a sweep, and the questions behind it.
 
-    python -m attention_zones.cases squad-model cases.html --data_file=dev.json
+    python -m attention_zones.cases squad-model report.html
 
-reads the predictions of a sweep and writes a page. For each of the --top questions
-it has the passage, with the gold answer and the baseline's and a masked decode's
-answer marked, and a layer x zone grid that says what each decode does to the
-answer. Questions come by the number of decodes that flip exact match. cases.csv
-beside the page has all questions in this order.
+reads the predictions of a sweep. Each cell of the heatmap leads to the --top
+questions that it loses, and to as many that it gains; each of these to the
+question: its passage with all answers marked, and what each decode answers. With
+--stats=results.stats.csv cells have intervals and marks. report.csv beside the page
+has all questions, by the number of decodes that flip them.
 """
 
 from attention_zones.base import commands
@@ -15,6 +15,8 @@ if __name__ == "__main__":
   commands.install("attention_zones.cases")  # Before the slow imports.
 
 import argparse
+import collections
+import math
 import os
 import sys
 
@@ -23,11 +25,16 @@ from attention_zones.base import files
 from attention_zones.base import path_checks
 from attention_zones.base import questions
 from attention_zones.figures import cases_page
-from attention_zones.figures.cases_page import GAINED, KEPT, LOST, OTHER
+from attention_zones.figures import heat_tables
+from attention_zones.figures import heatmap
+from attention_zones.figures import marks
+from attention_zones.figures import page_about
+from attention_zones.findings import flips
+from attention_zones.findings.flips import GAINED, KEPT, LOST, OTHER
 from attention_zones.scores import evaluators
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
-from attention_zones.scores import scoring
+from attention_zones.scores import sweeps
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones import decodes
 
@@ -35,134 +42,168 @@ COLUMNS = ("id", "question", "gold", "baseline", "baseline_exact", "flipped",
            "lost", "gained", "other_wrong", "kept", "masked_answer",
            "flipped_cells")
 
+# How get_results.py's tables of each metric are called in commands.
+_TABLES = {"exact": "results.csv", "f1": "f1.csv", "logp": "logp.csv"}
 
-def find_decodes(folder):
-  """Finds the decodes of a sweep, the baseline among them.
+
+def masked_decodes(sweep):
+  """The masked decodes that the page shows.
 
   Args:
-    folder: str, a path or address.
+    sweep: sweeps.Sweep.
 
   Returns:
-    list of Decode: the baseline, then by layers and zones as in results.csv. Those
-    of single heads are left out, and a line on stderr says so: a grid of hundreds
-    of columns cannot be read.
+    list of Decode, by layers and zones as in results.csv. Those of single heads and
+    paths are left out, and a line on stderr says so: a grid of hundreds of columns
+    cannot be read.
 
   Raises:
-    OSError: the folder cannot be read.
-    ValueError: it has no predictions.json, or no predictions with a zone masked in
-      all heads.
+    ValueError: the folder has no predictions.json, or no predictions with a zone
+      masked in all heads.
   """
-  found = predictions.find_predictions(folder)
-  masked = sorted(set(found) - {BASELINE}, key=lambda decode: (
-      results_table.layer_order(decode.layers), decodes.column_order(decode.mask)))
+  found = set(sweep.names)
   if BASELINE not in found:
     raise ValueError("%s: has no %s, the answers with nothing masked, to compare "
                      "with; decode them into this folder" % (
-                         folder, BASELINE.file_name()))
-  of_all_heads = [decode for decode in masked if not decode.mask.is_per_head]
+                         sweep.folder, BASELINE.file_name()))
+  masked = found - {BASELINE}
+  of_all_heads = [decode for decode in masked
+                  if not decode.is_path and not decode.mask.is_per_head]
   if not of_all_heads:
-    raise ValueError("%s: has decodes of single heads only; the page is about "
-                     "zones in all heads" % folder)
+    raise ValueError("%s: has decodes of single heads, or paths, only; the page is "
+                     "about zones in all heads" % sweep.folder)
   if len(of_all_heads) < len(masked):
-    print("%s: %d decodes of single heads are not on the page" % (
-        folder, len(masked) - len(of_all_heads)), file=sys.stderr)
-  return [BASELINE] + of_all_heads
+    print("%s: %d decodes of single heads, or paths, are not on the page" % (
+        sweep.folder, len(masked) - len(of_all_heads)), file=sys.stderr)
+  return sorted(of_all_heads, key=lambda decode: (
+      results_table.layer_order(decode.layers), decodes.column_order(decode.mask)))
 
 
-def outcome(golds, baseline, masked, evaluator=scoring.EVALUATOR):
-  """Says what a masked decode does to the answer.
-
-  Args:
-    golds: tuple of str, Golds.golds.
-    baseline, masked: str, the two answers, not normalized.
-    evaluator: scoring.Evaluator.
-
-  Returns:
-    LOST or GAINED if exact match goes from 1 to 0 or from 0 to 1; OTHER if both are
-    wrong, and differ; else KEPT.
-  """
-  if masked == baseline:
-    return KEPT
-  was_right, is_right = (evaluator.answer_scores(golds, answer)[0]
-                         for answer in (baseline, masked))
-  if was_right != is_right:
-    return LOST if was_right else GAINED
-  if is_right or evaluator.compare_texts(baseline, masked) == "same":
-    return KEPT
-  return OTHER
-
-
-def read_cases(folder, data_file, dataset):
-  """Compares all masked predictions with the baseline's.
+def read(arguments):
+  """Reads the folder and its data set.
 
   Args:
-    folder, data_file: str, paths or addresses.
-    dataset: str, a key of data_sets.DATA_SETS.
+    arguments: Namespace of the flags, with `dataset` and `data_file` settled.
 
   Returns:
-    (list of the masked Decodes, list of cases_page.Case, one for each question, by
-    falling number of flipped decodes; equal ones as in the data set).
+    (sweeps.Sweep, flips.Answers).
 
   Raises:
     OSError, ValueError: a file is faulty, missing, or of other questions.
   """
-  with predictions.telling_of_journals([folder], data_file):
-    baseline, *masked = find_decodes(folder)
-  gold = evaluators.load(dataset, data_file)
-  first, *others = [scoring.load_predictions(
-      os.path.join(folder, decode.file_name()), gold.questions)
-                    for decode in [baseline] + masked]
-
-  def compare(question):
-    name, golds = question.id, gold.questions[question.id].golds
-    answers = [of_decode[name] for of_decode in others]
-    return cases_page.Case(
-        name, question.context, question.text, question.answers, first[name],
-        bool(gold.evaluator.answer_scores(golds, first[name])[0]), answers,
-        [outcome(golds, first[name], answer, gold.evaluator) for answer in answers],
-        gold.evaluator.compare_texts)
-
-  cases = questions.read(data_file, compare)
-  return masked, sorted(cases, key=lambda case: -case.flipped)
+  with predictions.telling_of_journals([arguments.folder], arguments.data_file):
+    sweep = sweeps.Sweep(arguments.folder)
+    masked = masked_decodes(sweep)
+  gold = evaluators.load(arguments.dataset, arguments.data_file)
+  asked = questions.read(arguments.data_file, _with_texts)
+  return sweep, flips.read(sweep, masked, asked, gold)
 
 
-def table(masked, cases):
-  """The text of cases.csv, a row for each Case: str."""
-  names = [results_table.cell_label(decode.layers, None, decode.mask.name)
-           for decode in masked]
-  lines = [COLUMNS]
-  for case in cases:
-    counts = case.counts
-    flips = [name for name, what in zip(names, case.outcomes)
-             if what in (LOST, GAINED)]
+def _with_texts(asked):
+  """A questions.Question. Raises ValueError if it has no text or no passage."""
+  for name in ("text", "context"):
+    getattr(asked, name)
+  return asked
+
+
+def make_heats(arguments, answers):
+  """Makes the heatmaps, with the statistics that are given.
+
+  Args:
+    arguments: Namespace of the flags.
+    answers: flips.Answers.
+
+  Returns:
+    list of heat_tables.Heat, one for each metric, EM first.
+
+  Raises:
+    OSError, ValueError: a file of statistics is faulty or of other scores, or two
+      are of one metric.
+  """
+  rows, masks = predictions.plan_table(answers.decodes[1:])
+  heats = collections.OrderedDict()
+  for metric, percent in answers.percent.items():
+    scores = dict(zip(answers.decodes, percent))
+    table = results_table.of_cells(rows, masks, lambda row, mask: scores.get(
+        predictions.decode_at(row, mask), math.nan))
+    path = os.path.join(os.path.dirname(arguments.page), _TABLES[metric])
+    heats[metric] = heat_tables.Heat(
+        heatmap.Panel(arguments.folder, table, scores[BASELINE], None,
+                      metric=metric),
+        None, os.path.splitext(path)[0] + ".stats.csv", page_about.command_of(
+            "python get_results.py", [arguments.folder, path] + arguments.of_data
+            + ["--metric=" + metric] * (metric != "exact")))
+  for path in arguments.stats:
+    for metric, of_metric in marks.read_rows(path, None).items():
+      heats[metric] = _with_statistics(heats, metric, of_metric, path, arguments)
+  return list(heats.values())
+
+
+def _with_statistics(heats, metric, rows, path, arguments):
+  """The heat_tables.Heat of a metric with the rows of a file of statistics."""
+  problem, heat = None, heats.get(metric)
+  if heat is None:
+    problem = "is of the metric %s, which the page does not have: it has %s" % (
+        metric, ", ".join(heats))
+  elif heat.rows is not None:
+    problem = "is of the metric %s, as %s is; give one file for each" % (
+        metric, heat.path)
+  elif max(row.get("seeds", 1) for row in rows.values()) > 1:
+    problem = ("is of several folders; the page is of one, %s, that is of one "
+               "training seed" % arguments.folder)
+  else:
+    problem = marks.mismatch(rows, heat.panel)
+    problem = problem and "%s; give the stats file that was written with %s" % (
+        problem, arguments.folder)
+  if problem:
+    raise ValueError("%s: %s" % (path, problem))
+  return heat._replace(
+      panel=marks.marked(heat.panel, metric, rows), rows=rows, path=path)
+
+
+def table(answers):
+  """The text of report.csv, a row for each question of flips.Answers: str."""
+  names = list(map(predictions.cell_label, answers.decodes[1:]))
+  lines = []
+  for question, asked in enumerate(answers.asked):
+    texts = [of[question] for of in answers.texts]
+    outcomes = [answers.outcome(cell, question) for cell in range(len(names))]
+    flips_at = [cell for cell, what in enumerate(outcomes)
+                if what in (LOST, GAINED)]
+    masked = collections.Counter(texts[cell + 1] for cell in flips_at)
     lines.append([
-        case.name, case.question, " | ".join(case.gold_texts),
-        case.baseline, int(case.is_right), case.flipped, counts[LOST],
-        counts[GAINED], counts[OTHER], counts[KEPT], case.masked_answer,
-        " ".join(flips)])
-  return csv_files.as_text(lines)
+        asked.id, asked.text, " | ".join(collections.OrderedDict.fromkeys(
+            gold.text for gold in asked.answers)), texts[0],
+        answers.exact[0, question], answers.flipped[question]] + [
+            outcomes.count(what) for what in (LOST, GAINED, OTHER, KEPT)] + [
+                max(masked, key=masked.get) if masked else "",
+                " ".join(names[cell] for cell in flips_at)])
+  lines.sort(key=lambda line: -line[COLUMNS.index("flipped")])
+  return csv_files.as_text([COLUMNS] + lines)
 
 
 def check_arguments(arguments):
   """Refuses arguments that cannot work, before anything slow.
 
   Returns:
-    str, the path of cases.csv.
+    str, the path of report.csv.
 
   Raises:
     OSError, ValueError: an argument cannot be used, or the table would overwrite
       another one.
   """
   stem, suffix = os.path.splitext(arguments.page)
+  for path in arguments.stats:
+    path_checks.check_input("--stats", path, marks.KIND)
   predictions.settle_data(arguments, [arguments.folder])
   if suffix.lower() not in (".html", ".htm"):
     raise ValueError("%s: the second argument is the page to write, its name "
-                     "should end with .html, cases.html for example" %
+                     "should end with .html, report.html for example" %
                      arguments.page)
   csv_path = stem + ".csv"
   for path in (arguments.page, csv_path):
     path_checks.check_output("the second argument", path,
-                             "the page to write, cases.html for example")
+                             "the page to write, report.html for example")
   # results.html would overwrite results.csv.
   if files.exists(csv_path):
     header = ",".join(COLUMNS).encode()
@@ -175,32 +216,45 @@ def check_arguments(arguments):
 def write(arguments):
   """Writes the page and the table, and says where they are."""
   csv_path = check_arguments(arguments)
-  masked, cases = read_cases(
-      arguments.folder, arguments.data_file, arguments.dataset)
-  flipped = sum(case.flipped > 0 for case in cases)
-  shown = cases[:min(arguments.top, flipped)]
+  sweep, answers = read(arguments)
+  heats = make_heats(arguments, answers)
+  about = page_about.paragraphs(
+      page_about.command_of("python -m attention_zones.cases", arguments.command),
+      arguments.data_file, sweep, answers, heats[0].panel)
   # Neither file is replaced unless both are complete.
   with files.replacing(arguments.page) as page:
-    files.append_text(page, cases_page.pieces(
-        arguments, os.path.basename(csv_path), masked, cases, shown))
-    files.write_text(csv_path, [table(masked, cases)])
-  print("%s: %d of %d questions, of which masking flips %d; all are in %s" % (
-      arguments.page, len(shown), len(cases), flipped, csv_path))
+    files.append_text(page, cases_page.pieces(cases_page.Report(
+        arguments.folder, answers, heats, arguments.top, about)))
+    files.write_text(csv_path, [table(answers)])
+  print("%s: the heatmap, and the questions behind it; all %d questions, of which "
+        "masking flips %d, are in %s" % (
+            arguments.page, len(answers.asked), (answers.flipped > 0).sum(),
+            csv_path))
 
 
 def parse_arguments(argv):
   """Returns the Namespace of the command line."""
   parser = argparse.ArgumentParser(
       prog="python -m attention_zones.cases",
-      description="Shows the questions whose answer masking changes most.")
+      description="Writes a page to look at: the heatmap of a sweep, and the "
+      "questions behind each cell.")
   parser.add_argument("folder", help="folder of a sweep's predictions")
-  parser.add_argument("page", help="file to write, cases.html for example; a "
-                      "table, cases.csv, is written beside it")
+  parser.add_argument("page", help="file to write, report.html for example; a "
+                      "table, report.csv, is written beside it")
   evaluators.add_flags(parser)
-  parser.add_argument("--top", type=commands.whole_number(1), default=50,
-                      help="how many questions the page shows (default: "
-                      "%(default)d)")
-  return parser.parse_args(argv)
+  parser.add_argument("--stats", action="append", default=[],
+                      metavar="results.stats.csv", help="intervals and marks of "
+                      "get_results.py; once for each metric")
+  parser.add_argument("--top", type=commands.whole_number(1), default=10,
+                      help="how many questions a cell's two lists have at most "
+                      "(default: %(default)d)")
+  arguments = parser.parse_args(argv)
+  # What the page says of how it was made.
+  arguments.command = list(sys.argv[1:] if argv is None else argv)
+  arguments.of_data = ["--%s=%s" % (flag, getattr(arguments, flag))
+                       for flag in ("dataset", "data_file")
+                       if getattr(arguments, flag)]
+  return arguments
 
 
 main = commands.main("attention_zones.cases", parse_arguments, write)

@@ -1,7 +1,10 @@
-"""attention_zones.cases: the page of answers that masking changes, its table."""
+"""attention_zones.cases: the page of the heatmap and its questions, its table."""
 
+import argparse
+import base64
 import collections
 import csv
+import hashlib
 import html.parser
 import io
 import json
@@ -16,8 +19,9 @@ import pytest
 
 from attention_zones import cases
 from attention_zones.base import questions
-from attention_zones.figures.cases_page import GAINED, KEPT, LOST, OTHER
-from attention_zones.base import data_sets
+from attention_zones.figures import heat_tables
+from attention_zones.figures import heatmap
+from attention_zones.findings.flips import GAINED, KEPT, LOST, OTHER
 
 PASSAGE = "In 2016 the Denver Broncos won. Anna lives in Oslo, not in Bergen."
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>&lt;\0\x85\u202e"
@@ -74,10 +78,10 @@ def test_golds_as_training_reads_them(tmp_path):
 
 
 def run_here(*flags):
-  return run("sweep", "cases.html", "--data_file=dev.json", *flags)
+  return run("sweep", "report.html", "--data_file=dev.json", *flags)
 
 
-def table(path="cases.csv"):
+def table(path="report.csv"):
   with open(path, encoding="utf-8", newline="") as f:
     return list(csv.DictReader(f))
 
@@ -87,7 +91,7 @@ class Page(html.parser.HTMLParser):
 
   Attributes:
     tags: list of (name, dict of attributes), in order.
-    text: str, all text but the style sheet's.
+    text: str, all text but the style sheet's and the script's.
     cells: list of (caption, rows) for each table; a row is a list of (tag, scope or
       None, text) for each cell.
   """
@@ -117,7 +121,7 @@ class Page(html.parser.HTMLParser):
     assert self.open.pop() == tag
 
   def handle_data(self, data):
-    if "style" in self.open:
+    if self.open[-1:] in (["style"], ["script"]):
       return
     self.text += data
     if "caption" in self.open:
@@ -126,39 +130,63 @@ class Page(html.parser.HTMLParser):
       self.cells[-1][1][-1][-1][2] += data
 
 
-def read_page(path="cases.html"):
+def read_page(path="report.html"):
   with open(path, encoding="utf-8", newline="") as f:
     return Page(f.read())
 
 
-def grids(page):
-  """The text of each grid's cells."""
+def tables(page, beginning):
+  """The text of each table's cells whose caption begins so."""
   return [[[text for _, _, text in row] for row in rows]
-          for caption, rows in page.cells if caption == "What masking does"]
+          for caption, rows in page.cells if caption.startswith(beginning)]
+
+
+def sections(path="report.html"):
+  """The lists of the page: dict from a cell's id to [lost, gained], lists of str.
+  """
+  with open(path, encoding="utf-8") as f:
+    text = f.read()
+  found = {}
+  for name, rest in re.findall(
+      '<section id="([^"]*)">(.*?)</section>', text, re.S):
+    lost, gained = rest.split("<h4>")[1:]
+    found[name] = [re.findall('<li><a href="#(q[0-9]+)">', part)
+                   for part in (lost, gained)]
+  return found
 
 
 @pytest.mark.parametrize("golds, baseline, masked, expected", [
-    (("a b",), "a b", "a b", KEPT),
-    (("b",), "b", "The b!", KEPT),
-    (("b", "c"), "b", "c", KEPT),
-    (("b",), "b", "c", LOST),
-    (("b",), "c", "b", GAINED),
-    (("b",), "c", "d", OTHER),
-    (("b",), "c", "the c", KEPT),
-    (("",), "", "c", LOST),
-    (("",), "c", "", GAINED),
+    (["a b"], "a b", "a b", KEPT),
+    (["b"], "b", "The b!", KEPT),
+    (["b", "c"], "b", "c", KEPT),
+    (["b"], "b", "c", LOST),
+    (["b"], "c", "b", GAINED),
+    (["b"], "c", "d", OTHER),
+    (["b"], "c", "the c", KEPT),
+    ([], "", "c", LOST),
+    ([], "c", "", GAINED),
 ])
-def test_outcome(golds, baseline, masked, expected):
-  assert cases.outcome(golds, baseline, masked) == expected
+def test_outcome(tmp_path, golds, baseline, masked, expected):
+  assert outcome(tmp_path, golds, baseline, masked, "squad") == expected
+
+
+def outcome(folder, golds, baseline, masked, dataset):
+  write(folder / "dev.json", {"data": [{"paragraphs": [{"context": "", "qas": [{
+      "id": "q", "question": "?", "answers": [
+          {"text": gold, "answer_start": 0} for gold in golds]}]}]}]})
+  write(folder / "predictions.json", {"q": baseline})
+  write(folder / "predictions_layer0_q2.json", {"q": masked})
+  _, answers = cases.read(argparse.Namespace(
+      folder=str(folder), data_file=str(folder / "dev.json"), dataset=dataset))
+  return answers.outcome(0, 0)
 
 
 @pytest.mark.parametrize("dataset, expected", [
     ("squad", GAINED), ("cmrc2018", KEPT)])
-def test_the_data_set_decides_what_is_right(dataset, expected):
+def test_the_data_set_decides_what_is_right(tmp_path, dataset, expected):
   if dataset == "cmrc2018":
     pytest.importorskip("nltk", reason="its scores need nltk")
-  assert cases.outcome(("北京",), "《北京》", "北京",
-                       data_sets.evaluator(dataset)) == expected
+  assert outcome(tmp_path, ["北京"], "《北京》", "北京", dataset) == expected
 
 
 def test_the_table_has_all_questions_by_flips(sweep):
@@ -174,16 +202,73 @@ def test_the_table_has_all_questions_by_flips(sweep):
       ("same", "When?", "2016", "2016", "1", "0", "0", "0", "0", "4", "", "")]
 
 
-def test_the_grid_has_symbols_with_words(sweep):
+def test_the_heatmap_has_differences_in_the_figures_colours(sweep):
   run_here()
-  who, where, none = grids(read_page())
-  assert who == [["layer", "Q\u00b2", "P\u00b2"],
-                 ["1", "\u2212lost", "\u2212lost"],
-                 ["2", "not decoded", "\u2212lost"],
-                 ["1+2", "not decoded", "\u00b7kept"]]
-  assert where[1] == ["1", "+gained", "~other wrong"]
-  assert none[1:3] == [["1", "\u00b7kept", "\u2212lost"],
-                       ["2", "not decoded", "\u00b7kept"]]
+  page = read_page()
+  f1, exact = tables(page, "F1") + tables(page, "EM")
+  assert exact == [["layer", "Q\u00b2", "P\u00b2"],
+                   ["1+2", "not decoded", "0.0"],
+                   ["2", "not decoded", "\u221225.0"],
+                   ["1", "0.0", "\u221250.0"]]
+  # Of "Broncos", two thirds; of "the Denver Broncos", all.
+  assert f1[2:] == [["2", "not decoded", "\u22128.3"],
+                    ["1", "+16.7", "\u221250.0"]]
+  content = (sweep / "report.html").read_text(encoding="utf-8")
+  colours = dict(re.findall(r"^\.(c[0-9]+)\{background:(#\w+)", content, re.M))
+  of_cell = lambda cell: {colours[name] for name in re.findall(
+      '<td class="(c[0-9]+)"><a href="#%s"' % re.escape(cell), content)}
+  # The map's darkest blue, and white, of 256 steps.
+  assert of_cell("1:p2") == {"#00004c"} and of_cell("1+2:p2") == {"#fffdfd"}
+
+
+def test_a_cell_leads_to_its_questions_and_these_back(sweep):
+  run_here()
+  assert sections() == {
+      "1:q2": [["q2"], ["q1"]], "1:p2": [["q2", "q3"], []], "2:p2": [["q2"], []],
+      "1+2:p2": [[], []]}
+  content = (sweep / "report.html").read_text(encoding="utf-8")
+  assert ('<a href="#q2"><bdi lang="">Who won?</bdi></a> <span class="muted">'
+          '<bdi lang="">Denver Broncos</bdi> \u2192 <bdi lang="">Anna</bdi>; 3 of '
+          "4 decodes flip it</span>") in content
+  of_who = content.partition('<article id="q2"')[2].partition("</article>")[0]
+  assert re.findall('<a href="#([^"]*)">', of_who) == [
+      "1:q2", "1:p2", "2:p2", "heatmap"]
+  # Each question stands there once, and those that no cell lists do not.
+  assert re.findall('<article id="(q[0-9]+)"', content) == ["q1", "q2", "q3"]
+
+
+def write_logp(folder, values):
+  """Writes gold_logp files; each decode has its own list of the four questions."""
+  for name, of_decode in values.items():
+    write(folder / ("gold_logp%s.json" % name), dict(zip(
+        ("where", "who", "none", "same"), of_decode)))
+
+
+def test_lists_come_by_the_fall_of_logp(sweep):
+  folder = sweep / "sweep"
+  base = {"where": "Oslo", "who": "Denver Broncos", "none": "", "same": "2016"}
+  write(folder / "predictions.json", base)
+  write(folder / "predictions_layer0_p2.json", dict.fromkeys(base, "x"))
+  write(folder / "predictions_layer0_q2.json", dict(base, who="x", same="x"))
+  write(folder / "predictions_layer0+1_p2.json", dict(base, who="x"))
+  # Without log-probabilities: by flips, 2 4 1 2, equal ones in the data's order.
+  assert run_here() == 0
+  assert sections()["1:p2"][0] == ["q2", "q1", "q4", "q3"]
+  values = dict.fromkeys(("_layer0_q2", "_layer1_p2", "_layer0+1_p2"), [-1] * 4)
+  values.update({"": [-1, -1, None, -1], "_layer0_p2": [-2, -1.5, None, -3]})
+  write_logp(folder, values)
+  assert run_here() == 0
+  # The one without is the last.
+  assert sections()["1:p2"][0] == ["q4", "q1", "q2", "q3"]
+  assert "log p \u22122.00, " in read_page().text
+  # -6.5 / 3 + 1, of three questions.
+  assert tables(read_page(), "log p")[0][3] == ["1", "0.00", "\u22121.17"]
+  # The other way round, where a cell gains them.
+  write(folder / "predictions.json", dict.fromkeys(base, "x"))
+  write(folder / "predictions_layer0_p2.json", base)
+  write_logp(folder, {"_layer0_p2": [-0.5, -0.5, None, -0.25]})
+  assert run_here("--top=3") == 0
+  assert sections()["1:p2"] == [[], ["q4", "q1", "q2"]]
 
 
 def test_controls_are_columns_and_heads_are_left_out(sweep, capsys):
@@ -193,10 +278,15 @@ def test_controls_are_columns_and_heads_are_left_out(sweep, capsys):
                 "sweep/predictions%s.json" % name)
   assert run_here() == 0
   printed = capsys.readouterr()
-  assert printed.err == "sweep: 2 decodes of single heads are not on the page\n"
-  assert grids(read_page())[0][0] == [
-      "layer", "Q\u00b2", "P\u00b2", "P\u00b2@1", "P\u00b2@flat",
-      "P\u00b2@zero"]
+  assert printed.err == (
+      "sweep: 2 decodes of single heads, or paths, are not on the page\n")
+  assert "2 decodes of single heads, or paths, are in the folder" in (
+      read_page().text)
+  for caption in "EM", "Answer of":
+    assert tables(read_page(), caption)[0][0] == [
+        "layer", "Q\u00b2", "P\u00b2", "P\u00b2@1", "P\u00b2@flat",
+        "P\u00b2@zero"]
+  assert sections()["1:p2@flat"] == [["q2", "q3"], []]
   assert "1:p2 1:p2@1 1:p2@flat 1:p2@zero" in table()[0]["flipped_cells"]
 
 
@@ -205,22 +295,135 @@ def test_heads_alone_are_refused(sweep, capsys):
     path.rename(str(path).replace("layer0+1", "layer5").replace("_p2", "_head1_p2")
                 .replace("_q2", "_head0_q2"))
   assert run_here() == 1
-  assert "sweep: has decodes of single heads only" in capsys.readouterr().err
+  assert "sweep: has decodes of single heads, or paths, only" in (
+      capsys.readouterr().err)
 
 
-def test_answers_are_listed_with_their_cells(sweep):
+def test_a_question_has_its_answers_marked_numbered_and_in_a_grid(sweep):
   run_here()
   page = read_page()
-  listed = [[[text for _, _, text in row] for row in rows[1:]]
-            for caption, rows in page.cells if caption.startswith("Answers other")]
-  assert listed[0] == [
-      ["Broncos", "\u2212 lost, shifted", "Q\u00b2 1; P\u00b2 2"],
-      ["Anna", "\u2212 lost, elsewhere", "P\u00b2 1"],
-      ["the Denver Broncos", "\u00b7 kept, same", "P\u00b2 1+2"]]
-  assert "GoldDenver Broncos | the Denver Broncos" in page.text.replace("\n", "")
-  assert "Baselineno answer (right)" in page.text.replace("\n", "")
-  assert "Broncos (wrong, in 2 of the 3 that flip)" in page.text
-  assert "Oslo (right, in 1 of the 1 that flip)" in page.text
+  where, who, none = tables(page, "Answer of each decode")
+  assert who == [["layer", "Q\u00b2", "P\u00b2"],
+                 ["1+2", "not decoded", "3 \u2713"],
+                 ["2", "not decoded", "1 \u2717"],
+                 ["1", "1 \u2717", "2 \u2717"]]
+  assert where[3] == ["1", "1 \u2713", "2 \u2717"]
+  assert none[1:] == [["1+2", "not decoded", "B"], ["2", "not decoded", "B"],
+                      ["1", "B", "1 \u2717"]]
+  text = page.text.replace("\n", "")
+  # The two gold answers overlap, and are one mark.
+  assert "In 2016 G 3\u27e8the B\u27e8Denver 1\u27e8Broncos\u27e91" in text
+  assert "\u27e92 lives" in text
+  assert ("GDenver Broncos | the Denver Broncos gold"
+          "BDenver Broncos baseline, right"
+          "1Broncos wrong, shifted, 2 decodes"
+          "2Anna wrong, elsewhere, 1 decode"
+          "3the Denver Broncos right, same, 1 decode") in text
+  assert "Gno answer goldBno answer baseline, right1Oslo wrong, elsewhere" in text
+  content = (sweep / "report.html").read_text(encoding="utf-8")
+  assert re.findall('<td class="(\\w+)">[0-9]', content) == [
+      "gained", "other", "kept", "lost", "lost", "lost", "lost"]
+  assert re.findall('data-type="(.*?)" data-outcome="(.*?)"', content) == [
+      ("where", "gained"), ("who", "lost"), ("who", "lost")]
+
+
+STATS = ("layer,head,zone,metric,n,clusters,seeds,baseline,score,ci_low,ci_high,"
+         "p_holm,p_equivalent\n")
+OF_EXACT = [
+    "1,,q2,exact,4,1,1,75,75,-1.25,1.5,1,0.01", "1,,p2,exact,4,1,1,75,25,-60,-40,"
+    "0.0004,1", "2,,p2,exact,4,1,1,75,50,-30,-20,0.012,0.02",
+    "1+2,,p2,exact,4,1,1,75,75,-1,1,,", "1,2,p2,exact,4,1,1,75,30,-1,1,0.001,1"]
+
+
+def write_stats(path, rows):
+  path.write_text(STATS + "".join(row + "\n" for row in rows))
+
+
+def test_statistics_give_intervals_and_marks(sweep):
+  write_stats(sweep / "s.csv", OF_EXACT)
+  assert run_here("--stats=s.csv") == 0
+  page = read_page()
+  exact, = tables(page, "EM")
+  assert exact[1:] == [
+      ["1+2", "not decoded", "0.0 \u22121.0 to +1.0"],
+      ["2", "not decoded", "\u221225.0 \u2299 \u221230.0 to \u221220.0"],
+      ["1", "0.0 \u25cb \u22121.2 to +1.5",
+       "\u221250.0 \u2022 \u221260.0 to \u221240.0"]]
+  titles = {attributes["href"]: attributes["title"] for _, attributes in page.tags
+            if "EM" in attributes.get("title", "")}
+  assert titles["#1:p2"] == (
+      "Layer 1, P\u00b2: EM \u221250.0 points, from 75.0 to 25.0, 95 % interval "
+      "\u221260.0 to \u221240.0, p < .001 after Holm (\u2022)")
+  assert titles["#1:q2"].endswith("p = 1.000 after Holm (\u25cb)")
+  assert titles["#1+2:p2"].endswith("+1.0, not tested")
+  for said in ("\u2022 p < .05 after Holm", "\u25cb equivalent", "\u2299 both",
+               "marks are from s.csv: 4 questions, 1 cluster.",
+               "python get_results.py sweep f1.csv --data_file=dev.json "
+               "--metric=f1 makes f1.stats.csv; give it to this page with "
+               "--stats=f1.stats.csv"):
+    assert said in page.text, said
+  assert titles["#1:p2"].partition(": ")[2] + "; F1 \u221250.0" in page.text
+
+
+@pytest.mark.parametrize("row, flags, said", [
+    ("1,,p2,exact,4,1,1,75,26,-60,-40,0.1,1", ["--stats=s.csv"],
+     "s.csv: layer 1, p2 has the score 26.000, but in sweep it is 25.000; give the "
+     "stats file that was written with sweep"),
+    (None, ["--stats=s.csv", "--stats=s.csv"],
+     "s.csv: is of the metric exact, as s.csv is; give one file for each"),
+    ("1,,p2,exact,4,1,5,75,25,-60,-40,0.1,1", ["--stats=s.csv"],
+     "s.csv: is of several folders; the page is of one, sweep, that is of one tra"),
+    ("1,,p2,logp,4,1,1,-1,-2,-6,-4,0.1,1", ["--stats=s.csv"],
+     "s.csv: is of the metric logp, which the page does not have: it has exact, "),
+    (None, ["--stats=dev.json"], "dev.json, line 1: has no column layer"),
+    (None, ["--stats=no.csv"], "no.csv: there is no such file; --stats should be"),
+])
+def test_statistics_of_something_else_are_refused(sweep, row, flags, said, capsys):
+  write_stats(sweep / "s.csv", [row] if row and "logp" in row else
+              OF_EXACT[:1] + [row or OF_EXACT[1]] + OF_EXACT[2:])
+  assert run_here(*flags) == 1
+  error = capsys.readouterr().err
+  assert said in error and error.count("\n") == 1
+  assert not (sweep / "report.html").exists()
+
+
+RUN = {"--predict_file": "other", "checkpoint": "0123456789abcdef",
+       "TensorFlow": "1.15.3", "about": {
+           "started": "2026-11-30 08:15:02 +0000", "num_layers": 4,
+           "finished": "2026-11-30 10:20:44 +0000", "revision": "5dbd921"}}
+
+
+def test_what_it_was_made_from(sweep):
+  run_here()
+  text = read_page().text
+  digest = hashlib.sha256((sweep / "dev.json").read_bytes()).hexdigest()
+  assert ("Data set dev.json (SHA-256 %s\u2026), 4 questions about 1 passage. "
+          "No manifest.json in the folder" % digest[:12]) in text
+  assert ("was made with python -m attention_zones.cases sweep report.html "
+          "--data_file=dev.json.") in text
+  assert ("Not run: other training seeds; zones All, Q2P, P2Q; cells that are "
+          "hatched (layer 2: q2; layer 1+2: q2); log-probabilities of the gold "
+          "answers (run_squad.py --gold_logp=True); single heads.") in text
+
+  names = [path.name for path in (sweep / "sweep").glob("predictions*")]
+  manifest = {"runs": {"a": RUN, "b": dict(RUN, checkpoint="f")}, "zones": {},
+              "files": dict.fromkeys(names, "a")}
+  write(sweep / "sweep" / "manifest.json", manifest)
+  assert run_here() == 0
+  text = read_page().text
+  assert ("The baseline was decoded from 2026-11-30 08:15:02 +0000 to 2026-11-30 "
+          "10:20:44 +0000 with revision 5dbd921 (manifest.json): checkpoint "
+          "0123456789ab, TensorFlow 1.15.3. The data set is another file than the "
+          "one that was decoded. This page") in text
+  assert "Not run: other training seeds; layers 3, 4; zones All" in text
+  assert "different runs" not in text
+
+  manifest["files"]["predictions_layer0_p2.json"] = "b"
+  manifest["runs"]["a"]["--predict_file"] = digest
+  write(sweep / "sweep" / "manifest.json", manifest)
+  assert run_here() == 0
+  text = read_page().text
+  assert "4 like predictions" in text and "is another file" not in text
 
 
 def test_a_passage_has_its_own_direction_and_no_known_language(sweep):
@@ -246,14 +449,16 @@ def test_hostile_text_is_only_text(sweep):
   assert run(folder.name, page_path, "--data_file=" + data) == 0
   page = read_page(page_path)
   known = {"html", "head", "meta", "title", "style", "body", "main", "article", "a",
-           "h1", "h2", "h3", "p", "bdi", "i", "table", "caption", "thead", "tbody",
-           "tr", "th", "td", "div", "span", "dl", "dt", "dd", "mark"}
+           "h1", "h2", "h3", "h4", "p", "bdi", "i", "table", "caption", "thead",
+           "tbody", "tr", "th", "td", "div", "span", "dl", "dt", "dd", "mark",
+           "section", "ol", "li", "code", "label", "select", "option", "output",
+           "script"}
   assert {tag for tag, _ in page.tags} == known
   assert not [name for _, attributes in page.tags for name in attributes
               if name not in ("class", "id", "lang", "dir", "href", "scope", "role",
-                              "tabindex", "aria-label", "aria-labelledby",
-                              "aria-hidden", "charset", "name", "content",
-                              "http-equiv")]
+                              "title", "aria-label", "aria-current", "data-type",
+                              "data-outcome", "value", "autocomplete", "hidden",
+                              "charset", "name", "content", "http-equiv")]
   # What is shown is the text, but for characters that cannot be shown.
   shown = HOSTILE[:-3] + "\u2400\ufffd\ufffd"
   assert page.text.count(shown) >= 8
@@ -266,7 +471,7 @@ def test_hostile_text_is_only_text(sweep):
 
 def test_the_page_needs_nothing_from_elsewhere(sweep):
   run_here()
-  content = (sweep / "cases.html").read_text(encoding="utf-8")
+  content = (sweep / "report.html").read_text(encoding="utf-8")
   page = Page(content)
   targets = [attributes["href"] for _, attributes in page.tags
              if "href" in attributes]
@@ -274,29 +479,34 @@ def test_the_page_needs_nothing_from_elsewhere(sweep):
                  if "id" in attributes]
   assert targets and {target[1:] for target in targets} <= set(identifiers)
   assert len(set(identifiers)) == len(identifiers)
-  for word in ("<script", "src=", "url(", "@import", "://", "<link"):
+  for word in ("src=", "url(", "@import", "://", "<link", " style=", " onclick="):
     assert word not in content
+  digest = lambda tag: base64.b64encode(hashlib.sha256(re.search(
+      "<%s>(.*?)</%s>" % (tag, tag), content, re.S).group(1).encode()).digest()
+                                        ).decode()
   policy, = [attributes["content"] for _, attributes in page.tags
              if "http-equiv" in attributes]
-  assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+  assert policy == (
+      "default-src 'none'; script-src 'sha256-%s'; style-src 'sha256-%s'; base-uri "
+      "'none'; form-action 'none'" % (digest("script"), digest("style")))
 
 
 def test_structure_for_screen_readers_and_screens(sweep):
   run_here()
-  content = (sweep / "cases.html").read_text(encoding="utf-8")
+  content = (sweep / "report.html").read_text(encoding="utf-8")
   page = Page(content)
   tags = collections.Counter(tag for tag, _ in page.tags)
   assert content.startswith("<!DOCTYPE html>\n<html lang=\"en\">")
-  assert (tags["h1"], tags["h2"], tags["h3"], tags["main"]) == (1, 2, 3, 1)
+  assert (tags["h1"], tags["h2"], tags["h3"], tags["main"]) == (1, 2, 4 + 3, 1)
+  levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+  assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+  assert len(page.cells) == 2 + 3
   for caption, rows in page.cells:
     assert caption
     assert all(cell[:2] == ["th", "col"] for cell in rows[0])
     for row in rows[1:]:
-      assert ["th", "row"] in [cell[:2] for cell in row], (caption, row)
-  boxes = [attributes for _, attributes in page.tags if "tabindex" in attributes]
-  assert len(boxes) == 3
-  assert all(box["role"] == "group" and box["aria-label"] for box in boxes)
-  assert "@media (prefers-color-scheme: dark)" in content
+      assert row[0][:2] == ["th", "row"], (caption, row)
+  assert "@media screen and (prefers-color-scheme: dark)" in content
   assert 'content="width=device-width, initial-scale=1"' in content
 
 
@@ -310,7 +520,7 @@ def luminance(colour):
 
 def test_text_is_legible_in_light_and_dark(sweep):
   run_here()
-  content = (sweep / "cases.html").read_text(encoding="utf-8")
+  content = (sweep / "report.html").read_text(encoding="utf-8")
   schemes = [dict(re.findall(r"--(\w+): (#\w+);", block))
              for block in re.findall(r":root \{([^}]*)\}", content)]
   assert len(schemes) == 2 and set(schemes[0]) == set(schemes[1])
@@ -324,12 +534,22 @@ def test_text_is_legible_in_light_and_dark(sweep):
         assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
+def test_numbers_are_legible_on_every_colour_of_the_map():
+  look = heatmap.Look(None, False, heatmap.CMAP, -1, 1, None)
+  colours = heatmap.hex_colours([i / 128 - 1 for i in range(257)], look)
+  assert len(set(colours)) > 200
+  for colour in colours:
+    low, high = sorted([luminance(colour), luminance(heat_tables.ink(colour))])
+    assert (high + 0.05) / (low + 0.05) >= 4.5, colour
+
+
 def test_top(sweep, capsys):
   assert run_here("--top=1") == 0
-  assert len(grids(read_page())) == 1 and len(table()) == 4
+  assert sections()["1:p2"] == [["q2"], []] and len(table()) == 4
+  assert "Loses 2 questions" in read_page().text
   assert capsys.readouterr().out == (
-      "cases.html: 1 of 4 questions, of which masking flips 3; all are in "
-      "cases.csv\n")
+      "report.html: the heatmap, and the questions behind it; all 4 questions, of "
+      "which masking flips 3, are in report.csv\n")
 
 
 @pytest.mark.parametrize("flag", ["--top=0", "--top=-1", "--top=x"])
@@ -344,7 +564,9 @@ def test_nothing_flips(sweep):
   for path in (sweep / "sweep").glob("predictions_*"):
     path.write_bytes((sweep / "sweep" / "predictions.json").read_bytes())
   assert run_here() == 0
-  assert "No masked decode flips" in read_page().text
+  assert not any(map(any, sections().values()))
+  assert "Loses 0 questions" in read_page().text
+  assert "<article" not in (sweep / "report.html").read_text(encoding="utf-8")
   assert [row["flipped"] for row in table()] == ["0"] * 4
 
 
@@ -361,9 +583,10 @@ def test_squad_v1_and_numeric_ids(sweep):
 
 def test_the_same_bytes_again_and_from_an_address(sweep):
   run_here()
-  page, rows = [(sweep / name).read_bytes() for name in ("cases.html", "cases.csv")]
+  page, rows = [(sweep / name).read_bytes()
+                for name in ("report.html", "report.csv")]
   assert run_here() == 0
-  assert (sweep / "cases.html").read_bytes() == page
+  assert (sweep / "report.html").read_bytes() == page
   url = "file://%s" % sweep
   result = subprocess.run(
       [sys.executable, "-m", "attention_zones.cases", url + "/sweep",
@@ -373,28 +596,30 @@ def test_the_same_bytes_again_and_from_an_address(sweep):
   assert (result.returncode, result.stderr) == (0, "")
   assert (sweep / "far.csv").read_bytes() == rows
   far = (sweep / "far.html").read_bytes().replace(url.encode() + b"/", b"")
-  assert far.replace(b"far.csv", b"cases.csv") == page
+  assert far.replace(b"far.html", b"report.html").replace(
+      b"--data_file ", b"--data_file=") == page
 
 
 @pytest.mark.parametrize("arguments, said", [
     (["sweep", "cases.txt"], "cases.txt: the second argument is the page to write"),
-    (["sweep", "no/cases.html"], "no/cases.html: there is no folder no; "),
+    (["sweep", "no/report.html"], "no/report.html: there is no folder no; "),
     (["sweep", "folder.html"], "folder.html: is a folder; "),
     (["sweep", "table.html"], "table.csv: is not a table of cases, and would be "
      "overwritten; give table.html another name"),
-    (["no", "cases.html"], "no: there is no such folder; every argument"),
-    (["dev.json", "cases.html"], "dev.json: is a file; every argument"),
-    (["empty", "cases.html"], "empty: has no file like predictions_layer0_q2.json"),
-    (["unmasked", "cases.html"],
+    (["no", "report.html"], "no: there is no such folder; every argument"),
+    (["dev.json", "report.html"], "dev.json: is a file; every argument"),
+    (["empty", "report.html"],
+     "empty: has no file like predictions_layer0_q2.json"),
+    (["unmasked", "report.html"],
      "unmasked: has no file like predictions_layer0_q2.json"),
-    (["masked", "cases.html"], "masked: has no predictions.json, the answers "),
-    (["sweep", "cases.html", "--data_file=no.json"],
+    (["masked", "report.html"], "masked: has no predictions.json, the answers "),
+    (["sweep", "report.html", "--data_file=no.json"],
      "no.json: there is no such file; --data_file should be"),
-    (["sweep", "cases.html", "--data_file=other.json"],
+    (["sweep", "report.html", "--data_file=other.json"],
      "no prediction for 1 id (\"q\") of the data's 1; is it of another data set?"),
-    (["sweep", "cases.html", "--data_file=bare.json"],
+    (["sweep", "report.html", "--data_file=bare.json"],
      "bare.json: data[0].paragraphs[0].qas[0] has no 'question', which should "),
-    (["sweep", "cases.html", "--data_file=table.csv"], "table.csv: not JSON"),
+    (["sweep", "report.html", "--data_file=table.csv"], "table.csv: not JSON"),
 ])
 def test_refused_with_one_line(sweep, arguments, said, capsys):
   (sweep / "folder.html").mkdir()
@@ -421,17 +646,18 @@ def test_refused_with_one_line(sweep, arguments, said, capsys):
 def test_a_write_that_fails_leaves_the_old_files(sweep):
   run_here()
   before = {name: (sweep / name).read_bytes()
-            for name in ("cases.html", "cases.csv")}
+            for name in ("report.html", "report.csv")}
   # No file may grow past 4 KB; the page is larger.
   result = subprocess.run(
       [sys.executable, "-m", "attention_zones.cases", str(sweep / "sweep"),
-       str(sweep / "cases.html"), "--data_file", str(sweep / "dev.json")],
+       str(sweep / "report.html"), "--data_file", str(sweep / "dev.json")],
       cwd=os.path.dirname(os.path.dirname(cases.__file__)), stderr=subprocess.PIPE,
       universal_newlines=True, preexec_fn=lambda: resource.setrlimit(
           resource.RLIMIT_FSIZE, (4096, 4096)))
   assert result.returncode == 1
-  assert str(sweep / "cases.html") in result.stderr
+  assert str(sweep / "report.html") in result.stderr
   assert result.stderr.count("\n") == 1
-  assert sorted(os.listdir(".")) == ["cases.csv", "cases.html", "dev.json", "sweep"]
+  assert sorted(os.listdir(".")) == [
+      "dev.json", "report.csv", "report.html", "sweep"]
   for name, content in before.items():
     assert (sweep / name).read_bytes() == content

@@ -12,6 +12,7 @@ import pytest
 from attention_zones.base import files
 from attention_zones.base import manifest
 from attention_zones import cases
+from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 import get_results
 
@@ -60,17 +61,17 @@ def test_collects_and_names_the_next_command(tmp_path, data_file, capsys):
       results, tmp_path / "results.pdf") in printed)
 
 
-@pytest.mark.parametrize("metric, differences, flag", [
-    ("exact", [0, -10, 2], ""),
-    ("exact", [0, -10.0000001, 2.0000001], ""),
-    ("exact", [0, -10.01], " --symmetric"),
-    ("f1", [2.01], " --symmetric"),
+@pytest.mark.parametrize("metric, differences, seen", [
+    ("exact", [0, -10, 2], True),
+    ("exact", [0, -10.0000001, 2.0000001], True),
+    ("exact", [0, -10.01], False),
+    ("f1", [2.01], False),
     # A quarter of the colours is enough to see.
-    ("exact", [0, -2.5], ""), ("exact", [0, -2.49, 1], " --symmetric"),
-    ("logp", [-40, 3], ""),
+    ("exact", [0, -2.5], True), ("exact", [0, -2.49, 1], False),
+    ("logp", [-40, 3], True),
 ])
-def test_the_figure_reaches_to_all_differences(metric, differences, flag):
-  assert get_results._range_flag(metric, differences) == flag
+def test_the_figure_reaches_to_all_differences(metric, differences, seen):
+  assert metrics.is_seen(metrics.named(metric), differences) == seen
 
 
 def test_numeric_ids(tmp_path):

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from attention_zones.base import questions
-from attention_zones.figures import cases_page
 from attention_zones.figures import marked_passage
 
 
@@ -18,35 +17,24 @@ def read(marked):
 
 def brackets(context, spans):
   """The passage as it is seen without style, with its brackets: str."""
-  text = read(marked_passage.mark(context, spans))[0]
-  for _, meaning in marked_passage.KINDS.values():
-    for words in (" [%s: " % meaning, " end of %s] " % meaning):
-      text = text.replace(words, "")
-  return text
-
-
-def case(context, golds, baseline, masked):
-  golds = [questions.Answer("", text, {"answer_start": start})
-           for text, start in golds]
-  return cases_page.Case("q", context, "?", golds, baseline, True, [masked],
-                         [cases_page.LOST], None)
+  return read(marked_passage.mark(context, spans))[0]
 
 
 @pytest.mark.parametrize("context, golds, baseline, masked, expected", [
     ("Anna lives in Oslo.", [("Oslo", 14)], "Oslo", "Anna",
-     "M<Anna>M lives in G<B<Oslo>B>G."),
+     "1<Anna>1 lives in GB<Oslo>GB."),
     # Nested and crossing.
     ("in the Denver Broncos won", [("Denver Broncos", 7)], "the Denver",
-     "Broncos won", "in B<the G<Denver>B M<Broncos>G won>M"),
+     "Broncos won", "in B<the G<Denver>B 1<Broncos>G won>1"),
     # Golds that overlap are one; an offset that is wrong is looked for.
     ("a the Denver Broncos", [("Denver Broncos", 6), ("the Denver", 0)], "", "x",
      "a G<the Denver Broncos>G"),
     # Nearest to the gold answer; whole words before parts.
     ("1895, in 1895, of 1895", [("1895", 9)], "1895", "",
-     "1895, in G<B<1895>B>G, of 1895"),
+     "1895, in GB<1895>GB, of 1895"),
     ("banana a", [], "a", "", "banana B<a>B"),
     ("\u4f60\u597d\u5417", [("\u597d", 1)], "\u597d", "\u5417",
-     "\u4f60G<B<\u597d>B>GM<\u5417>M"),
+     "\u4f60GB<\u597d>GB1<\u5417>1"),
     # What cannot be found is not marked.
     ("Oslo", [("Bergen", 3)], "Bergen", "", "Oslo"),
     ("Oslo", [("", 0)], " ", "", "Oslo"),
@@ -54,22 +42,27 @@ def case(context, golds, baseline, masked):
     ("", [("a", 0)], "a", "b", ""),
 ])
 def test_marks(context, golds, baseline, masked, expected):
-  spans = marked_passage.find_spans(case(context, golds, baseline, masked))
+  golds = [questions.Answer("", text, {"answer_start": start})
+           for text, start in golds]
+  spans = marked_passage.find_spans(
+      context, golds, [("B", baseline), ("1", masked)])
   assert brackets(context, spans) == expected.replace("<", "\u27e8").replace(
       ">", "\u27e9")
 
 
 def test_marks_have_a_style_for_each_answer():
   marked = marked_passage.mark("the Denver Broncos", [
-      (4, 18, "gold"), (4, 18, "base"), (11, 18, "masked")])
-  assert read(marked)[1] == ["gold base", "gold base masked"]
+      (4, 18, ("G", "B")), (11, 18, ("1", "2"))])
+  assert read(marked)[1] == ["base gold", "base gold masked"]
+  assert read(marked)[0] == "the GB<Denver 1,2<Broncos>1,2>GB".replace(
+      "<", "\u27e8").replace(">", "\u27e9")
 
 
 def test_brackets_turn_with_the_passage():
   hebrew = "\u05d0\u05e0\u05d4 \u05d2\u05e8\u05d4"
-  marked = marked_passage.mark(hebrew, [(0, 3, "gold")])
-  assert 'dir="rtl"' in marked and 'dir="ltr"' not in marked
-  assert 'dir="rtl"' not in marked_passage.mark("1 a " + hebrew, [(0, 1, "gold")])
+  marked = marked_passage.mark(hebrew, [(0, 3, ("G",))])
+  assert marked.count('<bdi dir="rtl">') == 2
+  assert "dir=" not in marked_passage.mark("1 a " + hebrew, [(0, 1, ("G",))])
 
 
 @pytest.mark.parametrize("text, shown", [

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree
 
+import matplotlib.colors
 import numpy as np
 import pytest
 from matplotlib.patches import Rectangle
@@ -35,7 +36,7 @@ def table1_csv(repository):
 
 def draw(table, baseline, **look):
   """Draws the heatmap of one table as the paper has it, but for what is given."""
-  usual = dict(title=None, annotate=False, cmap=visualize_att_zone.CMAP,
+  usual = dict(title=None, annotate=False, cmap=heatmap.CMAP,
                vmin=visualize_att_zone.VMIN, vmax=visualize_att_zone.VMAX,
                width=None)
   return visualize_att_zone.draw_panels(
@@ -122,6 +123,19 @@ def test_colours_are_the_papers():
   assert white == near([1, 1, 1])
   assert light_red == near([1, 0.6, 0.6])
   assert list(below) == list(darkest)
+
+
+@pytest.mark.parametrize("vmin, vmax", [(-10, 2), (-3.5, 0), (0, 1.25), (-2, 7)])
+def test_the_page_has_the_figures_colours(vmin, vmax):
+  scores = [float(score) for score in np.linspace(vmin - 1, vmax + 1, 97)]
+  zones_of = ["p2@%d" % i for i in range(1, 98)]
+  figure = draw(small_table(["1"], zones_of, [[50 + score for score in scores]]),
+                50.0, vmin=vmin, vmax=vmax)
+  drawn = [matplotlib.colors.to_hex(colour) for colour in cell_colours(figure)[0]]
+  look = heatmap.Look(None, False, heatmap.CMAP, vmin, vmax, None)
+  differences = [50 + score - 50.0 for score in scores]
+  assert heatmap.hex_colours(differences, look) == drawn
+  assert len(set(drawn)) > 20
 
 
 def test_colour_bar_says_that_values_lie_outside():

@@ -1,294 +1,281 @@
-"""The page of `attention_zones.cases`: one HTML file without script or other files.
+"""The page of `attention_zones.cases`: the heatmap, and the questions behind it.
 
-All text from a data set, a prediction or a file name is escaped. Nothing is said
-by colour alone: outcomes are symbols with words for screen readers, answers in a
-passage stand between lettered brackets. Text of unknown language and direction has
-lang="" and dir="auto", or stands in <bdi>, so that it does not disturb its
-neighbours.
+One HTML file. Each cell of the heatmap leads to a list of questions, each of these
+to the question, which stands there once. Nothing is said by colour alone. What the
+script adds, filters and keys, is not needed for anything else.
 """
 
 import collections
+import math
 
+from attention_zones.figures import heat_tables
 from attention_zones.figures import marked_passage
+from attention_zones.figures import page_html
 from attention_zones.figures.marked_passage import escape
+from attention_zones.figures.page_html import count, foreign
+from attention_zones.findings import flips
+from attention_zones.findings import question_types
+from attention_zones.findings.flips import GAINED, KEPT, LOST, OTHER
+from attention_zones.scores import predictions
 from attention_zones.scores import results_table
-from attention_zones.zones import decodes
 
-KEPT, LOST, GAINED, OTHER = "kept", "lost", "gained", "other wrong"
-
-# Outcome: its class in the style sheet, its symbol, and what it means.
-_OUTCOMES = collections.OrderedDict([
-    (LOST, ("lost", "\N{MINUS SIGN}", "the answer was right, masked it is wrong")),
-    (GAINED, ("gained", "+", "the answer was wrong, masked it is right")),
-    (OTHER, ("other", "~", "the answer was wrong, masked it is another wrong one")),
-    (KEPT, ("kept", "\N{MIDDLE DOT}",
-            "the answer stays right, or it stays the same wrong one")),
-])
-_STYLE = """\
-:root { color-scheme: light dark; --ink: #1b1b1f; --paper: #fff; --soft: #f1f2f5;
-  --line: #c4c8d0; --muted: #555b66; --link: #0b57d0; --gold: #fff0b3;
-  --lost: #ffd8d4; --gained: #d3f0d8; --other: #e6dcfa; --mask: #b3261e; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e8ea; --paper: #16171a; --soft: #23252b; --line: #4b505c;
-    --muted: #b0b6c2; --link: #8ab4f8; --gold: #4a3d05; --lost: #6d2622;
-    --gained: #1f5130; --other: #483a6e; --mask: #ff8a80; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 72rem; padding: 1rem; color: var(--ink);
-  background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; }
-bdi, .passage, .where { overflow-wrap: anywhere; }
-h1, h2, h3 { line-height: 1.25; }
-a { color: var(--link); }
-:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-.sr { position: absolute; width: 1px; height: 1px; overflow: hidden;
-  clip-path: inset(50%); white-space: nowrap; }
-.skip:not(:focus) { position: absolute; clip-path: inset(50%); }
-.scroll { position: relative; overflow-x: auto; max-width: 100%; }
-table { border-collapse: collapse; }
-caption { text-align: left; color: var(--muted); padding: .25rem 0; }
-th, td { border: 1px solid var(--line); padding: .15rem .5rem; text-align: left;
-  vertical-align: top; }
-th { background: var(--soft); font-weight: 600; }
-tbody th { min-width: 5rem; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-article { border-top: 2px solid var(--line); margin-top: 2rem; }
-.muted { color: var(--muted); }
-.columns { display: grid; gap: 1rem 2rem; grid-template-columns: minmax(0, 1fr); }
-@media (min-width: 52rem) {
-  .columns { grid-template-columns: minmax(0, 1fr) fit-content(50%); } }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr);
-  gap: .15rem .75rem; margin: 0; }
-dt { font-weight: 600; }
-dd { margin: 0; }
-.passage { white-space: pre-line; line-height: 1.9; }
-.grid th { min-width: 0; }
-.grid th, .grid td { text-align: center; vertical-align: middle; }
-.grid td { position: relative; font-weight: 700; min-width: 2.5rem; }
-.lost { background: var(--lost); }
-.gained { background: var(--gained); }
-.other { background: var(--other); }
-mark { background: none; color: inherit; }
-mark.gold { background: var(--gold); }
-mark.base { border-bottom: 2px solid var(--link); }
-mark.masked { border-top: 2px dashed var(--mask); }
-.tag { font-size: .8em; font-weight: 700; color: var(--muted); }
-"""
-# The policy tells a browser, too, that the page needs nothing from elsewhere.
-_HEAD = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Answers that masking changes</title>
-<style>
-%s</style>
-</head>
-<body>
-<a class="skip" href="#questions">Skip to the questions</a>
-<main>
-"""
+_RIGHT, _WRONG = "\N{CHECK MARK}", "\N{BALLOT X}"
+# Outcome: its class in the style sheet.
+_STYLES = {LOST: "lost", GAINED: "gained", OTHER: "other", KEPT: "kept"}
+# A grid with more characters in its head may be too wide for a small screen.
+_NARROW = 40
 
 
-class Case(collections.namedtuple("Case", [
-    "name", "context", "question", "golds", "baseline", "is_right", "answers",
-    "outcomes", "compare_texts"])):
-  """A question, and what masking does to its answer.
+class Report(collections.namedtuple("Report", [
+    "folder", "answers", "heats", "top", "about"])):
+  """What a page shows.
 
   Attributes:
-    name: str, the question's id.
-    context: str, the passage.
-    question: str.
-    golds: list of questions.Answer.
-    baseline: str, the baseline's answer, "" for none.
-    is_right: bool, its exact match.
-    answers: list of str, the answer of each masked decode.
-    outcomes: list of KEPT, LOST, GAINED or OTHER, of each masked decode.
-    compare_texts: function, scoring.Evaluator.compare_texts.
+    folder: str, of the predictions.
+    answers: flips.Answers.
+    heats: list of heat_tables.Heat, EM first.
+    top: int, how many questions a list has at most.
+    about: list of str, HTML of paragraphs about the numbers.
   """
   __slots__ = ()
 
-  @property
-  def gold_texts(self):
-    """The distinct gold answers in the order of the file: list of str."""
-    return list(collections.OrderedDict.fromkeys(gold.text for gold in self.golds))
 
-  @property
-  def counts(self):
-    """How many masked decodes have each outcome: collections.Counter."""
-    return collections.Counter(self.outcomes)
+def pieces(report):
+  """Yields the page of a Report in pieces, str each."""
+  masked = report.answers.decodes[1:]
+  ranked = [flips.ranked(report.answers, cell) for cell in range(len(masked))]
+  lists = [tuple(of[:report.top] for of in pair) for pair in ranked]
+  head, foot = page_html.frame(
+      "What masking changes: " + report.folder, heat_tables.style(report.heats))
+  yield head
+  yield "<h1>What masking changes</h1>\n"
+  yield "<p><bdi>%s</bdi>: %s</p>\n" % (escape(report.folder), _INTRODUCTION)
+  yield '<div class="top" id="heatmap">\n<div class="metrics">\n'
+  yield from heat_tables.sections(report.heats)
+  yield '</div>\n<div class="about">\n'
+  for paragraph in report.about:
+    yield "<p>%s</p>\n" % paragraph
+  yield "</div>\n</div>\n"
+  shown = sorted({question for pair in lists for of in pair for question in of})
+  yield from _filter(report.answers, shown)
+  yield '<h2 id="lists">Questions by cell</h2>\n'
+  yield "<p>%s</p>\n" % _order(report)
+  yield '<div class="cells">\n'
+  for cell in range(len(masked)):
+    yield from _cell(report, cell, ranked[cell], lists[cell])
+  yield "</div>\n<h2>Questions</h2>\n"
+  yield from _how_to_read()
+  places = _places(masked, lists)
+  for question in shown:
+    yield from _article(report.answers, question, places[question])
+  yield foot
 
-  @property
-  def flipped(self):
-    """How many masked decodes change exact match: int."""
-    return self.counts[LOST] + self.counts[GAINED]
 
-  @property
-  def masked_answer(self):
-    """The answer that most of the decodes that flip give; "" without any: str."""
-    flips = collections.Counter(
-        answer for answer, what in zip(self.answers, self.outcomes)
-        if what in (LOST, GAINED))
-    return max(flips, key=flips.get) if flips else ""
+_INTRODUCTION = (
+    "exact match (EM) and other scores when one attention zone (column) of one "
+    "layer (row, layer 1 at the bottom) is masked, minus the baseline, with "
+    "nothing masked. Each cell leads to the questions that it loses and gains.")
 
 
-def pieces(arguments, table, masked, cases, shown):
-  """Yields the page.
+def _filter(answers, shown):
+  """Yields the bar of filters, which only the script shows."""
+  types = collections.Counter(
+      _type(answers.asked[question]) for question in shown)
+  options = "".join('<option value="%s">%s (%d)</option>' % (
+      name, name.replace("_", " "), types[name])
+                    for name in question_types.TYPES if types[name])
+  yield (
+      '<div class="filter" id="filter" role="group" aria-label="Filter" hidden>\n'
+      '<label>Type <select autocomplete="off"><option value="">all</option>%s'
+      "</select></label>\n"
+      '<label>Outcome <select autocomplete="off"><option value="">all</option>'
+      '<option value="lost">lost</option><option value="gained">gained</option>'
+      "</select></label>\n<output></output>\n"
+      '<span class="keys">Keys \N{LEFTWARDS ARROW} \N{RIGHTWARDS ARROW}: '
+      "previous, next question</span>\n%s\n</div>\n" % (
+          options, page_html.link("heatmap", "Heatmap")))
+
+
+def _type(asked):
+  """The type of a questions.Question: str of question_types.TYPES."""
+  return question_types.classify(asked.text)[0]
+
+
+def _order(report):
+  """In which order the lists are: str."""
+  order = ("how far the log-probability of the gold answer falls (in gained ones: "
+           "rises)" if "logp" in report.answers.percent
+           else "how many decodes flip the question")
+  return ("Of the questions that a cell loses or gains, in exact match, up to %d "
+          "each, by %s." % (report.top, order))
+
+
+def _places(masked, lists):
+  """In which lists each question is: dict from question to a list of HTML, links.
+  """
+  places = collections.defaultdict(list)
+  for decode, pair in zip(masked, lists):
+    for of in pair:
+      for question in of:
+        places[question].append(page_html.link(_id(decode), _name(decode)))
+  return places
+
+
+def _id(decode):
+  """The id of a decode's list: str."""
+  return heat_tables.cell_id(
+      results_table.layer_label(decode.layers), decode.mask.name)
+
+
+def _name(decode):
+  """What a decode is called, HTML: "layer 3, P²"."""
+  return "layer %s, %s" % (
+      results_table.layer_label(decode.layers), escape(decode.mask.label))
+
+
+def _cell(report, cell, ranked, lists):
+  """Yields the lists of a cell.
 
   Args:
-    arguments: Namespace with `folder` and `data_file`, as on the command line.
-    table: str, the name of the table beside the page.
-    masked: list of the masked Decodes.
-    cases: list of the Cases of all questions.
-    shown: list of those to show, each flipped at least once.
-
-  Yields:
-    str.
+    report: Report.
+    cell: int, index of the masked decode.
+    ranked, lists: (lost, gained), the lists of all questions and of the shown ones.
   """
-  yield _HEAD % _STYLE
-  yield from _introduction(arguments, table, len(masked), cases, len(shown))
-  yield '<h2 id="questions">Questions</h2>\n'
-  if shown:
-    yield from _overview(shown, len(masked))
-  else:
-    yield "<p>No masked decode flips the exact match of any question.</p>\n"
-  for number, case in enumerate(shown, 1):
-    yield from _article(number, case, masked)
-  yield "</main>\n</body>\n</html>\n"
+  decode = report.answers.decodes[cell + 1]
+  name = _name(decode)
+  yield '<section id="%s">\n<h3>%s</h3>\n<p>%s. %s</p>\n<div class="two">\n' % (
+      _id(decode), name[0].upper() + name[1:],
+      "; ".join(escape(heat.describe((
+          results_table.layer_label(decode.layers), decode.mask.name)))
+                for heat in report.heats),
+      page_html.link("heatmap", "Heatmap"))
+  for verb, all_of, some in zip(("Loses", "Gains"), ranked, lists):
+    yield "<div>\n<h4>%s %s</h4>\n" % (verb, count(len(all_of), "question"))
+    if some:
+      yield "<ol>\n"
+      for question in some:
+        yield _item(report.answers, cell, question)
+      yield "</ol>\n"
+    yield "</div>\n"
+  yield "</div>\n</section>\n"
 
 
-def _foreign(text):
-  """HTML of a text from the data, apart from its neighbours; "" is no answer."""
-  if not text:
-    return "<i>no answer</i>"
-  return '<bdi lang="">%s</bdi>' % escape(text)
+def _item(answers, cell, question):
+  """An item of a list: str."""
+  before, after = (foreign(answers.texts[row][question]) for row in (0, cell + 1))
+  fall = answers.fall(cell, question)
+  # A question without a gold answer in a window has no log-probability.
+  logp = "" if math.isnan(fall) else "log p %s, " % heat_tables.signed(-fall, 2)
+  return ('<li>%s <span class="muted">%s \N{RIGHTWARDS ARROW} %s; %s%d of %d '
+          "decodes flip it</span></li>\n" % (
+              page_html.link("q%d" % (question + 1),
+                             foreign(answers.asked[question].text)),
+              before, after, logp, answers.flipped[question],
+              len(answers.decodes) - 1))
 
 
-def _symbol(what):
-  """HTML of an outcome: a symbol to look at, and a word for screen readers."""
-  return '<span aria-hidden="true">%s</span><span class="sr">%s</span>' % (
-      _OUTCOMES[what][1], what)
+_OF_PASSAGES = """\
+<p>Questions come in the order of the data set, with their number there. In a
+passage, %s is the gold answer, %s the baseline&rsquo;s, %s another answer, which
+masked decodes give; the most frequent is 1. Predictions are texts without a place:
+of several equal texts the nearest to the gold answer is marked; one that the
+passage does not have is not. <i>Shifted</i> answers share a word with the
+baseline&rsquo;s, those <i>elsewhere</i> share none.</p>
+"""
+_OF_GRIDS = """\
+<p>A grid has the answer of each decode, in the rows and columns of the heatmap: B
+is the baseline&rsquo;s, a number another, which is right (%s) or wrong (%s). %s:
+the baseline is right, masked it is wrong (lost). %s: the baseline is wrong, masked
+it is right (gained). %s: another wrong one.</p>
+"""
 
 
-def _table(caption, headers, rows, style=""):
-  """A table with a caption: str.
+def _how_to_read():
+  """Yields how to read what is shown of a question."""
+  yield _OF_PASSAGES % tuple(
+      marked_passage.mark("this", [(0, 4, (label,))])
+      for label in (marked_passage.GOLD, marked_passage.BASE, "1"))
+  yield _OF_GRIDS % ((_RIGHT, _WRONG) + tuple(
+      '<span class="sample %s">1 %s</span>' % (_STYLES[outcome], sign)
+      for outcome, sign in ((LOST, _WRONG), (GAINED, _RIGHT), (OTHER, _WRONG))))
+
+
+def _article(answers, question, places):
+  """Yields the part of the page about one question.
 
   Args:
-    caption, headers: str and list of str, HTML.
-    rows: list of str, the HTML of each row's cells.
-    style: str, the class of the table.
+    answers: flips.Answers.
+    question: int, index.
+    places: list of str, HTML, links to the lists that it is in.
   """
-  return ('<table class="%s">\n<caption>%s</caption>\n<thead><tr>%s</tr></thead>\n'
-          "<tbody>\n%s</tbody>\n</table>\n" % (style, caption, "".join(
-              '<th scope="col">%s</th>' % header for header in headers), "".join(
-                  "<tr>%s</tr>\n" % row for row in rows)))
+  asked, texts = answers.asked[question], [of[question] for of in answers.texts]
+  others = collections.Counter(text for text in texts[1:] if text != texts[0])
+  labels = collections.OrderedDict([(texts[0], marked_passage.BASE)] + [
+      (text, str(number)) for number, (text, _) in enumerate(
+          others.most_common(), 1)])
+  outcome = LOST if answers.exact[0, question] else GAINED
+  yield '<article id="q%d" data-type="%s" data-outcome="%s">\n' % (
+      question + 1, _type(asked), outcome)
+  yield "<h3>%d. %s</h3>\n" % (question + 1, foreign(asked.text))
+  yield ('<p class="muted">%d of %d decodes flip it: %s. Its id is <bdi>%s</bdi>. '
+         "It is in the lists of %s. %s</p>\n" % (
+             answers.flipped[question], len(texts) - 1, outcome, escape(asked.id),
+             "; ".join(places), page_html.link("heatmap", "Heatmap")))
+  spans = marked_passage.find_spans(asked.context, asked.answers, [
+      (label, text) for text, label in labels.items()])
+  yield ('<div class="two">\n<div>\n'
+         '<p class="passage" dir="auto" lang="">%s</p>\n' %
+         marked_passage.mark(asked.context, spans))
+  yield from _answers(answers, question, labels, others)
+  yield "</div>\n%s</div>\n</article>\n" % _grid(answers, question, labels)
 
 
-def _introduction(arguments, table, num_masked, cases, num_shown):
-  """Yields what the page is about, and how to read it."""
-  yield "<h1>Answers that masking changes</h1>\n"
-  yield ("<p>Folder <bdi>%s</bdi>, data set <bdi>%s</bdi>: %d questions, each "
-         "answered by the baseline, with nothing masked, and by %d masked decodes. "
-         "For %d questions masking flips exact match at least once; the %d with "
-         "the most flips are below, and all questions are in <bdi>%s</bdi> beside "
-         "this page.</p>\n" % (
-             escape(arguments.folder), escape(arguments.data_file), len(cases),
-             num_masked, sum(case.flipped > 0 for case in cases), num_shown,
-             escape(table)))
-  yield "<h2>How to read this page</h2>\n"
-  yield ("<p>A grid has a row for each masked layer, layer 1 at the top as in "
-         "results.csv, and a column for each zone. Empty cells were not decoded."
-         "</p>\n")
-  rows = ['<td class="%s">%s</td><th scope="row">%s</th><td>%s</td>' % (
-      style, symbol, what, meaning)
-          for what, (style, symbol, meaning) in _OUTCOMES.items()]
-  yield _table("Symbols of the grid", ["symbol", "name", "meaning"], rows)
-  yield "<p>In a passage, %s.</p>\n" % ", ".join(
-      "%s is the %s" % (marked_passage.mark("this", [(0, 4, kind)]), meaning)
-      for kind, (_, meaning) in marked_passage.KINDS.items())
-  yield ("<p>The masked answer is the one that most of the decodes that flip give. "
-         "Predictions are texts without a place: of several equal texts the "
-         "nearest to the gold answer is marked. <i>Shifted</i> answers share a "
-         "word with the baseline\N{RIGHT SINGLE QUOTATION MARK}s, those "
-         "<i>elsewhere</i> share none.</p>\n")
+def _answers(answers, question, labels, others):
+  """Yields the list of all answers to a question.
+
+  Args:
+    answers: flips.Answers.
+    question: int, index.
+    labels: OrderedDict from answer to its label, the baseline's first.
+    others: Counter of how many masked decodes give each of the others.
+  """
+  texts = [of[question] for of in answers.texts]
+  golds = collections.OrderedDict.fromkeys(
+      gold.text for gold in answers.asked[question].answers)
+  line = '<dt>%s</dt><dd>%s <span class="muted">%s</span></dd>\n'
+  yield "<dl>\n"
+  yield line % (marked_passage.GOLD,
+                " | ".join(map(foreign, golds)) or foreign(""), "gold")
+  for text, label in labels.items():
+    is_right = answers.exact[texts.index(text), question]
+    said = "right" if is_right else "wrong"
+    yield line % (label, foreign(text), "%s, %s, %s" % (
+        said, answers.compare_texts(texts[0], text), count(others[text], "decode"))
+                  if text in others else "baseline, " + said)
+  yield "</dl>\n"
 
 
-def _overview(cases, num_masked):
-  """Yields the table of the questions, with links to them."""
-  rows = [
-      '<td class="number">%d</td><th scope="row"><a href="#q%d">%s</a></th>'
-      '<td class="number">%d</td><td class="number">%d</td>' % (
-          number, number, _foreign(case.question), case.counts[LOST],
-          case.counts[GAINED]) for number, case in enumerate(cases, 1)]
-  yield _table("Questions by number of flips, of %d masked decodes" % num_masked,
-               ["rank", "question", "lost", "gained"], rows)
+def _grid(answers, question, labels):
+  """The layer x zone table of the answers to a question: str.
 
-
-def _article(number, case, masked):
-  """Yields the part of the page about one question."""
-  agreeing = sum(answer == case.masked_answer and what in (LOST, GAINED)
-                 for answer, what in zip(case.answers, case.outcomes))
-  verdict = lambda is_right: "right" if is_right else "wrong"
-  yield '<article aria-labelledby="q%d">\n<h3 id="q%d">%d. %s</h3>\n' % (
-      number, number, number, _foreign(case.question))
-  yield ('<p class="muted">%d of %d masked decodes flip: %s. Question id '
-         "<bdi>%s</bdi></p>\n" % (
-             case.flipped, len(masked), ", ".join(
-                 "%d %s" % (case.counts[what], what)
-                 for what in _OUTCOMES if case.counts[what]), escape(case.name)))
-  yield '<div class="columns">\n<div>\n<dl>\n'
-  yield "<dt>Gold</dt><dd>%s</dd>\n" % (
-      " | ".join(map(_foreign, case.gold_texts)) or _foreign(""))
-  yield "<dt>Baseline</dt><dd>%s (%s)</dd>\n" % (
-      _foreign(case.baseline), verdict(case.is_right))
-  yield "<dt>Masked</dt><dd>%s (%s, in %d of the %d that flip)</dd>\n</dl>\n" % (
-      _foreign(case.masked_answer), verdict(not case.is_right), agreeing,
-      case.flipped)
-  yield '<p class="passage" dir="auto" lang="">%s</p>\n' % marked_passage.mark(
-      case.context, marked_passage.find_spans(case))
-  yield "%s</div>\n" % _answers(case, masked)
-  yield "%s</div>\n</article>\n" % _grid(number, case, masked)
-
-
-def _grid(number, case, masked):
-  """The layer x zone table of a case's outcomes: str."""
-  by_cell = {(decode.layers, decode.mask): what
-             for decode, what in zip(masked, case.outcomes)}
-  rows = sorted({decode.layers for decode in masked}, key=results_table.layer_order)
-  columns = sorted({decode.mask for decode in masked}, key=decodes.column_order)
-  lines = []
-  for layers in rows:
-    cells = []
-    for mask in columns:
-      what = by_cell.get((layers, mask))
-      cells.append('<td class="%s">%s</td>' % (_OUTCOMES[what][0], _symbol(what))
-                   if what else '<td><span class="sr">not decoded</span></td>')
-    lines.append('<th scope="row">%s</th>%s' % (
-        results_table.layer_label(layers), "".join(cells)))
-  # A box of its own, which scrolls where the grid is too wide, also by keyboard.
-  return ('<div class="scroll" role="group" tabindex="0" aria-label="Grid of '
-          'question %d">\n%s</div>\n' % (number, _table(
-              "What masking does", ["layer"] + [
-                  escape(mask.label) for mask in columns], lines, "grid")))
-
-
-def _answers(case, masked):
-  """The table of the answers that are not the baseline's, and where: str."""
-  where = collections.OrderedDict()
-  for decode, answer, what in zip(masked, case.answers, case.outcomes):
-    if answer != case.baseline:
-      zones = where.setdefault((answer, what), collections.OrderedDict())
-      zones.setdefault(decode.mask.label, []).append(
-          results_table.layer_label(decode.layers))
-  rows = ['<th scope="row">%s</th><td class="%s">%s %s, %s</td>'
-          '<td class="where">%s</td>' % (
-              _foreign(answer), _OUTCOMES[what][0],
-              '<span aria-hidden="true">%s</span>' % _OUTCOMES[what][1], what,
-              case.compare_texts(case.baseline, answer),
-              "; ".join("%s %s" % (escape(label), ", ".join(layers))
-                        for label, layers in zones.items()))
-          for (answer, what), zones in where.items()]
-  return '<div class="scroll">\n%s</div>\n' % _table(
-      "Answers other than the baseline\N{RIGHT SINGLE QUOTATION MARK}s",
-      ["answer", "outcome", "zone and layers"], rows)
+  Args:
+    answers, question, labels: as for `_answers`.
+  """
+  cells = {}
+  for cell, decode in enumerate(answers.decodes[1:]):
+    label = labels[answers.texts[cell + 1][question]]
+    if label == marked_passage.BASE:
+      cells[decode] = "<td>%s</td>" % label
+    else:
+      is_right = answers.exact[cell + 1, question]
+      cells[decode] = '<td class="%s">%s %s</td>' % (
+          _STYLES[answers.outcome(cell, question)], label,
+          _RIGHT if is_right else _WRONG)
+  rows, masks = predictions.plan_table(cells)
+  headers = ["layer"] + [escape(mask.label) for mask in masks]
+  is_wide = sum(len(header) + 2 for header in headers) > _NARROW
+  return page_html.table("Answer of each decode", headers, [
+      (results_table.layer_label(row.layers), [
+          cells.get(predictions.decode_at(row, mask), page_html.HOLE)
+          for mask in masks]) for row in reversed(rows)], "grid",
+      "Grid of question %d" % (question + 1) if is_wide else None)

@@ -8,11 +8,13 @@ a cell's colour is its score minus the baseline's. Several tables are panels A, 
 import collections
 import contextlib
 import functools
+import math
 import re
 import string
 import textwrap
 
 import matplotlib
+import matplotlib.colors
 import numpy as np
 
 from attention_zones.figures import arrangement
@@ -20,6 +22,7 @@ from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 
 LETTERS = string.ascii_uppercase
+CMAP = "seismic"  # The paper's colours; 0 is the white middle of the map.
 ARROW = 0.12  # inches, at an end of the colour bar beyond which cells lie
 NOTE_SIZE = 6.5  # points
 
@@ -34,6 +37,8 @@ STYLE = {
 
 LEVEL = "p < .05 after Holm\N{RIGHT SINGLE QUOTATION MARK}s correction"
 EQUIVALENT = "equivalent to the baseline within the margin"
+DOT, CIRCLE = "\N{BULLET}", "\N{WHITE CIRCLE}"
+DOT_IN_CIRCLE = "\N{CIRCLED DOT OPERATOR}"
 
 
 class Panel(collections.namedtuple("Panel", [
@@ -136,6 +141,46 @@ def span(panels):
   return ends if any(ends) else (-1.0, 1.0)
 
 
+def missing_cells(panel):
+  """Names the cells that have no score.
+
+  Args:
+    panel: Panel.
+
+  Returns:
+    str, "layer 3: q2, p2; layer 5: all" or "layer 3: heads 1, 2 of q2" for example;
+    "" when none is missing.
+  """
+  holes = []
+  for layer, row in zip(panel.table.layers, panel.table.scores):
+    columns = ", ".join(column for column, score in zip(panel.table.zones, row)
+                        if math.isnan(score))
+    if columns:
+      holes.append("layer %s: %s" % (layer, "heads %s of %s" % (columns, panel.zone)
+                                     if panel.zone else columns))
+  return "; ".join(holes)
+
+
+def hex_colours(values, look):
+  """The colours that `draw` gives cells, for use elsewhere.
+
+  Args:
+    values: list of float, differences.
+    look: Look.
+
+  Returns:
+    list of str, "#0000a5" for example.
+  """
+  # As seaborn.heatmap with center=0: 256 steps, from vmin to vmax, of the part of
+  # the map that they reach when 0 is its middle.
+  reach = max(-look.vmin, look.vmax)
+  part = np.linspace(*np.divide([look.vmin + reach, look.vmax + reach], 2 * reach),
+                     num=256)
+  steps = np.subtract(values, look.vmin) / (look.vmax - look.vmin) * 256
+  return list(map(matplotlib.colors.to_hex, matplotlib.colormaps[look.cmap](
+      part[np.clip(steps, 0, 255).astype(int)])))
+
+
 def draw(panels, look, note=None, remarks=()):
   """Draws the heatmaps.
 
@@ -158,7 +203,7 @@ def draw(panels, look, note=None, remarks=()):
     raise ValueError("%d tables: panels are named A to Z, so a figure holds %d" % (
         len(panels), len(LETTERS)))
   with paper_style():
-    lines = [note or _note(panels)] + list(remarks)
+    lines = [note or signs_note(panels)] + list(remarks)
     note = "\n".join(filter(None, lines)) if look.caption else None
     layout = arrangement.of_panels(panels, look, note)
     matplotlib.rcParams["font.size"] = layout.font_size
@@ -181,15 +226,15 @@ def draw(panels, look, note=None, remarks=()):
   return figure
 
 
-def _note(panels):
+def signs_note(panels):
   """The lines below the figure that explain dots and circles; None if it has none.
   """
   dots = [panel.marks for panel in panels]
   circles = [panel.equivalent for panel in panels]
-  lines = [_explain(dots, "\N{BULLET}", "has", LEVEL),
-           _explain(circles, "\N{WHITE CIRCLE}", "is shown to be", EQUIVALENT)]
+  lines = [_explain(dots, DOT, "has", LEVEL),
+           _explain(circles, CIRCLE, "is shown to be", EQUIVALENT)]
   if any(dot and circle and dot & circle for dot, circle in zip(dots, circles)):
-    lines.append("\N{CIRCLED DOT OPERATOR} both: differs, by less than the margin")
+    lines.append(DOT_IN_CIRCLE + " both: differs, by less than the margin")
   return "\n".join(filter(None, lines)) or None
 
 

@@ -1,9 +1,9 @@
 """A passage as HTML, with the answers to a question marked in it.
 
-    In 2016 G⟨the B⟨Denver M⟨Broncos⟩M⟩B⟩G won.
+    In 2016 1⟨the GB⟨Denver 2⟨Broncos⟩2⟩GB⟩1 won.
 
-Answers may overlap. Each stands between brackets with a letter, which screen
-readers get as words, and has a style of its own.
+Answers may overlap. Each stands between brackets with its label, and has a style of
+its own. The gold answer is G, the baseline's B, others have numbers.
 """
 
 import collections
@@ -11,12 +11,10 @@ import html
 import re
 import unicodedata
 
-# Kind of answer: its letter in the passage, and what it is.
-KINDS = collections.OrderedDict([
-    ("gold", ("G", "gold answer")),
-    ("base", ("B", "answer of the baseline")),
-    ("masked", ("M", "answer of a masked decode")),
-])
+GOLD, BASE = "G", "B"
+
+# Classes of the style sheet; of a label that is not there, _OTHER.
+_STYLES, _OTHER = {GOLD: "gold", BASE: "base"}, "masked"
 
 # Control characters, which HTML does not allow, as their pictures. Two that reverse
 # the text around them would also reverse the brackets.
@@ -30,35 +28,43 @@ def escape(text):
   return html.escape(text.translate(_CONTROLS))
 
 
-def find_spans(case):
-  """Finds the answers of a case in its passage.
+def find_spans(context, golds, answers):
+  """Finds answers in their passage.
 
   Args:
-    case: cases_page.Case.
+    context: str, the passage.
+    golds: list of questions.Answer.
+    answers: list of (label, text), each other answer.
 
   Returns:
-    list of (start, end, kind), offsets in the passage and a key of KINDS; golds
-    that overlap are one. An answer that the passage does not have is left out.
+    list of (start, end, labels): offsets in the passage, and a tuple of str. Golds
+    that overlap are one. An answer that the passage does not have is left out; of
+    several equal texts the nearest to the gold answer is taken.
   """
-  context, golds = case.context, []
-  for gold in case.golds:
+  merged = []
+  for start, end in sorted(_places_of_golds(context, golds)):
+    if merged and start <= merged[-1][1]:
+      merged[-1] = merged[-1][0], max(end, merged[-1][1])
+    elif start < end:
+      merged.append((start, end))
+  labels = collections.OrderedDict((span, (GOLD,)) for span in merged)
+  near = merged[0][0] if merged else 0
+  for label, text in answers:
+    places = _occurrences(context, text)
+    if places:
+      span = min(places, key=lambda span: abs(span[0] - near))
+      labels[span] = labels.get(span, ()) + (label,)
+  return [span + (of_span,) for span, of_span in labels.items()]
+
+
+def _places_of_golds(context, golds):
+  """Yields (start, end) of gold answers, as `find_spans` takes them."""
+  for gold in golds:
     text, start = gold.text, gold.start_if_known
     if start is not None and start >= 0 and context.startswith(text, start):
-      golds.append((start, start + len(text)))
+      yield start, start + len(text)
     else:
-      golds.extend(_occurrences(context, text)[:1])
-  spans = []
-  for start, end in sorted(golds):
-    if spans and start <= spans[-1][1]:
-      spans[-1] = (spans[-1][0], max(end, spans[-1][1]), "gold")
-    elif start < end:
-      spans.append((start, end, "gold"))
-  near = spans[0][0] if spans else 0
-  for kind, answer in (("base", case.baseline), ("masked", case.masked_answer)):
-    places = _occurrences(context, answer)
-    if places:
-      spans.append(min(places, key=lambda span: abs(span[0] - near)) + (kind,))
-  return spans
+      yield from _occurrences(context, text)[:1]
 
 
 def _occurrences(context, answer):
@@ -82,43 +88,37 @@ def mark(context, spans):
 
   Args:
     context: str.
-    spans: list of (start, end, kind), as `find_spans` returns them.
+    spans: list of (start, end, labels), as `find_spans` returns them.
 
   Returns:
     str.
   """
   # Brackets turn with the passage's direction; they do not decide on it.
-  direction = "rtl" if _is_right_to_left(context) else "ltr"
+  direction = ' dir="rtl"' if _is_right_to_left(context) else ""
+  bracket = lambda *texts: "<bdi%s>%s</bdi>" % (direction, "".join(texts))
   points = sorted({0, len(context)}.union(*(span[:2] for span in spans)))
   out, is_open = [], []
   for point, following in zip(points, points[1:] + [len(context)]):
     for span in [span for span in reversed(is_open) if span[1] == point]:
       is_open.remove(span)
-      out.append(_bracket(span[2], direction, is_start=False))
+      out.append(bracket("\N{MATHEMATICAL RIGHT ANGLE BRACKET}", _text(span)))
     # The longer one opens first, so that brackets are nested where they can be.
     for span in sorted((span for span in spans if span[0] == point),
                        key=lambda span: -span[1]):
       is_open.append(span)
-      out.append(_bracket(span[2], direction, is_start=True))
+      out.append(bracket(_text(span), "\N{MATHEMATICAL LEFT ANGLE BRACKET}"))
     piece = escape(context[point:following])
-    kinds = " ".join(kind for kind in KINDS
-                     if kind in [span[2] for span in is_open])
-    out.append('<mark class="%s">%s</mark>' % (kinds, piece)
-               if kinds and piece else piece)
+    styles = {_STYLES.get(label, _OTHER) for span in is_open for label in span[2]}
+    out.append('<mark class="%s">%s</mark>' % (" ".join(sorted(styles)), piece)
+               if styles and piece else piece)
   return "".join(out)
 
 
-def _bracket(kind, direction, is_start):
-  """HTML of the bracket at one end of a marked answer, and its words: str."""
-  letter, meaning = KINDS[kind]
-  if is_start:
-    shown, said = (letter + "\N{MATHEMATICAL LEFT ANGLE BRACKET}",
-                   " [%s: " % meaning)
-  else:
-    shown, said = ("\N{MATHEMATICAL RIGHT ANGLE BRACKET}" + letter,
-                   " end of %s] " % meaning)
-  return ('<bdi class="tag" lang="en" dir="%s"><span aria-hidden="true">%s</span>'
-          '<span class="sr">%s</span></bdi>' % (direction, shown, said))
+def _text(span):
+  """The labels of a span, "GB", "1" or "B 2" for example: str."""
+  letters = "".join(label for label in span[2] if label in _STYLES)
+  numbers = ",".join(label for label in span[2] if label not in _STYLES)
+  return " ".join(filter(None, (letters, numbers)))
 
 
 def _is_right_to_left(text):

@@ -5,7 +5,8 @@ results.stats.csv has a row for each cell of results.csv. Read here are
     layer,head,zone,metric,baseline,score,p_holm,p_equivalent
     1,,p2,exact,80.567,66.982,0.0001,1
 
-whatever other columns there are; p_equivalent is there only with a --margin. Layers
+whatever other columns there are; p_equivalent is there only with a --margin. The
+page of cases also reads ci_low, ci_high, n, clusters and seeds. Layers
 count from 1, as in results.csv. p_holm is empty for a cell that was not tested:
 layers masked together, and cells that cannot differ from the baseline. So is
 p_equivalent.
@@ -23,6 +24,8 @@ KIND = "a results.stats.csv of get_results.py"
 
 COLUMNS = ("layer", "head", "zone", "metric", "baseline", "score", "p_holm")
 EQUIVALENT = "p_equivalent"
+INTERVAL = ("ci_low", "ci_high")
+SIZES = ("n", "clusters", "seeds")
 
 # results.csv has three places, and so may the file of statistics.
 SCORE_TOLERANCE = 0.001 + 1e-9
@@ -49,32 +52,44 @@ def with_marks(path, panel, of_table=()):
       another baseline than the table; the message names the file and the place. (Of
       a table of differences, the file may have more cells.)
   """
-  scores, problems = _scores(panel), []
+  problems = []
   others = {cell for other in of_table if other.zone == panel.zone
             for cell in _scores(other)}
-  for metric, rows in _read_rows(path, panel.zone).items():
-    problem = _mismatch(rows, scores, panel, others)
+  for metric, rows in read_rows(path, panel.zone).items():
+    problem = mismatch(rows, panel, others)
     if problem is None:
-      below = lambda column: frozenset(
-          cell for cell, row in rows.items()
-          if cell in scores and row[column] < ALPHA)  # NaN is not.
-      return panel._replace(
-          metric=metric, marks=below("p_holm"), equivalent=below(EQUIVALENT)
-          if all(EQUIVALENT in row for row in rows.values()) else None)
+      return marked(panel, metric, rows)
     problems.append(problem)
   raise ValueError("%s: %s; give the stats file that was written with %s" % (
       path, problems[0], panel.name))
 
 
+def marked(panel, metric, rows):
+  """A heatmap.Panel with the marks of its rows.
+
+  Args:
+    panel: heatmap.Panel.
+    metric: str.
+    rows: dict, an entry of `read_rows` that has no `mismatch`.
+  """
+  scores = _scores(panel)
+  below = lambda column: frozenset(
+      cell for cell, row in rows.items()
+      if cell in scores and row[column] < ALPHA)  # NaN is not.
+  return panel._replace(
+      metric=metric, marks=below("p_holm"), equivalent=below(EQUIVALENT)
+      if all(EQUIVALENT in row for row in rows.values()) else None)
+
+
 def _scores(panel):
-  """The cells of a panel that have a score: dict from (layer, column) to float."""
+  """The scores of a panel that are there: dict from (layer, column) to float."""
   return {(layer, column): score
           for layer, line in zip(panel.table.layers, panel.table.scores)
           for column, score in zip(panel.table.zones, line)
           if not math.isnan(score)}
 
 
-def _read_rows(path, zone):
+def read_rows(path, zone):
   """Reads the rows that are not about single heads, or those of a zone's heads.
 
   Args:
@@ -83,8 +98,8 @@ def _read_rows(path, zone):
 
   Returns:
     dict from metric to a dict from (layer, zone), or (layer, head), to a dict of
-    float with the keys "baseline", "score", "p_holm" and, if the file has it,
-    "p_equivalent", NaN where empty.
+    float with the keys "baseline", "score", "p_holm" and, of "p_equivalent",
+    INTERVAL and SIZES, those that the file has; NaN where empty.
   """
   by_metric = {}
   for where, row in csv_files.read_rows(path, COLUMNS, KIND):
@@ -96,10 +111,12 @@ def _read_rows(path, zone):
       raise ValueError("%s: layer %s, %s comes twice" % (
           where, *_names(cell, zone)))
     lowest = metrics.named(row["metric"]).least
+    limits_of = {"baseline": (lowest, 100), "score": (lowest, 100),
+                 "p_holm": (0, 1), EQUIVALENT: (0, 1)}
+    limits_of.update(dict.fromkeys(INTERVAL, (-math.inf, math.inf)))
+    limits_of.update(dict.fromkeys(SIZES, (1, math.inf)))
     rows[cell] = {name: csv_files.number(where, row, name, limits, empty=math.nan)
-                  for name, limits in (
-                      ("baseline", (lowest, 100)), ("score", (lowest, 100)),
-                      ("p_holm", (0, 1)), (EQUIVALENT, (0, 1))) if name in row}
+                  for name, limits in limits_of.items() if name in row}
   if not any(by_metric.values()):
     raise ValueError("%s: has no row about %s" % (
         path, "heads with %s masked" % zone if zone else "all heads together"))
@@ -107,20 +124,20 @@ def _read_rows(path, zone):
 
 
 def _names(cell, zone):
-  """Names a cell of `_read_rows` for messages: (layer, the rest)."""
+  """Names a cell of `read_rows` for messages: (layer, the rest)."""
   layer, column = cell
   return layer, "head %s, %s" % (column, zone) if zone else column
 
 
-def _mismatch(rows, scores, panel, others):
-  """Says how rows, as of `_read_rows`, differ from the panel; None if they do not.
+def mismatch(rows, panel, others=()):
+  """Says how rows differ from a panel: str; None if they do not.
 
   Args:
-    rows: dict from cell to a dict of float.
-    scores: dict from cell to float, those of the panel that are there.
+    rows: dict, an entry of `read_rows`.
     panel: heatmap.Panel.
     others: set of cells, those of other panels of the same table.
   """
+  scores = _scores(panel)
   said = lambda cell: "layer %s, %s" % _names(cell, panel.zone)
   tested = {cell: row for cell, row in rows.items()
             if not math.isnan(row["score"])}

@@ -3,6 +3,7 @@
   contrasts        cells against cells
   controls         zones against their controls, results.controls.csv
   effects          scores of questions to the rows of results.stats.csv
+  flips            which questions a cell loses and gains
   formulas         each test and interval, with its source
   question_traits  passages, lengths, place of the answer
   question_types   types of questions, by their wh-words

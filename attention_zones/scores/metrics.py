@@ -35,6 +35,22 @@ def named(name):
   return METRICS.get(name) or SCORE._replace(label=name or SCORE.label)
 
 
+def is_seen(metric, differences):
+  """Whether the usual colours of a figure show all differences: bool.
+
+  They end before large differences, and small ones are hardly seen.
+
+  Args:
+    metric: Metric.
+    differences: list of float, at least one.
+  """
+  # What is 1e-9 beyond is not.
+  low, high = round(min(differences), 3), round(max(differences), 3)
+  return metric.lowest is None or (
+      metric.lowest <= low and high <= metric.highest
+      and max(-low, high) >= -metric.lowest / 4)
+
+
 def difference(metric, is_of_baseline):
   """What an axis or colour bar of differences says: str.
 

@@ -208,9 +208,27 @@ def report_mixed_runs(sweep, allow_mixed):
     allow_mixed: bool, whether to warn on stderr instead of raising.
 
   Raises:
-    ValueError: two files differ in their checkpoint, data set, vocabulary,
-      configuration or a flag, or the manifest knows only some of them; and that is
-      not allowed.
+    ValueError: the runs are mixed, and that is not allowed.
+  """
+  message = mixed_runs(sweep)
+  if not message:
+    return
+  if not allow_mixed:
+    raise ValueError(message + "; decode them again, remove those that do not "
+                     "belong here, or give --allow_mixed")
+  print(message, file=sys.stderr)
+
+
+def mixed_runs(sweep):
+  """Says how predictions of a folder belong to different runs.
+
+  Args:
+    sweep: sweeps.Sweep.
+
+  Returns:
+    str, a line: two files differ in their checkpoint, data set, vocabulary,
+    configuration or a flag, or the manifest knows only some of them. None if all
+    are of one run.
   """
   content, names = sweep.manifest, sweep.names.values()
   files_of = collections.OrderedDict()
@@ -225,16 +243,12 @@ def report_mixed_runs(sweep, allow_mixed):
         manifest.changes(*(manifest.without_about(content["runs"][run])
                            for run in (first, second))))
   if not changed:
-    return
-  message = ("%s: predictions of different runs (manifest.json): %s; %s has a "
-             "different %s") % (
+    return None
+  return ("%s: predictions of different runs (manifest.json): %s; %s has a "
+          "different %s") % (
       sweep.folder, ", ".join("%d like %s" % (len(alike), alike[0])
                               for alike in files_of.values()),
       changed[0], ", ".join(changed[1]))
-  if not allow_mixed:
-    raise ValueError(message + "; decode them again, remove those that do not "
-                     "belong here, or give --allow_mixed")
-  print(message, file=sys.stderr)
 
 
 def _redefined(content, names):
