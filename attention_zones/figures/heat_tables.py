@@ -43,7 +43,7 @@ class Heat(collections.namedtuple("Heat", ["panel", "rows", "path", "command"]))
     """The differences that are there: OrderedDict from (layer, zone) to float."""
     return collections.OrderedDict(
         ((layer, zone), float(value))
-        for layer, line in zip(self.panel.row_labels, self.panel.differences)
+        for layer, line in zip(self.panel.table.layers[::-1], self.panel.differences)
         for zone, value in zip(self.panel.table.zones, line)
         if not math.isnan(value))
 
@@ -181,7 +181,7 @@ def _table(heat, classes):
   return page_html.table(
       caption, ["layer"] + list(labels.values()), [
           (layer, [html((layer, zone)) for zone in panel.table.zones])
-          for layer in panel.row_labels], "heat")
+          for layer in panel.table.layers[::-1]], "heat")
 
 
 def _scale(heat):
