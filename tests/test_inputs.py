@@ -141,7 +141,7 @@ def test_dropped_answers_are_said_and_written(training):
           "are cut; '0-q0-2' is the first\n") in log
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_many_dropped_answers_are_refused(project, tmp_path):
   train = write_json(project / "train.json", training_data(num_bad=2))
   flags = ("--train_file=%s" % train, "--version_2_with_negative=True")
@@ -288,7 +288,7 @@ def test_a_mismatch_of_casing_can_be_allowed(project):
   assert "nothing to do" in again.stderr and said in again.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_path_that_is_not_ascii(project, tmp_path):
   """In a locale of ASCII the scripts without TensorFlow work all the same."""
   folder = tmp_path / "caf\u00e9"
@@ -445,7 +445,7 @@ def decode(folder, *flags, **environment):
       env=environment)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_zones_of_decode_squad_may_have_spaces(project):
   result = decode(project, ZONES="q2, p2  p2+q2 ", LAYERS="0")
   assert result.returncode == 0, result.stderr

@@ -56,8 +56,8 @@ def test_the_journal_of_another_pass_lets_no_other_run_replace_them(project):
 
 @pytest.mark.parametrize("decodes", [
     ["predictions.json", "predictions_layer0_gone.json"],
-    pytest.param([3, None], marks=pytest.mark.slow),
-    pytest.param(3, marks=pytest.mark.slow)])
+    pytest.param([3, None], marks=pytest.mark.thorough),
+    pytest.param(3, marks=pytest.mark.thorough)])
 def test_a_journal_of_a_zone_that_is_gone(project, decodes):
   journal = project / "model" / ("journal.%s.jsonl" % (16 * "0"))
   journal.write_text(json.dumps({"decodes": decodes}) + "\n")
@@ -65,7 +65,7 @@ def test_a_journal_of_a_zone_that_is_gone(project, decodes):
   assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_attention_mass_is_not_taken_for_the_first_runs(project):
   mass = ("--do_predict=True", "--attention_mass=True")
   path = project / "model" / "attention_mass.csv"

@@ -95,7 +95,7 @@ def test_the_scripts_write_whole_files_and_leave_nothing(bucket):
       "predictions.json", "nbest_predictions.json"} | DECODES
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_is_done_is_not_made_again(bucket):
   """With a slash at the end it is the same folder."""
   result = bucket.run("decode_squad.sh",
@@ -107,7 +107,7 @@ def test_what_is_done_is_not_made_again(bucket):
   assert result.returncode == 0 and "nothing to train" in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_from_predictions_to_figure(bucket):
   data = bucket.url + "/data.json"
   model = bucket.url + "/squad-model"

@@ -26,7 +26,7 @@ DATA = "model.ckpt-6.data-00000-of-00001"
 
 # Each takes a training and some runs: `bash tests/numeric.sh` has ELECTRA's.
 OTHERS = [pytest.param("electra", marks=pytest.mark.thorough),
-          pytest.param("albert", marks=pytest.mark.slow)]
+          pytest.param("albert", marks=pytest.mark.thorough)]
 
 
 def refused(result, *words):
@@ -94,7 +94,7 @@ def test_a_training_is_not_continued_with_something_else(project):
       content, num_train_steps=12, **{"--num_train_epochs": 6.0})
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_an_init_checkpoint_holds_counts_not_its_name(project):
   other = project / "other"
   shutil.copytree(str(project / "model"), str(project / "before"))
@@ -305,7 +305,7 @@ def test_files_that_no_run_knows_are_not_replaced(project):
   assert len(json.loads(path.read_text())) == 10
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_a_killed_run_was_about_to_write_is_replaced(project):
   """It wrote the files, but not the manifest, and its journal is still there."""
   model = project / "model"
@@ -339,7 +339,7 @@ def test_a_finished_training_is_not_taken_for_another(project):
       result.stderr)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_training_does_not_replace_predictions_of_its_earlier_model(project):
   """It says so before it trains."""
   assert run_squad(project, "--do_predict=True").returncode == 0
@@ -444,7 +444,7 @@ def test_a_decode_with_nan_fails_and_the_others_finish(project):
   assert not list(model.glob("journal.*"))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_training_whose_loss_is_nan_and_another_seed(project):
   result = train(project, "--learning_rate=1e30", "--random_seed=2",
                  "--output_dir=%s" % (project / "wild"))

@@ -155,7 +155,7 @@ def test_a_remote_folder_gets_one_object_for_each_share(
   check_whole(project, alone)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_another_count_is_refused(project):
   run(project, "--shard=1/3")
   line = refused(project, "--shard=2/4")
@@ -163,7 +163,7 @@ def test_another_count_is_refused(project):
   assert "has unfinished shares of 3" in run(project)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_share_of_something_else_is_refused(project):
   run(project, "--shard=1/2", "--n_best_size=3")
   result = tiny_model.run_squad(project, *(SWEEP + ("--shard=2/2",)))
@@ -178,7 +178,7 @@ def test_a_share_of_something_else_is_refused(project):
   assert share_files(project) == []
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_share_that_was_cut_is_refused(project):
   run(project, "--shard=1/2")
   path, = (project / "model").glob("share.*")
@@ -188,7 +188,7 @@ def test_a_share_that_was_cut_is_refused(project):
   assert "%s is incomplete" % path in result.stderr.splitlines()[-1]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_share_that_comes_twice(project):
   for word in "missing: --shard=1/2", "share 2/2 is finished and kept in ":
     line = run(project, "--shard=2/2").splitlines()[-1]
@@ -196,7 +196,7 @@ def test_a_share_that_comes_twice(project):
   assert line.endswith("missing: --shard=1/2")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_shares_that_were_left_when_all_was_written_are_removed(project, alone):
   run(project, "--shard=1/2")
   kept, = (project / "model").glob("share.*")

@@ -157,8 +157,7 @@ def test_half_of_a_sweep(project, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fraction", [.15, .9])
-@pytest.mark.parametrize("metric", ["f1", "logp"])
+@pytest.mark.parametrize("fraction, metric", [(.15, "f1"), (.9, "logp")])
 def test_a_part_of_a_sweep(project, tmp_path, fraction, metric):
   path, = journals(project)
   cut(path, fraction)
