@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The whole protocol in a few minutes on a laptop, with no download but the Python
 # packages: makes a small data set, trains a small BERT on it from random weights,
-# masks every zone of every layer, scores, draws the heatmap, and writes a page of
-# the answers that masking changes.
+# masks every zone of every layer, scores, draws the heatmap, and writes a page of it
+# and of the questions behind each cell.
 #
 #   bash demo.sh            results in demo_output/
 #
@@ -68,23 +68,23 @@ say "5/6 drawing"
 read -r em f1 < <("$python" -c 'import json, sys
 scores = json.load(open(sys.argv[1]))
 print("%.3f %.3f" % (scores["exact"], scores["f1"]))' "$OUTPUT_DIR/eval.json")
-flags=(--symmetric)
+stats=()
 if [ -s "$OUTPUT_DIR/results.stats.csv" ]; then
   # Dots on the cells that differ from the baseline by more than chance.
-  flags+=(--stats="$OUTPUT_DIR/results.stats.csv")
+  stats=(--stats="$OUTPUT_DIR/results.stats.csv")
 fi
 for suffix in pdf png; do
   "$python" visualize_att_zone.py "$OUTPUT_DIR/results.csv" "$em" \
-    "$OUTPUT_DIR/attention_zones.$suffix" "${flags[@]}"
+    "$OUTPUT_DIR/attention_zones.$suffix" --symmetric ${stats[@]+"${stats[@]}"}
 done
 
-say "6/6 the answers that masking changes"
-"$python" -m attention_zones.cases "$model" "$OUTPUT_DIR/cases.html" \
-  --data_file="$sample/dev.json"
+say "6/6 the page"
+"$python" -m attention_zones.cases "$model" "$OUTPUT_DIR/report.html" \
+  --data_file="$sample/dev.json" ${stats[@]+"${stats[@]}"}
 
 say "done"
 echo "baseline EM $em, F1 $f1 ($OUTPUT_DIR/eval.json)"
 echo "scores with a zone masked: $OUTPUT_DIR/results.csv"
 echo "heatmap: $OUTPUT_DIR/attention_zones.pdf and .png"
-echo "answers that change: $OUTPUT_DIR/cases.html (open it in a browser)"
+echo "with the questions behind it: $OUTPUT_DIR/report.html (open it in a browser)"
 echo "for commands of your own: source ${python%python*}activate"

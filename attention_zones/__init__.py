@@ -18,7 +18,7 @@ Reading them:
 The two wings never import each other: they meet in files. Each room's __init__.py
 says what its modules do. Commands stand here:
 
-  cases       the questions whose answer masking changes most, as a page
+  cases       a page of the heatmap and of the questions behind each cell
   sample      a part of a data set, in whole passages
   convert_hf  a model of Hugging Face to a checkpoint
 """

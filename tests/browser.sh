@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what tests/test_page_browser.py needs: bash tests/browser.sh
-# A headless Chromium, as root on Debian; playwright, in the environment of the tests;
-# axe-core, which finds faults of accessibility, from npm. What cannot be had is named,
-# and the exit status is 1; the tests that need it are skipped.
+# A Chromium without windows, as root on Debian; playwright, in the environment of
+# the tests; axe-core, which finds faults of accessibility, from npm. What cannot be
+# had is named, and the exit status is 1; the tests that need it are skipped.
 set -euo pipefail
 
 # -h or --help prints the lines above.

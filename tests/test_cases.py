@@ -96,7 +96,7 @@ class Page(html.parser.HTMLParser):
       None, text) for each cell.
   """
 
-  VOID = ("meta", "br", "img", "link")
+  VOID = ("meta", "br", "img", "link", "wbr")
 
   def __init__(self, content):
     super().__init__()

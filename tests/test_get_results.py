@@ -227,7 +227,7 @@ def test_an_unfinished_sweep_is_said(
   before = (folder / name).read_bytes()
   results = tmp_path / "results.csv"
   for command in (lambda: run(data_file, str(folder), str(results)),
-                  lambda: cases.main([str(folder), str(tmp_path / "cases.html"),
+                  lambda: cases.main([str(folder), str(tmp_path / "report.html"),
                                       "--data_file", data_file])):
     assert command() == 1
     error = capsys.readouterr().err

@@ -290,7 +290,7 @@ def test_the_protocol(repository, downloaded):
   assert '"total": 10' in printed and "layer,all,q2,q2p,p2q,p2\n1," in printed
   found = list((downloaded / "squad-model").glob("predictions_layer*_*.json"))
   assert len(found) == 60
-  for name in ("results.csv", "results.stats.csv", "squad.pdf", "cases.html"):
+  for name in ("results.csv", "results.stats.csv", "squad.pdf", "report.html"):
     assert (downloaded / name).exists(), name
 
 
@@ -324,7 +324,7 @@ def test_the_demo_and_what_it_shows(repository, with_environment):
   """The demo of README, in few steps, and then the commands of docs/findings.md."""
   demo, = to_run(section(read(repository, "README.md"), "Quick start"))
   type_in(with_environment, [demo], EPOCHS="0.05")
-  for name in ("attention_zones.pdf", "results.csv", "cases.html"):
+  for name in ("attention_zones.pdf", "results.csv", "report.html"):
     assert (with_environment / "demo_output" / name).exists(), name
   text = section(read(repository, "docs/findings.md"), "The demo's model")
   type_in(with_environment, in_environment(commands(text)))
@@ -338,7 +338,7 @@ def check_columns(repository, folder):
   """Every column of the tables that lie in the folder is in docs/files.md."""
   listed = set(re.findall("`([a-z_]+)`", read(repository, "docs/files.md")))
   tables = [path for path in folder.glob("**/*.csv") if path.parent.name != "paper"]
-  assert {"demo.csv", "demo.stats.csv", "attention_mass.csv", "cases.csv"} <= {
+  assert {"demo.csv", "demo.stats.csv", "attention_mass.csv", "report.csv"} <= {
       path.name for path in tables}
   for path in tables:
     columns = set(path.read_text(encoding="utf-8").split("\n")[0].split(","))

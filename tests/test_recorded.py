@@ -100,7 +100,7 @@ def test_scores_and_cases_take_the_data_of_the_folder(decoded, tmp_path, capsys)
   results = tmp_path / "results.csv"
   assert get_results.main([str(model), str(results)]) == 0
   assert capsys.readouterr().err == said
-  assert cases.main([str(model), str(tmp_path / "cases.html")]) == 0
+  assert cases.main([str(model), str(tmp_path / "report.html")]) == 0
   assert capsys.readouterr().err == said
   # What is given is not asked for, and says nothing.
   assert get_results.main([str(model), str(tmp_path / "given.csv"),

@@ -94,7 +94,7 @@ def test_sbatch(project, tmp_path, name):
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize("name", SCRIPTS + (
     "demo.sh", "setup_env.sh", "tests/run.sh", "tests/lint.sh", "tests/numeric.sh",
-    "tests/slurm/run.sh"))
+    "tests/browser.sh", "tests/slurm/run.sh"))
 def test_help_is_the_head_of_the_script(repository, tmp_path, name, flag):
   """And nothing else is done: a copy alone could not."""
   lines = (repository / name).read_text(encoding="utf-8").splitlines()

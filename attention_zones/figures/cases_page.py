@@ -272,8 +272,8 @@ def _grid(answers, question, labels):
           _STYLES[answers.outcome(cell, question)], label,
           _RIGHT if is_right else _WRONG)
   rows, masks = predictions.plan_table(cells)
-  headers = ["layer"] + [escape(mask.label) for mask in masks]
-  is_wide = sum(len(header) + 2 for header in headers) > _NARROW
+  is_wide = sum(len(mask.label) + 2 for mask in masks) > _NARROW
+  headers = ["layer"] + [page_html.column(mask.label) for mask in masks]
   return page_html.table("Answer of each decode", headers, [
       (results_table.layer_label(row.layers), [
           cells.get(predictions.decode_at(row, mask), page_html.HOLE)

@@ -158,8 +158,7 @@ def _table(heat, classes):
   """The table of a Heat: str."""
   panel, cells = heat.panel, heat.cells
   colours = dict(zip(cells, heatmap.hex_colours(list(cells.values()), heat.look)))
-  labels = {zone: escape(results_table.zone_label(zone))
-            for zone in panel.table.zones}
+  labels = {zone: results_table.zone_label(zone) for zone in panel.table.zones}
 
   def html(cell):
     if cell not in cells:
@@ -171,15 +170,15 @@ def _table(heat, classes):
                 heat.difference(cells[cell]),
                 " " + heat.sign(cell) if heat.sign(cell) else "",
                 " <small>%s</small>" % small if small else ""),
-            ' title="Layer %s, %s: %s"' % (
-                cell[0], labels[cell[1]], escape(heat.describe(cell)))))
+            ' title="%s"' % escape("Layer %s, %s: %s" % (
+                cell[0], labels[cell[1]], heat.describe(cell)))))
 
   caption = ("%s with the zone of a column masked in the layer of a row, minus the "
              "baseline&rsquo;s %s, in %s." % (
                  panel.measure.label, heat.score(panel.baseline),
                  panel.measure.unit))
   return page_html.table(
-      caption, ["layer"] + list(labels.values()), [
+      caption, ["layer"] + list(map(page_html.column, labels.values())), [
           (layer, [html((layer, zone)) for zone in panel.table.zones])
           for layer in panel.table.layers[::-1]], "heat")
 

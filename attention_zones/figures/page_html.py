@@ -88,6 +88,11 @@ def link(target, html, attributes=""):
   return '<a href="#%s"%s>%s</a>' % (target, attributes, html)
 
 
+def column(label):
+  """HTML of a zone's label, which may be broken before or after its signs: str."""
+  return escape(label).replace("+", "+<wbr>").replace("@", "<wbr>@")
+
+
 def table(caption, headers, rows, style, label=None):
   """A table of layers x zones in its box, which scrolls where it is too wide.
 
