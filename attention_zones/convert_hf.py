@@ -5,7 +5,7 @@
 HF_FOLDER has config.json, model.safetensors or pytorch_model.bin (or several, and
 their index), and vocab.txt or tokenizer.json, or spiece.model of an ALBERT.
 OUTPUT_FOLDER gets model.ckpt-0.*, checkpoint, bert_config.json, and vocab.txt,
-spiece.model or tokenizer.json.
+spiece.model or tokenizer.json. --verify compares it with transformers afterwards.
 """
 
 from attention_zones.base import commands
@@ -220,7 +220,6 @@ def write_checkpoint(folder, values):
   Raises:
     ValueError: it cannot be written.
   """
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   import tensorflow.compat.v1 as tf
   names = sorted(values)
   with tf.Graph().as_default(), tf.Session() as session:
@@ -257,14 +256,20 @@ def next_command(out, config, with_head, flags):
 
 
 def run(arguments):
-  """Reads and checks everything, then writes. Raises OSError and ValueError."""
+  """Reads and checks everything, then writes, or compares. Raises OSError and
+  ValueError."""
   source, out = arguments.hf_folder, arguments.output_folder.rstrip("/")
   path_checks.check_input_folder("HF_FOLDER", source, "a folder with a config.json")
   path_checks.check_flag("OUTPUT_FOLDER", out)
   if files.is_remote(out):
     raise ValueError("OUTPUT_FOLDER=%s: should be a local folder; copy it there "
                      "afterwards" % out)
-  if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
+  work = verify if arguments.verify else convert
+  # No word from TensorFlow about the CPU.
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+  if arguments.verify:
+    path_checks.check_input_folder("OUTPUT_FOLDER", out, "what convert_hf wrote")
+  elif os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
     raise ValueError("OUTPUT_FOLDER=%s is there already; should be a new or empty "
                      "folder" % out)
   kind = hf_kind.read(source, arguments.allow_other_tokenizer)
@@ -278,14 +283,26 @@ def run(arguments):
         "is it of another model?" % (
             source, kind.vocabulary.size, config["vocab_size"]))
   pairs, more = match(source, config, tables, kind)
+  work(source, out, kind, config, pairs, [*remarks, *more, *kind.remarks])
+
+
+def convert(source, out, kind, config, pairs, remarks):
+  """Writes OUTPUT_FOLDER, and says what it is and what to do with it.
+
+  Args:
+    source, out: str, the paths of HF_FOLDER and OUTPUT_FOLDER.
+    kind: hf_kind.Kind.
+    config: dict, what bert_config.json is to have.
+    pairs: as `match` returns them.
+    remarks: list of str.
+  """
   write(source, out, config, kind.vocabulary, pairs)
   print("%s: %d variables, %s" % (out, len(pairs), (
       "with answer head: it can be decoded" if kind.with_head
       else "without answer head: train one first")))
   print(kind.casing.line)
-  remarks = [*remarks, *more, *kind.remarks]
   if config["type_vocab_size"] == 1:
-    remarks.append(data_checks.ONE_SEGMENT)
+    remarks = remarks + [data_checks.ONE_SEGMENT]
   for line in remarks:
     print("remark: %s" % line)
   flags = list(kind.casing.flags)
@@ -293,6 +310,29 @@ def run(arguments):
     flags.append("--%s=%s" % (_FILE_FLAGS[kind.vocabulary.name], shlex.quote(
         os.path.join(out, kind.vocabulary.name))))
   print("next: %s" % next_command(out, config, kind.with_head, flags))
+
+
+def verify(source, out, kind, config, pairs, _):
+  """Compares OUTPUT_FOLDER with transformers; arguments as of `convert`."""
+  from attention_zones.weights import hf_verify
+  if not kind.with_head:
+    raise ValueError("%s has no answer head, of which --verify compares the logits"
+                     % source)
+  hf_verify.packages()
+  hf_verify.check_files(source, out, config, kind.vocabulary, (
+      (variable.google, load(source, variable, tensor))
+      for variable, tensor in pairs))
+  # It is what is compared, and the one part of the root that the package imports.
+  import run_squad
+  length = min(config["max_position_embeddings"], hf_verify.LENGTH)
+  settings = {} if kind.casing.lower_case is None else {
+      "do_lower_case": kind.casing.lower_case, "allow_case_mismatch": True}
+  converted = run_squad.load_model(
+      out, max_seq_length=length, max_query_length=length // 4,
+      doc_stride=length // 4, **settings)
+  for line in hf_verify.compare(
+      hf_verify.load(source, kind.model_type), kind.model_type, converted, length):
+    print("%s: %s" % (out, line))
 
 
 def write(source, out, config, vocabulary, pairs):
@@ -326,6 +366,9 @@ def parse_arguments(argv):
   parser = argparse.ArgumentParser(
       prog="python -m attention_zones.convert_hf",
       description="Converts a model of Hugging Face to Google's checkpoint format.")
+  parser.add_argument("--verify", action="store_true",
+                      help="compare the logits of OUTPUT_FOLDER, which was made before,"
+                      " with transformers'; needs torch and transformers")
   parser.add_argument("hf_folder", metavar="HF_FOLDER",
                       help="config.json, model.safetensors, vocab.txt")
   parser.add_argument("output_folder", metavar="OUTPUT_FOLDER", help="a new folder")

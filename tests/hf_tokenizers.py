@@ -52,13 +52,19 @@ sentencepiece.SentencePieceTrainer.train(
 """
 
 
+def unigram_model(texts, size=600):
+  """A SentencePiece model of Unigram, with XLM-R's normalizer, nmt_nfkc: bytes."""
+  return subprocess.run(
+      [sys.executable, "-c", _TRAIN, str(size)], check=True,
+      input="\n".join(texts).encode("utf-8"), stdout=subprocess.PIPE).stdout
+
+
 def unigram(texts, size=600):
-  """XLM-R's kind: SentencePiece's pieces, and its normalizer, nmt_nfkc."""
+  """XLM-R's kind: SentencePiece's pieces, and its normalizer."""
   from sentencepiece import sentencepiece_model_pb2
   from tokenizers import models, normalizers, pre_tokenizers, processors, Tokenizer
-  trained = sentencepiece_model_pb2.ModelProto.FromString(subprocess.run(
-      [sys.executable, "-c", _TRAIN, str(size)], check=True,
-      input="\n".join(texts).encode("utf-8"), stdout=subprocess.PIPE).stdout)
+  trained = sentencepiece_model_pb2.ModelProto.FromString(
+      unigram_model(texts, size))
   # The first three are <unk>, <s> and </s>.
   tokenizer = Tokenizer(models.Unigram(
       [(token, 0.0) for token in SPECIAL]

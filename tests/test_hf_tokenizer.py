@@ -341,6 +341,15 @@ def test_remarks_on_texts(load):
   assert line.endswith("; is --tokenizer_file of another language?")
 
 
+def test_a_sequence_of_normalizers_explains_what_it_changes(path):
+  """As the files of XLM-R's kind have it that transformers 4 made."""
+  tokenizer = hf_tokenizer.load(small(path, normalizer={
+      "type": "Sequence", "normalizers": [{"type": "Lowercase"}]}))
+  passage = passage_of("AB b", tokenizer)
+  assert passage.num_unexplained == 0
+  assert [passage.characters(piece) for piece in range(2)] == [(0, 2), (3, 4)]
+
+
 def test_a_remark_counts_what_cannot_be_explained(path):
   tokenizer = hf_tokenizer.load(small(path, normalizer={
       "type": "Replace", "pattern": {"String": "ba"}, "content": "ab"}))

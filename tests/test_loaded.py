@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.decoding import loaded
 from attention_zones.zones import decodes
 from attention_zones.zones import grammar
+from attention_zones.zones import zones
 from bert_reference import reference_logits
 from bert_reference import variables_of
 import modeling
@@ -148,13 +149,18 @@ def test_weights_are_read_once(folder, tmp_path):
   assert masked["logit"] != found[0]["logit"]
 
 
+def weights_of(folder):
+  """The configuration of tiny_model, and the weights of its checkpoint."""
+  config = modeling.BertConfig(**tiny_model.CONFIG)
+  reader = tf.train.load_checkpoint(str(folder / "model" / "model.ckpt-1"))
+  return config, {name: reader.get_tensor(name) for name in variables_of(config)}
+
+
 def test_attention_is_that_of_the_reference(folder, model):
   tokens, maps = model.attention(*PAIR)
   question, passage = (text.lower().split() for text in PAIR)
   assert tokens == ["[CLS]"] + question + ["[SEP]"] + passage + ["[SEP]"]
-  config = modeling.BertConfig(**tiny_model.CONFIG)
-  reader = tf.train.load_checkpoint(str(folder / "model" / "model.ckpt-1"))
-  weights = {name: reader.get_tensor(name) for name in variables_of(config)}
+  config, weights = weights_of(folder)
   features = np.zeros([3, len(tokens)], int)
   features[0] = list(map(tiny_model.VOCAB.index, tokens))
   features[1], features[2, len(question) + 2:] = 1, 1
@@ -165,6 +171,32 @@ def test_attention_is_that_of_the_reference(folder, model):
   np.testing.assert_allclose(
       maps, expected, rtol=0, atol=tolerances.float32_tolerance(
           1, tolerances.model_operations(config, 18)))
+
+
+def test_logits_with_masks_of_your_own_are_those_of_the_reference(folder, model):
+  """P2Q in the second layer, by hand; and nothing masked, not even [PAD]."""
+  window, = model.windows([PAIR])
+  length, num_question = len(window.input_ids) + 2, window.question_length
+  masks = np.zeros([2, 2, 1, length, length], np.float32)
+  masks[0, :, :, :, -2:] = -10000
+  masks[0, 1, :, [row for row in range(length - 2) if not 1 <= row <= num_question],
+        1:num_question + 1] = -10000
+  found = list(model.logits(window, iter(masks)))
+  config, weights = weights_of(folder)
+  features = np.zeros([3, length], int)
+  features[0, :-2], features[1, :-2] = window.input_ids, 1
+  features[2, num_question + 2:-2] = 1
+  expected = [
+      reference_logits(config, weights, features, decodes.Decode.of(
+          (1,), zones.union(["p2q"])))[:, :-2],
+      reference_logits(config, weights, features, decodes.Decode.of(
+          (0, 1), zones.union(["all"])))[:, :-2]]
+  assert np.abs(expected[0] - expected[1]).max() > 0.1
+  for logits, wanted in zip(found, expected):
+    assert logits.shape == (2, length)
+    np.testing.assert_allclose(
+        logits[:, :-2], wanted, rtol=0, atol=tolerances.float32_tolerance(
+            np.abs(wanted).max(), tolerances.model_operations(config, length)))
 
 
 @pytest.mark.parametrize("call, expected", [

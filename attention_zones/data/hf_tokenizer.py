@@ -290,7 +290,8 @@ class HuggingFaceTokenizer:
     are U+FFFD."""
     text = _SURROGATE.sub("\ufffd", text)
     normalizer = self._tokenizer.normalizer
-    return normalizer.normalize_str(text) if normalizer else text
+    # A Sequence of normalizers has the length 0, whatever is in it.
+    return text if normalizer is None else normalizer.normalize_str(text)
 
   def _change(self, text):
     """A text as normalized, without white space and signs for it: str."""

@@ -9,6 +9,8 @@ import itertools
 import os
 import types
 
+import tensorflow.compat.v1 as tf
+
 from attention_zones.base import data_sets
 from attention_zones.base import files
 from attention_zones.base import passage_order
@@ -17,6 +19,7 @@ from attention_zones.base import questions
 from attention_zones.data import batches
 from attention_zones.data import data_checks
 from attention_zones.data import windows
+from attention_zones.decoding import answer_head
 from attention_zones.decoding import answers as answer_spans
 from attention_zones.decoding import attention_mass
 from attention_zones.decoding import decoding
@@ -112,11 +115,13 @@ class LoadedModel:
 
   Attributes:
     num_layers, num_heads: int.
+    layout: layouts.Layout, where question and passage stand.
   """
 
   def __init__(self, model, options, rules, log):
     self._model, self._options, self._rules = model, options, rules
     self._log = log
+    self.layout = model.tokenizer.LAYOUT
     self.num_layers = model.config.num_hidden_layers
     self.num_heads = model.config.num_attention_heads
 
@@ -210,6 +215,41 @@ class LoadedModel:
     assert len(tokens) == length
     return tokens, window["maps"][:, :, :length, :length]
 
+  def windows(self, pairs):
+    """The windows of pairs of question and passage: list of windows.Window."""
+    return self._windows(_examples(pairs, None, None, self._rules))
+
+  def padded(self, window, length):
+    """A windows.Window as the model takes it: (ids, segments), `length` of each."""
+    rest = [self.layout.pad_id] * (length - len(window.input_ids))
+    first = self.layout.places(window.question_length, 0)["passage_start"]
+    segments = [0] * first + [1] * (len(window.input_ids) - first)
+    return window.input_ids + rest, segments + [0] * len(rest)
+
+  def logits(self, window, masks):
+    """The logits of a window with masks of your own, by plain layers, not a sweep.
+
+    Args:
+      window: windows.Window.
+      masks: iterable of float32 [L, N or 1, S, S], of each layer what is added to
+        its attention logits: 0.0 where a token (row) may attend to another
+        (column), -10000.0 where not. What the window does not fill is [PAD].
+
+    Returns:
+      iterator of float32 [2, S], start and end logits, for each of `masks`.
+    """
+    def features():
+      for mask in masks:
+        ids, segments = self.padded(window, mask.shape[-1])
+        yield {"input_ids": [ids], "segment_ids": [segments], "masks": mask[None]}
+    of_ids, of_masks = [1, None], [1, self.num_layers, None, None, None]
+    make = lambda params: tf.data.Dataset.from_generator(
+        features,
+        {"input_ids": tf.int32, "segment_ids": tf.int32, "masks": tf.float32},
+        {"input_ids": of_ids, "segment_ids": of_ids, "masks": of_masks})
+    precision.set_up(self._options.precision)
+    return (found["logits"] for found in self._model.attend(1, make, _logits))
+
   def _read(self, pairs, ids=None, answers=None):
     """Makes a data set of pairs: (windows.DataSet without a path, its Records)."""
     options, tokenizer = self._options, self._model.tokenizer
@@ -219,10 +259,16 @@ class LoadedModel:
     data = windows.DataSet(examples, None, tokenizer, self._rules)
     if answers is not None:
       data = gold.with_spans(data, "answers", self._log)
-    sizes = windows.WindowSizes(
-        options.max_seq_length, options.doc_stride, options.max_query_length)
-    return data, [batches.record(windows.serialized(window)) for window in
-                  windows.make_windows(examples, tokenizer, sizes, False)]
+    return data, [batches.record(windows.serialized(window))
+                  for window in self._windows(examples)]
+
+  def _windows(self, examples):
+    """The windows of examples: list of windows.Window."""
+    options = self._options
+    return list(windows.make_windows(
+        examples, self._model.tokenizer, windows.WindowSizes(
+            options.max_seq_length, options.doc_stride, options.max_query_length),
+        False))
 
   def _answer(self, data, records, some, batch_size):
     """Answers all questions in some decodes.
@@ -251,6 +297,13 @@ class LoadedModel:
       found = finder.answers(index, of_question, [True] * len(some))
       yield index, found if data.gold_spans is None else gold.rate(
           found, of_question)
+
+
+def _logits(encoder, features):
+  """Runs plain layers with the features' masks: dict of the logits."""
+  hidden = encoder.embed(features["input_ids"], features["segment_ids"])
+  return {"logits": answer_head.span_logits(encoder.encode(
+      hidden, tf.unstack(features["masks"], axis=1))[-1])}
 
 
 def _examples(pairs, ids, answers, rules):

@@ -6,6 +6,7 @@
   hf_kind           what a folder of Hugging Face is, and what is refused
   hf_models         a table of the models of Hugging Face that are converted
   hf_names          what Hugging Face and Google call the same variable
+  hf_verify         compares a converted model with transformers' own
   hf_vocab          a folder's vocabulary and added tokens
   safetensors_file  reads a file of safetensors
   torch_file        reads a file of torch.save, without running what it may contain

@@ -3,8 +3,8 @@ hf/views.bin, tensors of many kinds as torch saves them.
 
     python tests/golden/make_hf.py
 
-It needs transformers and torch; 5.24.0 and 2.13.0 made the files. Each has
-`config`, a config.json; `tensor.NAME`, the tensors as transformers names them;
+It needs transformers and torch beside TensorFlow; 5.24.0 and 2.13.0 made the files.
+Each has `config`, a config.json; `tensor.NAME`, the tensors as transformers names them;
 `input_ids`, `input_mask` and `segment_ids`, int32 [B, S]; `baseline` and
 `layer{L}_{zone}`, start and end logits, float32 [B, 2, S], of transformers' own
 layers, where one layer's mask is changed.
@@ -12,10 +12,16 @@ layers, where one layer's mask is changed.
 
 import json
 import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
 
 import numpy as np
 import torch
 import transformers
+
+from attention_zones.weights import hf_verify
 
 SIZES = dict(vocab_size=30)
 MODELS = {
@@ -63,22 +69,7 @@ def additive(zone):
       mask[0][np.ix_(rows, columns)] = -10000
     if zone != "all":
       mask[0][:, kinds == "_"] = -10000
-  return torch.tensor(masks)
-
-
-def logits_of(model, ids, masks):
-  """Start and end logits [B, 2, S] of a model, with a mask for each layer."""
-  encoder = model.base_model
-  # RoBERTa gives padding one position, wherever it stands. Here it has the next
-  # ones, as in BERT.
-  first = 2 if "padding_idx" in vars(encoder.embeddings) else 0
-  hidden = encoder.embeddings(
-      torch.tensor(ids).long(), position_ids=first + torch.arange(LENGTH)[None])
-  layers = getattr(encoder, "encoder", getattr(encoder, "transformer", None)).layer
-  for layer, mask in zip(layers, masks):
-    output = layer(hidden, attention_mask=mask)
-    hidden = output[0] if isinstance(output, tuple) else output
-  return model.qa_outputs(hidden).transpose(1, 2).numpy()
+  return masks
 
 
 def make(name):
@@ -87,19 +78,20 @@ def make(name):
   model = MODELS[name]().eval()
   model.config._attn_implementation = "eager"
   content = dict(zip(("input_ids", "input_mask", "segment_ids"), features()))
+  logits_of = lambda masks: hf_verify.logits(
+      model, name, content["input_ids"], content["segment_ids"], masks)
   with torch.no_grad():
     for key, values in sorted(model.named_parameters()):
       # So large that attention is far from flat.
       values.copy_(0.4 * torch.randn(values.shape) + (
           1.0 if "norm" in key.lower() and key.endswith("weight") else 0.0))
-    plain = additive(None)
-    content["baseline"] = logits_of(model, content["input_ids"], [plain] * 2)
-    for layer in range(2):
-      for zone in ZONES:
-        masks = [plain] * 2
-        masks[layer] = additive(zone)
-        content["layer%d_%s" % (layer, zone)] = logits_of(
-            model, content["input_ids"], masks)
+  plain = additive(None)
+  content["baseline"] = logits_of([plain] * 2)
+  for layer in range(2):
+    for zone in ZONES:
+      masks = [plain] * 2
+      masks[layer] = additive(zone)
+      content["layer%d_%s" % (layer, zone)] = logits_of(masks)
   content["config"] = json.dumps(dict(model.config.to_diff_dict(), architectures=[
       type(model).__name__]), sort_keys=True)
   for key, values in model.state_dict().items():
@@ -119,7 +111,7 @@ def state_dict():
 
 
 def main():
-  folder = pathlib.Path(__file__).resolve().parent / "hf"
+  folder = HERE / "hf"
   folder.mkdir(exist_ok=True)
   for name in MODELS:
     np.savez_compressed(str(folder / ("%s.npz" % name)), **make(name)[1])
