@@ -411,10 +411,10 @@ def test_what_it_was_made_from(sweep):
   write(sweep / "sweep" / "manifest.json", manifest)
   assert run_here() == 0
   text = read_page().text
-  assert ("The baseline was decoded from 2026-11-30 08:15:02 +0000 to 2026-11-30 "
-          "10:20:44 +0000 with revision 5dbd921 (manifest.json): checkpoint "
-          "0123456789ab, TensorFlow 1.15.3. The data set is another file than the "
-          "one that was decoded. This page") in text
+  assert ("manifest.json says of the baseline: checkpoint 0123456789ab, TensorFlow "
+          "1.15.3, decoded from 2026-11-30 08:15:02 +0000 to 2026-11-30 10:20:44 "
+          "+0000 with revision 5dbd921. The data set is another file than the one "
+          "that was decoded. This page") in text
   assert "Not run: other training seeds; layers 3, 4; zones All" in text
   assert "different runs" not in text
 

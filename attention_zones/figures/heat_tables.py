@@ -143,10 +143,9 @@ def sections(heats):
     metric, measure = heat.panel.metric, heat.panel.measure
     yield '<section class="metric" id="%s" aria-label="%s">\n' % (
         metric, measure.label)
-    if len(heats) > 1:
-      yield '<p class="switch">%s</p>\n' % "".join(page_html.link(
-          other.panel.metric, other.panel.measure.label,
-          ' aria-current="true"' if other is heat else "") for other in heats)
+    yield '<p class="switch">%s</p>\n' % "".join(page_html.link(
+        other.panel.metric, other.panel.measure.label,
+        ' aria-current="true"' if other is heat else "") for other in heats)
     yield _table(heat, classes)
     yield _scale(heat)
     for line in (heatmap.signs_note([heat.panel]) or "").splitlines():

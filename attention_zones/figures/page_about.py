@@ -55,8 +55,8 @@ def _of_manifest(sweep, data_digest):
                    for name, words in _ENTRIES if name in run)
   when = " ".join("%s %s" % (words, escape(str(about[name])))
                   for name, words in _OF_RUN if name in about)
-  sentences = ["The baseline was decoded%s (manifest.json): %s." % (
-      " " + when if when else "", said)]
+  sentences = ["manifest.json says of the baseline: %s." % ", ".join(filter(None, (
+      said, when and "decoded " + when)))]
   if run.get("--predict_file", data_digest) != data_digest:
     sentences.append("The data set is another file than the one that was decoded.")
   mixed = predictions.mixed_runs(sweep)
@@ -70,9 +70,8 @@ def _not_run(data_file, sweep, answers, panel):
   single = {decode.layers[0] for decode in answers.decodes[1:]
             if predictions.is_single(decode)}
   found = ["other training seeds"]
-  layers = max((
-      run["about"]["num_layers"] for run in sweep.manifest["runs"].values()
-      if isinstance(run["about"].get("num_layers"), int)), default=0)
+  layers = max((run.get("about", {}).get("num_layers", 0)
+                for run in sweep.manifest["runs"].values()), default=0)
   missing = sorted(set(range(layers)) - single)
   if missing:
     found.append("layers %s" % ", ".join(str(layer + 1) for layer in missing))
