@@ -367,8 +367,8 @@ def parse_arguments(argv):
       prog="python -m attention_zones.convert_hf",
       description="Converts a model of Hugging Face to Google's checkpoint format.")
   parser.add_argument("--verify", action="store_true",
-                      help="compare the logits of OUTPUT_FOLDER, which was made before,"
-                      " with transformers'; needs torch and transformers")
+                      help="compare the logits of OUTPUT_FOLDER, which was made "
+                      "before, with transformers'; needs torch and transformers")
   parser.add_argument("hf_folder", metavar="HF_FOLDER",
                       help="config.json, model.safetensors, vocab.txt")
   parser.add_argument("output_folder", metavar="OUTPUT_FOLDER", help="a new folder")

@@ -4,9 +4,9 @@
       paper/table2.csv 80.901
 
 Of the model with more layers, those at the same depth as a layer of the other are
-averaged: layers 1 and 2 of 12 stand beside layer 1 of 6. Printed are the mean change
-of each zone, and rank correlations (Spearman's) over all cells and over the layers
-of each zone.
+averaged: layers 1 and 2 of 12 stand beside layer 1 of 6. Printed are the mean
+change of each zone, and rank correlations (Spearman's) over all cells and over the
+layers of each zone.
 """
 
 import argparse

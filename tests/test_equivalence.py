@@ -28,7 +28,7 @@ CELLS = {
     "_layer0_q2": (0, 0), "_layer0_q2p": (100, 80), "_layer0_p2q": (12, 0),
     "_layer0_p2": (200, 20), "_layer1_q2p": (10, 70),
     # Cannot differ; and not a single layer.
-    "_layer1_q2": (0, 0), "_layer0+1_p2": (0, 0),
+    "_layer1_q2": (0, 0), "_layer0+2_p2": (0, 0),
 }
 KINDS = ["equivalent", "open", "both", "hurt", "help"]
 
@@ -88,7 +88,7 @@ def test_every_kind_of_cell_in_numbers_and_words(tmp_path, sweep, capsys):
           "both" if float(row["p_holm"]) < .05 else
           "equivalent" if float(row["p_equivalent"]) < .05 else "open"
           for row in cells] == KINDS
-  for cell in ("2", "q2"), ("1+2", "p2"):
+  for cell in ("2", "q2"), ("1+3", "p2"):
     assert (of[cell]["p_holm"], of[cell]["p_equivalent"]) == ("", "")
   said = capsys.readouterr().out.splitlines()
   assert ("primary family (zones, all heads, exact), 5 cells (Holm, p < .05): "

@@ -191,7 +191,7 @@ def test_logits_with_masks_of_your_own_are_those_of_the_reference(folder, model)
           (1,), zones.union(["p2q"])))[:, :-2],
       reference_logits(config, weights, features, decodes.Decode.of(
           (0, 1), zones.union(["all"])))[:, :-2]]
-  assert np.abs(expected[0] - expected[1]).max() > 0.1
+  assert np.abs(expected[0] - expected[1]).max() > 1e-3
   for logits, wanted in zip(found, expected):
     assert logits.shape == (2, length)
     np.testing.assert_allclose(

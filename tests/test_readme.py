@@ -21,7 +21,8 @@ import test_paper_steps
 import tiny_model
 
 MANUAL = ("controls", "data", "decoding", "experiment", "files", "findings",
-          "machines", "models", "python", "statistics", "subsets", "trouble", "zones")
+          "machines", "models", "python", "statistics", "subsets", "trouble",
+          "zones")
 PAGES = ("README.md", "CONTRIBUTING.md", "tests/benchmarks/README.md",
          "tests/golden/README.md") + tuple("docs/%s.md" % name for name in MANUAL)
 

@@ -27,8 +27,9 @@ def run(folder, *flags):
       "--do_predict=True", *flags)
 
 
-SWEEP = ("--mask_layer=1", "--mask_head=1", "--mask_zone=%s,p2q@1,p2@zero" % ",".join(
-    ("q2", "q2p", "p2q", "p2")), "--gold_logp=True", "--attention_mass=True")
+SWEEP = ("--mask_layer=1", "--mask_head=1",
+         "--mask_zone=q2,q2p,p2q,p2,p2q@1,p2@zero", "--gold_logp=True",
+         "--attention_mass=True")
 
 
 @pytest.mark.slow
@@ -76,11 +77,12 @@ def test_from_text_to_files_with_two_separators(tmp_path):
   assert uniform["sep1"] == pytest.approx(2 * uniform["cls"], rel=1e-4)
   check_gold_logp(cut, paragraphs, run_squad.load_model(
       str(cut), tokenizer_file=tmp_path / "tokenizer.json",
-      bert_config_file=tmp_path / "bert_config.json"), modeling.BertConfig(**config))
+      bert_config_file=tmp_path / "bert_config.json"), modeling.BertConfig(
+          **config))
 
 
 def check_gold_logp(folder, paragraphs, model, config):
-  """The log-probabilities of a sweep are those of plain layers, decode by decode."""
+  """The log-probabilities of a sweep are those of plain layers, one by one."""
   asked = [(qa, paragraph["context"]) for paragraph in paragraphs
            for qa in paragraph["qas"]]
   tokenizer = hf_tokenizer.load(str(folder.parent / "tokenizer.json"))
@@ -94,7 +96,8 @@ def check_gold_logp(folder, paragraphs, model, config):
       logits, = model.logits(window, [masks_of(window, zone)])
       limit = max(limit, 4 * tolerances.float32_tolerance(
           np.abs(logits).max(), tolerances.model_operations(config, 24)))
-      start, end = logits - np.log(np.exp(logits.astype(float)).sum(1, keepdims=True))
+      start, end = logits - np.log(
+          np.exp(logits.astype(float)).sum(1, keepdims=True))
       first, last = windows.tokenize_passage(
           questions.split_words(context), tokenizer).tokens_at(
               qa["answers"][0]["answer_start"],

@@ -43,7 +43,8 @@ class Heat(collections.namedtuple("Heat", ["panel", "rows", "path", "command"]))
     """The differences that are there: OrderedDict from (layer, zone) to float."""
     return collections.OrderedDict(
         ((layer, zone), float(value))
-        for layer, line in zip(self.panel.table.layers[::-1], self.panel.differences)
+        for layer, line in zip(
+            self.panel.table.layers[::-1], self.panel.differences)
         for zone, value in zip(self.panel.table.zones, line)
         if not math.isnan(value))
 

@@ -157,14 +157,17 @@ def _latex_cell(row):
 def _latex_note(rows, settings):
   """What the table shows, of what, and how it was tested: str."""
   first, metric = rows[0], metrics.METRICS[settings.metric]
-  tested = family(rows)
-  unions = sum("+" in row["zone"] or _is_of_sets(row) for row in tested)
+  kind = lambda row: ("layers together" if "+" in row["layer"] else
+                      "sets" if _is_of_sets(row) else
+                      "unions" if "+" in row["zone"] else "zones")
+  tested = collections.Counter(map(kind, family(rows)))
   return (
       r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
       r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %s%d questions, "
       r"%d %s, %s. %s" % (
-          metric.words, metric.unit, first["baseline"], len(tested) - unions,
-          ", and over %d of unions and others" % unions if unions else "",
+          metric.words, metric.unit, first["baseline"], tested.pop("zones", 0),
+          "".join(", and over %d of %s" % (number, name)
+                  for name, number in sorted(tested.items())),
           "" if settings.margin is None else
           "Underlined: equivalent within %s, $p < .05$ after Holm. " % _margin(
               settings), first["n"], first["clusters"],

@@ -169,7 +169,7 @@ def logits(model, model_type, ids, segments, masks):
   if left:
     raise ValueError(
         "transformers %s computes the attention of %s without torch's softmax, so "
-        "that --verify cannot mask it; versions 4.30.2 and 5.24.0 are known to do" % (
+        "that --verify cannot mask it; versions 4.30.2 and 5.24.0 use it" % (
             transformers.__version__, type(model).__name__))
   return np.stack([output.start_logits.numpy(), output.end_logits.numpy()], 1)
 
@@ -251,8 +251,8 @@ def furthest(compared, names):
            for ours, theirs in compared]
   worst = int(np.argmax([each.max() for each in apart]))
   side, token = np.unravel_index(apart[worst].argmax(), apart[worst].shape)
-  line = ("largest difference: %.1e, %.1e of the largest logit, %.2f (%s, %s logit of "
-          "token %d)" % (apart[worst].max(), apart[worst].max() / largest, largest,
+  line = ("largest difference: %.1e, %.1e of the largest logit, %.2f (%s, %s logit "
+          "of token %d)" % (apart[worst].max(), apart[worst].max() / largest, largest,
                          names[worst], ("start", "end")[side], token))
   if not apart[worst].max() <= LIMIT * largest:
     raise ValueError("the converted model computes something else than "

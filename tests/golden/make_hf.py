@@ -4,7 +4,8 @@ hf/views.bin, tensors of many kinds as torch saves them.
     python tests/golden/make_hf.py
 
 It needs transformers and torch beside TensorFlow; 5.24.0 and 2.13.0 made the files.
-Each has `config`, a config.json; `tensor.NAME`, the tensors as transformers names them;
+Each has `config`, a config.json; `tensor.NAME`, the tensors as transformers names
+them;
 `input_ids`, `input_mask` and `segment_ids`, int32 [B, S]; `baseline` and
 `layer{L}_{zone}`, start and end logits, float32 [B, 2, S], of transformers' own
 layers, where one layer's mask is changed.
