@@ -252,8 +252,9 @@ def furthest(compared, names):
   worst = int(np.argmax([each.max() for each in apart]))
   side, token = np.unravel_index(apart[worst].argmax(), apart[worst].shape)
   line = ("largest difference: %.1e, %.1e of the largest logit, %.2f (%s, %s logit "
-          "of token %d)" % (apart[worst].max(), apart[worst].max() / largest, largest,
-                         names[worst], ("start", "end")[side], token))
+          "of token %d)" % (
+              apart[worst].max(), apart[worst].max() / largest, largest,
+              names[worst], ("start", "end")[side], token))
   if not apart[worst].max() <= LIMIT * largest:
     raise ValueError("the converted model computes something else than "
                      "transformers: %s; at most %.0e of it is rounding" % (
