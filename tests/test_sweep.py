@@ -394,8 +394,7 @@ def check_against_loop(loop, swept, windows, batch_size):
       real = features[1, row] == 1
       expected = alone[row][:, real]
       limit = (limit_of_all(window, loop.config, loop.weights)
-               if any(
-        mask.reaches_padding for mask in decode.different_masks)
+               if any(mask.reaches_padding for mask in decode.different_masks)
                else tolerance_of(expected, loop.config))
       assert furthest(together[decode][row][:, real], expected) < limit, decode
 
@@ -455,8 +454,7 @@ def test_a_sweep_equals_a_loop_with_another_layout():
   for row, end in enumerate(features["window_end"]):
     for v, decode in enumerate(swept):
       expected = alone[v][row, :, :end]
-      reaches = any(
-        mask.reaches_padding for mask in decode.different_masks)
+      reaches = any(mask.reaches_padding for mask in decode.different_masks)
       # Of a window of about as many tokens.
       limit = limit_of_all(LONG) if reaches else tolerance_of(expected)
       assert furthest(together[v, row, :, :end], expected) < limit, decode
