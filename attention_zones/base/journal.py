@@ -47,7 +47,8 @@ class Records:
     Returns:
       dict: "text", "null_odds" and "gold_logp" have one entry for each decode,
       "nbest" one for each decode that has an n-best list, and "windows" a list of
-      [question_length, first_token, passage_length] for each window.
+      [question_length, first_token, passage_length, {set: positions}] for each
+      window.
     """
     file, start = self.finished[question]
     file.seek(start)

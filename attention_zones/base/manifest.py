@@ -21,6 +21,12 @@ ATTENTION_MASS_NAME = "attention_mass.csv"
 # much it masks, and how much of a zone its control has.
 OF_FILES = ("masked_fraction", "overlap")
 
+# The entry with the ids of the questions that have no token of a set, for each set.
+LACKING = "lacking"
+
+# Entries to which each pass over the data adds.
+_GROWING = OF_FILES + (LACKING,)
+
 
 def run_id(run):
   """A short name of a run, a dict: the same for the same inputs and flags."""
@@ -75,7 +81,7 @@ def load(folder):
           json_files.member("%s: \"files\"" % path, run_of, name, str), dict)
       run.setdefault("about", {})
       about = json_files.member("%s: \"runs\"" % path, run, "about", dict)
-      for entry in set(OF_FILES) & set(about):
+      for entry in set(_GROWING) & set(about):
         json_files.member("%s: \"about\"" % path, about, entry, dict)
   except ValueError as error:
     raise ValueError("%s is not a manifest (%s); to compute the sweep again, "
@@ -117,17 +123,17 @@ def add(folder, names, run, about, zones_of=()):
     folder: str, a path or address.
     names: list of str, the files' names.
     run: dict, as for `run_id`.
-    about: dict, more about the run: versions, times. What its entries OF_FILES say
-      of other files of this run is kept.
+    about: dict, more about the run: versions, times. What its entries OF_FILES and
+      LACKING say of other files of this run, and of other sets, is kept.
     zones_of: dict from the name of each file of a masked decode to what
       definitions.digests says of its zones.
   """
   with _locked(folder):
     content = load(folder)
     before = content["runs"].get(run_id(run), {}).get("about", {})
-    of_files = {name: dict(before.get(name, {}), **about.get(name, {}))
-                for name in OF_FILES if name in before or name in about}
-    content["runs"][run_id(run)] = dict(run, about=dict(about, **of_files))
+    growing = {name: dict(before.get(name, {}), **about.get(name, {}))
+               for name in _GROWING if name in before or name in about}
+    content["runs"][run_id(run)] = dict(run, about=dict(about, **growing))
     for name in names:
       content["files"][name] = run_id(run)
       content["zones"].pop(name, None)
@@ -176,6 +182,21 @@ def masked_fractions(content):
 def overlaps(content):
   """As `masked_fractions`: how many of a zone's columns its controls have."""
   return _numbers_of_files(content, "overlap")
+
+
+def lacking(content, name):
+  """The questions that have no token of a set of tokens (coverage.lacking).
+
+  Args:
+    content: dict, as load returns it.
+    name: str, a file of predictions.
+
+  Returns:
+    dict from the name of each set that was asked for in the file's run to a list of
+    ids; {} if the manifest says nothing.
+  """
+  run = content["runs"].get(content["files"].get(name), {})
+  return run.get("about", {}).get(LACKING, {})
 
 
 def _numbers_of_files(content, name):

@@ -18,6 +18,7 @@ from attention_zones.base import data_sets
 from attention_zones.base import files
 from attention_zones.base import interrupts
 from attention_zones.base import journal
+from attention_zones.base import manifest
 from attention_zones.base import passage_order
 from attention_zones.base.progress import Progress
 from attention_zones.data import batches
@@ -109,7 +110,8 @@ def _run_pass(data, model, run, one, batch_size, log):
       run.files_of(written), start,
       masked_fraction=coverage.masked_fractions(
           sizes, written, model.config.num_attention_heads, data.tokenizer.LAYOUT),
-      overlap=coverage.overlaps(sizes, written, data.tokenizer.LAYOUT))
+      overlap=coverage.overlaps(sizes, written, data.tokenizer.LAYOUT),
+      **{manifest.LACKING: coverage.lacking(sizes, _ids(data), written)})
   if one.part:
     shares.remove(one.part)
   else:

@@ -86,7 +86,9 @@ class InterimSweep(sweeps.Sweep):
     about = {"num_layers": key["num_layers"],
              "masked_fraction": coverage.masked_fractions(
                  sizes, decodes, key["num_heads"], layout),
-             "overlap": coverage.overlaps(sizes, decodes, layout)}
+             "overlap": coverage.overlaps(sizes, decodes, layout),
+             manifest.LACKING: coverage.lacking(
+                 sizes, [asked[index].id for index in self.sample], decodes)}
     self.manifest = {
         "runs": {"": dict(key, about=about)}, "zones": {},
         "files": dict.fromkeys(self.names.values(), "")}

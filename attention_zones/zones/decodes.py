@@ -56,6 +56,11 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
       return None
     return self.masks[0][1] if self.masks else zones.NOTHING
 
+  @property
+  def sets(self):
+    """The sets of tokens that its zones name, as of Mask.sets: set of str."""
+    return set().union(*(mask.sets for _, mask in self.masks))
+
   def mask_at(self, layer):
     """The zones.Mask of a layer, counted from 0."""
     of_layer = dict(self.masks)

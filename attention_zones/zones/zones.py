@@ -47,7 +47,7 @@ et al., 2019, "Are Sixteen Heads Really Better than One?", equation 2).
 
 Zones of other sets of tokens have two names, of sets.py, with "_" between: cls_p is
 what [CLS] attends to in the passage, any_special what all tokens attend to in
-special ones.
+special ones. A question that has no token of a set is left out of the zone.
 
 To add a zone, add an entry to ZONES: every command then knows it, and its controls.
 CONTRIBUTING.md has an example. The name appears in flags, file names and
@@ -60,6 +60,7 @@ F = from (query) length, T = to (key) length.
 
 import collections
 import functools
+import itertools
 import re
 
 import numpy as np
@@ -147,10 +148,18 @@ def is_of_sets(name):
   return name not in ZONES and name != OFF
 
 
+def sets_of(name):
+  """The sets that a zone's name has, without "not": list of str, [] for ZONES."""
+  return list(map(sets.base_of, name.split("_"))) if is_of_sets(name) else []
+
+
 def order(name):
-  """Key that sorts names of zones: those of ZONES, `off`, then those of sets."""
+  """Key that sorts names of zones: those of ZONES, `off`, then those of sets, and
+  at the end those of spans."""
   known = list(ZONES) + [OFF]
-  return (known.index(name), "") if name in known else (len(known), name)
+  if name in known:
+    return known.index(name), ""
+  return len(known) + (not sets.SETS.keys() >= set(sets_of(name))), name
 
 
 def has_draws(name):
@@ -160,7 +169,7 @@ def has_draws(name):
   return sets.named(name.partition("_")[2]).is_text
 
 
-def token_sets(features, ranks=None):
+def token_sets(features, ranks=None, members=None):
   """Finds Q and P by position alone, never by a token's text.
 
                  [CLS] who ? [SEP] a  b  c  [SEP] [PAD]
@@ -171,7 +180,8 @@ def token_sets(features, ranks=None):
   Args:
     features: dict of int32 Tensors, the input of the model: "input_ids" [B, S], and
       the places of layouts.Layout [B].
-    ranks: dict as in Tokens, for the draws; None for none.
+    ranks, members: dict as in Tokens, for the draws and for sets of the data; None
+      for none.
 
   Returns:
     Tokens.
@@ -179,7 +189,7 @@ def token_sets(features, ranks=None):
   # Imported here, so that scripts that need only names do not wait for it.
   import tensorflow.compat.v1 as tf
   found = layouts.sets(features, tf.range(tf.shape(features["input_ids"])[1]))
-  return sets.with_complements(Tokens(ranks=ranks or {}, **{
+  return sets.with_complements(Tokens(ranks=ranks or {}, members=members or {}, **{
       name: tf.cast(each, tf.float32) for name, each in found.items()}),
                                lambda x: tf.reduce_max(x, 1, keepdims=True))
 
@@ -231,6 +241,16 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     return {int(variant) for _, variant in self.zones if variant.isdigit()}
 
   @property
+  def sets(self):
+    """The names of the sets that its zones name, without "not": set of str."""
+    return {name for zone, _ in self.zones for name in sets_of(zone)}
+
+  @property
+  def sets_of_data(self):
+    """Those of `sets` of which the data says what is in them: set of str."""
+    return set(filter(sets.is_of_data, self.sets))
+
+  @property
   def has_controls(self):
     """Whether a control is among its zones: bool."""
     return any(variant for _, variant in self.zones)
@@ -253,8 +273,9 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
   def changes_rows(self, of):
     """Whether the weights of certain queries change: bool.
 
-    It follows from the zones' cells; True, too, if a zone's rows or columns work
-    for TensorFlow's tensors only.
+    It follows from the zones' cells; of sets of the data all that they may have
+    counts. True, too, if a zone's rows or columns work for TensorFlow's tensors
+    only.
 
     Args:
       of: function from Tokens of a window to the queries, float32 [1, S], 1.0 or
@@ -271,16 +292,17 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     """The zones: list of Zone."""
     return [entry(zone) for zone, _ in self.zones if zone != OFF]
 
-  def cells_of_window(self, question_length, passage_length, layout=layouts.BERT):
+  def cells_of_window(self, question_length, passage_length, layout=layouts.BERT,
+                      members=None):
     """Each zone's cells in a window without [PAD]; those of `off` are all.
 
     Args:
-      question_length, passage_length: int, numbers of tokens.
+      question_length, passage_length, layout, members: as of tokens_of_window.
 
     Returns:
       list of float32 [S, S]; None if a zone works for TensorFlow's tensors only.
     """
-    tokens = tokens_of_window(question_length, passage_length, layout)
+    tokens = tokens_of_window(question_length, passage_length, layout, members)
     shape = 2 * (tokens.is_real.shape[1],)
     sides = [(in_numpy(zone.rows, tokens), in_numpy(zone.columns, tokens))
              for zone in self._entries]
@@ -290,19 +312,41 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
     return [nothing_or_all] + [
         np.broadcast_to(pairs(*both)[0], shape) for both in sides]
 
-  def leaves_no_key(self, question_length, passage_length, layout=layouts.BERT):
+  def leaves_no_key(self, question_length, passage_length, layout=layouts.BERT,
+                    members=None):
     """Whether it masks all that some token of a window attends to: bool.
 
-    Such a token would attend to [PAD]. Only columns of special tokens can do so,
-    and those have no draws.
+    Such a token would attend to [PAD]. Only columns of sets of tokens can do so,
+    and with special tokens in them, so that there are no draws.
+
+    Args:
+      question_length, passage_length, layout, members: as of tokens_of_window.
     """
-    if not any(is_of_sets(zone) for zone, _ in self.zones if zone != OFF):
-      return False
     masked = self._replace(zones=tuple(
         (zone, variant) for zone, variant in self.zones if variant not in EDITS))
-    cells = masked.cells_of_window(question_length, passage_length, layout)
+    if not masked.sets:
+      return False
+    cells = masked.cells_of_window(
+        question_length, passage_length, layout, members)
     return cells is not None and bool(
         functools.reduce(np.maximum, cells).all(1).any())
+
+  def always_leaves_no_key(self):
+    """Whether it does so in every window with text, whatever the data says: bool.
+
+    It can be told of one set of the data, of two tokens of each side; of more that
+    is left to the data.
+    """
+    of_data = sorted(self.sets_of_data)
+    if len(of_data) > 1:
+      return False
+    if not of_data:
+      return self.leaves_no_key(2, 2, members={})
+    # Positions 1 and 2 are the question, 4 and 5 the passage.
+    text = (4, 5) if of_data == [sets.ANSWER] else (1, 2, 4, 5)
+    return all(self.leaves_no_key(2, 2, members={of_data[0]: positions})
+               for size in range(1, len(text) + 1)
+               for positions in itertools.combinations(text, size))
 
   @property
   def edit(self):
@@ -370,13 +414,47 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
 NOTHING = Mask(zones=(), heads=None)
 
 
-def tokens_of_window(question_length, passage_length, layout=layouts.BERT):
-  """The Tokens of a window without [PAD], numpy float32 [1, S] each."""
+class _AllThatMayBe(dict):
+  """Sets of the data in a window of which nothing is known: all they may have.
+
+  Args:
+    tokens: Tokens of the window.
+    complements: dict, those of other sets; None for the sets themselves.
+  """
+
+  def __init__(self, tokens, complements=None):
+    super().__init__(complements or {})
+    self._tokens, self._are_complements = tokens, complements is not None
+
+  def __missing__(self, name):
+    tokens = self._tokens
+    if self._are_complements:
+      return tokens.is_real
+    return tokens.in_passage + (name != sets.ANSWER) * tokens.in_question
+
+
+def tokens_of_window(question_length, passage_length, layout=layouts.BERT,
+                     members=None):
+  """The Tokens of a window without [PAD], numpy float32 [1, S] each.
+
+  Args:
+    question_length, passage_length: int, numbers of tokens.
+    layout: layouts.Layout of the window.
+    members: dict from the name of each set of the data to a sequence of int, the
+      positions of its tokens; None if that is not known, so that they have, and
+      their complements, all that they may have.
+  """
   places = layout.places(np.array([question_length]), np.array([passage_length]))
-  found = layouts.sets(places, np.arange(places["window_end"][0]))
-  return sets.with_complements(
-      Tokens(**{name: each.astype(np.float32) for name, each in found.items()}),
-      lambda x: x.max(1, keepdims=True))
+  length = places["window_end"][0]
+  tokens = Tokens(**{name: each.astype(np.float32) for name, each in layouts.sets(
+      places, np.arange(length)).items()}, members={
+          name: np.isin(np.arange(length), positions)[None].astype(np.float32)
+          for name, positions in (members or {}).items()})
+  tokens = sets.with_complements(tokens, lambda x: x.max(1, keepdims=True))
+  if members is not None:
+    return tokens
+  return tokens._replace(members=_AllThatMayBe(tokens), complements=_AllThatMayBe(
+      tokens, tokens.complements))
 
 
 def in_numpy(side, tokens):
@@ -434,10 +512,19 @@ def union(names):
           "\"%s\" cannot be combined with another zone; the union of all four is "
           "q2+q2p+p2q+p2" % name)
   mask = Mask(tuple(found), None)
-  if mask.leaves_no_key(1, 1):
+  if mask.always_leaves_no_key():
     raise ValueError("%s masks all that some token can attend to; leave it a key" %
                      mask.name)
   return mask
+
+
+def unknown(name):
+  """The ValueError about a name that is not a zone's."""
+  return ValueError(
+      "%r is not a zone; zones are %s, two of the sets %s with \"_\" between, and %s "
+      "with --mask_head; --spans names more sets; unions are written like q2+p2, "
+      "controls like p2q@1, p2q@flat, p2q@zero" % (
+          name, ", ".join(ZONES), ", ".join(sets.names()), OFF))
 
 
 def _zone_and_variant(text):
@@ -446,11 +533,7 @@ def _zone_and_variant(text):
   if name in _IN_SETS:
     raise ValueError("the zone %s is called %s" % (name, _IN_SETS[name]))
   if name != OFF and not entry(name):
-    raise ValueError(
-        "%r is not a zone; zones are %s, two of the sets %s with \"_\" between, "
-        "and %s with --mask_head; unions are written like q2+p2, controls like "
-        "p2q@1, p2q@flat, p2q@zero" % (
-            name, ", ".join(ZONES), ", ".join(sets.names()), OFF))
+    raise unknown(name)
   if at and not is_of_sets(name) and name not in with_controls():
     raise ValueError("%s: \"%s\" has no controls; zones that have some are %s" % (
         text, name, ", ".join(with_controls())))
