@@ -16,6 +16,7 @@ if __name__ == "__main__":
   machine.use_onednn()
 
 import contextlib
+import functools
 import os
 import sys
 import types
@@ -33,6 +34,7 @@ from attention_zones.data import data_checks
 from attention_zones.data.hf_tokenizer import load as load_tokenizer_file
 from attention_zones.data.sentencepiece_tokenizer import load as load_spm_model
 from attention_zones.data.sentencepiece_tokenizer import SentencePieceTokenizer
+from attention_zones.data import spans
 from attention_zones.data import tokenizer_settings
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
@@ -48,7 +50,6 @@ from attention_zones.decoding import sweep
 from attention_zones.weights import checkpoint_names
 from attention_zones.weights import checkpoints
 from attention_zones.weights import training
-from attention_zones.zones import draws
 from attention_zones.zones import grammar
 from attention_zones.zones import sets
 from attention_zones.zones import zones
@@ -156,7 +157,8 @@ flags.DEFINE_string(
     "p2q@1-3 is three such draws; p2q@flat keeps each row's mass in the zone and "
     "spreads it equally; p2q@zero sets it to 0 after the softmax. With --mask_head "
     "also off: the head adds nothing. subsets is the 15 unions of the four zones. "
-    "Two sets of tokens are a zone, too, as cls_p and q_special: %s." % (
+    "Two sets of tokens are a zone, too, as cls_p and q_special: %s; --spans names "
+    "more." % (
         ", ".join(zones.ZONES), ", ".join(sets.names())))
 flags.DEFINE_string(
     "mask_head", None,
@@ -166,6 +168,11 @@ flags.DEFINE_string(
     "mask", None,
     "Paths, with another zone in each layer, in place of the flags --mask_...: "
     "2:p2q+5:p2 is one decode, 2:p2q:head3.4,2:q2+p2 are two.")
+flags.DEFINE_string(
+    "spans", None,
+    "JSON file that names sets of tokens: {\"QUESTION_ID\": {\"wh\": "
+    "{\"question\": [[0, 3]]}, \"why\": {\"passage\": [[120, 188]]}}}, ranges of "
+    "characters; p_wh and p_notwhy then are zones.")
 flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes also get an nbest_predictions "
     "file; the baseline always gets one.")
@@ -423,13 +430,13 @@ def check(options, given):
   """
   flag_checks.validate_flags(options)
   refusal = recorded.supply(options, given, log)
+  named = spans.load(options.spans)
   model, remarks = make_model(options)
   config, tokenizer = model.config, model.tokenizer
   wanted = grammar.parse_decodes(
       options.mask_layer, options.mask_zone, config.num_hidden_layers,
-      options.mask_head, config.num_attention_heads, options.mask)
-  if draws.needed(wanted):
-    flag_checks.refuse_remote_draws(options)
+      options.mask_head, config.num_attention_heads, options.mask, named.names)
+  flag_checks.refuse_remote(options, wanted)
   this_training = None
   if options.do_train:
     if options.init_checkpoint:
@@ -443,19 +450,31 @@ def check(options, given):
   path_checks.make_output_folder("--output_dir", options.output_dir)
   if refusal:
     raise ValueError(refusal)
-  this_run = runs.Run(options, wanted, model) if options.do_predict else None
+  this_run = (
+      runs.Run(options, wanted, model, named) if options.do_predict else None)
   for line in remarks:
     log(line)
   return model, this_training, this_run
 
 
-def load(options, flag, tokenizer):
-  """Reads the data set that a flag names, and makes its windows: DataSet."""
+def load_to_train(options, tokenizer):
+  """Reads --train_file and makes its windows: windows.DataSet."""
+  return windows.load(
+      options, "train_file", data_sets.rules(options.dataset), tokenizer, log)
+
+
+def load_to_predict(this_run, tokenizer):
+  """Reads --predict_file, makes its windows, and finds what a run asks of its
+  tokens: windows.DataSet."""
+  options, named = this_run.options, this_run.named
+  of_data = set().union(*(sets.of_data(decode.sets) for decode in this_run.wanted))
   data = windows.load(
-      options, flag, data_sets.rules(options.dataset), tokenizer, log)
-  if options.gold_logp and flag == "predict_file":
-    data = gold.with_spans(data, "--%s=%s" % (flag, getattr(options, flag)), log)
-  return data
+      options, "predict_file", data_sets.rules(options.dataset), tokenizer, log,
+      options.gold_logp or sets.ANSWER in of_data,
+      functools.partial(spans.check, named))
+  if options.gold_logp:
+    data = gold.with_spans(data, "--predict_file=" + options.predict_file, log)
+  return spans.find(data, named, of_data)
 
 
 def run(options, given):
@@ -471,15 +490,15 @@ def run(options, given):
   with contextlib.ExitStack() as stack:
     if this_training:
       stack.enter_context(training.alone(options.output_dir))
-      train_data = load(options, "train_file", model.tokenizer)
+      train_data = load_to_train(options, model.tokenizer)
     if this_run:
-      predict_data = load(options, "predict_file", model.tokenizer)
+      predict_data = load_to_predict(this_run, model.tokenizer)
     if this_training:
       this_training.train(train_data, model.to_train)
   if this_run:
     if this_training:
       model.find_checkpoint()
-      this_run = runs.Run(options, this_run.wanted, model)
+      this_run = runs.Run(options, this_run.wanted, model, this_run.named)
     decoding.decode(predict_data, model, this_run, log)
     if options.attention_mass:
       attention_mass.make(predict_data, model, this_run, log)

@@ -107,7 +107,8 @@ def token_sets(features):
 
 
 def with_ranks(features, numbers=tuple(DRAWS)):
-  """As with_places, with the ranks of draws, int32 [B, S]."""
+  """As with_places, with the ranks of draws and two sets of the data, int32
+  [B, S]."""
   named = with_places(features)
   for draw in numbers:
     # What is in no set has 0, too, the rank that is drawn first.
@@ -116,6 +117,14 @@ def with_ranks(features, numbers=tuple(DRAWS)):
       for rank, position in enumerate(drawn(features[:, row], draw)):
         ranks[row, position] = rank
     named["ranks_in_draw_%d" % draw] = ranks
+  position = np.arange(features.shape[2])
+  passage = (position >= named["passage_start"][:, None]) & (
+      position < named["passage_end"][:, None])
+  question = (position >= named["question_start"][:, None]) & (
+      position < named["question_end"][:, None])
+  for name, chosen in (("answer", passage & (position % 4 == 2)), (
+      "ev", (question | passage) & (position % 3 == 1))):
+    named["members_of_" + name] = chosen.astype(np.int32)
   return named
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from attention_zones.base import manifest
 from attention_zones.decoding import flag_checks
+from attention_zones.zones import grammar
 import modeling
 import tiny_model
 import tolerances
@@ -110,8 +111,13 @@ def test_a_draw_is_the_same_in_any_batch(project):
 
 def test_draws_for_a_tpu_on_another_machine_are_refused():
   """Its host cannot run the Python of the input pipeline."""
-  flags = {"mask_zone": "p2q@1", "use_tpu": True, "tpu_name": "t"}
-  with pytest.raises(ValueError, match="--mask_zone=p2q@1: .* --tpu_name=local"):
-    flag_checks.refuse_remote_draws(types.SimpleNamespace(**flags))
-  for here in {"tpu_name": "local"}, {"use_tpu": False, "tpu_name": None}:
-    flag_checks.refuse_remote_draws(types.SimpleNamespace(**dict(flags, **here)))
+  flags = {"use_tpu": True, "tpu_name": "t"}
+  for name in "p2q@1", "p_answer":
+    wanted = grammar.parse_decodes("0", name, 1)
+    with pytest.raises(ValueError, match="^%s: .* --tpu_name=local" % name):
+      flag_checks.refuse_remote(types.SimpleNamespace(**flags), wanted)
+    for here in {"tpu_name": "local"}, {"use_tpu": False, "tpu_name": None}:
+      flag_checks.refuse_remote(
+          types.SimpleNamespace(**dict(flags, **here)), wanted)
+  flag_checks.refuse_remote(
+      types.SimpleNamespace(**flags), grammar.parse_decodes("0", "p2q,cls_p", 1))

@@ -11,20 +11,22 @@ from attention_zones.zones import layouts
 from attention_zones.zones import sets
 from attention_zones.zones import zones
 
-# The kinds of tokens of each set: [CLS] C, question Q, [SEP] S, passage P, last
-# [SEP] E; no complement is any's.
-KINDS = {"q": "Q", "p": "P", "cls": "C", "sep1": "S", "sep2": "E", "special": "CSE",
-         "any": "CQSPE", "notq": "CSPE", "notp": "CQSE", "notcls": "QSPE",
-         "notsep1": "CQPE", "notsep2": "CQSP", "notspecial": "QP"}
+# The kinds of tokens of each set: [CLS] C, question Q, [SEP] S, passage P, in it
+# the answer A, last [SEP] E; no complement is any's.
+KINDS = {"q": "Q", "p": "PA", "cls": "C", "sep1": "S", "sep2": "E",
+         "special": "CSE", "any": "CQSPAE", "answer": "A", "notq": "CSPAE",
+         "notp": "CQSE", "notcls": "QSPAE", "notsep1": "CQPAE", "notsep2": "CQSPA",
+         "notspecial": "QPA", "notanswer": "CQSPE"}
 # Q2 and its like have these names already.
 NAMED = {"q_q": "q2", "notp_p": "q2p", "notq_q": "p2q", "p_p": "p2"}
 ALLOWED = ["%s_%s" % (rows, columns) for rows in KINDS for columns in KINDS
            if columns != "any" and "%s_%s" % (rows, columns) not in NAMED]
-WINDOWS = "CQQSPPPE__", "CQSPE_____"
+WINDOWS = "CQQSPAAE__", "CQSAE_____"
 
 
 def lengths_of(windows):
-  return np.array([[window.count(kind) for kind in "QP"] for window in windows]).T
+  return np.array([[window.count("Q"), window.count("P") + window.count("A")]
+                   for window in windows]).T
 
 
 def features_of(windows, layout=layouts.BERT):
@@ -36,6 +38,12 @@ def members(name, window):
   return np.isin(list(window), list(KINDS[name]))
 
 
+def tokens_of(windows, layout=layouts.BERT):
+  """zones.Tokens in TensorFlow."""
+  return zones.token_sets(features_of(windows, layout), members={
+      "answer": np.int32([members("answer", window) for window in windows])})
+
+
 def expected(name, window):
   rows, columns = name.split("_")
   return np.outer(members(rows, window), members(columns, window))
@@ -43,13 +51,13 @@ def expected(name, window):
 
 def test_the_table_has_all_of_them():
   assert sets.names() == list(KINDS)
-  assert len(ALLOWED) == 13 * 12 - 4
+  assert len(ALLOWED) == 15 * 14 - 4
 
 
 def test_cells():
-  """Of each of 152 zones, in TensorFlow; and of its whole window in numpy."""
+  """Of each of 206 zones, in TensorFlow; and of its whole window in numpy."""
   with tf.Graph().as_default(), tf.Session() as session:
-    tokens = zones.token_sets(features_of(WINDOWS))
+    tokens = tokens_of(WINDOWS)
     masks = {name: zones.union([name]).additive(tokens) for name in ALLOWED}
     found = session.run(masks)
   for name, additive in found.items():
@@ -58,19 +66,19 @@ def test_cells():
       padding = np.array(list(window)) == "_"
       assert (mask == np.where(cells | padding, -10000, 0)).all(), (name, window)
     mask = zones.union([name])
-    _, cells = mask.cells_of_window(2, 3)
+    known = {"answer": [5, 6]}
+    _, cells = mask.cells_of_window(2, 3, members=known)
     whole = expected(name, WINDOWS[0])[:8, :8]
     assert (cells == whole).all(), name
     assert mask.changes_passage_rows == whole[4:7].any()
-    assert coverage.masked_fraction(mask, 2, 3) == whole.sum() / 64
+    assert coverage.masked_fraction(mask, 2, 3, members=known) == whole.sum() / 64
 
 
 def test_another_layout():
   """RoBERTa's, with two special tokens between."""
-  window = "CQQSSPPE_"
+  window = "CQQSSPAE_"
   with tf.Graph().as_default(), tf.Session() as session:
-    tokens = zones.token_sets(features_of(
-        [window], layouts.Layout(1, 2, 1, pad_id=1)))
+    tokens = tokens_of([window], layouts.Layout(1, 2, 1, pad_id=1))
     found = session.run({name: sets.named(name).of(tokens) for name in KINDS})
   for name, of in found.items():
     assert (of[0] == members(name, window)).all(), name
@@ -78,7 +86,7 @@ def test_another_layout():
 
 def test_a_window_without_a_set_has_no_complement_of_it():
   with tf.Graph().as_default(), tf.Session() as session:
-    tokens = zones.token_sets(features_of(["CSPPE", "CQSPE"]))
+    tokens = tokens_of(["CSPPE", "CQSPE"])
     notq, any_notq = session.run([
         sets.named("notq").of(tokens), zones.union(["any_notq"]).additive(tokens)])
   assert notq.tolist() == [[0] * 5, [1, 0, 1, 1, 1]]
@@ -90,7 +98,7 @@ def test_edits():
   weights = np.random.RandomState(0).rand(1, 2, 8, 8).astype(np.float32)
   window = "CQQSPPPE"
   with tf.Graph().as_default(), tf.Session() as session:
-    tokens = zones.token_sets(features_of([window]))
+    tokens = tokens_of([window])
     zero, flat = session.run([
         zones.union(["q_special@" + edit]).edit(
             tf.constant(weights), tokens, tokens) for edit in ("zero", "flat")])
@@ -122,7 +130,7 @@ def test_order_and_labels():
     ("notany_p", "'notany_p' is not a zone; zones are all, q2"),
     ("notnotq_p", "is not a zone"), ("q_", "is not a zone"), ("_q", "is not a"),
     ("q_p_p", "is not a zone"), ("cls_p_", "is not a"), ("cls", "is not a zone"),
-    ("CLS_p", "two of the sets q, p, cls, sep1, sep2, special, any, notq, "),
+    ("CLS_p", "two of the sets q, p, cls, sep1, sep2, special, any, answer, not"),
     ("cls_p@x", "'x' is not a control"),
     *((name + "@1", "so %s, whose columns are others, too, has none" % name)
       for name in ("q_cls", "p_special", "q_any", "q_notq", "cls_notspecial")),

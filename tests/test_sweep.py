@@ -18,6 +18,7 @@ from attention_zones.zones import decodes
 from attention_zones.zones import grammar
 from attention_zones.zones import draws
 from attention_zones.zones import layouts
+from attention_zones.zones import members
 from attention_zones.zones import zones
 import architectures
 from bert_reference import ALL_DECODES
@@ -101,9 +102,10 @@ def some_decodes(num_layers):
           lambda chosen: tuple(sorted(chosen))))
   united = st.lists(
       st.one_of(
-          st.tuples(st.sampled_from(["q2", "q2p", "p2q", "p2", "special_p"]),
+          st.tuples(st.sampled_from(["q2", "q2p", "p2q", "p2", "special_p",
+                                     "p_answer", "cls_ev"]),
                     st.sampled_from(["", "", "@1", "@2", "@flat", "@zero"])),
-          st.tuples(st.sampled_from(["any_sep2", "notq_cls"]),
+          st.tuples(st.sampled_from(["any_sep2", "notq_cls", "ev_notanswer"]),
                     st.sampled_from(["", "@flat", "@zero"]))),
       min_size=1, unique_by=lambda item: item[0]).map(
           lambda items: zones.union(map("".join, items)))
@@ -112,9 +114,9 @@ def some_decodes(num_layers):
       lambda mask, chosen: mask._replace(heads=chosen),
       st.one_of(st.just(zones.union(["off"])), united), heads)
   masks = st.one_of(st.just(zones.union(["all"])), united, in_heads)
-  # Another zone in each layer, or in some of them the same.
+  # Another zone in each layer, or in some of them the same; `all` is in no path.
   paths = st.dictionaries(
-      st.integers(0, num_layers - 1), masks, min_size=1).map(
+      st.integers(0, num_layers - 1), st.one_of(united, in_heads), min_size=1).map(
           lambda found: decodes.Decode(tuple(
               (layer, found[layer]) for layer in sorted(found))))
   masked = st.one_of(st.builds(decodes.Decode.of, layers, masks), paths)
@@ -125,11 +127,7 @@ def some_decodes(num_layers):
 @settings(max_examples=200, deadline=None)
 @given(swept=some_decodes(4))
 def test_names_of_files_are_read_back(swept):
-  names = [decode.file_name() for decode in swept]
-  # `all` is in no path of the flags.
-  assert [decodes.Decode.parse(name) for name in names] == [
-      None if "_all+" in name or name.endswith("_all.json") and decode.is_path
-      else decode for decode, name in zip(swept, names)]
+  assert [decodes.Decode.parse(decode.file_name()) for decode in swept] == swept
 
 
 @settings(max_examples=200, deadline=None)
@@ -340,7 +338,8 @@ class Loop:
     with self._graph.as_default():
       self._inputs = bert_reference.placeholders()
       self._tokens = zones.token_sets(self._inputs, {
-          draw: self._inputs["ranks_in_draw_%d" % draw] for draw in DRAWS})
+          draw: self._inputs["ranks_in_draw_%d" % draw] for draw in DRAWS},
+                                      members.from_features(self._inputs))
       self._encoder = modeling.Encoder(config)
       self._embedded = self._encoder.embed(
           self._inputs["input_ids"], self._inputs["segment_ids"])

@@ -50,6 +50,7 @@ def windows():
       "example_index": np.arange(BATCH), "num_windows": np.ones(BATCH),
       "first_token": np.zeros(BATCH),
       "start_position": np.full(BATCH, 6), "end_position": np.full(BATCH, 7),
+      "members_of_answer": (position == 7) | (position == 8),
       # Not the order of a draw, but one.
       "ranks_in_draw_1": np.tile(7 * np.arange(LENGTH) % LENGTH, [BATCH, 1])})
   return {name: value.astype(np.int32) for name, value in numbers.items()}
@@ -97,7 +98,7 @@ def all_decodes(config, features):
   """The candidates of a sweep: the five zones of each layer, controls, a head."""
   encoder = modeling.Encoder(config, use_one_hot_embeddings=True, random_seed=1)
   swept = grammar.parse_decodes(
-      "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat,p2@zero",
+      "0-1", "q2,q2p,p2q,p2,all,p2q@1,q2@1,p2@flat,p2@zero,p_answer,notanswer_p",
       config.num_hidden_layers)
   swept += grammar.parse_decodes(
       "1", "p2,off", config.num_hidden_layers, "1", config.num_attention_heads)[1:]

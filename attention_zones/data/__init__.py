@@ -10,6 +10,7 @@
   piece_places             where these stand in a passage
   passages                 a passage's word pieces and their characters
   sentencepiece_tokenizer  the tokens of English ALBERT, instead of word pieces
+  spans                    which tokens are in gold answers, and in those of --spans
   squad_data               SQuAD's JSON to examples
   tokenizer_json           what is read from a tokenizer.json
   tokenizer_settings       added tokens, the longest word

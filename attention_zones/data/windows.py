@@ -41,8 +41,8 @@ WindowSizes.__doc__ = """BERT's three flags of these names, int each, in tokens.
 
 
 DataSet = collections.namedtuple(
-    "DataSet", ["examples", "path", "tokenizer", "rules", "gold_spans"],
-    defaults=(None,))
+    "DataSet", ["examples", "path", "tokenizer", "rules", "gold_spans", "members"],
+    defaults=(None, {}))
 DataSet.__doc__ = """A SQuAD file that was read.
 
 Attributes:
@@ -53,6 +53,9 @@ Attributes:
   rules: squad_data.Rules.
   gold_spans: int32 [N, A, 2], where gold.py finds the gold answers; None without
     --gold_logp.
+  members: dict from each set of tokens that the data says and a zone names to a
+    list of (tokens of the question, tokens of the passage), for each example, as
+    members.positions takes them (spans.py).
 """
 
 
@@ -168,7 +171,7 @@ def _positions(answer, first, length, offset):
   return answer[0] - first + offset, answer[1] - first + offset
 
 
-def load(options, flag, rules, tokenizer, log):
+def load(options, flag, rules, tokenizer, log, with_gold=False, check=None):
   """Reads a data set, logs what is unusual about it, and makes its windows.
 
   Args:
@@ -177,6 +180,9 @@ def load(options, flag, rules, tokenizer, log):
     rules: squad_data.Rules.
     tokenizer: as of DataSet.
     log: function that shows the user a line, str.
+    with_gold: bool, whether examples say where all gold answers are.
+    check: function of the list of Examples that may raise ValueError, before the
+      windows are made; None for none.
 
   Returns:
     DataSet.
@@ -188,7 +194,7 @@ def load(options, flag, rules, tokenizer, log):
   path, is_training = getattr(options, flag), flag == "train_file"
   examples, dropped = rules.read_examples(
       path, is_training, options.version_2_with_negative,
-      with_gold=options.gold_logp and not is_training)
+      with_gold=with_gold)
   source = "--%s=%s" % (flag, path)
   if dropped:
     log(data_checks.report_dropped(source, len(examples), dropped,
@@ -196,6 +202,8 @@ def load(options, flag, rules, tokenizer, log):
   for line in rules.remarks(examples) + data_checks.remarks(
       examples, tokenizer, options.max_query_length):
     log("%s: %s" % (source, line))
+  if check:
+    check(examples)
   sizes = WindowSizes(
       options.max_seq_length, options.doc_stride, options.max_query_length)
   return DataSet(examples, cached_windows(

@@ -30,6 +30,8 @@ from attention_zones.decoding import prediction_files
 from attention_zones.decoding import shares
 from attention_zones.zones import coverage
 from attention_zones.zones import draws
+from attention_zones.zones import members
+from attention_zones.zones.decodes import BASELINE
 
 
 # After so many passages the log says, once, that what is finished can be looked at.
@@ -93,7 +95,7 @@ def _run_pass(data, model, run, one, batch_size, log):
   start = time.time()
   key = _key(run, one, batch_size, model)
   records = batches.read(data.path)
-  refuse_no_key(data, records, one.decodes)
+  refuse_no_key(data, sizes_of(data, records), one.decodes)
   answered = None
   if not one.part or one.part.share in shares.missing(one.part):
     answered = _answer(data, model, run, one, key, records, log)
@@ -105,7 +107,7 @@ def _run_pass(data, model, run, one, batch_size, log):
       run.options.output_dir, data, answered, one.decodes,
       list(map(run.kinds_of, one.decodes)), run.before_replacing)
   written = [decode for decode in one.decodes if decode not in failed]
-  sizes = _sizes(data, records)
+  sizes = sizes_of(data, records)
   run.record(
       run.files_of(written), start,
       masked_fraction=coverage.masked_fractions(
@@ -122,25 +124,39 @@ def _run_pass(data, model, run, one, batch_size, log):
   return failed
 
 
-def refuse_no_key(data, records, decodes):
+def refuse_no_key(data, sizes, decodes):
   """Refuses decodes that mask all that a token of some window attends to.
 
   Args:
     data: windows.DataSet.
-    records: list of batches.Record, its windows.
+    sizes: dict, as `sizes_of` returns it.
     decodes: list of decodes.Decode.
 
   Raises:
-    ValueError: there is such a window, of a question without tokens.
+    ValueError: there is such a window of a question that counts in the decode.
   """
-  masks = [mask for decode in decodes for mask in decode.different_masks
-           if mask.leaves_no_key(0, 1, data.tokenizer.LAYOUT)]
-  without = [record for record in records if not record.sizes["question_length"]]
-  if masks and without:
-    raise ValueError(
-        "%s masks all that some token can attend to in question %r, which has no "
-        "tokens; leave out the question, or this zone" % (
-            masks[0].name, data.examples[without[0].sizes["example_index"]].qas_id))
+  @functools.lru_cache(maxsize=None)
+  def leaves_no_key(mask, question_length, passage_length, members):
+    return mask.leaves_no_key(
+        question_length, passage_length, data.tokenizer.LAYOUT, dict(members))
+
+  for mask, names in {(mask, frozenset(decode.sets)) for decode in decodes
+                      for mask in decode.different_masks if mask.sets}:
+    for qas_id, of_question in sizes.items():
+      if any(coverage.lacks(name, of_question) for name in names):
+        continue
+      for size in of_question:
+        members = tuple((name, tuple(size.members[name]))
+                        for name in sorted(mask.sets_of_data))
+        # Without sets of the data, only whether there is any token counts.
+        lengths = (size.question_length, size.passage_length) if members else (
+            min(size.question_length, 1), min(size.passage_length, 1))
+        if leaves_no_key(mask, *lengths, members):
+          raise ValueError(
+              "%s masks all that some token can attend to in question %r%s; leave "
+              "out the question, or this zone" % (
+                  mask.name, qas_id, "" if size.question_length else
+                  ", which has no tokens"))
 
 
 def _key(run, one, batch_size, model):
@@ -170,13 +186,18 @@ def _ids(data):
   return [example.qas_id for example in data.examples]
 
 
-def _sizes(data, records):
+def sizes_of(data, records):
   """The sizes of windows: dict from the id of each question that has windows to the
   list of their coverage.Sizes."""
   ids, found = _ids(data), collections.OrderedDict()
   for record in records:
-    found.setdefault(ids[record.sizes["example_index"]], []).append(
-        coverage.Sizes(*(record.sizes[name] for name in coverage.Sizes._fields)))
+    index = record.sizes["example_index"]
+    lengths = [record.sizes[name] for name in coverage.Sizes._fields[:3]]
+    places = data.tokenizer.LAYOUT.places(lengths[0], lengths[2])
+    found.setdefault(ids[index], []).append(coverage.Sizes(*lengths, {
+        name: members.positions(of_set[index], *lengths, places["question_start"],
+                                places["passage_start"])
+        for name, of_set in data.members.items()}))
   return found
 
 
@@ -233,10 +254,40 @@ def _answer(data, model, run, one, key, records, log):
   interrupts.keep(
       lambda: "%d of %d questions are finished and kept in %s; rerun the command "
       "to resume" % (len(journal.finished), len(mine), journal.path))
-  results = model.predict(one.decodes, key["--predict_batch_size"], input_of(
-      data, run.options, one.decodes, records, mine, journal.finished))
-  _answer_questions(data, run, one, journal, results, mine, _sizes(data, records))
+  swept = with_baseline(one.decodes)
+  results = model.predict(swept, key["--predict_batch_size"], input_of(
+      data, run.options, swept, records, mine, journal.finished))
+  _answer_questions(data, run, one, journal, results, mine, sizes_of(data, records))
   return journal
+
+
+def with_baseline(decodes):
+  """The decodes, and the baseline before them if it stands in for some answers.
+
+  It costs next to nothing: a sweep computes it anyway, up to the highest mask.
+  """
+  needs = any(decode.sets for decode in decodes) and BASELINE not in decodes
+  return [BASELINE] * needs + decodes
+
+
+def take_baseline(decodes, found, of_question):
+  """Gives decodes whose sets a question lacks the baseline's answer.
+
+  Args:
+    decodes: list of decodes.Decode.
+    found: list of answers.Answer, those of `with_baseline`.
+    of_question: list of coverage.Sizes, the question's windows.
+
+  Returns:
+    list of answers.Answer, one for each decode.
+  """
+  baseline = dict(zip(with_baseline(decodes), found)).get(BASELINE)
+  lacking = {name for decode in decodes for name in decode.sets
+             if coverage.lacks(name, of_question)}
+  return [
+      answer if lacking.isdisjoint(decode.sets) else baseline._replace(
+          nbest=answer.nbest and baseline.nbest)
+      for decode, answer in zip(decodes, found[-len(decodes):])]
 
 
 def input_of(data, options, decodes, records, places, finished=()):
@@ -254,9 +305,9 @@ def input_of(data, options, decodes, records, places, finished=()):
   """
   input_fn = batches.predict_input_fn(
       records, options.max_seq_length, batches.bucket_width(options), places,
-      finished, functools.partial(
-          draws.add_to_features, ids=_ids(data), numbers=draws.needed(decodes)),
-      data.tokenizer.LAYOUT)
+      finished, lambda features: members.add_to_features(
+          draws.add_to_features(features, _ids(data), draws.needed(decodes)),
+          data.members), data.tokenizer.LAYOUT)
   return input_fn if data.gold_spans is None else gold.add_spans(
       input_fn, data.gold_spans)
 
@@ -269,12 +320,12 @@ def _answer_questions(data, run, one, journal, results, mine, sizes):
     journal: journal_writer.Journal.
     results: iterable, as Model.predict returns it.
     mine: dict from the index of each question to answer to its passage's place.
-    sizes: dict, as `_sizes` returns it.
+    sizes: dict, as `sizes_of` returns it.
   """
   finder = answers.AnswerFinder(
       data.examples, data.tokenizer, run.options, data.rules.span_text,
       answers.POSITIONS if data.rules.positions_in_nbest else ())
-  with_nbest = list(map(run.wants_nbest, one.decodes))
+  with_nbest = list(map(run.wants_nbest, with_baseline(one.decodes)))
   progress = Progress(
       "predicting, %d decode%s%s%s" % (
           len(one.decodes), "s" * (len(one.decodes) != 1),
@@ -292,14 +343,16 @@ def _answer_questions(data, run, one, journal, results, mine, sizes):
       # A passage without words has no window.
       journal.append(index, [answers.Answer(
           data.rules.empty_answer, 0.0, [] if wants else None)
-                             for wants in with_nbest])
+                             for wants in map(run.wants_nbest, one.decodes)])
       left[mine[index]] -= 1
   for index, of_question in answers.gather_windows(results):
     if index not in journal.finished:
       found = finder.answers(index, of_question, with_nbest)
       if run.options.gold_logp:
         found = gold.rate(found, of_question)
-      journal.append(index, found, sizes[ids[index]])
+      of_windows = sizes[ids[index]]
+      journal.append(
+          index, take_baseline(one.decodes, found, of_windows), of_windows)
       left[mine[index]] -= 1
       looks = may_look and mine[index] <= first[-1] and not any(
           left[place] for place in first)

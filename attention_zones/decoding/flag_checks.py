@@ -28,8 +28,9 @@ def validate_flags(options):
                               ("do_predict", "predict_file"))
       if getattr(options, task) and getattr(options, name)]
   for name in ["bert_config_file", vocabulary, "output_dir", "train_file",
-               "predict_file"] + ["init_checkpoint"] * options.do_train:
+               "predict_file", "spans"] + ["init_checkpoint"] * options.do_train:
     path_checks.check_flag("--" + name, getattr(options, name))
+  wanted += ["spans"] * (options.spans is not None)
   for name in wanted:
     path = getattr(options, name)
     _refuse(not files.exists(path), "--%s=%s: there is no such file; README.md "
@@ -55,6 +56,9 @@ def _validate_combinations(options):
   for name in ("gold_logp", "attention_mass"):
     _refuse(getattr(options, name) and not options.do_predict,
             "--%s=True is about --predict_file; it needs --do_predict=True", name)
+  _refuse(options.spans and not options.do_predict,
+          "--spans=%s is about --predict_file; it needs --do_predict=True",
+          options.spans)
   share = shares.parse(options.shard)
   _refuse(share and options.attention_mass,
           "--attention_mass=True averages over all questions, and --shard=%s has a "
@@ -118,12 +122,15 @@ def check_init_checkpoint(options, checkpoint):
   return []
 
 
-def refuse_remote_draws(options):
-  """Refuses draws where the input pipeline runs on another machine."""
-  _refuse(options.use_tpu and options.tpu_name != "local",
-          "--mask_zone=%s: draws such as p2q@1 are made by Python in the input "
-          "pipeline, which a TPU on another machine cannot call; run on the TPU VM "
-          "with --tpu_name=local, or on a CPU or GPU", options.mask_zone)
+def refuse_remote(options, wanted):
+  """Refuses draws, and sets of the data, where the input pipeline runs on another
+  machine."""
+  asked = [mask.name for decode in wanted for mask in decode.different_masks
+           if mask.draws or mask.sets_of_data]
+  _refuse(asked and options.use_tpu and options.tpu_name != "local",
+          "%s: draws such as p2q@1, answers and spans are made by Python in the "
+          "input pipeline, which a TPU on another machine cannot call; run on the "
+          "TPU VM with --tpu_name=local, or on a CPU or GPU", *asked[:1])
 
 
 def validate_sizes(options, config, tokenizer):

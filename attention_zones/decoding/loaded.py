@@ -18,6 +18,7 @@ from attention_zones.base import precision
 from attention_zones.base import questions
 from attention_zones.data import batches
 from attention_zones.data import data_checks
+from attention_zones.data import spans as span_sets
 from attention_zones.data import windows
 from attention_zones.decoding import answer_head
 from attention_zones.decoding import answers as answer_spans
@@ -28,6 +29,7 @@ from attention_zones.decoding import gold
 from attention_zones.decoding import passes
 from attention_zones.decoding import recorded
 from attention_zones.zones import grammar
+from attention_zones.zones import sets
 
 # The file of each flag, in the order in which a folder is looked through.
 _VOCABULARIES = (("vocab_file", "vocab.txt"), ("spm_model_file", "spiece.model"),
@@ -126,7 +128,7 @@ class LoadedModel:
     self.num_heads = model.config.num_attention_heads
 
   def predict(self, pairs, mask_layer=None, mask_zone=None, mask_head=None,
-              ids=None, answers=None, mask=None):
+              ids=None, answers=None, mask=None, spans=None):
     """Answers questions, with nothing masked and then in each decode.
 
     Args:
@@ -136,6 +138,8 @@ class LoadedModel:
         made (p2q@1); None: a digest of both texts.
       answers: list of the gold answers of each question, as SQuAD has them:
         [{"text": "Oslo", "answer_start": 14}]. Each result then has "gold_logp".
+        Zones of `answer` (p_answer) need them.
+      spans: dict as the file of --spans has it, from the names in `ids`.
 
     Returns:
       list of dict, for each question the baseline and then each decode:
@@ -162,11 +166,20 @@ class LoadedModel:
                         ("mask_head", mask_head), ("mask", mask)):
       if value is not None:
         _check_text(name, value)
+    named = span_sets.NONE
+    if spans is not None:
+      named = span_sets.of_content("spans", spans)
     wanted = grammar.parse_decodes(
         mask_layer, mask_zone, config.num_hidden_layers, mask_head,
-        config.num_attention_heads, mask)
+        config.num_attention_heads, mask, named.names)
     data, records = self._read(pairs, ids, answers)
-    decoding.refuse_no_key(data, records, wanted)
+    of_data = set().union(*(sets.of_data(decode.sets) for decode in wanted))
+    if sets.ANSWER in of_data and answers is None:
+      raise ValueError("mask_zone=%r: the set `answer` needs answers=..., the gold "
+                       "answers of each question" % (mask_zone or mask))
+    span_sets.check(named, data.examples)
+    data = span_sets.find(data, named, of_data)
+    decoding.refuse_no_key(data, decoding.sizes_of(data, records), wanted)
     steps_of = functools.partial(
         passes.plan_steps, self._options, config,
         self._model.gpu_memory(len(wanted)),
@@ -285,6 +298,7 @@ class LoadedModel:
     if not records:
       return
     precision.set_up(options.precision)
+    sizes, swept = decoding.sizes_of(data, records), decoding.with_baseline(some)
     places = passage_order.places(
         [example.paragraph.context for example in data.examples],
         options.random_seed)
@@ -292,11 +306,13 @@ class LoadedModel:
         data.examples, data.tokenizer, options, rules.span_text,
         answer_spans.CHARACTERS)
     for index, of_question in answer_spans.gather_windows(self._model.predict(
-        some, batch_size, decoding.input_of(
-            data, options, some, records, dict(enumerate(places))))):
-      found = finder.answers(index, of_question, [True] * len(some))
-      yield index, found if data.gold_spans is None else gold.rate(
-          found, of_question)
+        swept, batch_size, decoding.input_of(
+            data, options, swept, records, dict(enumerate(places))))):
+      found = finder.answers(index, of_question, [True] * len(swept))
+      if data.gold_spans is not None:
+        found = gold.rate(found, of_question)
+      yield index, decoding.take_baseline(
+          some, found, sizes[data.examples[index].qas_id])
 
 
 def _logits(encoder, features):

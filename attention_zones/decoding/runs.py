@@ -14,6 +14,7 @@ from attention_zones.base import files
 from attention_zones.base import path_checks
 from attention_zones.base import manifest
 from attention_zones.base import version
+from attention_zones.data import spans
 from attention_zones.data import windows
 from attention_zones.decoding import passes
 from attention_zones.weights import checkpoints
@@ -37,9 +38,10 @@ class Run:
     options: namespace of run_squad.py's flags.
     wanted: list of decodes.Decode.
     model: run_squad.Model; without a checkpoint, a training is to write it.
+    named: spans.Spans of --spans.
 
   Attributes:
-    options, wanted: as given.
+    options, wanted, named: as given.
     made_from: dict, all that answers depend on but the zones.
     zones_of: dict from each Decode to a dict, what it masks.
 
@@ -47,15 +49,15 @@ class Run:
     ValueError: as of `refuse_overwriting`, or a folder has the name of a file.
   """
 
-  def __init__(self, options, wanted, model):
-    self.options = options
+  def __init__(self, options, wanted, model, named=spans.NONE):
+    self.options, self.named = options, named
     self._num_layers = model.config.num_hidden_layers
     self.wanted = wanted
     self.made_from = _describe(
         options, model.checkpoint or training.finished(
             options.output_dir, options.num_train_epochs), model.tokenizer)
     self.zones_of = definitions.of_decodes(
-        wanted, model.session(1 if options.do_train else len(wanted)))
+        wanted, model.session(1 if options.do_train else len(wanted)), named)
     # What each file is to be made from.
     self._expected = {name: dict(self.made_from, **masked)
                       for name, masked in self.files_of(wanted).items()}

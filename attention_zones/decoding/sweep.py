@@ -46,6 +46,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import sweep_plan
 from attention_zones.zones import draws
+from attention_zones.zones import members
 from attention_zones.zones import zones
 
 
@@ -56,7 +57,7 @@ def run(model, features, decodes, max_seq_length, batch_size=1, pad_id=0):
     model: modeling.Encoder, or another model with its `embed`, `heads`, `layer`,
       `num_layers` and `num_heads`.
     features: dict of int32 [B, S] "input_ids" and "segment_ids"; [B], the places of
-      layouts.Layout; and what draws.add_to_features adds.
+      layouts.Layout; and what draws and members add to them.
     decodes: list of decodes.Decode, each at most once.
     max_seq_length: int, the length up to which `all` attends to [PAD].
     batch_size: int, the usual B; it decides only how many variants are in a block.
@@ -106,7 +107,8 @@ class _Runner:
   def __init__(self, model, features, max_seq_length):
     self._model = model
     self._length = tf.shape(features["input_ids"])[1]
-    self._tokens = zones.token_sets(features, draws.from_features(features))
+    self._tokens = zones.token_sets(
+        features, draws.from_features(features), members.from_features(features))
     rest = [[0, 0], [0, max_seq_length - self._length]]
     # For masks that reach [PAD]; TensorFlow computes them only if there are any.
     self._padded_tokens = tf.nest.map_structure(

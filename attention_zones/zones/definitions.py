@@ -7,6 +7,7 @@ adds to the logits, and does to the weights, of fixed windows, as in a sweep.
 """
 
 import hashlib
+import itertools
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -33,12 +34,22 @@ def of_mask(mask):
           for zone, variant in mask.zones}
 
 
-def of_decodes(decodes, session_config=None):
-  """What decodes mask: dict from each decodes.Decode to a dict of its `digests`."""
+def of_decodes(decodes, session_config=None, spans=None):
+  """What decodes mask: dict from each decodes.Decode to a dict of its `digests`.
+
+  Args:
+    decodes, session_config: as for `digests`.
+    spans: spans.Spans, where the data has spans; then what is in these is said,
+      too, under names like "set wh". (`answer` follows from the data set.)
+  """
   found = digests({mask for decode in decodes for mask in decode.different_masks},
                   session_config)
-  return {decode: {name: found[name] for mask in decode.different_masks
-                   for name in of_mask(mask)} for decode in decodes}
+  if spans:
+    found.update({"set " + name: spans.digest(name) for name in spans.names})
+  return {decode: {name: found[name] for name in itertools.chain(
+      *map(of_mask, decode.different_masks),
+      ("set " + name for name in decode.sets)) if name in found}
+          for decode in decodes}
 
 
 def digests(masks, session_config=None):
@@ -67,7 +78,9 @@ def digests(masks, session_config=None):
     # One graph for all batches: building it takes longer than running it.
     inputs = {name: tf.placeholder(each.dtype, [None] * each.ndim)
               for name, each in _batch(_BATCHES[0]).items()}
-    tokens = zones.token_sets(inputs, {_DRAW: inputs["input_ids"]})
+    of_data = set().union(*(mask.sets_of_data for mask in parts.values()))
+    tokens = zones.token_sets(inputs, {_DRAW: inputs["input_ids"]}, {
+        name: _some(inputs) for name in of_data})
     effects = {name: [mask.additive(tokens)] + (
         [mask.edit(inputs["weights"], tokens, tokens)] if mask.edit else [])
                for name, mask in parts.items()}
@@ -76,6 +89,13 @@ def digests(masks, session_config=None):
              for lengths in _BATCHES]
   return {name: _digest(mask, [of_batch[name] for of_batch in found])
           for name, mask in parts.items()}
+
+
+def _some(inputs):
+  """A set of the data in the fixed windows: every third token, int32 [B, S]."""
+  positions = tf.range(tf.shape(inputs["input_ids"])[1])
+  return tf.cast(tf.equal(positions % 3, 1) & tf.less(
+      positions, inputs["window_end"][:, None] - 1), tf.int32)
 
 
 def _digest(mask, effects):

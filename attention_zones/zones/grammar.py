@@ -4,6 +4,7 @@ import collections
 import re
 
 from attention_zones.zones import decodes
+from attention_zones.zones import sets
 from attention_zones.zones import zones
 
 # Of most file systems, in bytes.
@@ -17,7 +18,7 @@ _SUBSETS = re.compile(r" *subsets(@(?:%s))? *" % "|".join(zones.EDITS))
 
 
 def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0,
-                  mask=None):
+                  mask=None, spans=()):
   """Reads --mask_layer, --mask_head and --mask_zone, or --mask.
 
   The flags have one grammar: "," separates decodes, "-" is a range of layers, heads
@@ -35,6 +36,7 @@ def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0
       head.
     num_heads: int, the number of heads of a layer.
     mask: str, or None when the flag was left out.
+    spans: collection of str, the names of spans.
 
   Returns:
     list of Decode: the baseline, then layer by layer, in it head by head; or the
@@ -51,8 +53,8 @@ def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0
       if value is not None:
         raise ValueError("--mask=%s says layers, zones and heads itself; leave out "
                          "%s=%s" % (mask, flag, value))
-    return _with_names([decodes.BASELINE] + _parse_paths(
-        " ".join(mask.split()), num_layers, num_heads))
+    return _checked([decodes.BASELINE] + _parse_paths(
+        " ".join(mask.split()), num_layers, num_heads), "--mask=" + mask, spans)
   if mask_zone is None:
     for flag, value in ("--mask_layer", mask_layer), ("--mask_head", mask_head):
       if value is not None:
@@ -72,14 +74,21 @@ def parse_decodes(mask_layer, mask_zone, num_layers, mask_head=None, num_heads=0
                 for heads in head_sets]
   except ValueError as error:
     raise ValueError("--mask_zone=%s: %s" % (mask_zone, error)) from error
-  return _with_names([decodes.BASELINE] + [
+  return _checked([decodes.BASELINE] + [
       decodes.Decode.of(layers, mask) for layers in layer_sets
-      for of_heads in in_heads for mask in of_heads])
+      for of_heads in in_heads for mask in of_heads],
+                  "--mask_zone=" + mask_zone, spans)
 
 
-def _with_names(wanted):
-  """Returns the Decodes, and refuses one whose files would have too long a name."""
+def _checked(wanted, flag, spans):
+  """Returns the Decodes, and refuses one of an unknown span, or whose files would
+  have too long a name."""
+  known = set(spans) | {sets.ANSWER}
   for decode in wanted:
+    for mask in decode.different_masks:
+      for zone, _ in mask.zones:
+        if not known.issuperset(filter(sets.is_of_data, zones.sets_of(zone))):
+          raise ValueError("%s: %s" % (flag, zones.unknown(zone, spans)))
     name = decode.file_name("nbest_predictions")
     if len(name) > _LONGEST_NAME:
       raise ValueError("%s: the name of a file would have %d bytes, more than %d; "
@@ -174,7 +183,7 @@ def _parse_numbers(kind, value, count):
   flag = "--mask_%s=%s" % (kind, value)
   valid = "%ss are 0 to %d, as in 0-%d or 0,%d or 0+%d, None is every %s" % (
       (kind,) + (count - 1,) * 4 + (kind,))
-  sets = []
+  found = []
   for item in value.split(","):
     match = re.match(r"^ *(?:([0-9]{1,4})-([0-9]{1,4})(?:/([0-9]{1,4}))?"
                      r"|([0-9]{1,4}(?:\+[0-9]{1,4})*)) *$", item)
@@ -186,16 +195,16 @@ def _parse_numbers(kind, value, count):
       raise ValueError("%s: there is no %s %d; %s" % (
           flag, kind, max(named), valid))
     if united:
-      sets.append(tuple(sorted(named)))
+      found.append(tuple(sorted(named)))
     elif int(first) > int(last):
       raise ValueError("%s: the range %s is empty; %s" % (
           flag, item.strip(), valid))
     else:
-      sets += _windows(flag, int(first), int(last), width)
-  for numbers in sets:
-    if len(set(numbers)) < len(numbers) or sets.count(numbers) > 1:
+      found += _windows(flag, int(first), int(last), width)
+  for numbers in found:
+    if len(set(numbers)) < len(numbers) or found.count(numbers) > 1:
       raise ValueError("%s: %s is given twice" % (flag, decodes.plus(numbers)))
-  return sets
+  return found
 
 
 def _windows(flag, first, last, width):

@@ -111,6 +111,11 @@ def is_of_data(name):
   return base == ANSWER or base not in SETS
 
 
+def of_data(names_of_sets):
+  """Those of some sets of which the data says which tokens are in: set of str."""
+  return set(filter(is_of_data, names_of_sets))
+
+
 def names():
   """All names but those of spans: list of str."""
   return list(SETS) + [_NOT + name for name in SETS if named(_NOT + name)]

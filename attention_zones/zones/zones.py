@@ -180,8 +180,9 @@ def token_sets(features, ranks=None, members=None):
   Args:
     features: dict of int32 Tensors, the input of the model: "input_ids" [B, S], and
       the places of layouts.Layout [B].
-    ranks, members: dict as in Tokens, for the draws and for sets of the data; None
-      for none.
+    ranks: dict as in Tokens, for the draws; None for none.
+    members: dict from the name of each set of the data to int32 [B, S], 1 for
+      members; None for none.
 
   Returns:
     Tokens.
@@ -189,9 +190,11 @@ def token_sets(features, ranks=None, members=None):
   # Imported here, so that scripts that need only names do not wait for it.
   import tensorflow.compat.v1 as tf
   found = layouts.sets(features, tf.range(tf.shape(features["input_ids"])[1]))
-  return sets.with_complements(Tokens(ranks=ranks or {}, members=members or {}, **{
-      name: tf.cast(each, tf.float32) for name, each in found.items()}),
-                               lambda x: tf.reduce_max(x, 1, keepdims=True))
+  as_float = lambda of: {
+      name: tf.cast(each, tf.float32) for name, each in of.items()}
+  return sets.with_complements(
+      Tokens(ranks=ranks or {}, members=as_float(members or {}), **as_float(found)),
+      lambda x: tf.reduce_max(x, 1, keepdims=True))
 
 
 class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
@@ -248,7 +251,7 @@ class Mask(collections.namedtuple("Mask", ["zones", "heads"])):
   @property
   def sets_of_data(self):
     """Those of `sets` of which the data says what is in them: set of str."""
-    return set(filter(sets.is_of_data, self.sets))
+    return sets.of_data(self.sets)
 
   @property
   def has_controls(self):
@@ -481,6 +484,12 @@ def _columns(zone, variant, tokens):
   return (tokens.in_question + tokens.in_passage) * tf.cast(is_drawn, tf.float32)
 
 
+def names_with(name):
+  """The zones whose names a span of this name would make: list of str."""
+  return [zone for zone in list(ZONES) + [OFF]
+          if name in (zone,) + zone.partition("_")[::2]]
+
+
 def with_controls():
   """The names of the zones that have controls: list of str."""
   return [name for name, zone in ZONES.items() if not zone.replaces_padding_mask]
@@ -518,13 +527,13 @@ def union(names):
   return mask
 
 
-def unknown(name):
-  """The ValueError about a name that is not a zone's."""
+def unknown(name, spans=()):
+  """The ValueError about a name that is not a zone's, given those of spans."""
   return ValueError(
-      "%r is not a zone; zones are %s, two of the sets %s with \"_\" between, and %s "
-      "with --mask_head; --spans names more sets; unions are written like q2+p2, "
-      "controls like p2q@1, p2q@flat, p2q@zero" % (
-          name, ", ".join(ZONES), ", ".join(sets.names()), OFF))
+      "%r is not a zone; zones are %s, two of the sets %s with \"_\" between, and "
+      "%s with --mask_head; --spans names more sets; unions are written like "
+      "q2+p2, controls like p2q@1, p2q@flat, p2q@zero" % (
+          name, ", ".join(ZONES), ", ".join(sets.names() + sorted(spans)), OFF))
 
 
 def _zone_and_variant(text):
