@@ -9,6 +9,7 @@
 #   LAYERS=0-23 bash decode_squad.sh           a model of 24 layers
 #   LAYERS=0-11,0-11/3 bash decode_squad.sh    also three neighbouring layers at once
 #   ZONES=subsets bash decode_squad.sh         all 15 unions of the four zones
+#   ZONES="p_wh p_answer" bash decode_squad.sh --spans=spans.json   any tokens
 #   MASK="2:p2q+5:p2" bash decode_squad.sh     one decode, a zone for each layer
 #   SEEDS="1 2 3 4 5" bash decode_squad.sh     the models in
 #                        $MODEL_OUTPUT_DIR/seed1 to seed5, one after the other
