@@ -105,7 +105,7 @@ def left_out(sweeps, questions):
   for sweep in sweeps:
     names = [sweep.names.pop(decode) for decode in empty]
     if names:
-      line = "%s: no question has a token of what is masked in %s" % (
+      line = "%s: no question has tokens of all sets that are masked in %s" % (
           sweep.folder, predictions.some(names))
       if not set(sweep.names) - {BASELINE}:
         raise ValueError(line)
