@@ -167,6 +167,18 @@ def test_every_digit_is_that_of_a_data_set_of_its_questions(
   assert of_zone(tmp_path, "p_wh", "controls")["ratio_low"]
 
 
+def test_articles_are_compared_on_the_questions_of_a_cell(tmp_path, capsys):
+  """All four of one article are lost, none of the other's twelve: 3.4 times."""
+  _, folder = make(
+      tmp_path, {"": "1" * 24, "_layer0_p2": "1" * 24,
+                 "_layer0_p_wh": "1" * 8 + "0" * 4 + "1" * 12},
+      {"p": [], "wh": ["q%d" % k for k in range(8)]}, [1] * 24)
+  assert collect(folder, tmp_path) == 0
+  assert ("in 1 of 2 tested cells the standard error by article is more than 1.2 "
+          "times that by passage: take --cluster=article"
+          in capsys.readouterr().out.splitlines())
+
+
 def test_a_contrast_is_about_the_questions_of_both_sides(tmp_path, random_sweeps):
   ids, lacking, folders = random_sweeps
   flags = "--contrast", "1:p_wh", "1:p_answer"
