@@ -281,7 +281,7 @@ def _refuse_own_baselines(panels):
   out, so that one baseline for all cells would be wrong."""
   for panel in panels:
     for column in panel.table.zones:
-      if panel.has_own_baseline((None, column)):
+      if panel.mask_of(column).sets_of_data:
         raise ValueError(
             "%s: the column %s is about questions with tokens of its sets only, "
             "whose baseline is not %g; give --stats=results.stats.csv, which has it"

@@ -292,7 +292,9 @@ def draw(tmp_path, *flags):
 
 
 def test_the_figure_needs_the_statistics(tmp_path, capsys):
-  _, folder = make(tmp_path, dict(CELLS, _layer0_cls_p=MASKED))
+  # q5 has no word in its passage.
+  _, folder = make(tmp_path, dict(CELLS, _layer0_cls_p=MASKED),
+                   dict(LACKING, cls=["q5"], p=["q5"]))
   assert collect(folder, tmp_path) == 0
   stats = "--stats=%s" % (tmp_path / "results.stats.csv")
   assert "%s\n" % stats in capsys.readouterr().out.replace(" --symmetric", "")
@@ -307,7 +309,8 @@ def test_the_figure_needs_the_statistics(tmp_path, capsys):
   panel, = visualize_att_zone.read_panels(visualize_att_zone.parse_args([
       str(tmp_path / "results.csv"), "80", "figure.svg", stats]))
   assert panel.table.zones == ["p2", "cls_p", "p_wh"]
-  np.testing.assert_allclose(panel.differences, [[-30, -30, -50]], atol=1.1e-3)
+  np.testing.assert_allclose(
+      panel.differences, [[-30, -300 / 9, -50]], atol=1.1e-3)
 
 
 @pytest.mark.parametrize("change, words", [

@@ -70,11 +70,9 @@ class Panel(collections.namedtuple("Panel", [
     """The score that a cell, (layer, zone) or (layer, head), is compared with."""
     return (self.own_baselines or {}).get(cell, self.baseline or 0)
 
-  def has_own_baseline(self, cell):
-    """Whether a cell may leave questions out, as the data says: bool."""
-    zone = self.zone or cell[1]
-    return self.baseline is not None and bool(
-        zones.union(zone.split("+")).sets_of_data)
+  def mask_of(self, column):
+    """The zones.Mask of a column of a table with a baseline."""
+    return zones.union((self.zone or column).split("+"))
 
   @property
   def differences(self):

@@ -79,11 +79,16 @@ def marked(panel, metric, rows):
   own = panel.own_baselines
   if own is None:
     own = {cell: rows[cell]["baseline"] for cell in scores
-           if panel.has_own_baseline(cell)}
+           if _may_leave_out(panel, cell)}
   return panel._replace(
       metric=metric, marks=below("p_holm"), equivalent=below(EQUIVALENT)
       if all(EQUIVALENT in row for row in rows.values()) else None,
       own_baselines=own)
+
+
+def _may_leave_out(panel, cell):
+  """Whether a cell, if it is compared with a baseline, may leave out questions."""
+  return panel.baseline is not None and bool(panel.mask_of(cell[1]).sets)
 
 
 def _scores(panel):
@@ -155,13 +160,13 @@ def mismatch(rows, panel, others=()):
       found -= baseline
       form, tolerance = ("%s differs from the baseline by %.4f, but in %s by %.4f",
                          DIFFERENCE_TOLERANCE)
-    elif panel.own_baselines is None and panel.has_own_baseline(cell):
+    elif panel.own_baselines is None and _may_leave_out(panel, cell):
       # Only the file knows it.
       if math.isnan(baseline):
         return "has no baseline for %s" % said(cell)
     elif not abs(baseline - panel.before(cell)) <= BASELINE_TOLERANCE:
       return "its baseline%s is %.3f, but %s is drawn with %g" % (
-          " of " + said(cell) if panel.has_own_baseline(cell) else "",
+          " of " + said(cell) if cell in (panel.own_baselines or ()) else "",
           baseline, panel.name, panel.before(cell))
     if not abs(found - score) <= tolerance:
       return form % (said(cell), found, panel.name, score)
