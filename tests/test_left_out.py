@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from attention_zones import cases
+from attention_zones.base import files
 import get_results
 from passages import read_rows, student_interval
 from passages import write_data, write_manifest, write_sweep
@@ -20,6 +21,7 @@ BASELINE = "110" "11" "1" "1011"
 MASKED = "011" "00" "1" "0011"
 LACKING = {"p": [], "wh": ["q1", "q5", "q7", "q9"]}
 CELLS = {"": BASELINE, "_layer0_p2": MASKED, "_layer0_p_wh": MASKED}
+FILES = ["predictions%s.json" % name for name in CELLS]
 
 
 def collect(folder, tmp_path, *flags):
@@ -283,6 +285,33 @@ def test_without_statistics_the_worst_is_that_of_its_own_baseline(tmp_path, caps
   assert collect(folder, tmp_path) == 0
   assert "hurts most: p_wh in layer 1, exact 60.000 (-40.000)" in (
       capsys.readouterr().out)
+
+
+def test_an_unfinished_sweep_leaves_out_the_same(tmp_path):
+  """A journal of ten questions that are done says which windows have the span."""
+  ids, folder = make(tmp_path)
+  assert collect(folder, tmp_path) == 0
+  wanted = read_rows(tmp_path / "results.stats.csv")
+  answers = [[json.loads(path.read_text())[name] for path in (
+      tmp_path / "sweep" / decode for decode in FILES)] for name in ids]
+  for path in (tmp_path / "sweep").iterdir():
+    path.unlink()
+  lines = [{"--predict_file": files.digest(str(tmp_path / "dev.json")),
+            "--random_seed": 1, "num_layers": 2, "num_heads": 2,
+            "layout": [1, 1, 1, 0], "decodes": FILES}] + [
+                {"question": k, "texts": texts, "text_of": [0, 1, 2],
+                 "gold_logp": [None] * 3, "windows": [
+                     [4, 0, 6, {"wh": [] if name in LACKING["wh"] else [1]}]]}
+                for k, (name, texts) in enumerate(zip(ids, answers))]
+  (tmp_path / "sweep" / "journal.0123456789abcdef.jsonl").write_text(
+      "".join(json.dumps(line) + "\n" for line in lines))
+  assert collect(folder, tmp_path, "--unfinished") == 0
+  found = read_rows(tmp_path / "results.stats.csv")
+  # One of 13 columns, in the six rows of the passage.
+  assert found[1].pop("masked_fraction") == "%.6f" % (6 / 13 ** 2)
+  found[0].pop("masked_fraction")
+  assert found == [{name: value for name, value in row.items()
+                    if name != "masked_fraction"} for row in wanted]
 
 
 def draw(tmp_path, *flags):
