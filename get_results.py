@@ -167,13 +167,16 @@ def collect(arguments):
   if arguments.metric == "logp":
     gold = gold._replace(questions=sweeps.with_logp(found, gold.questions))
     asked = [of for of in asked if of.id in gold.questions]
+  left_out = sweeps.left_out(found, gold.questions)
+  cells = [cell for cell in cells if cell in found[0].names]
   why_not = report.check(arguments, found[0].names, cells, asked)
-  seeds = [folder_scores.score_folder(sweep, gold, arguments.metric)
+  seeds = [folder_scores.score_folder(sweep, gold, arguments.metric, left_out)
            for sweep in found]
   percents = [seed.percent for seed in seeds]
   means = combine(percents, statistics.mean)
+  before = combine([seed.before for seed in seeds], statistics.mean)
   if why_not:
-    texts, lines = {}, hurts_most(arguments.metric, means) + [
+    texts, lines = {}, hurts_most(arguments.metric, means, before) + [
         report.left_out(results_path, report.kinds_of(cells), why_not)]
   else:
     texts, lines = report.make(
@@ -198,46 +201,45 @@ def collect(arguments):
   for path, text in written:
     files.write_text(path, [text])
   print("\n".join([table] + lines))
-  print_next_step(results_path, arguments.metric, means, texts)
+  print_next_step(results_path, arguments.metric, means, before, texts)
 
 
-def hurts_most(metric, scores):
-  """Says which cell has the lowest score, where there are no statistics.
+def hurts_most(metric, scores, before):
+  """Says which cell hurts most, where there are no statistics: list of one line.
 
   Args:
     metric: str, what the scores are.
     scores: dict from Decode to score.
-
-  Returns:
-    list of one str, a line.
+    before: dict from Decode to the baseline's score of the same questions, empty
+      without predictions.json.
   """
   masked = [decode for decode in scores if decode != BASELINE]
   # Masking several layers hurts more than one; the question is which layer.
   single = [decode for decode in masked
             if predictions.family(decode) == predictions.ZONES]
-  worst = min(single or masked, key=scores.get)
+  diff = lambda decode: scores[decode] - before.get(decode, 0)
+  worst = min(single or masked, key=diff)
   labels = predictions.labels(worst)
   line = "%s in %s, %s %.3f" % (
       labels["zone"], results_table.place(labels["layer"], labels["head"]), metric,
       scores[worst])
-  if BASELINE not in scores:
+  if not before:
     return ["lowest score: " + line]
-  if scores[worst] < scores[BASELINE]:
-    return ["hurts most: %s (%+.3f)" % (line, scores[worst] - scores[BASELINE])]
+  if diff(worst) < 0:
+    return ["hurts most: %s (%+.3f)" % (line, diff(worst))]
   return ["no masked decode scores below the baseline"]
 
 
-def print_next_step(results_path, metric, scores, written):
+def print_next_step(results_path, metric, scores, before, written):
   """Prints the baseline and the commands that draw the tables.
 
   Args:
     results_path: str.
     metric: str, what the scores are.
-    scores: dict from Decode to score, BASELINE among them when predictions.json
-      is there.
+    scores, before: as for hurts_most.
     written: dict from path to text, the files of statistics.
   """
-  if BASELINE not in scores:
+  if not before:
     return
   stats = report.beside(results_path, "stats")
   flag = " --stats=%s" % shlex.quote(stats) if stats in written else ""
@@ -248,7 +250,7 @@ def print_next_step(results_path, metric, scores, written):
             BASELINE.file_name(), metric, scores[BASELINE],
             shlex.quote(results_path), scores[BASELINE], figure(results_path), flag,
             "" if metrics.is_seen(metrics.named(metric), [
-                score - scores[BASELINE] for score in scores.values()])
+                scores[decode] - before[decode] for decode in scores])
             else " --symmetric"))
   # A figure of Shapley values has dots of its own.
   for kind, its_flag in ("controls", flag), ("shapley", ""):

@@ -270,8 +270,22 @@ def read_panels(args):
     if args.stats:
       of_table = [marks.with_marks(args.stats[i], panel, of_table)
                   for panel in of_table]
+    else:
+      _refuse_own_baselines(of_table)
     panels += of_table
   return panels
+
+
+def _refuse_own_baselines(panels):
+  """Raises ValueError where --stats lacks for a column whose zone leaves questions
+  out, so that one baseline for all cells would be wrong."""
+  for panel in panels:
+    for column in panel.table.zones:
+      if panel.mask_of(column).sets_of_data:
+        raise ValueError(
+            "%s: the column %s is about questions with tokens of its sets only, "
+            "whose baseline is not %g; give --stats=results.stats.csv, which has it"
+            % (panel.name, panel.zone or column, panel.baseline))
 
 
 def with_titles(panels, titles):

@@ -96,7 +96,9 @@ def read(arguments):
     masked = masked_decodes(sweep)
   gold = evaluators.load(arguments.dataset, arguments.data_file)
   asked = questions.read(arguments.data_file, _with_texts)
-  return sweep, flips.read(sweep, masked, asked, gold)
+  left_out = sweeps.left_out([sweep], gold.questions)
+  return sweep, flips.read(sweep, [
+      decode for decode in masked if decode in sweep.names], asked, gold, left_out)
 
 
 def _with_texts(asked):
@@ -124,12 +126,17 @@ def make_heats(arguments, answers):
   heats = collections.OrderedDict()
   for metric, percent in answers.percent.items():
     scores = dict(zip(answers.decodes, percent))
+    before = zip(answers.decodes[1:], answers.before[metric][1:])
     table = results_table.of_cells(rows, masks, lambda row, mask: scores.get(
         predictions.decode_at(row, mask), math.nan))
     path = os.path.join(os.path.dirname(arguments.page), _TABLES[metric])
     heats[metric] = heat_tables.Heat(
         heatmap.Panel(arguments.folder, table, scores[BASELINE], None,
-                      metric=metric),
+                      metric=metric, own_baselines={
+                          tuple(predictions.labels(decode)[name]
+                                for name in ("layer", "zone")): score
+                          for (decode, score), out in zip(before, answers.left_out)
+                          if out.any()}),
         None, os.path.splitext(path)[0] + ".stats.csv", page_about.command_of(
             "python get_results.py", [arguments.folder, path] + arguments.of_data
             + ["--metric=" + metric] * (metric != "exact")))

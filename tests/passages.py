@@ -56,15 +56,17 @@ def write_sweep(folder, ids, answers_of):
   return str(folder)
 
 
-def write_manifest(folder, num_layers, **run):
+def write_manifest(folder, num_layers, lacking=None, **run):
   """Writes the manifest.json of a folder's predictions.
 
   Args:
     folder: str, as write_sweep returns it.
     num_layers: int, of the model; None leaves it out.
+    lacking: dict from a set of tokens to the list of ids that have none of it.
     **run: what else its run has, named without "--".
   """
-  about = {} if num_layers is None else {"num_layers": num_layers}
+  about = {name: value for name, value in (
+      ("num_layers", num_layers), ("lacking", lacking)) if value is not None}
   run = dict({"version_2_with_negative": False, "dataset": "squad"}, **run)
   with open(os.path.join(folder, "manifest.json"), "w") as f:
     json.dump({

@@ -15,7 +15,7 @@ from attention_zones.figures.marked_passage import escape
 from attention_zones.figures.page_html import count, foreign
 from attention_zones.findings import flips
 from attention_zones.findings import question_types
-from attention_zones.findings.flips import GAINED, KEPT, LOST, OTHER
+from attention_zones.findings.flips import GAINED, KEPT, LEFT_OUT, LOST, OTHER
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
 
@@ -64,7 +64,7 @@ def pieces(report):
   for cell in range(len(masked)):
     yield from _cell(report, cell, ranked[cell], lists[cell])
   yield "</div>\n<h2>Questions</h2>\n"
-  yield from _how_to_read()
+  yield from _how_to_read(report.answers)
   places = _places(masked, lists)
   for question in shown:
     yield from _article(report.answers, question, places[question])
@@ -186,18 +186,22 @@ _OF_GRIDS = """\
 <p>A grid has the answer of each decode, in the rows and columns of the heatmap: B
 is the baseline&rsquo;s, a number another, which is right (%s) or wrong (%s). %s:
 the baseline is right, masked it is wrong (lost). %s: the baseline is wrong, masked
-it is right (gained). %s: another wrong one.</p>
+it is right (gained). %s: another wrong one.%s</p>
 """
+_OF_LEFT_OUT = (
+    " <i>Left out</i>: the question has no token of a set of the zone, so that it "
+    "counts neither in the cell&rsquo;s score nor in its baseline.")
 
 
-def _how_to_read():
+def _how_to_read(answers):
   """Yields how to read what is shown of a question."""
   yield _OF_PASSAGES % tuple(
       marked_passage.mark("this", [(0, 4, (label,))])
       for label in (marked_passage.GOLD, marked_passage.BASE, "1"))
   yield _OF_GRIDS % ((_RIGHT, _WRONG) + tuple(
       '<span class="sample %s">1 %s</span>' % (_STYLES[outcome], sign)
-      for outcome, sign in ((LOST, _WRONG), (GAINED, _RIGHT), (OTHER, _WRONG))))
+      for outcome, sign in ((LOST, _WRONG), (GAINED, _RIGHT), (OTHER, _WRONG))) + (
+          _OF_LEFT_OUT * bool(answers.left_out.any()),))
 
 
 def _article(answers, question, places):
@@ -264,13 +268,15 @@ def _grid(answers, question, labels):
   cells = {}
   for cell, decode in enumerate(answers.decodes[1:]):
     label = labels[answers.texts[cell + 1][question]]
-    if label == marked_passage.BASE:
+    outcome = answers.outcome(cell, question)
+    if outcome == LEFT_OUT:
+      cells[decode] = "<td><i>left out</i></td>"
+    elif label == marked_passage.BASE:
       cells[decode] = "<td>%s</td>" % label
     else:
       is_right = answers.exact[cell + 1, question]
       cells[decode] = '<td class="%s">%s %s</td>' % (
-          _STYLES[answers.outcome(cell, question)], label,
-          _RIGHT if is_right else _WRONG)
+          _STYLES[outcome], label, _RIGHT if is_right else _WRONG)
   rows, masks = predictions.plan_table(cells)
   is_wide = sum(len(mask.label) + 2 for mask in masks) > _NARROW
   headers = ["layer"] + [page_html.column(mask.label) for mask in masks]

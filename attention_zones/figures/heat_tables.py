@@ -74,10 +74,10 @@ class Heat(collections.namedtuple("Heat", ["panel", "rows", "path", "command"]))
   def describe(self, cell):
     """What is known of a cell, in words: str."""
     measure, value = self.panel.measure, self.cells[cell]
-    before, after = self.panel.baseline, self.panel.baseline + value
+    before = self.panel.before(cell)
     parts = ["%s %s %s, from %s to %s" % (
         measure.label, self.difference(value), measure.unit, self.score(before),
-        self.score(after))]
+        self.score(before + value))]
     if self.interval(cell):
       parts.append("95 %% interval %s" % self.interval(cell))
     if self.rows is not None:
@@ -177,6 +177,8 @@ def _table(heat, classes):
              "baseline&rsquo;s %s, in %s." % (
                  panel.measure.label, heat.score(panel.baseline),
                  panel.measure.unit))
+  if panel.own_baselines:
+    caption += " Where a zone leaves questions out, both are of the others."
   return page_html.table(
       caption, ["layer"] + list(map(page_html.column, labels.values())), [
           (layer, [html((layer, zone)) for zone in panel.table.zones])
@@ -199,9 +201,10 @@ def _of_statistics(heat):
     return ("Intervals and marks: %s makes %s; give it to this page with "
             "%s." % tuple(map(page_html.code, (
                 heat.command, heat.path, "--stats=" + heat.path))))
-  row = next(iter(heat.rows.values()))
-  sizes = [page_html.count(int(row[name]), word) for name, word in (
-      ("n", "question"), ("clusters", "cluster"))
-           if not math.isnan(row.get(name, math.nan))]
+  # Zones may leave questions out.
+  most = {name: max(row.get(name, math.nan) for row in heat.rows.values())
+          for name in ("n", "clusters")}
+  sizes = [page_html.count(int(most[name]), word) for name, word in (
+      ("n", "question"), ("clusters", "cluster")) if not math.isnan(most[name])]
   return "Intervals (95 %%) and marks are from %s%s." % (
       page_html.code(heat.path), ": " + ", ".join(sizes) if sizes else "")

@@ -20,6 +20,7 @@ import numpy as np
 from attention_zones.figures import arrangement
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
+from attention_zones.zones import zones
 
 LETTERS = string.ascii_uppercase
 CMAP = "seismic"  # The paper's colours; 0 is the white middle of the map.
@@ -43,7 +44,7 @@ DOT_IN_CIRCLE = "\N{CIRCLED DOT OPERATOR}"
 
 class Panel(collections.namedtuple("Panel", [
     "name", "table", "baseline", "marks", "title", "labels", "zone", "metric",
-    "equivalent"], defaults=[None] * 5)):
+    "equivalent", "own_baselines"], defaults=[None] * 6)):
   """One heatmap.
 
   Attributes:
@@ -59,15 +60,29 @@ class Panel(collections.namedtuple("Panel", [
       if no file says it.
     equivalent: set like `marks`, of the cells with a circle; None for a table that
       was not compared with a margin.
+    own_baselines: dict from (layer, zone), or (layer, head), to float, the
+      baseline's scores of the questions of cells that leave some out; None if these
+      are not known.
   """
   __slots__ = ()
+
+  def before(self, cell):
+    """The score that a cell, (layer, zone) or (layer, head), is compared with."""
+    return (self.own_baselines or {}).get(cell, self.baseline or 0)
+
+  def mask_of(self, column):
+    """The zones.Mask of a column of a table with a baseline."""
+    return zones.union((self.zone or column).split("+"))
 
   @property
   def differences(self):
     """Score - baseline, float [rows, columns], the top row first, nan if missing.
     """
     # A table begins with layer 1, which the figure has at the bottom.
-    return np.array(self.table.scores[::-1], dtype=float) - (self.baseline or 0)
+    return np.array([[score - self.before((layer, column))
+                      for column, score in zip(self.table.zones, line)]
+                     for layer, line in zip(self.table.layers, self.table.scores)
+                     ][::-1], dtype=float)
 
   @property
   def measure(self):

@@ -65,7 +65,7 @@ def with_marks(path, panel, of_table=()):
 
 
 def marked(panel, metric, rows):
-  """A heatmap.Panel with the marks of its rows.
+  """A heatmap.Panel with the marks, and own baselines, of its rows.
 
   Args:
     panel: heatmap.Panel.
@@ -76,9 +76,19 @@ def marked(panel, metric, rows):
   below = lambda column: frozenset(
       cell for cell, row in rows.items()
       if cell in scores and row[column] < ALPHA)  # NaN is not.
+  own = panel.own_baselines
+  if own is None:
+    own = {cell: rows[cell]["baseline"] for cell in scores
+           if _may_leave_out(panel, cell)}
   return panel._replace(
       metric=metric, marks=below("p_holm"), equivalent=below(EQUIVALENT)
-      if all(EQUIVALENT in row for row in rows.values()) else None)
+      if all(EQUIVALENT in row for row in rows.values()) else None,
+      own_baselines=own)
+
+
+def _may_leave_out(panel, cell):
+  """Whether a cell, if it is compared with a baseline, may leave out questions."""
+  return panel.baseline is not None and bool(panel.mask_of(cell[1]).sets)
 
 
 def _scores(panel):
@@ -150,9 +160,14 @@ def mismatch(rows, panel, others=()):
       found -= baseline
       form, tolerance = ("%s differs from the baseline by %.4f, but in %s by %.4f",
                          DIFFERENCE_TOLERANCE)
-    elif not abs(baseline - panel.baseline) <= BASELINE_TOLERANCE:
-      return "its baseline is %.3f, but %s is drawn with %g" % (
-          baseline, panel.name, panel.baseline)
+    elif panel.own_baselines is None and _may_leave_out(panel, cell):
+      # Only the file knows it.
+      if math.isnan(baseline):
+        return "has no baseline for %s" % said(cell)
+    elif not abs(baseline - panel.before(cell)) <= BASELINE_TOLERANCE:
+      return "its baseline%s is %.3f, but %s is drawn with %g" % (
+          " of " + said(cell) if cell in (panel.own_baselines or ()) else "",
+          baseline, panel.name, panel.before(cell))
     if not abs(found - score) <= tolerance:
       return form % (said(cell), found, panel.name, score)
   more = [cell for cell in tested if cell not in scores and cell not in others

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from attention_zones.findings import effects
+from attention_zones.findings import question_traits
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
@@ -78,7 +79,7 @@ def rows(pairs, measured, may_differ):
 
   Args:
     pairs: list of (A, B), str each.
-    measured: effects.Effects.
+    measured: effects.Measured.
     may_differ: set of the cells that masking can change at all.
 
   Returns:
@@ -86,24 +87,33 @@ def rows(pairs, measured, may_differ):
     are one family of tests; of the others p_holm is None.
 
   Raises:
-    ValueError: as for `parse`.
+    ValueError: as for `parse`; or the questions that both sides have are in fewer
+      than 2 clusters.
   """
-  sides = [[parse(text, measured.cells) for text in pair] for pair in pairs]
-  of_cells = np.array([of.diff for of in effects.estimate(measured)])
   found, family = [], []
-  for (text_a, text_b), (a, b) in zip(pairs, sides):
-    weights = np.zeros((1, len(of_cells)))
-    for side, sign in ((a, 1), (b, -1)):
-      weights[0, side] += sign / len(side)
+  for text_a, text_b in pairs:
+    a, b = (parse(text, measured.cells) for text in (text_a, text_b))
+    cells = sorted(set(a + b))
+    of_cells = measured.of(cells)
+    if of_cells is None:
+      raise ValueError(
+          "--contrast %s %s: too few questions have tokens of all sets of both: "
+          "they are not about 2 or more %s" % (
+              text_a, text_b,
+              question_traits.CLUSTER_NAMES[measured.settings.cluster][1]))
+    sides = np.array([[(cell in side) / len(side) for cell in cells]
+                      for side in (a, b)])
     scale = len(a) * len(b) // math.gcd(len(a), len(b))
-    contrast, = effects.estimate(measured, weights, scale)
+    # Each side, and the one minus the other.
+    *diffs, contrast = effects.estimate(
+        of_cells, np.concatenate([sides, [sides[0] - sides[1]]]), scale)
     found.append(effects.row(
         COLUMNS, a=text_a, b=text_b, metric=measured.settings.metric,
-        n=measured.sizes.sum(), clusters=len(measured.sizes),
-        seeds=len(measured.sums), diff_a=of_cells[a].mean(),
-        diff_b=of_cells[b].mean(), contrast=contrast.diff, ci_low=contrast.ci_low,
+        n=of_cells.sizes.sum(), clusters=len(of_cells.sizes),
+        seeds=len(of_cells.sums), diff_a=diffs[0].diff, diff_b=diffs[1].diff,
+        contrast=contrast.diff, ci_low=contrast.ci_low,
         ci_high=contrast.ci_high, se=contrast.se, p=contrast.p))
-    if may_differ.intersection(measured.cells[cell] for cell in a + b):
+    if may_differ.intersection(of_cells.cells):
       family.append(found[-1])
   effects.adjust(family)
   return found

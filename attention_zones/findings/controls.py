@@ -103,7 +103,7 @@ def rows(measured, overlap, may_differ):
     contrast = diff - mean over draws of the control's diff
 
   Args:
-    measured: effects.Effects.
+    measured: effects.Measured.
     overlap: dict from Decode to float, 0 to 1, which coverage.py computes of draws;
       cells may be missing.
     may_differ: set of the cells that masking can change at all. Where neither the
@@ -111,32 +111,34 @@ def rows(measured, overlap, may_differ):
 
   Returns:
     list of dict, as effects.row makes them of COLUMNS; without `head` if no row has
-    one. All contrasts are one family of tests.
+    one. All contrasts are one family of tests. There is none of questions in fewer
+    than 2 clusters.
   """
   index = {cell: c for c, cell in enumerate(measured.cells)}
   compared = [pair for pair in pairs(measured.cells) if pair.zone in index]
-  of_cells = effects.estimate(measured)
-  diffs = np.array([of.diff for of in of_cells])
   columns = [column for column in COLUMNS if column != "head" or any(
       predictions.labels(pair.zone)["head"] for pair in compared)]
   found, family = [], []
   for pair in compared:
-    zone, draws = index[pair.zone], [index[cell] for cell in pair.controls]
-    weights = np.zeros((1, len(diffs)))
-    weights[0, zone] = 1
-    weights[0, draws] = -1 / len(draws)
+    # The zone, then its draws.
+    of_cells = measured.of([index[cell] for cell in [pair.zone] + pair.controls])
+    if of_cells is None:
+      continue
+    draws = len(pair.controls)
+    contrasts = np.array([[1] + [-1 / draws] * draws])
     # Times the number of draws, weights are whole, and so are sums of exact match.
-    contrast, = effects.estimate(measured, weights, scale=len(draws))
+    contrast, = effects.estimate(of_cells, contrasts, scale=draws)
+    of_zone, *of_draws = effects.estimate(of_cells)
     found.append(effects.row(columns, metric=measured.settings.metric, **_values(
-        pair, of_cells[zone], diffs[draws], contrast,
+        pair, of_zone, np.array([of.diff for of in of_draws]), contrast,
         [overlap[cell] for cell in pair.controls if cell in overlap])))
-    if _has_ratio(found[-1], of_cells[zone]):
-      found[-1]["ratio"] = found[-1]["control_diff"] / diffs[zone]
+    if _has_ratio(found[-1], of_zone):
+      found[-1]["ratio"] = found[-1]["control_diff"] / of_zone.diff
       # A resample in which the zone costs nothing has no ratio.
-      some = measured.drawn[measured.drawn[:, zone] != 0]
+      some = of_cells.drawn[of_cells.drawn[:, 0] != 0]
       if len(some):
         found[-1]["ratio_low"], found[-1]["ratio_high"] = np.percentile(
-            some[:, draws].mean(1) / some[:, zone], [2.5, 97.5])
+            some[:, 1:].mean(1) / some[:, 0], [2.5, 97.5])
     if may_differ.intersection([pair.zone] + pair.controls):
       family.append(found[-1])
   effects.adjust(family)

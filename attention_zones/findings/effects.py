@@ -3,6 +3,9 @@
     scores of each question --clusters--> differences, intervals, p
     --families--> rows of results.stats.csv, layers and heads from 1
 
+A cell is estimated from its own questions, those that it does not leave out; what
+compares cells, from those that all of them have.
+
 Dimensions: as in formulas.py; C = cells, one for each masked decode.
 """
 
@@ -49,7 +52,7 @@ class Settings(collections.namedtuple(
 Effects = collections.namedtuple(
     "Effects", ["settings", "cells", "baseline", "differences", "cluster_of",
                 "sums", "sizes", "drawn"])
-Effects.__doc__ = """The differences of all cells.
+Effects.__doc__ = """The differences of cells, on questions that all of them have.
 
 Attributes:
   settings: Settings.
@@ -93,36 +96,101 @@ def row(columns, **values):
   return dict(dict.fromkeys(columns), **values)
 
 
-def measure(cells, seeds, cluster_of, settings):
-  """Computes the differences of all cells and their bootstrap.
+class Measured:
+  """The differences of all cells, some of which leave questions out.
 
   Args:
     cells: list of C masked Decodes.
     seeds: list of K FolderScores with a baseline.
-    cluster_of: int [N], the cluster of each question, 0 to G-1, G at least 2.
+    cluster_of: int [N], the cluster of each question.
     settings: Settings.
 
-  Returns:
-    Effects.
+  Attributes:
+    settings, cells, cluster_of: the same.
+    baseline: as in Effects.
+    differences: as in Effects; NaN where a cell leaves a question out.
   """
-  differences = np.array([[seed.scores[cell] - seed.scores[BASELINE]
-                           for cell in cells] for seed in seeds])
-  sizes = np.bincount(cluster_of)
-  sums = formulas.cluster_sums(differences, cluster_of, len(sizes))
-  drawn_sums, drawn_sizes = formulas.bootstrap(
-      sums, sizes[None], settings.resamples, settings.random_seed)
-  return Effects(
-      settings, cells, np.mean([seed.scores[BASELINE] for seed in seeds], 0),
-      differences, cluster_of, sums, sizes,
-      settings.scale * drawn_sums / drawn_sizes)
+
+  def __init__(self, cells, seeds, cluster_of, settings):
+    self.settings, self.cells, self.cluster_of = settings, cells, cluster_of
+    self.baseline = np.mean([seed.scores[BASELINE] for seed in seeds], 0)
+    self.differences = np.array([[seed.scores[cell] - seed.scores[BASELINE]
+                                  for cell in cells] for seed in seeds])
+    self._has = ~np.isnan(self.differences).any(0)  # [C, N]
+    self._on_questions = {}
+
+  def questions(self, indices):
+    """The questions that all of some cells have, list of int: bool [N]."""
+    return self._has[indices].all(0)
+
+  def alike(self, indices):
+    """Divides cells, list of int, by their questions: list of such lists."""
+    found = collections.OrderedDict()
+    for c in indices:
+      found.setdefault(self._has[c].tobytes(), []).append(c)
+    return list(found.values())
+
+  def of(self, indices):
+    """The Effects of some cells, on the questions that all of them have.
+
+    Whatever is estimated from the same questions has the same resamples.
+
+    Args:
+      indices: list of int.
+
+    Returns:
+      Effects; None if these questions are in fewer than 2 clusters.
+    """
+    own = self.questions(indices)
+    key = own.tobytes()
+    if key not in self._on_questions:
+      self._on_questions[key] = self._on(own)
+    there, effects = self._on_questions[key]
+    if effects is None or np.array_equal(indices, there):
+      return effects
+    places = np.searchsorted(there, indices)
+    return effects._replace(
+        cells=[effects.cells[place] for place in places],
+        differences=effects.differences[:, places], sums=effects.sums[:, places],
+        drawn=effects.drawn[:, places])
+
+  def _on(self, own):
+    """The cells that have all of some questions.
+
+    Args:
+      own: bool [N], the questions.
+
+    Returns:
+      (int [cells], indices; their Effects, as of `of`).
+    """
+    there = np.flatnonzero(self._has[:, own].all(1))
+    if len(np.unique(self.cluster_of[own])) < 2:
+      return there, None
+    differences = self.differences
+    if not own.all():
+      differences = differences[:, there][..., own]
+    elif len(there) < len(self.cells):
+      differences = differences[:, there]
+    settings = self.settings
+    cluster_of, sums, sizes = cluster(differences, self.cluster_of[own])
+    drawn_sums, drawn_sizes = formulas.bootstrap(
+        sums, sizes[None], settings.resamples, settings.random_seed)
+    return there, Effects(
+        settings, [self.cells[c] for c in there], self.baseline[own],
+        differences, cluster_of, sums, sizes,
+        settings.scale * drawn_sums / drawn_sizes)
 
 
-def of_some(effects, indices):
-  """The Effects of some of the cells, list of int; the resamples stay the same."""
-  return effects._replace(
-      cells=[effects.cells[c] for c in indices],
-      differences=effects.differences[:, indices], sums=effects.sums[:, indices],
-      drawn=effects.drawn[:, indices])
+def cluster(values, cluster_of):
+  """Sums float [..., N] in the clusters of int [N], of which some may be missing.
+
+  Returns:
+    (int [N], the clusters as 0 to G-1; float [..., G], the sums; int [G], how many
+    questions each has).
+  """
+  _, cluster_of, sizes = np.unique(
+      cluster_of, return_inverse=True, return_counts=True)
+  return cluster_of, formulas.cluster_sums(values, cluster_of, len(sizes)), sizes
 
 
 def estimate(effects, weights=None, scale=1, reach=1):
@@ -225,41 +293,38 @@ def _weigh(weights, values):
   return weighted.swapaxes(0, 1)
 
 
-def cell_rows(effects, seeds, may_differ, masked_fraction):
+def cell_rows(measured, seeds, may_differ, masked_fraction):
   """Makes the rows of results.stats.csv.
 
   Args:
-    effects: Effects.
+    measured: Measured.
     seeds: list of K FolderScores.
     may_differ: set of the cells that masking can change at all.
     masked_fraction: dict from Decode to float, 0 to 1; cells may be missing.
 
   Returns:
     list of dict, as `row` makes them of COLUMNS; without `p_equivalent` if no
-    margin is given.
+    margin is given. A cell whose questions are in fewer than 2 clusters has no
+    `se`, and nothing that needs one.
   """
-  points = effects.settings.scale
-  independent = points * formulas.independent_se(effects.differences.mean(0))
-  of_seeds = points * effects.sums.sum(2) / effects.sizes.sum()  # [K, C]
-  is_asked = effects.settings.margin is not None
+  is_asked = measured.settings.margin is not None
   columns = [name for name in COLUMNS if is_asked or name != "p_equivalent"]
-  rows = []
+  rows = [row(columns, metric=measured.settings.metric, seeds=len(seeds),
+              masked_fraction=masked_fraction.get(cell), **predictions.labels(cell))
+          for cell in measured.cells]
   families = collections.defaultdict(list)
-  for c, (cell, of) in enumerate(zip(effects.cells, estimate(effects))):
-    before, after = (mean([seed.percent[decode] for seed in seeds])
-                     for decode in (BASELINE, cell))
-    values = of._asdict()
-    rows.append(row(
-        columns, metric=effects.settings.metric, n=effects.sizes.sum(),
-        clusters=len(effects.sizes), seeds=len(seeds), baseline=before, score=after,
-        masked_fraction=masked_fraction.get(cell), **predictions.labels(cell),
-        **{name: values[name] for name in columns if name in values}))
-    if independent[c]:
-      rows[-1]["deff"] = (of.se / independent[c]) ** 2
-    rows[-1].update(_counts(cell, seeds), **_spread(of_seeds[:, c], of.diff))
+  for cell, of in zip(measured.cells, rows):
+    before, after = (mean([scores[cell] for scores in of_seeds]) for of_seeds in (
+        [seed.before for seed in seeds], [seed.percent for seed in seeds]))
+    of.update(_counts(cell, seeds), baseline=before, score=after,
+              diff=after - before)
+  for alike in measured.alike(range(len(rows))):
+    for c, values in zip(alike, _estimates(measured, alike)):
+      rows[c].update((name, values[name]) for name in columns if name in values)
+  for cell, of in zip(measured.cells, rows):
     # Layers that are masked together are no family.
-    families[predictions.family(cell) if cell in may_differ else None].append(
-        rows[-1])
+    is_tested = cell in may_differ and of["se"] is not None
+    families[predictions.family(cell) if is_tested else None].append(of)
   for of in families.pop(None, []):
     if is_asked:
       of["p_equivalent"] = None
@@ -268,9 +333,33 @@ def cell_rows(effects, seeds, may_differ, masked_fraction):
   return rows
 
 
+def _estimates(measured, indices):
+  """Estimates cells that have the same questions.
+
+  Args:
+    measured: Measured.
+    indices: list of int.
+
+  Returns:
+    list of dict from column to value, one for each cell; n and clusters alone where
+    the questions are in fewer than 2 clusters.
+  """
+  effects, own = measured.of(indices), measured.questions(indices)
+  number = dict(n=own.sum(), clusters=len(np.unique(measured.cluster_of[own])))
+  if effects is None:
+    return [number] * len(indices)
+  points = measured.settings.scale
+  independent = points * formulas.independent_se(effects.differences.mean(0))
+  of_seeds = points * effects.sums.sum(2) / effects.sizes.sum()  # [K, C]
+  return [dict(number, deff=(of.se / alone) ** 2 if alone else None,
+               **of._asdict(), **_spread(each, of.diff))
+          for of, alone, each in zip(estimate(effects), independent, of_seeds.T)]
+
+
 def _counts(cell, seeds):
   """Counts changed answers, over all seeds: dict from column to int."""
-  flips = np.array([seed.exact[cell] - seed.exact[BASELINE] for seed in seeds])
+  flips = np.nan_to_num([
+      seed.exact[cell] - seed.exact[BASELINE] for seed in seeds])
   kinds = sum((seed.changes[cell] for seed in seeds), collections.Counter())
   return dict(lost=(flips < 0).sum(), gained=(flips > 0).sum(),
               changed=kinds["shifted"] + kinds["elsewhere"],

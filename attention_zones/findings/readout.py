@@ -10,21 +10,20 @@ that can differ.
 from attention_zones.base import data_sets
 
 
-def cells_that_may_differ(cells, seeds, manifests, total, metric):
+def cells_that_may_differ(cells, seeds, manifests, metric):
   """Finds the cells whose scores masking can change.
 
   Args:
     cells: list of masked Decodes.
     seeds: list of K FolderScores.
     manifests: list of K dict, as manifest.load returns it.
-    total: int, how many questions are scored.
     metric: str of metrics.METRICS.
 
   Returns:
     set of Decode. A cell with any change is in it, whatever the reason.
   """
   may_differ = lambda cell, manifest, seed: (
-      seed.changes[cell]["same"] < total
+      seed.changes[cell]["same"] < sum(seed.changes[cell].values())
       or _reaches_answers(cell, _run_of(cell, manifest), metric))
   return {cell for cell in cells
           if any(may_differ(cell, *pair) for pair in zip(manifests, seeds))}

@@ -23,6 +23,7 @@ from attention_zones.findings import shapley
 from attention_zones.findings import strata
 from attention_zones.findings import tables
 from attention_zones.scores import metrics
+from attention_zones.scores import predictions
 from attention_zones.zones.decodes import BASELINE
 
 # Passages of one article are alike if its standard error is so many times as large.
@@ -137,13 +138,13 @@ def make(options, cells, seeds, asked, manifests):
           "are about these checkpoints; %d or more, as in the paper, are about "
           "trainings" % (len(folders), effects.TRAININGS), file=sys.stderr)
   cluster_of, _ = question_traits.clusters(asked, settings.cluster)
-  measured = effects.measure(cells, seeds, cluster_of, settings)
+  measured = effects.Measured(cells, seeds, cluster_of, settings)
   may_differ = readout.cells_that_may_differ(
-      cells, seeds, manifests, len(asked), settings.metric)
+      cells, seeds, manifests, settings.metric)
   rows = effects.cell_rows(measured, seeds, may_differ, _of_cells(
       manifest.masked_fractions(manifests[0]), cells))
   written = collections.OrderedDict(stats=rows)
-  lines = tables.findings(rows, settings)
+  lines = tables.findings(rows, settings) + _fewer_questions(measured, rows)
   if settings.cluster == "paragraph":
     lines += _articles(measured, rows, asked)
   compared = controls.rows(
@@ -173,25 +174,56 @@ def make(options, cells, seeds, asked, manifests):
   return texts, lines + ["written: %s" % ", ".join([results_path] + list(texts))]
 
 
+def _fewer_questions(measured, rows):
+  """Says which cells have fewer questions than the data set.
+
+  Args:
+    measured: effects.Measured.
+    rows: list of dict, as effects.cell_rows returns it.
+
+  Returns:
+    list of str, lines.
+  """
+  lines, total = [], len(measured.cluster_of)
+  fewer = [row for row in rows if row["n"] < total]
+  if fewer:
+    lines.append(
+        "%d cells leave out questions without tokens of their sets: their scores, "
+        "and their baselines, are of %s questions, not of %d" % (
+            len(fewer), tables.value_range(fewer, "n"), total))
+  thin = [predictions.cell_label(cell) for cell, row in zip(measured.cells, rows)
+          if row["se"] is None]
+  if thin:
+    lines.append("no interval and no p of cells whose questions are not of several "
+                 "%s: %s" % (
+                     question_traits.CLUSTER_NAMES[measured.settings.cluster][1],
+                     predictions.some(thin)))
+  return lines
+
+
 def _articles(measured, rows, asked):
   """Says whether questions about one article are alike beyond their passage.
 
   Args:
-    measured: effects.Effects, of passages.
+    measured: effects.Measured, of passages.
     rows: list of dict, as effects.cell_rows returns it of them.
     asked: list of questions.Question.
 
   Returns:
     list of at most one str, a line.
   """
-  article_of, number = question_traits.clusters(asked, "article")
-  if number < 2:
-    return []
-  of_articles = formulas.cluster_se(formulas.cluster_sums(
-      measured.differences.mean(0), article_of, number), np.bincount(article_of))
-  of_passages = formulas.cluster_se(measured.sums.mean(0), measured.sizes)
-  is_larger = of_articles > LARGER_BY_ARTICLE * of_passages
-  larger = tables.family([row for row, yes in zip(rows, is_larger) if yes])
+  article_of, _ = question_traits.clusters(asked, "article")
+  larger = []
+  for alike in measured.alike(range(len(rows))):
+    of_cells = measured.of(alike)
+    if of_cells is not None:
+      _, sums, sizes = effects.cluster(
+          of_cells.differences.mean(0), article_of[measured.questions(alike)])
+      if len(sizes) > 1:
+        is_larger = formulas.cluster_se(sums, sizes) > (
+            LARGER_BY_ARTICLE * formulas.cluster_se(
+                of_cells.sums.mean(0), of_cells.sizes))
+        larger += tables.family([rows[c] for c in np.array(alike)[is_larger]])
   return larger and [
       "in %d of %d tested cells the standard error by article is more than %g times"
       " that by passage: take --cluster=article" % (
@@ -204,11 +236,11 @@ def _by_question(options, cells, measured, may_differ, asked):
   question_traits.remark(options.data_file, asked)
   traits = list(map(question_traits.of_question, asked))
   if options.strata:
-    of_zones = effects.of_some(measured, _of_zones(cells))
-    large = strata.large(strata.find(traits), of_zones, options.data_file)
-    if large:
-      texts[beside(options.paths[-1], "strata")] = tables.as_csv(
-          strata.rows(large, of_zones, may_differ))
+    rows = strata.rows(
+        strata.large(strata.find(traits), measured, options.data_file), measured,
+        _of_zones(cells), may_differ)
+    if rows:
+      texts[beside(options.paths[-1], "strata")] = tables.as_csv(rows)
     else:
       lines.append(left_out(
           options.paths[-1], ["strata"], "%s, and none in %s has as many" % (

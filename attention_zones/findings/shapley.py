@@ -176,7 +176,7 @@ def rows(measured, may_differ):
   """Computes alone, last, Shapley values and pairs of each complete Subsets.
 
   Args:
-    measured: effects.Effects.
+    measured: effects.Measured.
     may_differ: set of the cells that masking can change at all.
 
   Returns:
@@ -189,7 +189,7 @@ def rows(measured, may_differ):
   found, families = [], collections.OrderedDict()
   place = {cell: c for c, cell in enumerate(measured.cells)}
   for of in complete(measured.cells):
-    some = effects.of_some(measured, [place[decode] for decode in of.decodes])
+    some = measured.of([place[decode] for decode in of.decodes])
     idle = {zone for zone, decode in zip(ZONES, of.decodes)
             if decode not in may_differ}
     for kind in KINDS:

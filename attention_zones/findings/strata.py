@@ -66,7 +66,7 @@ def find(traits):
   return strata
 
 
-def large(strata, effects, path):
+def large(strata, measured, path):
   """Finds the strata that have enough questions and clusters for numbers.
 
   If there are any, stderr says which types of question are missing, and how many
@@ -74,13 +74,13 @@ def large(strata, effects, path):
 
   Args:
     strata: list of all Strata.
-    effects: effects.Effects.
+    measured: effects.Measured.
     path: str, the data set, for messages.
 
   Returns:
     list of Stratum.
   """
-  found = [stratum for stratum in strata if _is_large(stratum.inside, effects)]
+  found = [stratum for stratum in strata if _is_large(stratum.inside, measured)]
   types = {stratum.label for stratum in strata if stratum.kind == "question_type"}
   lacking = [name for name in question_types.TYPES if name not in types]
   if found and lacking:
@@ -89,7 +89,7 @@ def large(strata, effects, path):
   if 0 < len(found) < len(strata):
     print("%s: %d of %d strata are left out, because %s" % (
         path, len(strata) - len(found), len(strata),
-        needs(effects.settings.cluster)), file=sys.stderr)
+        needs(measured.settings.cluster)), file=sys.stderr)
   return found
 
 
@@ -106,21 +106,50 @@ def needs(cluster):
   return words
 
 
-def rows(strata, effects, may_differ):
+def rows(strata, measured, indices, may_differ):
   """Makes the rows of results.strata.csv.
 
   Args:
     strata: list of Stratum, large ones.
-    effects: effects.Effects.
+    measured: effects.Measured.
+    indices: list of int, of the cells that have rows: in strata that are large
+      without the questions that they leave out.
     may_differ: set of the cells that masking can change at all; the others are not
       tested.
 
   Returns:
     list of dict, as row makes them of COLUMNS. All tests are one family.
   """
+  found = {}
+  for alike in measured.alike(indices):
+    own, of_cells = measured.questions(alike), measured.of(alike)
+    if of_cells is not None:
+      there = {s: stratum._replace(inside=stratum.inside[own],
+                                   outside=stratum.outside[own])
+               for s, stratum in enumerate(strata)}
+      there = {s: stratum for s, stratum in there.items()
+               if _is_large(stratum.inside, of_cells)}
+      for s, of_stratum in zip(there, _rows(there.values(), of_cells, may_differ)):
+        found.update(((s, c), of) for c, of in zip(alike, of_stratum))
+  found = [of for _, of in sorted(found.items(), key=lambda item: item[0])]
+  adjust([of for of in found if of["p"] is not None])
+  return found
+
+
+def _rows(strata, effects, may_differ):
+  """Yields for each Stratum the rows of cells that have the same questions.
+
+  Args:
+    strata: collection of Stratum, of these questions.
+    effects: effects.Effects.
+    may_differ: as for `rows`.
+
+  Yields:
+    list of dict, one for each cell, without q_bh.
+  """
   points, mean = effects.settings.scale, effects.differences.mean(0)  # [C, N]
-  found = []
   for stratum, (inside, outside) in zip(strata, _draw(strata, effects)):
+    found = []
     diff = points * mean[:, stratum.inside].mean(1)
     low, high = np.nanpercentile(inside, [2.5, 97.5], axis=0)
     has_others = _is_large(stratum.outside, effects)
@@ -140,8 +169,7 @@ def rows(strata, effects, may_differ):
         found[-1]["other_diff"] = other_diff[c]
         if cell in may_differ:
           found[-1]["p"] = formulas.normal_p(diff[c] - other_diff[c], sd[c])
-  adjust([of for of in found if of["p"] is not None])
-  return found
+    yield found
 
 
 def _num_clusters(questions, effects):

@@ -5,6 +5,7 @@ value, None for an empty cell.
 """
 
 import collections
+import math
 
 import numpy as np
 
@@ -67,10 +68,11 @@ def per_question_csv(asked, traits, paragraph_of, measured):
     asked: list of N questions.Question.
     traits: list of N question_traits.Traits.
     paragraph_of: int [N], the passage of each question, from 0.
-    measured: effects.Effects.
+    measured: effects.Measured.
 
   Returns:
-    str. Scores, 0 to 1 or log-probabilities, are means over seeds.
+    str. Scores, 0 to 1 or log-probabilities, are means over seeds; empty for a
+    question that a cell leaves out.
   """
   scores = np.concatenate([measured.baseline[None], measured.baseline
                            + measured.differences.mean(0)])  # [1 + C, N]
@@ -82,7 +84,8 @@ def per_question_csv(asked, traits, paragraph_of, measured):
     lines.append(
         [of.id, of.title or of.article + 1, paragraph + 1]
         + ["%.6g" % value if isinstance(value, float) else value for value in trait]
-        + [int(bool(of.answers))] + ["%.6g" % score for score in of_question])
+        + [int(bool(of.answers))]
+        + ["" if math.isnan(score) else "%.6g" % score for score in of_question])
   return csv_files.as_text(lines)
 
 
@@ -147,7 +150,9 @@ def _numbers(row):
 
 def _latex_cell(row):
   """A difference, as a finding bold, as an equivalent cell underlined, and its
-  interval: str."""
+  interval if it has one: str."""
+  if row["ci_low"] is None:
+    return "$%s$" % _numbers(row)[0]
   form = r"\mathbf{%s}" if is_finding(row) else "%s"
   if is_equivalent(row):
     form = r"\underline{%s}" % form
@@ -163,42 +168,53 @@ def _latex_note(rows, settings):
   tested = collections.Counter(map(kind, family(rows)))
   return (
       r"Change of %s in %s when the zone is masked, with its 95\,\%% interval; "
-      r"baseline %.2f. Bold: $p < .05$ after Holm over %d cells%s. %s%d questions, "
-      r"%d %s, %s. %s" % (
-          metric.words, metric.unit, first["baseline"], tested.pop("zones", 0),
+      r"baseline %s. Bold: $p < .05$ after Holm over %d cells%s. %s%s questions, "
+      r"%s %s%s, %s. %s" % (
+          metric.words, metric.unit, value_range(rows, "baseline", "%.2f"),
+          tested.pop("zones", 0),
           "".join(", and over %d of %s" % (number, name)
                   for name, number in sorted(tested.items())),
           "" if settings.margin is None else
           "Underlined: equivalent within %s, $p < .05$ after Holm. " % _margin(
-              settings), first["n"], first["clusters"],
+              settings), value_range(rows, "n"), value_range(rows, "clusters"),
           question_traits.CLUSTER_NAMES[settings.cluster][1],
-          _seeds(first["seeds"]), test_words(first, settings)))
+          " (each zone has those with tokens of its sets)" * (
+              len({row["n"] for row in rows}) > 1),
+          _seeds(first["seeds"]), _test_words(rows, settings)))
+
+
+def value_range(rows, column, form="%d"):
+  """The values of a column: "10", or "6 to 10"; str."""
+  values = [row[column] for row in rows if row[column] is not None] or [0]
+  ends = form % min(values), form % max(values)
+  return " to ".join(dict.fromkeys(ends))
 
 
 def _seeds(number):
   return "one training seed" if number == 1 else "%d training seeds" % number
 
 
-def test_words(row, settings):
+def _test_words(rows, settings):
   """Names the test and the interval in a sentence each: str.
 
   Args:
-    row: dict, one of effects.cell_rows.
+    rows: list of dict, of effects.cell_rows.
     settings: effects.Settings.
   """
   several = question_traits.CLUSTER_NAMES[settings.cluster][1]
-  if row["seeds"] >= effects.TRAININGS:
+  if rows[0]["seeds"] >= effects.TRAININGS:
     return ("Test and intervals: Student's t, Satterthwaite's degrees of freedom, "
             "standard error of the multi-bootstrap (%d resamples of training seeds "
             "and %s, random seed %d)." % (
                 settings.resamples, several, settings.random_seed))
-  if (settings.cluster, settings.metric, row["seeds"]) == ("none", "exact", 1):
+  if (settings.cluster, settings.metric, rows[0]["seeds"]) == (
+      "none", "exact", 1):
     test = "exact McNemar test"
   else:
     test = "%ssign-flip test of %s" % (
         "exact " * (settings.metric == "exact"), several)
-  return ("Test: %s. Intervals: Student's t with %d degrees of freedom, cluster "
-          "standard error of %s." % (test, row["df"], several))
+  return ("Test: %s. Intervals: Student's t with %s degrees of freedom, cluster "
+          "standard error of %s." % (test, value_range(rows, "df"), several))
 
 
 def family(rows):
@@ -235,6 +251,9 @@ def findings(rows, settings):
     list of str, lines. The primary family is that of zones in all heads, in exact
     match: each other one has 5 % of its own for a false finding.
   """
+  rows = [row for row in rows if row["se"] is not None]
+  if not rows:
+    return []
   of_zones = list(filter(is_of_zones, rows))
   of_sets = list(filter(_is_of_sets, of_zones))
   of_layer = [row for row in of_zones
@@ -256,10 +275,13 @@ def findings(rows, settings):
         settings.metric), settings) if some else []
   if family(rows):
     lines.append(_open(settings))
-  lines.append(_scope(rows[0], settings))
-  if rows[0]["clusters"] < FEW_CLUSTERS:
-    lines.append("%d %s are few: intervals and p are rather too small" % (
-        rows[0]["clusters"], question_traits.CLUSTER_NAMES[settings.cluster][1]))
+  lines.append(_scope(max(rows, key=lambda row: row["clusters"]), settings))
+  few = [row for row in rows if row["clusters"] < FEW_CLUSTERS]
+  if few:
+    lines.append("%s %s are few: intervals and p%s are rather too small" % (
+        value_range(few, "clusters"),
+        question_traits.CLUSTER_NAMES[settings.cluster][1],
+        "" if len(few) == len(rows) else " of %d cells" % len(few)))
   return lines
 
 

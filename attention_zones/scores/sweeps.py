@@ -8,6 +8,8 @@ from attention_zones.base import files
 from attention_zones.base import manifest
 from attention_zones.scores import predictions
 from attention_zones.scores import scoring
+from attention_zones.zones import sets
+from attention_zones.zones.decodes import BASELINE
 
 
 class Sweep:
@@ -65,6 +67,50 @@ class Sweep:
       raise ValueError("--metric=logp: there is no %s; decode again with "
                        "run_squad.py --gold_logp=True" % path)
     return scoring.load_gold_logp(path, questions)
+
+
+def left_out(sweeps, questions):
+  """Finds the questions that decodes leave out.
+
+  These have no token of a set that a zone names, in any window, as the manifest of
+  one of the sweeps says: they are left out in all. Where none says it of a set of
+  the data, a line on stderr says that all questions count. A decode of which no
+  question is left is taken out of the sweeps, and a line says so.
+
+  Args:
+    sweeps: list of Sweep, all with the same decodes; may be changed.
+    questions: OrderedDict, as scoring.load_questions returns it.
+
+  Returns:
+    dict from Decode to the set of the ids that it leaves out; decodes that leave
+    none out may be missing.
+
+  Raises:
+    ValueError: no masked decode has a question.
+  """
+  found = collections.defaultdict(set)
+  for sweep in sweeps:
+    unknown = set()
+    for decode, file_name in sweep.names.items():
+      lacking = manifest.lacking(sweep.manifest, file_name)
+      for name in decode.sets:
+        found[decode].update(lacking.get(name, ()))
+        if name not in lacking and sets.is_of_data(name):
+          unknown.add(name)
+    if unknown:
+      print("%s: %s does not say which questions have no token of %s, so all of "
+            "them count" % (sweep.folder, manifest.FILE_NAME,
+                            ", ".join(sorted(unknown))), file=sys.stderr)
+  empty = [decode for decode, out in found.items() if out.issuperset(questions)]
+  for sweep in sweeps:
+    names = [sweep.names.pop(decode) for decode in empty]
+    if names:
+      line = "%s: no question has tokens of all sets that are masked in %s" % (
+          sweep.folder, predictions.some(names))
+      if not set(sweep.names) - {BASELINE}:
+        raise ValueError(line)
+      print(line + "; their cells stay empty", file=sys.stderr)
+  return found
 
 
 def with_logp(sweeps, questions):
