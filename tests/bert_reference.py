@@ -249,7 +249,7 @@ ACTIVATIONS = {
 }
 
 
-# For each zone the kinds of its rows and of its columns.
+# For each zone the kinds of its rows and of its columns; or a set of positions.
 RECTANGLES = {"q2": ("Q", "Q"), "p2": ("P", "P"), "p2q": ("CPS_", "Q"),
               "q2p": ("CQS_", "P")}
 
@@ -264,7 +264,8 @@ def cells_of(zone, variant, kinds, features):
   Returns:
     dict from row to list of columns.
   """
-  rows, columns = [[i for i, kind in enumerate(kinds) if kind in side]
+  rows, columns = [[i for i, kind in enumerate(kinds)
+                    if (i if isinstance(side, set) else kind) in side]
                    for side in RECTANGLES[zone]]
   if variant.isdigit():
     columns = drawn(features, int(variant))[:len(columns)]

@@ -140,7 +140,9 @@ def test_refuses_files_that_have_no_run(tmp_path):
   for content in ({"runs": {}, "files": {"a": ["x"]}},
                   {"runs": {}, "files": {"a": "x"}},
                   {"runs": {"x": {"about": None}}, "files": {"a": "x"}},
-                  {"runs": {"x": {"about": {"overlap": 3}}}, "files": {"a": "x"}}):
+                  {"runs": {"x": {"about": {"overlap": 3}}}, "files": {"a": "x"}},
+                  {"runs": {"x": {"about": {"lacking": {"wh": 5}}}},
+                   "files": {"a": "x"}}):
     (tmp_path / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match="is not a manifest"):
       manifest.add(str(tmp_path), ["c"], {}, {})

@@ -4,7 +4,9 @@ import json
 import shutil
 import types
 
+import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 
 from attention_zones.base import manifest
 from attention_zones.base import questions
@@ -19,15 +21,18 @@ from attention_zones.zones import grammar
 from attention_zones.zones import layouts
 from attention_zones.zones import members
 from attention_zones.zones import zones
+import bert_reference
+import modeling
 import tiny_model
 from tiny_model import run_squad
 import run_squad as run_squad_module
 import tokenization
+import tolerances
 
 # Windows of 10 of a passage's 15 pieces beside a question of 5: two, of the pieces
 # 0 to 9 and 8 to 14.
 SIZES = ("--max_seq_length=18", "--doc_stride=8")
-ZONES = "--mask_zone=p_wh,p_answer,cls_town,p_wh@1,p_notwh@zero,p2q"
+ZONES = "--mask_zone=p_wh,p_answer,any_town,p_wh@1,p_notwh@zero,p2q"
 SWEEP = ("--do_predict=True", "--mask_layer=0-1", ZONES, "--gold_logp=True") + SIZES
 
 
@@ -228,15 +233,62 @@ def test_who_lacks_a_set_has_the_baselines_answer(swept):
   for kind in "predictions", "gold_logp":
     baseline = predictions(swept, "", kind)
     for layer in 0, 1:
-      for zone in "p_wh", "p_wh@1", "p_notwh@zero", "cls_town":
+      for zone in "p_wh", "p_wh@1", "p_notwh@zero", "any_town":
         masked = predictions(swept, "_layer%d_%s" % (layer, zone), kind)
-        for name in WITHOUT["town" if zone == "cls_town" else "wh"]:
+        for name in WITHOUT["town" if zone == "any_town" else "wh"]:
           assert masked[name] == baseline[name]
-        assert kind == "predictions" or layer == 1 and zone == "cls_town" or (
-            masked != baseline)
+        assert kind == "predictions" or masked != baseline
   content = manifest.load(str(swept / "model"))
   assert manifest.lacking(content, "predictions_layer0_p_wh.json") == dict(
-      WITHOUT, p=[], cls=[], answer=[])
+      WITHOUT, p=[], any=[], answer=[])
+
+
+@pytest.mark.parametrize("zone", ["p_wh", "p_answer", "any_town", "p_notwh@zero"])
+def test_a_sweep_has_what_numpy_computes(swept, zone, monkeypatch):
+  """BERT in float64, with what is masked written by hand, and a softmax."""
+  config = modeling.BertConfig(**tiny_model.CONFIG)
+  reader = tf.train.load_checkpoint(str(swept / "model" / "model.ckpt-1"))
+  weights = {name: reader.get_tensor(name)
+             for name in bert_reference.variables_of(config)}
+  decode, = grammar.parse_decodes("0", zone, 2, spans=["wh", "town"])[1:]
+  masked, baseline = (predictions(swept, name, "gold_logp") for name in (
+      "_layer0_" + zone, ""))
+  word = tiny_model.VOCAB.index
+  differing = 0
+  for paragraph in tiny_model.data_set()["data"][0]["paragraphs"]:
+    passage = paragraph["context"].split()
+    for qa in paragraph["qas"]:
+      gold = passage.index(qa["answers"][0]["text"])
+      question = qa["question"].split()
+      best, off = -np.inf, 0
+      for first, length in (0, 10), (8, 7):
+        if not first <= gold < first + length:
+          continue
+        start = len(question) + 2  # Of the passage.
+        # Every passage's first town is its third word.
+        town = {1} | ({start + 2} if first == 0 else set())
+        of_window = {"P": set(range(start, start + length)), "wh": {1}, "answer": {start + gold - first},
+                     "town": town if qa["id"].endswith("-2") else set()}
+        of_window["notwh"] = set(range(start + length + 1)) - {1}
+        rows, columns = zone.partition("@")[0].split("_")
+        monkeypatch.setitem(bert_reference.RECTANGLES, rows + "_" + columns, (
+            of_window[{"p": "P", "any": "all"}[rows]], of_window[columns]))
+        texts = (["[CLS]"] + question + ["[SEP]"] + passage[first:first + length]
+                 + ["[SEP]"])
+        ids = np.array(list(map(word, texts)))
+        features = np.array([ids, 1 + 0 * ids, np.arange(len(ids)) >= start], int)
+        logits = bert_reference.reference_logits(config, weights, features, decode)
+        logp = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        best = max(best, logp[:, start + gold - first].sum())
+        off = max(off, tolerances.float32_tolerance(
+            np.abs(logits).max(), tolerances.model_operations(config, 18)))
+      left_out = WITHOUT.get(columns.replace("not", ""), ())
+      if qa["id"] not in left_out:
+        # Two logits, and two normalizers, which are off by as much as a logit.
+        assert abs(masked[qa["id"]] - best) < 4 * off, qa["id"]
+        differing += abs(baseline[qa["id"]] - best) > 4 * off
+  # The baseline's would be found out.
+  assert differing
 
 
 @pytest.mark.slow
@@ -301,7 +353,7 @@ def test_a_set_of_a_folder_is_not_changed_silently(swept, tmp_path):
   result = run_squad(swept, "--mask_zone=p_wh,p2q", *flags)
   assert result.returncode == 1 and "with a different set wh (" in result.stderr
   # Zones that do not name it are there already.
-  result = run_squad(swept, "--mask_zone=cls_town,p2q,p_answer", *flags)
+  result = run_squad(swept, "--mask_zone=any_town,p2q,p_answer", *flags)
   assert result.returncode == 0 and "nothing to do" in result.stderr
 
 

@@ -83,6 +83,9 @@ def load(folder):
       about = json_files.member("%s: \"runs\"" % path, run, "about", dict)
       for entry in set(_GROWING) & set(about):
         json_files.member("%s: \"about\"" % path, about, entry, dict)
+      lacking_of = about.get(LACKING, {})
+      for of_set in lacking_of:
+        json_files.member("%s: %r" % (path, LACKING), lacking_of, of_set, list)
   except ValueError as error:
     raise ValueError("%s is not a manifest (%s); to compute the sweep again, "
                      "delete it and give --overwrite=True" % (path, error))
