@@ -266,13 +266,14 @@ def test_a_sweep_has_what_numpy_computes(swept, zone, monkeypatch):
           continue
         start = len(question) + 2  # Of the passage.
         # Every passage's first town is its third word.
-        town = {1} | ({start + 2} if first == 0 else set())
-        of_window = {"P": set(range(start, start + length)), "wh": {1}, "answer": {start + gold - first},
-                     "town": town if qa["id"].endswith("-2") else set()}
-        of_window["notwh"] = set(range(start + length + 1)) - {1}
+        of_window = {
+            "p": set(range(start, start + length)), "wh": {1},
+            "any": set(range(start + length + 1)), "answer": {start + gold - first},
+            "town": {1} | ({start + 2} if first == 0 else set())}
+        of_window["notwh"] = of_window["any"] - {1}
         rows, columns = zone.partition("@")[0].split("_")
         monkeypatch.setitem(bert_reference.RECTANGLES, rows + "_" + columns, (
-            of_window[{"p": "P", "any": "all"}[rows]], of_window[columns]))
+            of_window[rows], of_window[columns]))
         texts = (["[CLS]"] + question + ["[SEP]"] + passage[first:first + length]
                  + ["[SEP]"])
         ids = np.array(list(map(word, texts)))
