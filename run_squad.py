@@ -52,6 +52,7 @@ from attention_zones.weights import checkpoints
 from attention_zones.weights import training
 from attention_zones.zones import grammar
 from attention_zones.zones import sets
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 import modeling
 import optimization
@@ -255,7 +256,7 @@ def training_fn(options, config, num_train_steps):
         product=precision.product(options.precision))
     tokens = zones.token_sets(features)
     hidden = encoder.embed(features["input_ids"], features["segment_ids"])
-    masks = [zones.NOTHING.additive(tokens)] * config.num_hidden_layers
+    masks = [masking.NOTHING.additive(tokens)] * config.num_hidden_layers
     logits = answer_head.span_logits(  # [B, 2, S]
         encoder.encode(hidden, masks)[-1], config.initializer_range,
         options.random_seed)

@@ -273,7 +273,7 @@ def cells_of(zone, variant, kinds, features):
 
 
 def masked_scores(scores, mask, kinds, features, shift):
-  """Adds to attention logits [N, F, T] what a zones.Mask masks, row by row.
+  """Adds to attention logits [N, F, T] what a masking.Mask masks, row by row.
 
   Args:
     kinds, features: as for `cells_of`.

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from attention_zones.zones.decodes import Decode
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 from bert_reference import build
 from bert_reference import FEATURES
 from bert_reference import reference_logits
@@ -27,7 +27,7 @@ def cells_of(published):
   for name in published:
     cell = re.fullmatch(r"layer(\d)_(\w+)", name)
     if cell:
-      found[Decode.of((int(cell.group(1)),), zones.union([cell.group(2)]))] = (
+      found[Decode.of((int(cell.group(1)),), masking.union([cell.group(2)]))] = (
           published[name])
   assert len(found) >= 8
   return found

@@ -11,7 +11,7 @@ from attention_zones.findings import contrasts
 from attention_zones.findings import effects
 from attention_zones.findings import tables
 from attention_zones.zones import decodes
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 from passages import digits, student_interval
 from passages import read_rows, write_data, write_manifest, write_sweep
 
@@ -191,4 +191,4 @@ def test_never_writes_over_what_is_read_or_written(tmp_path, capsys, flag):
 
 def test_the_zones_of_tables_are_those_of_zones():
   assert contrasts.parse("1:p2+q2", [decodes.Decode.of(
-      (0,), zones.union(["q2", "p2"]))]) == [0]
+      (0,), masking.union(["q2", "p2"]))]) == [0]

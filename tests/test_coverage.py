@@ -11,7 +11,7 @@ from attention_zones.zones import coverage
 from attention_zones.zones import decodes
 from attention_zones.zones import grammar
 from attention_zones.zones import draws
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 import tiny_model
 import tokenization
 
@@ -28,7 +28,7 @@ SHARES = {"q2": 2 * 2 / 64, "q2p": (8 - 3) * 3 / 64, "p2q": (8 - 2) * 2 / 64,
 
 @pytest.mark.parametrize("zone", SHARES)
 def test_share_of_a_window(zone):
-  mask = zones.union(zone.split("+"))
+  mask = masking.union(zone.split("+"))
   whole = coverage.masked_fraction(mask, 2, 3)
   assert whole == pytest.approx(SHARES[zone], rel=1e-12)
   in_two = coverage.masked_fraction(mask._replace(heads=(0, 5)), 2, 3, 12)
@@ -37,7 +37,7 @@ def test_share_of_a_window(zone):
 
 def test_share_of_heads_that_are_off():
   assert coverage.masked_fraction(
-      zones.union(["off"])._replace(heads=(3,)), 2, 3, 4) == 1 / 4
+      masking.union(["off"])._replace(heads=(3,)), 2, 3, 4) == 1 / 4
 
 
 @pytest.mark.parametrize("zone", [
@@ -46,7 +46,7 @@ def test_share_of_heads_that_are_off():
     # The draws share the rows of Q, and maybe some columns.
     "q2@1+q2p@1", "q2@1+q2p", "q2@1+q2p@zero"])
 def test_what_has_no_share(zone):
-  assert coverage.masked_fraction(zones.union(zone.split("+")), 2, 3) is None
+  assert coverage.masked_fraction(masking.union(zone.split("+")), 2, 3) is None
 
 
 def sizes_of(tmp_path, contexts, asked, sizes):
@@ -105,12 +105,12 @@ ID = "56be4db0acb8001400a502ec"
 def test_overlap_of_a_window(zone, first, passage, overlap):
   ranks = {1: draws.ranks(ID, 1, 3, first, passage)}
   assert coverage.overlap(
-      zones.union(zone.split("+")), 3, passage, ranks) == overlap
+      masking.union(zone.split("+")), 3, passage, ranks) == overlap
 
 
 def test_no_question_has_no_overlap():
   ranks = {1: draws.ranks(ID, 1, 0, 0, 5)}
-  assert coverage.overlap(zones.union(["p2q@1"]), 0, 5, ranks) is None
+  assert coverage.overlap(masking.union(["p2q@1"]), 0, 5, ranks) is None
 
 
 def test_of_a_question_its_windows_are_averaged_first(tmp_path):

@@ -5,11 +5,11 @@ import pytest
 from attention_zones.zones.decodes import BASELINE, Decode
 from attention_zones.zones import decodes
 from attention_zones.zones import grammar
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 
 
 def decode(layers, *names, heads=None):
-  return Decode.of(layers, zones.union(names)._replace(heads=heads))
+  return Decode.of(layers, masking.union(names)._replace(heads=heads))
 
 
 def parse(mask_layer, mask_zone, num_layers=12, mask_head=None, mask=None):
@@ -157,7 +157,7 @@ def test_a_path_excludes_the_other_flags(flag):
 
 
 def test_variants_of_zones():
-  assert decode((3,), "p2@2", "q2@flat").mask == zones.Mask(
+  assert decode((3,), "p2@2", "q2@flat").mask == masking.Mask(
       zones=(("q2", "flat"), ("p2", "2")), heads=None)
 
 
@@ -372,7 +372,7 @@ def test_file_names_are_read_back():
 def test_column_order():
   names = ["p2q+p2", "p2", "q2+q2p+p2q+p2", "p2q@zero", "p2q@flat", "q2@1+p2",
            "q2+p2", "off", "p2q@10", "p2q@2", "p2q", "q2p", "q2", "all"]
-  masks = sorted([zones.union(name.split("+")) for name in names],
+  masks = sorted([masking.union(name.split("+")) for name in names],
                  key=decodes.column_order)
   assert [mask.name for mask in masks] == [
       "all", "q2", "q2p", "p2q", "p2q@2", "p2q@10", "p2q@flat", "p2q@zero", "p2",

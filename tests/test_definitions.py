@@ -11,6 +11,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.zones import coverage
 from attention_zones.zones import definitions
 from attention_zones.zones import draws
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 import tiny_model
 from tiny_model import run_squad
@@ -27,7 +28,7 @@ KNOWN = {
 
 
 def digests(names=NAMES):
-  return definitions.digests([zones.union([name]) for name in names])
+  return definitions.digests([masking.union([name]) for name in names])
 
 
 def test_digests_are_the_same_on_every_machine():
@@ -39,9 +40,9 @@ def test_digests_are_the_same_on_every_machine():
 THREADS = """
 import os
 import tensorflow.compat.v1 as tf
-from attention_zones.zones import definitions, zones
+from attention_zones.zones import definitions, masking
 many = tf.ConfigProto(intra_op_parallelism_threads=7)
-definitions.digests([zones.union(["p2"])], %s)
+definitions.digests([masking.union(["p2"])], %s)
 tf.Session(config=many).close()
 print(len(os.listdir("/proc/self/task")))
 """
@@ -58,7 +59,7 @@ def test_a_sweep_to_come_has_its_own_threads(repository):
 
 
 def test_a_union_has_those_of_its_parts():
-  mask = zones.union(["q2", "p2@3", "p2q@flat"])._replace(heads=(1,))
+  mask = masking.union(["q2", "p2@3", "p2q@flat"])._replace(heads=(1,))
   assert set(definitions.digests([mask])) == {
       "zone q2", "zone p2@draw", "zone p2q@flat"}
 
@@ -96,13 +97,13 @@ def test_what_an_edit_changes(monkeypatch, zone, fields, changed):
 
 def test_what_controls_do_counts(monkeypatch):
   before = digests()
-  monkeypatch.setattr(zones, "_columns", lambda zone, variant, tokens: (
+  monkeypatch.setattr(masking, "_columns", lambda zone, variant, tokens: (
       zones.ZONES[zone].columns(tokens)))
   after = digests()
   assert {name for name in after if after[name] != before[name]} == {
       "zone p2@draw", "zone p2q@draw"}
   monkeypatch.undo()
-  monkeypatch.setattr(zones.Mask, "_edited", (
+  monkeypatch.setattr(masking.Mask, "_edited", (
       lambda mask, edits, weights, queries, keys: 0 * weights))
   after = digests()
   assert {name for name in after if after[name] != before[name]} == {
@@ -123,7 +124,7 @@ def test_which_tokens_a_draw_takes_counts(monkeypatch):
 def test_large_logits_count(monkeypatch):
   found = set()
   for logit in (-1e4, -1e7, -1e9):
-    monkeypatch.setattr(zones, "MASKED_LOGIT", logit)
+    monkeypatch.setattr(masking, "MASKED_LOGIT", logit)
     found.add(digests(["p2"])["zone p2"])
   assert len(found) == 3
 
@@ -132,7 +133,7 @@ def test_a_zone_that_only_tensors_work_for(monkeypatch):
   """Its shares are not known, which is no reason to fail."""
   edited(monkeypatch, "p2", columns=lambda t: t.in_passage * tf.cast(
       tf.range(tf.shape(t.in_passage)[1]) < 9, tf.float32))
-  mask = zones.union(["p2@1"])
+  mask = masking.union(["p2@1"])
   assert len(definitions.digests([mask])) == 1
   assert coverage.masked_fraction(mask.without_controls, 3, 9) is None
   assert coverage.overlap(mask, 3, 9, {1: None}) is None

@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
 from attention_zones.zones import grammar
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 from bert_reference import build
 from bert_reference import reference_logits
 from bert_reference import variables_of
@@ -133,7 +133,7 @@ def test_published_logits_in_every_bucket_and_grouping(golden, batch_size):
 @WHOLE
 @THOROUGH
 @pytest.mark.parametrize("decode", [BASELINE] + [
-    Decode.of((layer,), zones.union([zone])) for layer, zone in (
+    Decode.of((layer,), masking.union([zone])) for layer, zone in (
         (0, "q2"), (1, "q2p"), (2, "p2q"), (3, "p2"), (1, "all"))],
                          ids=lambda d: d.file_name())
 def test_published_logits_of_a_single_decode(golden, decode):
@@ -147,7 +147,7 @@ def test_published_logits_of_a_single_decode(golden, decode):
 def test_published_all_adds_the_shift(golden, layer):
   """`all` without -10000, which only drops the padding mask, is found out."""
   config, weights, features, _, _ = load_golden(golden, "tiny")
-  decode = Decode.of((layer,), zones.union(["all"]))
+  decode = Decode.of((layer,), masking.union(["all"]))
   features = features[:, :8]
   logits = {shift: {decode: np.stack([
       reference_logits(config, weights, window, decode, shift)

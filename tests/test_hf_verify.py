@@ -18,6 +18,7 @@ from attention_zones.weights import hf_verify
 from attention_zones.zones import decodes
 from attention_zones.zones import grammar
 from attention_zones.zones import layouts
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 import hf_folder
 
@@ -47,7 +48,7 @@ def test_masks_are_those_of_a_run(layout):
             decode.mask_at(layer).additive(tokens))[0], mask.shape)
         np.testing.assert_array_equal(mask[:, :end], expected[:, :end])
   of_all = hf_verify.masks_of(
-      decodes.Decode.of((1,), zones.union(["all"])), window, layout, 3, length)
+      decodes.Decode.of((1,), masking.union(["all"])), window, layout, 3, length)
   assert not of_all[1].any()
   assert of_all[0].any() and (of_all[0] == of_all[2]).all()
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 
 from attention_zones.decoding import answer_head
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 import architectures
 import bert_reference
 import modeling
@@ -29,7 +29,7 @@ def test_three_windows_are_learned_by_heart(name):
     tokens = bert_reference.token_sets(features)
     hidden = encoder.encode(
         encoder.embed(tf.constant(features[0]), tf.constant(features[2])),
-        [zones.NOTHING.additive(tokens)] * config.num_hidden_layers)[-1]
+        [masking.NOTHING.additive(tokens)] * config.num_hidden_layers)[-1]
     loss = answer_head.span_loss(
         {"start_position": tf.constant([5, 6, 9]),
          "end_position": tf.constant([6, 8, 9])},

@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.decoding import loaded
 from attention_zones.zones import decodes
 from attention_zones.zones import grammar
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 from bert_reference import reference_logits
 from bert_reference import variables_of
 import modeling
@@ -188,9 +188,9 @@ def test_logits_with_masks_of_your_own_are_those_of_the_reference(folder, model)
   features[2, num_question + 2:-2] = 1
   expected = [
       reference_logits(config, weights, features, decodes.Decode.of(
-          (1,), zones.union(["p2q"])))[:, :-2],
+          (1,), masking.union(["p2q"])))[:, :-2],
       reference_logits(config, weights, features, decodes.Decode.of(
-          (0, 1), zones.union(["all"])))[:, :-2]]
+          (0, 1), masking.union(["all"])))[:, :-2]]
   limit = tolerances.float32_tolerance(
       np.abs(expected).max(), tolerances.model_operations(config, length))
   assert np.abs(expected[0] - expected[1]).max() > 10 * limit

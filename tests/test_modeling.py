@@ -9,7 +9,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.decoding import answer_head
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 from bert_reference import CONFIG
 from bert_reference import features_of
 from bert_reference import FILLED
@@ -88,7 +88,7 @@ def test_one_hot_embeddings_give_the_same():
 def test_weights_can_be_had():
   """What a query gives to all keys is 1; nothing of it to those masked."""
   features = features_of(SHORT)
-  decode = Decode.of((0,), zones.union(["p2q"]))
+  decode = Decode.of((0,), masking.union(["p2q"]))
   with tf.Graph().as_default(), tf.Session() as session:
     ids, _, segments = [tf.constant(f) for f in features]
     tokens = bert_reference.token_sets(features)

@@ -16,9 +16,9 @@ from attention_zones.decoding.answers import Answer
 from attention_zones.decoding import prediction_files
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 
-MASKED = Decode.of((0,), zones.union(["q2"]))
+MASKED = Decode.of((0,), masking.union(["q2"]))
 
 NBEST = [{"text": "caf\u00e9", "probability": 0.75, "start_logit": 1.5,
           "end_logit": -2.0}]
@@ -162,7 +162,7 @@ def test_each_question_is_read_once(folder, tmp_path, monkeypatch, buffered):
   """Whether the files are written at once or in parts, question by question."""
   monkeypatch.setattr(prediction_files, "_BUFFERED", buffered)
   # More files than a process may have open.
-  decodes = [BASELINE] + [Decode.of((layer,), zones.union(["q2"]))
+  decodes = [BASELINE] + [Decode.of((layer,), masking.union(["q2"]))
                           for layer in range(40)]
   journal = CountingJournal(str(tmp_path / "many.jsonl"), {})
   for question in range(3):

@@ -9,6 +9,7 @@ from attention_zones.scores import results_table
 from attention_zones.zones import coverage
 from attention_zones.zones import layouts
 from attention_zones.zones import sets
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 # The kinds of tokens of each set: [CLS] C, question Q, [SEP] S, passage P, in it
@@ -58,14 +59,14 @@ def test_cells():
   """Of each of 206 zones, in TensorFlow; and of its whole window in numpy."""
   with tf.Graph().as_default(), tf.Session() as session:
     tokens = tokens_of(WINDOWS)
-    masks = {name: zones.union([name]).additive(tokens) for name in ALLOWED}
+    masks = {name: masking.union([name]).additive(tokens) for name in ALLOWED}
     found = session.run(masks)
   for name, additive in found.items():
     for mask, window in zip(additive[:, 0], WINDOWS):
       cells = expected(name, window)
       padding = np.array(list(window)) == "_"
       assert (mask == np.where(cells | padding, -10000, 0)).all(), (name, window)
-    mask = zones.union([name])
+    mask = masking.union([name])
     known = {"answer": [5, 6]}
     _, cells = mask.cells_of_window(2, 3, members=known)
     whole = expected(name, WINDOWS[0])[:8, :8]
@@ -88,7 +89,8 @@ def test_a_window_without_a_set_has_no_complement_of_it():
   with tf.Graph().as_default(), tf.Session() as session:
     tokens = tokens_of(["CSPPE", "CQSPE"])
     notq, any_notq = session.run([
-        sets.named("notq").of(tokens), zones.union(["any_notq"]).additive(tokens)])
+        sets.named("notq").of(tokens),
+        masking.union(["any_notq"]).additive(tokens)])
   assert notq.tolist() == [[0] * 5, [1, 0, 1, 1, 1]]
   assert (any_notq[0] == 0).all() and (any_notq[1, 0, :, [0, 2, 3, 4]] < 0).all()
 
@@ -100,7 +102,7 @@ def test_edits():
   with tf.Graph().as_default(), tf.Session() as session:
     tokens = tokens_of([window])
     zero, flat = session.run([
-        zones.union(["q_special@" + edit]).edit(
+        masking.union(["q_special@" + edit]).edit(
             tf.constant(weights), tokens, tokens) for edit in ("zero", "flat")])
   cells = expected("q_special", window)
   assert (zero == np.where(cells, 0, weights)).all()
@@ -118,10 +120,10 @@ def test_columns_of_a_figure(tmp_path):
 
 
 def test_order_and_labels():
-  union = zones.union(["q_special", "p2", "cls_p", "q2@zero"])
+  union = masking.union(["q_special", "p2", "cls_p", "q2@zero"])
   assert union.name == "q2@zero+p2+cls_p+q_special"
   assert union.label == "Q\u00b2@zero+P\u00b2+CLS\u2192P+Q\u2192special"
-  assert zones.union(["notsep2_sep1"]).label == "not SEP2\u2192SEP1"
+  assert masking.union(["notsep2_sep1"]).label == "not SEP2\u2192SEP1"
 
 
 @pytest.mark.parametrize("name, words", [
@@ -143,18 +145,18 @@ def test_order_and_labels():
 ])
 def test_refusals(name, words):
   with pytest.raises(ValueError) as refusal:
-    zones.union(name.split("+"))
+    masking.union(name.split("+"))
   assert words in str(refusal.value)
 
 
 def test_what_is_not_refused():
   for name in ("q_any@zero", "p_any@flat", "cls_p@1", "special_q@2",
                "q_special+q2", "any_special", "p2q+p2+p_cls+p_sep1"):
-    assert zones.union(name.split("+")).name
+    assert masking.union(name.split("+")).name
 
 
 def test_keys_that_a_question_without_tokens_does_not_have():
   """Without a question, [CLS] attends to special tokens and the passage only."""
-  mask = zones.union(["q2p", "any_special"])
+  mask = masking.union(["q2p", "any_special"])
   assert not mask.leaves_no_key(1, 1) and mask.leaves_no_key(0, 1)
-  assert not zones.union(["any_special"]).leaves_no_key(0, 1)
+  assert not masking.union(["any_special"]).leaves_no_key(0, 1)

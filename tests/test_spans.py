@@ -20,6 +20,7 @@ from attention_zones.zones import decodes
 from attention_zones.zones import grammar
 from attention_zones.zones import layouts
 from attention_zones.zones import members
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 import bert_reference
 import modeling
@@ -186,7 +187,7 @@ def test_unknown_spans_are_refused():
 
 
 def test_names_of_files_and_their_order():
-  mask = zones.union(["p_wh", "p2", "p_answer@zero", "cls_p"])
+  mask = masking.union(["p_wh", "p2", "p_answer@zero", "cls_p"])
   assert mask.name == "p2+cls_p+p_answer@zero+p_wh"
   decode = decodes.Decode.of([3], mask)
   assert decodes.Decode.parse(decode.file_name()) == decode
@@ -199,7 +200,7 @@ def test_names_of_files_and_their_order():
     ("notp_wh", False), ("answer_q", True)])
 def test_rows_that_a_set_of_the_data_may_have(name, is_read):
   """Whether a mask of the last layer may change what passage tokens get."""
-  assert zones.union([name]).changes_passage_rows == (is_read or name == "p_wh")
+  assert masking.union([name]).changes_passage_rows == (is_read or name == "p_wh")
 
 
 @pytest.fixture(scope="module")

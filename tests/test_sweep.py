@@ -19,6 +19,7 @@ from attention_zones.zones import grammar
 from attention_zones.zones import draws
 from attention_zones.zones import layouts
 from attention_zones.zones import members
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 import architectures
 from bert_reference import ALL_DECODES
@@ -108,12 +109,12 @@ def some_decodes(num_layers):
           st.tuples(st.sampled_from(["any_sep2", "notq_cls", "ev_notanswer"]),
                     st.sampled_from(["", "@flat", "@zero"]))),
       min_size=1, unique_by=lambda item: item[0]).map(
-          lambda items: zones.union(map("".join, items)))
+          lambda items: masking.union(map("".join, items)))
   heads = st.sampled_from([(0,), (1,), (0, 1)])
   in_heads = st.builds(
       lambda mask, chosen: mask._replace(heads=chosen),
-      st.one_of(st.just(zones.union(["off"])), united), heads)
-  masks = st.one_of(st.just(zones.union(["all"])), united, in_heads)
+      st.one_of(st.just(masking.union(["off"])), united), heads)
+  masks = st.one_of(st.just(masking.union(["all"])), united, in_heads)
   # Another zone in each layer, or in some of them the same; `all` is in no path.
   paths = st.dictionaries(
       st.integers(0, num_layers - 1), st.one_of(united, in_heads), min_size=1).map(
@@ -191,7 +192,7 @@ def test_controls_of_few_rows_stay_so():
 def test_forks_follow_the_trunk(max_forks):
   swept = grammar.parse_decodes("0-3", "p2,all,q2,p2q,q2p", 4)
   for number, layer in enumerate(sweep_plan.plan(swept, 4, max_forks).layers):
-    assert layer[0] == (0, (0,), (zones.NOTHING,), number < 3, None)
+    assert layer[0] == (0, (0,), (masking.NOTHING,), number < 3, None)
     forks = [block for block in layer if block.sibling]
     assert layer[1:len(forks) + 1] == forks
     # Those that need few rows come first, `all` comes last.
@@ -465,7 +466,7 @@ def test_a_sweep_equals_a_loop_with_another_layout():
 class Dimmed(collections.namedtuple("Dimmed", ["share"])):
   """A mask that a sweep has never heard of: less from the question to Q.
 
-  It has what a sweep asks of a mask, and nothing of zones.Mask's inside. Only few
+  It has what a sweep asks of a mask, and nothing of masking.Mask's inside. Only few
   rows change, those of the question.
   """
   is_empty, reaches_padding, changes_passage_rows = False, False, False
@@ -476,7 +477,7 @@ class Dimmed(collections.namedtuple("Dimmed", ["share"])):
     return self
 
   def additive(self, tokens, num_heads=None):
-    return zones.NOTHING.additive(tokens)
+    return masking.NOTHING.additive(tokens)
 
   def edit(self, weights, queries, keys):
     cells = zones.pairs(queries.in_question, keys.in_question)
@@ -487,7 +488,7 @@ def test_edits_after_the_softmax(loop):
   swept = [BASELINE] + [
       decodes.Decode.of(layers, mask) for layers, mask in (
           ((0,), Dimmed(0.25)), ((1, 2), Dimmed(0.25)), ((1, 2), Dimmed(0.5)),
-          ((1, 2), zones.union(["p2"])), (None, Dimmed(0.5)))]
+          ((1, 2), masking.union(["p2"])), (None, Dimmed(0.5)))]
   check_against_loop(loop, swept, [SHORT, LONG], batch_size=1)
   features = features_of(SHORT)
   assert furthest(loop(features, swept[1]), loop(features, BASELINE)) > 0.01

@@ -14,6 +14,7 @@ from attention_zones.decoding import answer_head
 from attention_zones.decoding import sweep
 from attention_zones.zones import grammar
 from attention_zones.zones import layouts
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 import architectures
 import bert_reference
@@ -85,7 +86,7 @@ def train_step(config, features):
   encoder = modeling.Encoder(
       config, is_training=True, use_one_hot_embeddings=True, random_seed=1, step=0)
   tokens = zones.token_sets(features)
-  masks = [zones.NOTHING.additive(tokens)] * config.num_hidden_layers
+  masks = [masking.NOTHING.additive(tokens)] * config.num_hidden_layers
   hidden = encoder.embed(features["input_ids"], features["segment_ids"])
   loss = answer_head.span_loss(features, answer_head.span_logits(
       encoder.encode(hidden, masks)[-1], config.initializer_range, 1))

@@ -9,6 +9,7 @@ from attention_zones.decoding import sweep_plan
 from attention_zones.zones import decodes
 from attention_zones.zones import grammar
 from attention_zones.zones import layouts
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 # One letter a position: [CLS], question, [SEP], passage, [PAD].
@@ -34,7 +35,7 @@ def token_sets(*windows, layout=layouts.BERT):
 
 def additive_mask(names, *windows):
   """The additive mask of some zones as [B][F][T] in units of -10000."""
-  mask = zones.union(names) if names else zones.NOTHING
+  mask = masking.union(names) if names else masking.NOTHING
   with tf.Graph().as_default(), tf.Session() as session:
     tokens = zones.token_sets(features_of(*windows))
     additive = session.run(mask.additive(tokens))
@@ -144,24 +145,24 @@ def some_weights(num_heads, size):
 def test_a_draw_masks_as_many_columns_of_the_same_rows():
   # Of Q and P, the second Q and the third P come first.
   window, ranks = "CQQSPPPS__", [9, 3, 0, 9, 2, 4, 1, 9, 0, 0]
-  mask, _ = controls(zones.union(["p2q@1"]), window, ranks)
+  mask, _ = controls(masking.union(["p2q@1"]), window, ranks)
   expected = np.zeros([10, 10], int)
   expected[:, 8:] = 1
   expected[np.ix_([0, 3, 4, 5, 6, 7, 8, 9], [2, 6])] = 1
   assert mask[0].astype(int).tolist() == expected.tolist()
-  assert zones.union(["p2q@1", "q2@20"]).draws == {1, 20}
+  assert masking.union(["p2q@1", "q2@20"]).draws == {1, 20}
 
 
 def test_a_draw_of_more_than_there_is_takes_all(cls_zone):
   columns = lambda t: t.is_real - t.in_passage
   zones.ZONES[cls_zone] = zones.ZONES[cls_zone]._replace(columns=columns)
-  mask, _ = controls(zones.union(["cls@1"]), "CQSPS_", [0, 0, 0, 1, 0, 0])
+  mask, _ = controls(masking.union(["cls@1"]), "CQSPS_", [0, 0, 0, 1, 0, 0])
   assert mask[0].astype(int).tolist() == [[0, 1, 0, 1, 0, 1]] * 5 + [[0] * 5 + [1]]
 
 
 def test_a_flat_zone_keeps_the_mass_of_each_row():
   before = some_weights(2, 9)
-  mask, after = controls(zones.union(["p2q@flat"]), "CQQQSPPS_")
+  mask, after = controls(masking.union(["p2q@flat"]), "CQQQSPPS_")
   assert mask[0].astype(int).tolist() == [[0] * 8 + [1]] * 9
   rows, question = [0, 4, 5, 6, 7, 8], slice(1, 4)
   # 3 numbers are added and divided by 3.
@@ -178,13 +179,13 @@ def test_a_flat_zone_keeps_the_mass_of_each_row():
 @pytest.mark.parametrize("zone, window", [
     ("q2@flat", "CSPPS_"), ("p2q@flat", "CSPPS_"), ("p2@flat", "CQQSS_")])
 def test_an_empty_flat_zone_changes_nothing(zone, window):
-  _, after = controls(zones.union([zone]), window)
+  _, after = controls(masking.union([zone]), window)
   assert (after == some_weights(2, 6)).all()
 
 
 def test_a_zone_is_masked_and_another_is_flat():
-  mask, after = controls(zones.union(["q2", "p2@flat"]), "CQQSPPS")
-  alone, before = controls(zones.union(["q2"]), "CQQSPPS")
+  mask, after = controls(masking.union(["q2", "p2@flat"]), "CQQSPPS")
+  alone, before = controls(masking.union(["q2"]), "CQQSPPS")
   assert (mask == alone).all() and mask[0, 1:3, 1:3].all() and mask.sum() == 8
   changed = np.argwhere(after[0] != before[0]).tolist()
   assert changed == [[4, 4], [4, 5], [5, 4], [5, 5]]
@@ -203,7 +204,7 @@ def test_a_zone_is_zero_and_rows_are_not_renormalized(zone):
   before = np.float32(before / before.sum(-1, keepdims=True))
   with tf.Graph().as_default(), tf.Session() as session:
     tokens = zones.token_sets(features_of("CQQSPPPS"))
-    mask = zones.union([zone + "@zero"])
+    mask = masking.union([zone + "@zero"])
     additive, after = session.run([
         mask.additive(tokens), mask.edit(tf.constant(before[None, None]), tokens,
                                          tokens)])
@@ -225,7 +226,7 @@ def test_what_is_masked_and_zeroed_is_zero():
   """A draw of Q2, which has columns of P, and Q2P: whatever the order of names."""
   # The first and the last of q q p p come first.
   ranks = [9, 0, 3, 9, 2, 1, 9]
-  mask, after = controls(zones.union(["q2@1", "q2p@zero"]), "CQQSPPS", ranks)
+  mask, after = controls(masking.union(["q2@1", "q2p@zero"]), "CQQSPPS", ranks)
   assert mask[0].astype(int).tolist() == [
       [0] * 7, [0, 1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1, 0]] + [[0] * 7] * 4
   before = some_weights(2, 7)
@@ -242,7 +243,7 @@ def test_zero_comes_before_flat(cls_zone):
       rows=lambda t: t.is_real, columns=lambda t: t.in_question)
   before = some_weights(2, 7)
   for names in ["q2@flat", "cls@zero"], ["q2@zero", "cls@flat"]:
-    _, after = controls(zones.union(names), "CQQSPPS")
+    _, after = controls(masking.union(names), "CQQSPPS")
     expected = before.copy()
     if "cls@zero" in names:
       expected[:, :, 1:3] = 0
@@ -255,16 +256,16 @@ def test_zero_comes_before_flat(cls_zone):
 @pytest.mark.parametrize("zone, window", [
     ("q2@zero", "CSPPS_"), ("p2q@zero", "CSPPS_"), ("p2@zero", "CQQSS_")])
 def test_an_empty_zero_zone_changes_nothing(zone, window):
-  _, after = controls(zones.union([zone]), window)
+  _, after = controls(masking.union([zone]), window)
   assert (after == some_weights(2, 6)).all()
 
 
 def test_a_mask_of_one_head():
-  mask, _ = controls(zones.union(["q2"])._replace(heads=(1,)), WINDOW)
+  mask, _ = controls(masking.union(["q2"])._replace(heads=(1,)), WINDOW)
   assert mask.astype(int).tolist() == [MASKS[()], MASKS[("q2",)]]
   # In all heads it is that of the layer.
   for zone in ("q2", "p2q@1"):
-    mask = zones.union([zone])
+    mask = masking.union([zone])
     ranks = [0, 1, 0, 0, 0, 0]
     both, _ = controls(mask._replace(heads=(0, 1)), WINDOW, ranks)
     assert (both == controls(mask, WINDOW, ranks)[0]).all()
@@ -272,7 +273,7 @@ def test_a_mask_of_one_head():
 
 @pytest.mark.parametrize("edit", zones.EDITS)
 def test_an_edit_of_one_head(edit):
-  mask = zones.union(["p2@" + edit])
+  mask = masking.union(["p2@" + edit])
   _, one = controls(mask._replace(heads=(1,)), "CQQSPPS")
   _, every = controls(mask, "CQQSPPS")
   assert (one[0] == some_weights(2, 7)[0]).all() and (one[1] == every[1]).all()
@@ -280,7 +281,7 @@ def test_an_edit_of_one_head(edit):
 
 
 def test_off_takes_all_weights_of_a_head():
-  mask, after = controls(zones.union(["off"])._replace(heads=(0,)), WINDOW)
+  mask, after = controls(masking.union(["off"])._replace(heads=(0,)), WINDOW)
   assert mask[0].astype(int).tolist() == MASKS[()]
   assert not after[0].any() and (after[1] == some_weights(2, 6)[1]).all()
 
@@ -313,7 +314,7 @@ def test_token_sets_of_another_layout():
   assert tokens.is_real.sum(1).tolist() == [7, 6]
   # Of 7 x 7 cells.
   assert coverage.masked_fraction(
-      zones.union(["q2"]), 2, 1, layout=layout) == pytest.approx(4 / 49)
+      masking.union(["q2"]), 2, 1, layout=layout) == pytest.approx(4 / 49)
 
 
 def test_token_sets_of_two_inputs():
@@ -346,7 +347,7 @@ def test_an_empty_question_leaves_nothing_to_mask(zone):
     (["q2@zero", "q2p"], False, False), (["p2@zero"], True, False),
     (["off"], True, False)])
 def test_what_a_mask_leaves_alone(names, changes_passage_rows, reaches_padding):
-  mask = zones.union(names)
+  mask = masking.union(names)
   assert mask.is_empty is (not names)
   assert mask.changes_passage_rows is changes_passage_rows
   assert mask.reaches_padding is reaches_padding
@@ -358,23 +359,23 @@ def test_what_a_mask_leaves_alone(names, changes_passage_rows, reaches_padding):
     ("q2+p2", True, False), ("q2+q2p", False, True), ("q2@1", False, False),
     ("p2q@1", True, True), ("q2p@flat", False, True), ("q2p@zero", False, True)])
 def test_which_rows_change(zone, passage, cls):
-  mask = zones.union(zone.split("+"))
+  mask = masking.union(zone.split("+"))
   first = lambda t: t.is_real * (np.arange(t.is_real.shape[1]) == 0)
   assert mask.changes_rows(lambda t: t.in_passage) is passage
   assert mask.changes_rows(first) is cls
   assert mask.changes_rows(lambda t: t.is_real) is True
-  assert not zones.NOTHING.changes_rows(lambda t: t.is_real)
+  assert not masking.NOTHING.changes_rows(lambda t: t.is_real)
 
 
 def test_rows_far_behind_change(monkeypatch):
   """A zone of the passage's words from the 100th on."""
   monkeypatch.setitem(zones.ZONES, "far", zones.ZONES["p2"]._replace(
       rows=lambda t: t.in_passage * (np.arange(t.is_real.shape[1]) > 164)))
-  assert zones.union(["far"]).changes_rows(lambda t: t.in_passage) is True
+  assert masking.union(["far"]).changes_rows(lambda t: t.in_passage) is True
 
 
 def test_of_what_numpy_cannot_compute_every_row_may_change(cls_zone):
-  assert zones.union([cls_zone]).changes_rows(lambda t: 0 * t.is_real) is True
+  assert masking.union([cls_zone]).changes_rows(lambda t: 0 * t.is_real) is True
 
 
 @pytest.mark.parametrize("names", [n for n in sorted(MASKS) if n])
@@ -383,16 +384,16 @@ def test_what_leaves_passage_rows_alone_masks_none_of_them(names):
   mask = np.array(additive_mask(names, "CQQSPPS"))[0]
   baseline = np.array(additive_mask((), "CQQSPPS"))[0]
   changed = (mask != baseline)[[4, 5]].any()
-  assert changed == zones.union(names).changes_passage_rows
+  assert changed == masking.union(names).changes_passage_rows
 
 
 def test_names_and_labels():
-  union = zones.union(["p2", "q2"])
+  union = masking.union(["p2", "q2"])
   assert (union.name, union.label) == ("q2+p2", "Q\u00b2+P\u00b2")
-  union = zones.union(["p2@flat", "q2@12"])
+  union = masking.union(["p2@flat", "q2@12"])
   assert (union.name, union.label) == ("q2@12+p2@flat", "Q\u00b2@12+P\u00b2@flat")
-  assert zones.union(["p2@zero"]).label == "P\u00b2@zero"
-  assert zones.union(["off"]).label == "Off"
+  assert masking.union(["p2@zero"]).label == "P\u00b2@zero"
+  assert masking.union(["off"]).label == "Off"
   assert [zone.label for zone in zones.ZONES.values()] == [
       "All", "Q\u00b2", "Q2P", "P2Q", "P\u00b2"]
 

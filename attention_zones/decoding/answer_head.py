@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from attention_zones.base import seeds
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 
@@ -44,7 +45,7 @@ def mask_spans(features, logits):
     [SEP] and at [PAD].
   """
   outside = 1 - _may_be_span(features, with_cls=True)  # [B, S]
-  return logits + zones.MASKED_LOGIT * outside[:, None, :]
+  return logits + masking.MASKED_LOGIT * outside[:, None, :]
 
 
 def log_probabilities(features, logits):

@@ -32,6 +32,7 @@ from attention_zones.base.progress import Progress
 from attention_zones.base import manifest
 from attention_zones.data import batches
 from attention_zones.decoding import answers
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 FILE_NAME = manifest.ATTENTION_MASS_NAME
@@ -80,7 +81,7 @@ def _attention(encoder, features):
   tokens = zones.token_sets(features)
   _, of_layers = encoder.encode(
       encoder.embed(features["input_ids"], features["segment_ids"]),
-      [zones.NOTHING.additive(tokens)] * encoder.num_layers, keep_weights=True)
+      [masking.NOTHING.additive(tokens)] * encoder.num_layers, keep_weights=True)
   return tokens, of_layers
 
 

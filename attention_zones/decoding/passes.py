@@ -53,7 +53,7 @@ def plan_steps(options, config, gpu_memory, masks, num_decodes):
     config: modeling.BertConfig.
     gpu_memory: int, the bytes that TensorFlow may use on the GPU that predicts;
       None without a GPU.
-    masks: set of zones.Mask, those of all passes.
+    masks: set of masking.Mask, those of all passes.
     num_decodes: int.
 
   Returns:

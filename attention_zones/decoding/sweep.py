@@ -47,6 +47,7 @@ import tensorflow.compat.v1 as tf
 from attention_zones.decoding import sweep_plan
 from attention_zones.zones import draws
 from attention_zones.zones import members
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 
@@ -226,7 +227,7 @@ class _Runner:
     """
     chosen = np.stack([
         mask.head_indicator(self._model.num_heads) for mask in masks])
-    padding = self._mask(zones.NOTHING)  # [B, 1, 1, T]
+    padding = self._mask(masking.NOTHING)  # [B, 1, 1, T]
     return padding + chosen[:, None, :, None, None] * (additive - padding)
 
   def _mask(self, mask):
@@ -289,7 +290,7 @@ def memory(config, num_decodes, batch_size, length, masks=()):
     num_decodes: int, V.
     batch_size: int, B.
     length: int, S.
-    masks: set of zones.Mask, those of the sweep.
+    masks: set of masking.Mask, those of the sweep.
 
   Returns:
     int, bytes: V hidden states, the masks, and for each variant that is being

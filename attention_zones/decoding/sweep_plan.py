@@ -21,7 +21,7 @@ class Block(collections.namedtuple(
     source: int, the block of the layer below whose variants these come from.
     parents: tuple of int, for each variant its parent, a variant of `source`:
       consecutive ones, or the same one for each of its forks.
-    masks: tuple of the zones.Mask of each variant in this layer.
+    masks: tuple of the masking.Mask of each variant in this layer.
     keeps_padding: bool, whether the hidden states of [PAD] are kept, because a
       higher layer attends to them.
     sibling: (block, variant), a variant of this layer in an earlier block that has

@@ -20,7 +20,7 @@ import numpy as np
 from attention_zones.figures import arrangement
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 
 LETTERS = string.ascii_uppercase
 CMAP = "seismic"  # The paper's colours; 0 is the white middle of the map.
@@ -71,8 +71,8 @@ class Panel(collections.namedtuple("Panel", [
     return (self.own_baselines or {}).get(cell, self.baseline or 0)
 
   def mask_of(self, column):
-    """The zones.Mask of a column of a table with a baseline."""
-    return zones.union((self.zone or column).split("+"))
+    """The masking.Mask of a column of a table with a baseline."""
+    return masking.union((self.zone or column).split("+"))
 
   @property
   def differences(self):

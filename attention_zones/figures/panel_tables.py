@@ -27,7 +27,7 @@ from attention_zones.figures import marks
 from attention_zones.scores import metrics
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 
 COLUMNS = ("layer", "zone", "metric", "diff", "control_diff", "contrast", "p_holm")
 SHAPLEY_COLUMNS = (
@@ -189,10 +189,10 @@ def _read_cells(rows, reaches, read_mask):
     rows: list of (str, dict), as csv_files.read_rows returns it.
     reaches: dict from each column of differences to how many times a metric's reach
       it has.
-    read_mask: function from (where, the column `zone`) to a zones.Mask.
+    read_mask: function from (where, the column `zone`) to a masking.Mask.
 
   Returns:
-    (cells, metric): dict from (layers, zones.Mask) to a dict of float with the
+    (cells, metric): dict from (layers, masking.Mask) to a dict of float with the
     columns of `reaches` and "p_holm", NaN where empty; str, None without cells.
 
   Raises:
@@ -226,7 +226,7 @@ def _read_zone(where, text):
   """Reads the column `zone` of a results.shapley.csv, p2q@zero for example: Mask.
   """
   try:
-    return zones.union([text])
+    return masking.union([text])
   except ValueError as error:
     raise ValueError("%s, column zone: %s" % (where, error)) from error
 
@@ -238,7 +238,7 @@ def _read_control(where, text):
     where, text: str.
 
   Returns:
-    zones.Mask of the control; of draw 1, which stands for all draws.
+    masking.Mask of the control; of draw 1, which stands for all draws.
 
   Raises:
     ValueError: it is not like p2q, p2q@flat, p2q@zero, or q2+p2@k.
@@ -247,7 +247,7 @@ def _read_control(where, text):
   if "@" not in text:
     parts = [part + "@k" for part in parts]
   try:
-    return zones.union(re.sub("@k$", "@1", part) for part in parts)
+    return masking.union(re.sub("@k$", "@1", part) for part in parts)
   except ValueError as error:
     raise ValueError("%s, column zone: %s; the column has zones like p2q, "
                      "p2q@flat, p2q@zero and q2+p2@k" % (where, error)) from error
@@ -258,8 +258,8 @@ def _compare(path, cells, metric):
 
   Args:
     path: str.
-    cells: dict from (layers, the control's zones.Mask) to a dict of float with the
-      keys of _REACHES and "p_holm", NaN where empty.
+    cells: dict from (layers, the control's masking.Mask) to a dict of float with
+      the keys of _REACHES and "p_holm", NaN where empty.
     metric: str.
 
   Returns:
@@ -278,7 +278,7 @@ def _compare(path, cells, metric):
 
 
 def _rows(cells):
-  """The layers of a dict from (layers, zones.Mask), and single ones below: set."""
+  """The layers of a dict from (layers, Mask), and single ones below: set."""
   single = [layers[0] for layers, _ in cells if len(layers or ()) == 1]
   return {layers for layers, _ in cells}.union(
       (layer,) for layer in range(max(single, default=0)))
@@ -293,7 +293,7 @@ def _dots(cells):
 
 
 def _table(rows, cells, name):
-  """The ResultsTable of a dict from (layers, zones.Mask) to a dict with `name`."""
+  """The ResultsTable of a dict from (layers, Mask) to a dict with `name`."""
   masks = _masks(cells)
   table = results_table.of_cells(
       map(results_table.Row, rows), masks, lambda row, mask: cells.get(
@@ -302,7 +302,7 @@ def _table(rows, cells, name):
 
 
 def _masks(cells):
-  """The masks of a dict from (layers, zones.Mask), in the figure's order: list."""
+  """The masks of a dict from (layers, Mask), in the figure's order: list."""
   return sorted({mask for _, mask in cells}, key=decodes.column_order)
 
 

@@ -14,7 +14,7 @@ from attention_zones.findings import question_traits
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
 from attention_zones.zones import decodes
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 
 # Of results.contrasts.csv.
 COLUMNS = ("a", "b", "metric", "n", "clusters", "seeds", "diff_a", "diff_b",
@@ -43,7 +43,7 @@ def parse(text, cells):
   try:
     if not colon:
       raise ValueError("has no zone after a colon")
-    mask = zones.union(zone.split("+"))
+    mask = masking.union(zone.split("+"))
   except ValueError as error:
     raise ValueError("--contrast: %r: %s; cells are written like 1-4:p2q, with "
                      "layers from 1 as in results.csv" % (text, error)) from error

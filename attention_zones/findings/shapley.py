@@ -34,6 +34,7 @@ from attention_zones.findings import effects
 from attention_zones.findings import tables
 from attention_zones.scores import predictions
 from attention_zones.scores import results_table
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 # Of results.shapley.csv.
@@ -54,8 +55,8 @@ def _subsets(of):
 # The 15 decodes, tuples of ZONES each.
 UNIONS = _subsets(ZONES)[1:]
 
-# For each of VARIANTS, the zones.Mask of UNIONS.
-_MASKS = {variant: [zones.union(zone + variant for zone in union)
+# For each of VARIANTS, the masking.Mask of UNIONS.
+_MASKS = {variant: [masking.union(zone + variant for zone in union)
                     for union in UNIONS] for variant in VARIANTS}
 
 

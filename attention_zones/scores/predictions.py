@@ -87,14 +87,14 @@ def telling_of_journals(folders, data_file):
 
 
 def place(decode):
-  """Where a masked Decode stands in results.csv: (Row, zones.Mask of all heads)."""
+  """Where a masked Decode stands in results.csv: (Row, the Mask of all heads)."""
   if decode.is_path:
     return Row(layers=(), path=decode), decodes.PATH
   return Row(decode.layers, decode.mask.heads), decode.mask.in_every_head
 
 
 def decode_at(row, mask):
-  """The Decode of a Row and of a column's zones.Mask; None where there is none."""
+  """The Decode of a Row and of a column's Mask; None where there is none."""
   if row.path or mask == decodes.PATH:
     return row.path if mask == decodes.PATH else None
   return Decode.of(row.layers, mask._replace(heads=row.heads))
@@ -122,7 +122,7 @@ def plan_table(cells):
     cells: iterable of masked Decodes.
 
   Returns:
-    (rows, masks): the Rows in the order of results_table, and the zones.Mask of
+    (rows, masks): the Rows in the order of results_table, and the masking.Mask of
     each column. Of all heads there is every single layer from 0 to the highest
     found; of other heads every layer (or union) that any of them was masked in;
     and each path.

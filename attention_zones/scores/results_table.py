@@ -30,7 +30,7 @@ import sys
 
 from attention_zones.base import csv_files
 from attention_zones.zones import decodes
-from attention_zones.zones.zones import union
+from attention_zones.zones.masking import union
 from attention_zones.zones.zones import ZONES
 
 EVERY_LAYER = "all"
@@ -98,7 +98,7 @@ def of_cells(rows, masks, score_at):
 
   Args:
     rows: iterable of Row.
-    masks: iterable of the zones.Mask of each column, of all heads.
+    masks: iterable of the masking.Mask of each column, of all heads.
     score_at: function (row, mask) to float, NaN where there is no score.
   """
   rows = sorted(rows, key=lambda row: row.order)
@@ -210,8 +210,8 @@ def _read_header(where, cells):
   """Reads the header.
 
   Returns:
-    (list of the zones.Mask of each column, in the order of the file; whether there
-    is a column of heads before them).
+    (list of the masking.Mask of each column, in the order of the file; whether
+    there is a column of heads before them).
   """
   if cells[0] != LAYER_COLUMN:
     raise ValueError("%s: the first column is %r; it should be %r" % (

@@ -22,6 +22,7 @@ from attention_zones.base.progress import Progress
 from attention_zones.weights import checkpoints
 from attention_zones.weights import hf_models
 from attention_zones.zones import grammar
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 # How far logits may be apart, relative to the largest of them: float32 has 6e-8,
@@ -190,10 +191,10 @@ def masks_of(decode, window, layout, num_layers, length):
     mask = decode.mask_at(layer)
     if mask.reaches_padding:
       continue
-    additive[:, end:] = zones.MASKED_LOGIT
+    additive[:, end:] = masking.MASKED_LOGIT
     for cells in mask.cells_of_window(
         window.question_length, window.passage_length, layout):
-      additive[:end, :end][cells > 0] = zones.MASKED_LOGIT
+      additive[:end, :end][cells > 0] = masking.MASKED_LOGIT
   return masks
 
 

@@ -171,7 +171,7 @@ def masked_fraction(mask, question_length, passage_length, num_heads=1,
   counts as all cells of its heads.
 
   Args:
-    mask: zones.Mask.
+    mask: masking.Mask.
     question_length, passage_length: int, numbers of tokens.
     num_heads: int, N, which counts for masks of certain heads only.
     layout, members: as of zones.tokens_of_window.
@@ -197,7 +197,7 @@ def overlap(mask, question_length, passage_length, ranks, layout=layouts.BERT,
   """The fraction of the columns of a mask's draws that are their zone's own.
 
   Args:
-    mask: zones.Mask.
+    mask: masking.Mask.
     question_length, passage_length: int, numbers of tokens of a window.
     ranks: dict from a draw's number to int [question_length + passage_length], as
       draws.ranks returns it.

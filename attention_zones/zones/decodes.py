@@ -4,6 +4,7 @@ import collections
 import itertools
 import re
 
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 _FILE_NAME = re.compile(r"predictions(?:_(?P<masked>layer[^.]+))?\.json")
@@ -16,7 +17,7 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
   """One decode of a data set: what is masked in each layer.
 
   Attributes:
-    masks: tuple of (layer, zones.Mask) of the masked layers, counted from 0, in
+    masks: tuple of (layer, masking.Mask) of the masked layers, counted from 0, in
       ascending order; one with None for the layer masks every layer; () none.
   """
   __slots__ = ()
@@ -27,7 +28,7 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
 
     Args:
       layers: iterable of int, counted from 0; None for every layer.
-      mask: zones.Mask of each of these layers.
+      mask: masking.Mask of each of these layers.
     """
     return cls(tuple((layer, mask) for layer in (
         [None] if layers is None else sorted(layers))))
@@ -40,7 +41,7 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
 
   @property
   def different_masks(self):
-    """The masks of its layers, each once, lower layers first: list of zones.Mask.
+    """The masks of its layers, each once, lower layers first: list of masking.Mask.
     """
     return list(collections.OrderedDict((mask, None) for _, mask in self.masks))
 
@@ -51,10 +52,10 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
 
   @property
   def mask(self):
-    """The zones.Mask of each masked layer; None for a path, which has several."""
+    """The masking.Mask of each masked layer; None for a path, which has several."""
     if self.is_path:
       return None
-    return self.masks[0][1] if self.masks else zones.NOTHING
+    return self.masks[0][1] if self.masks else masking.NOTHING
 
   @property
   def sets(self):
@@ -62,12 +63,12 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
     return set().union(*(mask.sets for _, mask in self.masks))
 
   def mask_at(self, layer):
-    """The zones.Mask of a layer, counted from 0."""
+    """The masking.Mask of a layer, counted from 0."""
     of_layer = dict(self.masks)
-    return of_layer.get(layer, of_layer.get(None, zones.NOTHING))
+    return of_layer.get(layer, of_layer.get(None, masking.NOTHING))
 
   def changed(self, change):
-    """The Decode with a function of zones.Mask to zones.Mask applied to each."""
+    """The Decode with a function of Mask to Mask applied to each."""
     return Decode(tuple((layer, change(mask)) for layer, mask in self.masks))
 
   def as_path(self, first=0):
@@ -131,7 +132,7 @@ class Decode(collections.namedtuple("Decode", ["masks"])):
       layers, heads = [text and tuple(sorted(set(map(int, text.split("+")))))
                        for text in match.group("layers", "heads")]
       try:
-        mask = in_heads(zones.union(match.group("mask").split("+")), heads)
+        mask = in_heads(masking.union(match.group("mask").split("+")), heads)
       except ValueError:
         return None
       masks += cls.of(layers, mask).masks
@@ -155,7 +156,7 @@ def plus(numbers):
 
 
 def in_heads(mask, heads):
-  """The mask in these heads, None for every head: zones.Mask.
+  """The mask in these heads, None for every head: masking.Mask.
 
   Raises:
     ValueError: it is `off` in every head, or reaches [PAD] in some heads only.
@@ -176,11 +177,11 @@ def unions():
 
 
 # The column of results.csv for paths.
-PATH = zones.Mask((("path", ""),), heads=None)
+PATH = masking.Mask((("path", ""),), heads=None)
 
 
 def column_order(mask):
-  """Key that sorts zones.Mask as the columns of results.csv and of the figure.
+  """Key that sorts masking.Mask as the columns of results.csv and of the figure.
 
   Single zones come in the order of zones.ZONES, each before its draws and then its
   other controls; then `off`, zones of sets and paths, then unions, smaller ones

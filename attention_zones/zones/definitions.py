@@ -14,6 +14,7 @@ import tensorflow.compat.v1 as tf
 
 from attention_zones.zones import draws
 from attention_zones.zones import layouts
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 # Two batches of windows, (question, passage) lengths each: without a question, with
@@ -56,7 +57,7 @@ def digests(masks, session_config=None):
   """What masks do: a dict for keys and manifests.
 
   Args:
-    masks: iterable of zones.Mask.
+    masks: iterable of masking.Mask.
     session_config: tf.ConfigProto, that of the sessions to come, since a process
       keeps the number of threads of its first; None where none are to come.
 
@@ -69,7 +70,7 @@ def digests(masks, session_config=None):
     wanted.update(of_mask(mask))
   if not wanted:
     return {}
-  parts = {name: zones.Mask((part,), None) for name, part in wanted.items()}
+  parts = {name: masking.Mask((part,), None) for name, part in wanted.items()}
   # Not on a GPU, which rounds in another way and would be taken for good.
   config = tf.ConfigProto(device_count={"GPU": 0})
   if session_config:

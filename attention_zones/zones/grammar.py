@@ -5,6 +5,7 @@ import re
 
 from attention_zones.zones import decodes
 from attention_zones.zones import sets
+from attention_zones.zones import masking
 from attention_zones.zones import zones
 
 # Of most file systems, in bytes.
@@ -88,7 +89,7 @@ def _checked(wanted, flag, spans):
     for mask in decode.different_masks:
       for zone, _ in mask.zones:
         if not known.issuperset(filter(sets.is_of_data, zones.sets_of(zone))):
-          raise ValueError("%s: %s" % (flag, zones.unknown(zone, spans)))
+          raise ValueError("%s: %s" % (flag, masking.unknown(zone, spans)))
     name = decode.file_name("nbest_predictions")
     if len(name) > _LONGEST_NAME:
       raise ValueError("%s: the name of a file would have %d bytes, more than %d; "
@@ -146,7 +147,7 @@ def _parse_path(item, num_layers, num_heads):
       heads_of[layer] = _heads(heads, num_heads)
   masks = []
   for layer in sorted(names_of):
-    mask = zones.union(names_of[layer])
+    mask = masking.union(names_of[layer])
     if mask.reaches_padding:
       raise ValueError("\"%s\" is for --mask_zone; zones for a path are %s" % (
           mask.name, ", ".join(zones.with_controls() + [zones.OFF])))
@@ -229,12 +230,12 @@ def _windows(flag, first, last, width):
 
 
 def _parse_zones(mask_zone):
-  """Returns a list of zones.Mask, of every head."""
+  """Returns a list of masking.Mask, of every head."""
   masks = []
   try:
     for item in mask_zone.split(","):
       for names in _names_of(item):
-        mask = zones.union(names)
+        mask = masking.union(names)
         if mask in masks:
           raise ValueError("%s is given twice" % mask.name)
         masks.append(mask)

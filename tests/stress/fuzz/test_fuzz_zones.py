@@ -7,7 +7,7 @@ import pytest
 
 from attention_zones.zones import decodes
 from attention_zones.zones import grammar
-from attention_zones.zones import zones
+from attention_zones.zones import masking
 
 # Published names, in the order of the columns of results.csv.
 BASIC = ["q2", "q2p", "p2q", "p2"]
@@ -71,13 +71,13 @@ def test_what_is_written_is_what_is_meant(layer_flag, zone_flag):
   first, *masked = grammar.parse_decodes(mask_layer, mask_zone, num_layers)
   assert first == decodes.BASELINE
   assert masked == [
-      decodes.Decode.of(tuple(layers) if name else None, zones.union(united))
+      decodes.Decode.of(tuple(layers) if name else None, masking.union(united))
       for layers, name in zip(layer_sets, names) for united in zone_sets]
   for decode in masked:
     for layer in range(num_layers):
       assert decode.mask_at(layer) == (
           decode.mask if decode.layers is None or layer in decode.layers
-          else zones.NOTHING)
+          else masking.NOTHING)
 
 
 @given(layer_flags(), zone_flags())
