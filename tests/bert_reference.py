@@ -310,7 +310,8 @@ def edited(attention, mask, kinds, features):
 
 
 def reference_logits(config, weights, features, decode, shift=True,
-                     rounded=lambda x, num_operations: x, attentions=None):
+                     rounded=lambda x, num_operations: x, attentions=None,
+                     between=1):
   """Start and end logits of one window.
 
   Args:
@@ -319,6 +320,7 @@ def reference_logits(config, weights, features, decode, shift=True,
     rounded: function of what is computed and the length of its sums, from
       tolerances.rounding; left out, all is as exact as float64.
     attentions: list, to which each layer's weights, [N, F, T], are added.
+    between: int, special tokens between question and passage.
 
   Returns:
     float64 [2, S].
@@ -326,8 +328,8 @@ def reference_logits(config, weights, features, decode, shift=True,
   weights = {name: w.astype(np.float64) for name, w in weights.items()}
   ids, is_real, segments = features
   first, second = int(np.sum(is_real - segments)), int(np.sum(segments))
-  kinds = ("C" + "Q" * (first - 2) + "S" + "P" * (second - 1) + "S"
-           + "_" * (len(ids) - first - second))
+  kinds = ("C" + "Q" * (first - 1 - between) + "S" * between + "P" * (second - 1)
+           + "S" + "_" * (len(ids) - first - second))
   size = config.hidden_size
   activation = ACTIVATIONS[
       "gelu_erf" if config.architecture == "electra" else config.hidden_act]

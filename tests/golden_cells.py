@@ -36,6 +36,8 @@ def cells_of(published):
 def check_cells(config, weights, features, published, limit):
   """Compares all cells at all tokens; `all` as test_golden_logits.py does it."""
   windows = features[:, :8].transpose(1, 0, 2)
+  # Fewer windows have few attention logits that fall apart.
+  num_disturbed = 2 if len(windows) == 8 else 8
   logits = build(list(published), features.shape[2], config, weights)(features)
   real = np.repeat(features[1, :, None] == 1, 2, axis=1)
   for decode, expected in published.items():
@@ -43,7 +45,7 @@ def check_cells(config, weights, features, published, limit):
     if decode.mask.reaches_padding:
       limits = tolerances.limits_of_all(lambda **how: np.concatenate([
           reference_logits(config, weights, window, decode, **how)[
-              :, window[1] == 1] for window in windows], 1))
+              :, window[1] == 1] for window in windows], 1), num_disturbed)
       assert errors.max() < limits.furthest, decode
       assert tolerances.root_mean_square(errors) < limits.root_mean_square, decode
     else:

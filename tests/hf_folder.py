@@ -5,11 +5,13 @@ import json
 import numpy as np
 
 from attention_zones import convert_hf
+from attention_zones.data import hf_tokenizer
 from attention_zones.weights import hf_models
 from attention_zones.weights import hf_names
 import bert_reference
 import modeling
 import tiny_model
+import tokenization
 
 TYPES = {"F32": np.float32, "F16": np.float16, "I64": np.int64, "I8": np.int8}
 # Sizes that BERT does not have.
@@ -109,3 +111,11 @@ def write_vocabulary(folder, model_type):
     (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
   else:
     (folder / "vocab.txt").write_text("\n".join(tiny_model.VOCAB) + "\n")
+
+
+def tokenizer_of(folder, kind):
+  """The tokenizer here of a folder that convert_hf wrote."""
+  if hf_models.MODELS[kind].has_tokenizer:
+    return hf_tokenizer.load(str(folder / "tokenizer.json"))
+  return tokenization.FullTokenizer(tokenization.load_vocab(
+      str(folder / "vocab.txt"), tokenization.SPECIAL_TOKENS), True)

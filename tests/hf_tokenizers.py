@@ -3,6 +3,7 @@
 The package is imported where it is used, so that tests can be skipped without it.
 """
 
+import base64
 import json
 import os
 import pathlib
@@ -50,28 +51,41 @@ sentencepiece.SentencePieceTrainer.train(
     vocab_size=int(sys.argv[1]), model_type="unigram", minloglevel=2,
     normalization_rule_name="nmt_nfkc", hard_vocab_limit=False)
 """
+# transformers has a description of its own of a model's file, under the name of
+# SentencePiece's, and a process can have one of a name only.
+_READ = """
+import base64, json, sys
+from sentencepiece import sentencepiece_model_pb2
+model = sentencepiece_model_pb2.ModelProto.FromString(sys.stdin.buffer.read())
+json.dump([[[piece.piece, piece.score] for piece in model.pieces],
+           base64.b64encode(model.normalizer_spec.precompiled_charsmap).decode()],
+          sys.stdout)
+"""
+
+
+def _of_another_process(code, content, *arguments):
+  """What Python code prints that reads some bytes: bytes."""
+  return subprocess.run([sys.executable, "-c", code, *arguments], check=True,
+                        input=content, stdout=subprocess.PIPE).stdout
 
 
 def unigram_model(texts, size=600):
   """A SentencePiece model of Unigram, with XLM-R's normalizer, nmt_nfkc: bytes."""
-  return subprocess.run(
-      [sys.executable, "-c", _TRAIN, str(size)], check=True,
-      input="\n".join(texts).encode("utf-8"), stdout=subprocess.PIPE).stdout
+  return _of_another_process(_TRAIN, "\n".join(texts).encode("utf-8"), str(size))
 
 
 def unigram(texts, size=600):
   """XLM-R's kind: SentencePiece's pieces, and its normalizer."""
-  from sentencepiece import sentencepiece_model_pb2
   from tokenizers import models, normalizers, pre_tokenizers, processors, Tokenizer
-  trained = sentencepiece_model_pb2.ModelProto.FromString(
-      unigram_model(texts, size))
+  pieces, charsmap = json.loads(_of_another_process(
+      _READ, unigram_model(texts, size)))
   # The first three are <unk>, <s> and </s>.
   tokenizer = Tokenizer(models.Unigram(
       [(token, 0.0) for token in SPECIAL]
-      + [(piece.piece, piece.score) for piece in trained.pieces[3:]], UNKNOWN))
-  tokenizer.normalizer = normalizers.Precompiled(
-      trained.normalizer_spec.precompiled_charsmap)
-  tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(add_prefix_space=True)
+      + list(map(tuple, pieces[3:])), UNKNOWN))
+  tokenizer.normalizer = normalizers.Precompiled(base64.b64decode(charsmap))
+  # With a space before the text, which versions name differently.
+  tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
   tokenizer.add_special_tokens(SPECIAL)
   _add_mask(tokenizer)
   tokenizer.post_processor = processors.TemplateProcessing(

@@ -12,13 +12,12 @@ import pytest
 
 from attention_zones import convert_hf
 from attention_zones.base import questions
-from attention_zones.data import hf_tokenizer
 from attention_zones.data import windows
 from attention_zones.weights import hf_models
+import hf_folder
 import hf_tokenizers
 import run_squad
 import test_hf_models
-import tokenization
 
 _WHY = "needs torch and transformers: CONTRIBUTING.md says how to have them"
 torch = pytest.importorskip("torch", reason=_WHY)
@@ -112,6 +111,7 @@ def test_verify(kind, half, repository, tmp_path, capsys):
 
 # Pieces and answers.
 
+KINDS = ["bert", "distilbert", "roberta", "xlm-roberta", "camembert"]
 ODD = (
     "An e\u0301tude, caf\u00e9, cafe\u0301 \u1112\u1161\u11ab", "One \U0001f600!",
     "  Some\u00a0space\tand\nend \u3000 ", "a\u00adb \ufb01sh \u200bzero",
@@ -161,20 +161,12 @@ def folder_of(texts, tmp_path_factory):
   return once
 
 
-def tokenizer_of(folder, kind):
-  """The tokenizer here of a folder that convert_hf wrote."""
-  if hf_models.MODELS[kind].has_tokenizer:
-    return hf_tokenizer.load(str(folder / "tokenizer.json"))
-  return tokenization.FullTokenizer(tokenization.load_vocab(
-      str(folder / "vocab.txt"), tokenization.SPECIAL_TOKENS), True)
-
-
 @HAS_SLOW
-@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "camembert"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_pieces_are_those_of_the_slow_tokenizer(kind, folder_of, texts, tmp_path):
   folder, slow, fast, _ = folder_of(kind)
   assert convert_hf.main([str(folder), str(tmp_path / "out")]) == 0
-  tokenizer = tokenizer_of(tmp_path / "out", kind)
+  tokenizer = hf_folder.tokenizer_of(tmp_path / "out", kind)
   reordered = 0
   for text in [*ODD, *[text for some in texts.values() for text in some]]:
     pieces = tokenizer.tokenize(text)
@@ -253,7 +245,7 @@ def places_here(context, fast):
 
 
 @HAS_SLOW
-@pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta", "xlm-roberta"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_windows_and_answers_are_those_of_the_pipeline(
     kind, folder_of, shared, tmp_path):
   folder, _, fast, model = folder_of(kind)
@@ -267,7 +259,7 @@ def test_windows_and_answers_are_those_of_the_pipeline(
         str(shared / "data" / ("xquad.%s.json" % language)),
         lambda q: (q.text, q.context))
     pairs += read[:2] + read[20:22]
-  check_windows(pairs, tokenizer_of(out, kind), run_squad.load_model(
+  check_windows(pairs, hf_folder.tokenizer_of(out, kind), run_squad.load_model(
       out, max_seq_length=192, doc_stride=48, max_query_length=100), asking)
   check_answers([(question, context[:150]) for question, context in pairs],
                 run_squad.load_model(out, max_seq_length=512, max_query_length=100,

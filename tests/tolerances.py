@@ -6,6 +6,7 @@ it is added; what follows holds for every such order.
 """
 
 import collections
+import itertools
 
 import numpy as np
 
@@ -93,7 +94,7 @@ Attributes:
 """
 
 
-def limits_of_all(logits_of):
+def limits_of_all(logits_of, num_disturbed=2):
   """Derives the limits for `all`, where attention logits are rounded coarsely.
 
   A rounded attention logit lies up to half a step, 2^-11, from the exact one. Two
@@ -105,20 +106,25 @@ def limits_of_all(logits_of):
     over the logits given, no proven bound: for that, all roundings would have to
     be taken with the sign that does most harm, and nothing would ever fail.
   - how many fall apart, and what it does, is seen from two float64 evaluations
-    disturbed as float32 disturbs them (see rounding()). This limit is below what
-    an `all` without the shift, that is, without the rounding, comes to.
+    disturbed as float32 disturbs them (see rounding()), or more where logits are
+    few: of two windows one attention logit falls apart, or three, or none. This
+    limit is below what an `all` without the shift, that is, without the rounding,
+    comes to.
 
   Args:
     logits_of: function (shift=True, rounded=function or nothing) to float64
       logits, an array: reference_logits() at the tokens of some windows.
+    num_disturbed: int, how many disturbed evaluations there are; the two that are
+      furthest apart count.
 
   Returns:
     AllLimits.
   """
   unrounded = logits_of(shift=False)
-  one, other = [logits_of(rounded=rounding(seed)) for seed in (1, 2)]
-  return AllLimits(2 * np.abs(one - unrounded).max(),
-                   root_mean_square(one - other))
+  disturbed = [logits_of(rounded=rounding(1 + n)) for n in range(num_disturbed)]
+  return AllLimits(2 * np.abs(disturbed[0] - unrounded).max(),
+                   max(root_mean_square(one - other) for one, other in
+                       itertools.combinations(disturbed, 2)))
 
 
 def root_mean_square(x):
