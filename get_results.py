@@ -227,7 +227,7 @@ def hurts_most(metric, scores, before):
     return ["lowest score: " + line]
   if diff(worst) < 0:
     return ["hurts most: %s (%+.3f)" % (line, diff(worst))]
-  return ["no masked decode scores below the baseline"]
+  return ["none of these cells scores below the baseline"]
 
 
 def print_next_step(results_path, metric, scores, before, written):

@@ -172,8 +172,8 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "spans", None,
     "JSON file that names sets of tokens: {\"QUESTION_ID\": {\"wh\": "
-    "{\"question\": [[0, 3]]}, \"why\": {\"passage\": [[120, 188]]}}}, ranges of "
-    "characters; p_wh and p_notwhy then are zones.")
+    "{\"question\": [[0, 3]]}, \"name\": {\"passage\": [[120, 188]]}}}, ranges of "
+    "characters without their end; p_wh and name_answer are then zones.")
 flags.DEFINE_bool(
     "write_nbest", False, "Whether masked decodes also get an nbest_predictions "
     "file; the baseline always gets one.")
@@ -474,8 +474,12 @@ def load_to_predict(this_run, tokenizer):
       options.gold_logp or sets.ANSWER in of_data,
       functools.partial(spans.check, named))
   if options.gold_logp:
-    data = gold.with_spans(data, "--predict_file=" + options.predict_file, log)
-  return spans.find(data, named, of_data)
+    data = gold.with_spans(
+        data, "--gold_logp=True: --predict_file=" + options.predict_file, log)
+  data = spans.find(data, named, of_data)
+  for line in spans.remarks(data):
+    log(line)
+  return data
 
 
 def run(options, given):

@@ -284,8 +284,8 @@ def _refuse_own_baselines(panels):
       if panel.mask_of(column).sets_of_data:
         raise ValueError(
             "%s: the column %s is about questions with tokens of its sets only, "
-            "whose baseline is not %g; give --stats=results.stats.csv, which has it"
-            % (panel.name, panel.zone or column, panel.baseline))
+            "whose baseline may not be %g; give --stats=results.stats.csv, which "
+            "has it" % (panel.name, panel.zone or column, panel.baseline))
 
 
 def with_titles(panels, titles):

@@ -73,8 +73,10 @@ def masked_decodes(sweep):
     raise ValueError("%s: has decodes of single heads, or paths, only; the page is "
                      "about zones in all heads" % sweep.folder)
   if len(of_all_heads) < len(masked):
-    print("%s: %d decodes of single heads, or paths, are not on the page" % (
-        sweep.folder, len(masked) - len(of_all_heads)), file=sys.stderr)
+    print("%s: not on the page, which is about zones in all heads: %s" % (
+        sweep.folder, predictions.some(sorted(
+            decode.file_name() for decode in masked.difference(of_all_heads)), 3)),
+          file=sys.stderr)
   return sorted(of_all_heads, key=lambda decode: (
       results_table.layer_order(decode.layers), decodes.column_order(decode.mask)))
 

@@ -279,7 +279,8 @@ def test_controls_are_columns_and_heads_are_left_out(sweep, capsys):
   assert run_here() == 0
   printed = capsys.readouterr()
   assert printed.err == (
-      "sweep: 2 decodes of single heads, or paths, are not on the page\n")
+      "sweep: not on the page, which is about zones in all heads: "
+      "predictions_layer0_head1_p2.json, predictions_layer1_head0_off.json\n")
   assert "2 decodes of single heads, or paths, are in the folder" in (
       read_page().text)
   for caption in "EM", "Answer of":

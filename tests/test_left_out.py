@@ -177,7 +177,8 @@ def test_articles_are_compared_on_the_questions_of_a_cell(tmp_path, capsys):
       {"p": [], "wh": ["q%d" % k for k in range(8)]}, [1] * 24)
   assert collect(folder, tmp_path) == 0
   assert ("in 1 of 2 tested cells the standard error by article is more than 1.2 "
-          "times that by passage: take --cluster=article"
+          "times that by passage: intervals may be too small, but 2 articles are "
+          "too few to cluster by"
           in capsys.readouterr().out.splitlines())
 
 
@@ -330,7 +331,7 @@ def test_the_figure_needs_the_statistics(tmp_path, capsys):
   assert draw(tmp_path) == 1
   assert capsys.readouterr().err == (
       "visualize_att_zone.py: %s: the column p_wh is about questions with tokens "
-      "of its sets only, whose baseline is not 80; give --stats=results.stats.csv, "
+      "of its sets only, whose baseline may not be 80; give --stats=results.stats.csv, "
       "which has it\n" % (tmp_path / "results.csv"))
   assert not (tmp_path / "figure.svg").exists()
   assert draw(tmp_path, stats) == 0
@@ -383,7 +384,7 @@ def test_the_page_of_cases(tmp_path):
           "95 % interval") in text
   assert ('title="Layer 1, P\u00b2: EM \u221240.0 points, from 80.0 to 40.0, '
           in text)
-  assert "Where a zone leaves questions out, both are of the others." in text
+  assert "score and baseline are of the other questions." in text
   lost, gained = text.partition('<section id="1:p_wh">')[2].partition(
       "</section>")[0].split("<h4>")[1:]
   assert lost.startswith("Loses 4 questions") and (

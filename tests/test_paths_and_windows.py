@@ -103,7 +103,7 @@ def test_what_is_said(tmp_path, capsys):
   printed = capsys.readouterr()
   assert printed.err == ""
   for line in ("primary family (zones, all heads, exact), 3 cells",
-               "secondary family (layers together, exact), 3 cells",
+               "secondary family (windows of layers, exact), 3 cells",
                "path costs more than path@k in 0 of 1 cells"):
     assert line in printed.out
 

@@ -379,6 +379,22 @@ def test_one_family_is_primary(tmp_path, data, capsys):
   assert {row["p_holm"] for row in rows} == {"0.375"} and len(rows) == 4
 
 
+def test_cells_with_too_few_passages_for_a_finding_are_named(tmp_path, capsys):
+  """Of 6, p is 2 / 64 at least: enough for one cell, not for two."""
+  path = tmp_path / "dev.json"
+  ids = write_data(path, [1] * 6)
+  cells = {"": "1" * 6, "_layer0_p2": "0" * 6}
+  folder = write_sweep(tmp_path / "one", ids, cells)
+  assert run([folder], tmp_path, str(path)) == 0
+  assert "for a finding" not in capsys.readouterr().out
+  folder = write_sweep(tmp_path / "two", ids, dict(cells, _layer1_p2="1" * 6))
+  assert run([folder], tmp_path, str(path)) == 0
+  assert (
+      "2 cells have too few passages for a finding, like p2 in layer 1: of 6, p is "
+      "0.031 at least, and Holm over 2 cells asks for less than 0.025"
+      in capsys.readouterr().out.splitlines())
+
+
 def test_articles_that_are_alike_are_said(tmp_path, capsys):
   """All of one article's passages lose, none of the other's."""
   path = tmp_path / "dev.json"
@@ -386,9 +402,21 @@ def test_articles_that_are_alike_are_said(tmp_path, capsys):
   folder = write_sweep(tmp_path / "sweep", ids, {
       "": "1" * 24, "_layer0_p2": "0" * 12 + "1" * 12,
       "_layer1_p2": "01" * 12})
-  assert run([folder], tmp_path, str(path)) == 0
   line = ("in 1 of 2 tested cells the standard error by article is more than 1.2 "
-          "times that by passage: take --cluster=article")
+          "times that by passage: ")
+  assert run([folder], tmp_path, str(path)) == 0
+  assert line + ("intervals may be too small, but 2 articles are too few to "
+                 "cluster by") in capsys.readouterr().out.splitlines()
+  # Twelve articles of two passages each.
+  data = json.loads(path.read_text())
+  paragraphs = [of for article in data["data"] for of in article["paragraphs"]]
+  data["data"] = [{"title": str(a), "paragraphs": paragraphs[2 * a:2 * a + 2]}
+                  for a in range(12)]
+  path.write_text(json.dumps(data))
+  folder = write_sweep(tmp_path / "other", ids, {
+      "": "1" * 24, "_layer0_p2": "0011" * 6, "_layer1_p2": "01" * 12})
+  assert run([folder], tmp_path, str(path)) == 0
+  line += "take --cluster=article"
   assert line in capsys.readouterr().out.splitlines()
   assert run([folder], tmp_path, str(path), "--cluster=article") == 0
   assert "take --cluster=article" not in capsys.readouterr().out

@@ -335,9 +335,28 @@ def test_killed_and_resumed_byte_for_byte(swept, tmp_path):
       swept, "*predictions*")
 
 
+@pytest.mark.slow
+def test_finished_spans_are_read_beside_an_unfinished_sweep(swept, tmp_path):
+  """Whose journal knows nothing of them."""
+  shutil.copytree(str(swept), str(tmp_path / "copy"))
+  folder = tmp_path / "copy"
+  tiny_model.kill_at(
+      folder, "decoding", "prediction_files.write_files", "--do_predict=True",
+      "--mask_zone=q2p", "--gold_logp=True", *SIZES)
+  data_file = str(folder / "data.json")
+  asked = questions.read(data_file)
+  at_work = interim.InterimSweep(str(folder / "model"), data_file, asked)
+  assert len(at_work.names) == 1 + 12 + 1
+  for name in "predictions_layer0_p_wh.json", "predictions_layer_q2p.json":
+    assert manifest.lacking(at_work.manifest, name)["wh"] == WITHOUT["wh"]
+  assert at_work.answers(decodes.Decode.parse(
+      "predictions_layer0_p_wh.json"), {qa.id: None for qa in asked}) == (
+          predictions(swept, "_layer0_p_wh"))
+
+
 @pytest.mark.parametrize("flags, words", [
-    (["--mask_layer=0", "--mask_zone=p_why"], "'p_why' is not a zone; zones are"),
-    (["--mask_layer=0", "--mask_zone=p_wh"], "'p_wh' is not a zone; zones are"),
+    (["--mask_layer=0", "--mask_zone=p_wh"],
+     "--mask_zone=p_wh: no file of --spans names no set wh; 'p_wh' is not a zone"),
     (["--mask_zone=q2", "--spans=none.json"], "--spans=none.json: there is no su"),
 ])
 def test_refusals_of_the_command_line(swept, flags, words):
@@ -377,5 +396,9 @@ def test_from_python(swept):
             for one in results[v::3]} == predictions(swept, name)
   with pytest.raises(ValueError, match="the set `answer` needs answers="):
     model.predict([("who ?", "anna")], mask_zone="p_answer")
-  with pytest.raises(ValueError, match="^spans: 'x' is not a question of the data"):
+  assert [one["left_out"] for one in results[:9]] == [False] * 7 + [True, False]
+  with pytest.raises(ValueError, match="^spans=... needs ids=..., a name"):
     model.predict([("who ?", "anna")], mask_zone="p_wh", spans={"x": {"wh": {}}})
+  with pytest.raises(ValueError, match="^spans=...: none is of a question in ids"):
+    model.predict([("who ?", "anna")], mask_zone="p_wh", spans={"x": {"wh": {}}},
+                  ids=["y"])

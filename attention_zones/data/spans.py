@@ -46,6 +46,12 @@ class Spans(collections.namedtuple("Spans", ["where", "ranges"])):
         qas_id: of_question[name] for qas_id, of_question in self.ranges.items()
         if name in of_question})
 
+  def of_questions(self, ids):
+    """The Spans of some questions only, of which there may be others."""
+    return self._replace(ranges={
+        qas_id: of_question for qas_id, of_question in self.ranges.items()
+        if qas_id in set(ids)})
+
 
 NONE = Spans("--spans", {})
 
@@ -176,6 +182,17 @@ def find(data, spans, wanted):
           tokens.at(of_name.get(side, ()))
           for side, tokens in zip(_SIDES, (question, passage))))
   return data._replace(members=found)
+
+
+def remarks(data):
+  """Says of each set that `find` found how many questions have it: list of str."""
+  total = len(data.examples)
+  counts = [(name, sum(any(sides) for sides in of_set))
+            for name, of_set in data.members.items()]
+  return ["the set %s has tokens in %d of %d questions%s" % (
+      name, count, total, "" if count == total else
+      "; in the others its zones mask nothing, and statistics leave them out")
+          for name, count in counts]
 
 
 class _Tokens:

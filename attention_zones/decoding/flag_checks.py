@@ -33,8 +33,9 @@ def validate_flags(options):
   wanted += ["spans"] * (options.spans is not None)
   for name in wanted:
     path = getattr(options, name)
-    _refuse(not files.exists(path), "--%s=%s: there is no such file; README.md "
-            "says where to get data and models", name, path)
+    _refuse(not files.exists(path), "--%s=%s: there is no such file; %s", name,
+            path, "docs/zones.md says how to make one" if name == "spans" else
+            "README.md says where to get data and models")
     _refuse(files.is_folder(path), "--%s=%s is a folder; should be a file", name,
             path)
   _validate_combinations(options)

@@ -21,7 +21,7 @@ def with_spans(data, source, log):
 
   Args:
     data: windows.DataSet, whose examples have `gold`.
-    source: str, "--predict_file=..." for messages.
+    source: str, what asks for it and where, for messages.
     log: function that shows the user a line, str.
 
   Returns:
@@ -32,9 +32,8 @@ def with_spans(data, source, log):
   """
   if not any(example.gold for example in data.examples):
     raise ValueError(
-        "--gold_logp=True: %s has no answer that stands in its passage at "
-        "answer_start; gold log-probabilities need a data set with answers" %
-        source)
+        "%s has no answer that stands in its passage at answer_start; gold "
+        "log-probabilities need one" % source)
   spans, passage = [], None
   for example in data.examples:
     if passage is None or passage.paragraph is not example.paragraph:

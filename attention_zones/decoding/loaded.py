@@ -28,6 +28,7 @@ from attention_zones.decoding import flag_checks
 from attention_zones.decoding import gold
 from attention_zones.decoding import passes
 from attention_zones.decoding import recorded
+from attention_zones.zones import coverage
 from attention_zones.zones import grammar
 from attention_zones.zones import sets
 
@@ -156,6 +157,9 @@ class LoadedModel:
           end_logit.
         gold_logp: float or None, only with `answers`: the log-probability of the
           gold answer that the model finds most likely.
+        left_out: bool, whether the question has no token of a set that a zone of
+          the decode names, so that nothing is masked, and the answer is the
+          baseline's.
       A passage without words has no logit, no probability and an empty nbest.
 
     Raises:
@@ -168,7 +172,12 @@ class LoadedModel:
         _check_text(name, value)
     named = span_sets.NONE
     if spans is not None:
+      if ids is None:
+        raise ValueError("spans=... needs ids=..., a name for each question, which "
+                         "spans are of")
       named = span_sets.of_content("spans", spans)
+      if not set(ids).intersection(named.ranges):
+        raise ValueError("spans=...: none is of a question in ids=%.60r" % (ids,))
     wanted = grammar.parse_decodes(
         mask_layer, mask_zone, config.num_hidden_layers, mask_head,
         config.num_attention_heads, mask, named.names)
@@ -177,9 +186,10 @@ class LoadedModel:
     if sets.ANSWER in of_data and answers is None:
       raise ValueError("mask_zone=%r: the set `answer` needs answers=..., the gold "
                        "answers of each question" % (mask_zone or mask))
-    span_sets.check(named, data.examples)
+    span_sets.check(named.of_questions(ids or ()), data.examples)
     data = span_sets.find(data, named, of_data)
-    decoding.refuse_no_key(data, decoding.sizes_of(data, records), wanted)
+    sizes = decoding.sizes_of(data, records)
+    decoding.refuse_no_key(data, sizes, wanted)
     steps_of = functools.partial(
         passes.plan_steps, self._options, config,
         self._model.gpu_memory(len(wanted)),
@@ -190,8 +200,11 @@ class LoadedModel:
       some = wanted[first:first + limit]
       for index, of_question in self._answer(
           data, records, some, steps_of(len(some)).batch_size):
-        found[index] += [_result(data, index, decode, answer)
-                         for decode, answer in zip(some, of_question)]
+        of_windows = sizes.get(data.examples[index].qas_id, ())
+        found[index] += [
+            dict(_result(data, index, decode, answer), left_out=any(
+                coverage.lacks(name, of_windows) for name in decode.sets))
+            for decode, answer in zip(some, of_question)]
     return list(itertools.chain.from_iterable(found))
 
   def attention(self, question, passage):

@@ -178,7 +178,8 @@ def _table(heat, classes):
                  panel.measure.label, heat.score(panel.baseline),
                  panel.measure.unit))
   if panel.own_baselines:
-    caption += " Where a zone leaves questions out, both are of the others."
+    caption += (" Where a zone leaves questions out, which have no token of its "
+                "sets, score and baseline are of the other questions.")
   return page_html.table(
       caption, ["layer"] + list(map(page_html.column, labels.values())), [
           (layer, [html((layer, zone)) for zone in panel.table.zones])

@@ -212,7 +212,7 @@ def _articles(measured, rows, asked):
   Returns:
     list of at most one str, a line.
   """
-  article_of, _ = question_traits.clusters(asked, "article")
+  article_of, number = question_traits.clusters(asked, "article")
   larger = []
   for alike in measured.alike(range(len(rows))):
     of_cells = measured.of(alike)
@@ -226,8 +226,11 @@ def _articles(measured, rows, asked):
         larger += tables.family([rows[c] for c in np.array(alike)[is_larger]])
   return larger and [
       "in %d of %d tested cells the standard error by article is more than %g times"
-      " that by passage: take --cluster=article" % (
-          len(larger), len(tables.family(rows)), LARGER_BY_ARTICLE)]
+      " that by passage: %s" % (
+          len(larger), len(tables.family(rows)), LARGER_BY_ARTICLE,
+          "take --cluster=article" if number >= tables.FEW_CLUSTERS else
+          "intervals may be too small, but %d articles are too few to cluster by" %
+          number)]
 
 
 def _by_question(options, cells, measured, may_differ, asked):

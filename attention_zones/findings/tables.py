@@ -262,7 +262,7 @@ def findings(rows, settings):
       (PRIMARY, [row for row in of_layer if "+" not in row["zone"]]),
       ("unions of zones", [row for row in of_layer if "+" in row["zone"]]),
       ("zones of sets", [row for row in of_sets if "+" not in row["layer"]]),
-      ("layers together", [row for row in of_zones if "+" in row["layer"]]),
+      ("windows of layers", [row for row in of_zones if "+" in row["layer"]]),
       ("single heads", [
           row for row in rows if row["head"] and not is_control(row)])]
   if not any(some for _, some in families):
@@ -276,12 +276,40 @@ def findings(rows, settings):
   if family(rows):
     lines.append(_open(settings))
   lines.append(_scope(max(rows, key=lambda row: row["clusters"]), settings))
+  lines += _too_few(families, settings)
   few = [row for row in rows if row["clusters"] < FEW_CLUSTERS]
   if few:
     lines.append("%s %s are few: intervals and p%s are rather too small" % (
         value_range(few, "clusters"),
         question_traits.CLUSTER_NAMES[settings.cluster][1],
         "" if len(few) == len(rows) else " of %d cells" % len(few)))
+  return lines
+
+
+def _too_few(families, settings):
+  """Says which cells have too few clusters for any finding: list of str, lines.
+
+  A sign flip of G clusters has no p below 2 / 2^G, and Holm asks the smallest of m
+  for less than LEVEL / m.
+
+  Args:
+    families: list of (str, list of rows).
+    settings: effects.Settings.
+  """
+  lines = []
+  for _, rows in families:
+    tested = [row for row in family(rows) if row["seeds"] < effects.TRAININGS]
+    hopeless = [row for row in tested
+                if 2 * len(tested) / 2 ** row["clusters"] >= LEVEL]
+    if hopeless:
+      lines.append(
+          "%d cells have too few %s for a finding, like %s in %s: of %d, p is %.2g "
+          "at least, and Holm over %d cells asks for less than %.2g" % (
+              len(hopeless), question_traits.CLUSTER_NAMES[settings.cluster][1],
+              hopeless[0]["zone"], results_table.place(
+                  hopeless[0]["layer"], hopeless[0]["head"]),
+              hopeless[0]["clusters"], 2 / 2 ** hopeless[0]["clusters"],
+              len(tested), LEVEL / len(tested)))
   return lines
 
 
@@ -308,7 +336,7 @@ def _kinds(rows, name, settings):
   lines = ["%s, %d cells (Holm, p < .05): %s, %d open" % (
       name, len(tested), counts, kinds["open"])] if tested else []
   if not worst["diff"] < 0:
-    return lines + ["no masked decode scores below the baseline"]
+    return lines + ["none of these cells scores below the baseline"]
   return lines + [
       "hurts most: %s in %s, %s %.3f (%+.3f, 95 %% interval %+.3f to %+.3f)" % (
           (worst["zone"], results_table.place(worst["layer"], worst["head"]))

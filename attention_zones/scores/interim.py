@@ -28,6 +28,7 @@ from attention_zones.base import passage_order
 from attention_zones.scores import sweeps
 from attention_zones.zones import coverage
 from attention_zones.zones import layouts
+from attention_zones.zones import sets
 from attention_zones.zones.decodes import BASELINE
 from attention_zones.zones.decodes import Decode
 
@@ -39,7 +40,8 @@ WARNING = ("whoever looks often, and stops when it suits, finds effects by chanc
 # Entries of keys in which the journals of one sweep may differ: which decodes, and
 # how many of their windows fit into a step.
 _OF_PASS = ("decodes", "--shard", "--predict_batch_size")
-_ZONE = "zone "
+# What decodes mask, in keys: "zone p2" and "set wh".
+_MASKED = "zone ", "set "
 
 
 class InterimSweep(sweeps.Sweep):
@@ -82,13 +84,18 @@ class InterimSweep(sweeps.Sweep):
     self.names.update(self._finished)
     if not set(self.names) - {BASELINE}:
       raise ValueError("--unfinished: %s has no masked decode" % folder)
-    decodes, layout = list(self.names), layouts.Layout(*key["layout"])
+    layout = layouts.Layout(*key["layout"])
+    # The journals know the sets of their own decodes only.
+    known = set(next(iter(sizes.values()), [coverage.Sizes(0, 0, 0)])[0].members)
+    decodes = [decode for decode in self.names
+               if known.issuperset(sets.of_data(decode.sets))]
     about = {"num_layers": key["num_layers"],
              "masked_fraction": coverage.masked_fractions(
                  sizes, decodes, key["num_heads"], layout),
              "overlap": coverage.overlaps(sizes, decodes, layout),
-             manifest.LACKING: coverage.lacking(
-                 sizes, [asked[index].id for index in self.sample], decodes)}
+             manifest.LACKING: dict(_lacking_of_finished(
+                 folder, self._finished.values()), **coverage.lacking(
+                     sizes, [asked[index].id for index in self.sample], decodes))}
     self.manifest = {
         "runs": {"": dict(key, about=about)}, "zones": {},
         "files": dict.fromkeys(self.names.values(), "")}
@@ -168,8 +175,8 @@ def _common_key(folder, at_work, data_file):
   first, common = next(iter(keys.items()))
   for name, key in keys.items():
     differing = manifest.changes(_of_run(common), _of_run(key)) + manifest.changes(
-        {zone: zones[zone] for zone in key if zone.startswith(_ZONE)},
-        {zone: key[zone] for zone in key if zone.startswith(_ZONE)})
+        {zone: zones[zone] for zone in key if zone.startswith(_MASKED)},
+        {zone: key[zone] for zone in key if zone.startswith(_MASKED)})
     if differing:
       raise ValueError(
           "--unfinished: %s has a different %s than %s; only decodes may differ, "
@@ -184,7 +191,7 @@ def _common_key(folder, at_work, data_file):
 def _of_run(key):
   """The part of a journal's key that all journals of a sweep have: dict."""
   return {name: value for name, value in key.items()
-          if name not in _OF_PASS and not name.startswith(_ZONE)}
+          if name not in _OF_PASS and not name.startswith(_MASKED)}
 
 
 def _finished_files(folder, key, at_work):
@@ -210,7 +217,7 @@ def _finished_files(folder, key, at_work):
     if decode:
       made_from = manifest.run_of_file(content, name)
       if made_from and all(
-          value == (zones.get(entry, value) if entry.startswith(_ZONE)
+          value == (zones.get(entry, value) if entry.startswith(_MASKED)
                     else key.get(entry)) for entry, value in made_from.items()):
         found[decode] = name
       elif name not in at_hand:
@@ -219,6 +226,14 @@ def _finished_files(folder, key, at_work):
   if others:
     print("%s: %d files of another run are not read, like %s" % (
         folder, len(others), others[0]), file=sys.stderr)
+  return found
+
+
+def _lacking_of_finished(folder, names):
+  """What the manifest says of finished files, as of manifest.lacking: dict."""
+  content, found = manifest.load(folder), {}
+  for name in names:
+    found.update(manifest.lacking(content, name))
   return found
 
 

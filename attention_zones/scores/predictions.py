@@ -352,10 +352,10 @@ def report_holes(folder, rows, masks, cells, allow_holes):
     print(message, file=sys.stderr)
   if empty:
     print("%s: not decoded, so their cells stay empty: %s" % (
-        folder, some(empty)), file=sys.stderr)
+        folder, some(empty, 3)), file=sys.stderr)
 
 
-def some(names):
+def some(names, most=MOST_NAMES):
   """Lists names, the first ones of many: str."""
-  more = len(names) - MOST_NAMES
-  return ", ".join(names[:MOST_NAMES]) + (" and %d more" % more if more > 0 else "")
+  more = len(names) - most
+  return ", ".join(names[:most]) + (" and %d more" % more if more > 0 else "")

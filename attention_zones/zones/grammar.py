@@ -88,8 +88,11 @@ def _checked(wanted, flag, spans):
   for decode in wanted:
     for mask in decode.different_masks:
       for zone, _ in mask.zones:
-        if not known.issuperset(filter(sets.is_of_data, zones.sets_of(zone))):
-          raise ValueError("%s: %s" % (flag, masking.unknown(zone, spans)))
+        lacking = sets.of_data(zones.sets_of(zone)) - known
+        if lacking:
+          raise ValueError("%s: %s names no set %s; %s" % (
+              flag, "--spans" if spans else "no file of --spans",
+              " or ".join(sorted(lacking)), masking.unknown(zone, spans)))
     name = decode.file_name("nbest_predictions")
     if len(name) > _LONGEST_NAME:
       raise ValueError("%s: the name of a file would have %d bytes, more than %d; "
