@@ -331,8 +331,8 @@ def test_the_figure_needs_the_statistics(tmp_path, capsys):
   assert draw(tmp_path) == 1
   assert capsys.readouterr().err == (
       "visualize_att_zone.py: %s: the column p_wh is about questions with tokens "
-      "of its sets only, whose baseline may not be 80; give --stats=results.stats.csv, "
-      "which has it\n" % (tmp_path / "results.csv"))
+      "of its sets only, whose baseline may not be 80; give "
+      "--stats=results.stats.csv, which has it\n" % (tmp_path / "results.csv"))
   assert not (tmp_path / "figure.svg").exists()
   assert draw(tmp_path, stats) == 0
   # Each cell against its own baseline, but for rounding.
