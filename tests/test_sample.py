@@ -149,3 +149,20 @@ def test_the_part_whose_first_answer_occurs_once(tmp_path):
       "version": "1.1", "data": [
           {"title": "x", "paragraphs": [{"context": "aaa b", "qas": [qas[1]]}]},
           {"paragraphs": [{"context": "c", "qas": [qas[-1]]}]}]}
+
+
+def test_spans_of_question_words(tmp_path):
+  """paper/question_words.py: the first wh-word, and what is around it."""
+  asked = [("first", "Who sang what?"), ("inside", "In which year?"),
+           ("alone", "why"), ("none", "Name the whole band.")]
+  (tmp_path / "d.json").write_text(json.dumps({"data": [{"paragraphs": [{
+      "context": "x", "qas": [{"id": name, "question": text, "answers": []}
+                              for name, text in asked]}]}]}))
+  done = launcher.script("paper/question_words.py", "d.json", "s.json", cwd=tmp_path,
+                         environment={"PYTHONPATH": launcher.REPOSITORY})
+  assert done.stdout == "s.json: 3 of 4 questions have a wh-word\n"
+  assert json.loads((tmp_path / "s.json").read_text()) == {
+      "first": {"wh": {"question": [[0, 3]]}, "rest": {"question": [[3, 14]]}},
+      "inside": {"wh": {"question": [[3, 8]]},
+                 "rest": {"question": [[0, 3], [8, 14]]}},
+      "alone": {"wh": {"question": [[0, 3]]}, "rest": {"question": []}}, "none": {}}
