@@ -1,4 +1,4 @@
-"""Writes spans for run_squad.py --spans: the wh-word of each question, and the rest.
+"""Writes spans for run_squad.py --spans: the wh-word of questions, and the rest.
 
     PYTHONPATH=. python paper/question_words.py squad/dev-v1.1.json spans.json
 

@@ -158,8 +158,9 @@ def test_spans_of_question_words(tmp_path):
   (tmp_path / "d.json").write_text(json.dumps({"data": [{"paragraphs": [{
       "context": "x", "qas": [{"id": name, "question": text, "answers": []}
                               for name, text in asked]}]}]}))
-  done = launcher.script("paper/question_words.py", "d.json", "s.json", cwd=tmp_path,
-                         environment={"PYTHONPATH": launcher.REPOSITORY})
+  done = launcher.script(
+      "paper/question_words.py", "d.json", "s.json", cwd=tmp_path,
+      environment={"PYTHONPATH": launcher.REPOSITORY})
   assert done.stdout == "s.json: 3 of 4 questions have a wh-word\n"
   assert json.loads((tmp_path / "s.json").read_text()) == {
       "first": {"wh": {"question": [[0, 3]]}, "rest": {"question": [[3, 14]]}},
