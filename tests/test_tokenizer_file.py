@@ -9,6 +9,8 @@ from attention_zones.data import hf_tokenizer
 from attention_zones.data import windows
 import hf_tokenizers
 import launcher
+from more_languages import PASSAGES
+import more_languages
 import perfect_model
 import tiny_model
 
@@ -62,6 +64,22 @@ def test_nothing_is_lost_between_pieces_and_text(kind, name, shared, tmp_path):
   assert len(scores["elsewhere"]) == (5 if name == "cmrc2018_trial" else 0)
   for text in texts:
     passage = windows.tokenize_passage(questions.split_words(text), tokenizer)
+    assert passage.num_unexplained == 0
+    hf_tokenizers.check_places(passage, tokenizer)
+
+
+@pytest.mark.parametrize("kind", sorted(hf_tokenizers.KINDS))
+def test_nothing_is_lost_in_more_languages(kind, tmp_path):
+  texts = [context for context, _ in PASSAGES.values()]
+  path = tmp_path / "tokenizer.json"
+  hf_tokenizers.write(path, hf_tokenizers.KINDS[kind](texts, 700))
+  tokenizer = hf_tokenizer.load(str(path))
+  for language, (context, _) in PASSAGES.items():
+    data_file = tmp_path / "data.json"
+    data_file.write_text(json.dumps(more_languages.data_set(language)))
+    exact = perfect_model.score(str(data_file), tokenizer)["exact"]
+    assert perfect_model.means(exact) == "EM 100.00 F1 100.00 n 2", language
+    passage = windows.tokenize_passage(questions.split_words(context), tokenizer)
     assert passage.num_unexplained == 0
     hf_tokenizers.check_places(passage, tokenizer)
 

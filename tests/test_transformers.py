@@ -16,6 +16,7 @@ from attention_zones.data import windows
 from attention_zones.weights import hf_models
 import hf_folder
 import hf_tokenizers
+from more_languages import PASSAGES
 import run_squad
 import test_hf_models
 
@@ -126,6 +127,7 @@ def texts(shared):
     path = str(shared / "data" / ("xquad.%s.json" % language))
     found[language] = list(dict.fromkeys(
         questions.read(path, lambda q: q.context)))[:8]
+  found.update((language, [context]) for language, (context, _) in PASSAGES.items())
   return found
 
 
@@ -259,6 +261,8 @@ def test_windows_and_answers_are_those_of_the_pipeline(
         str(shared / "data" / ("xquad.%s.json" % language)),
         lambda q: (q.text, q.context))
     pairs += read[:2] + read[20:22]
+  pairs += [(question, context) for context, asked in PASSAGES.values()
+            for question, _ in asked]
   check_windows(pairs, hf_folder.tokenizer_of(out, kind), run_squad.load_model(
       out, max_seq_length=192, doc_stride=48, max_query_length=100), asking)
   check_answers([(question, context[:150]) for question, context in pairs],
