@@ -385,8 +385,10 @@ def test_the_page_of_cases(tmp_path):
   assert ('title="Layer 1, P\u00b2: EM \u221240.0 points, from 80.0 to 40.0, '
           in text)
   assert "score and baseline are of the other questions." in text
-  lost, gained = text.partition('<section id="1:p_wh">')[2].partition(
-      "</section>")[0].split("<h4>")[1:]
+  heading, lost, gained = text.partition('<section id="1:p_wh">')[2].partition(
+      "</section>")[0].split("<h4>")
+  assert "<p>Of 6 of 10 questions: EM \u221250.0 points, from" in heading
+  assert text.count(" of 10 questions: ") == 1
   assert lost.startswith("Loses 4 questions") and (
       gained.startswith("Gains 1 question<"))
   rows = {row["id"]: row for row in csv.DictReader(

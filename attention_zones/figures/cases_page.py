@@ -143,8 +143,11 @@ def _cell(report, cell, ranked, lists):
   """
   decode = report.answers.decodes[cell + 1]
   name = _name(decode)
-  yield '<section id="%s">\n<h3>%s</h3>\n<p>%s. %s</p>\n<div class="two">\n' % (
+  left_out = report.answers.left_out[cell]
+  yield '<section id="%s">\n<h3>%s</h3>\n<p>%s%s. %s</p>\n<div class="two">\n' % (
       _id(decode), name[0].upper() + name[1:],
+      "Of %d of %d questions: " % ((~left_out).sum(), len(left_out))
+      if left_out.any() else "",
       "; ".join(escape(heat.describe((
           results_table.layer_label(decode.layers), decode.mask.name)))
                 for heat in report.heats),
