@@ -97,6 +97,13 @@ def test_what_others_say_of_the_end_is_not_shown(run_python):
   assert "hundred" not in log
 
 
+@pytest.mark.parametrize("other", ["ValueError('other')", "SystemExit(1)"])
+def test_another_error_on_the_way_out_changes_nothing(run_python, other):
+  run = run_python("try:\n  time.sleep(600)\n"
+                   "except BaseException:\n  raise %s" % other)
+  check_line(*run.signal(signal.SIGTERM), signal.SIGTERM, "script")
+
+
 def test_a_signal_does_not_wait_for_a_step_of_tensorflow(run_python):
   """One that would take 100 s, after which it fails."""
   run = run_python(

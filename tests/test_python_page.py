@@ -46,8 +46,9 @@ def test_the_page(repository, project, capsys):
   shown, = re.findall("this prints\n\n((?:    .*\n)+)", text)
   assert [line.split()[0] for line in shown.splitlines()] == [
       line.split()[0] for line in printed[:7]]
-  # The passage is in one window of 40 tokens, and two questions have 5 decodes.
-  assert len(printed) == 7 + 1 + 10 + 1 + 2
+  # The passage is in one window of 40 tokens, two questions have 5 decodes, and one
+  # has a line for all.
+  assert len(printed) == 7 + 1 + 10 + 1 + 1 + 2
 
 
 @pytest.mark.slow

@@ -122,6 +122,18 @@ def run(main):
   """
   _state.is_running = True
   try:
+    status = _status_of(main)
+  finally:
+    # Whatever has become of Interrupted: code on its way, C++ for example, may turn
+    # it into an error of its own.
+    if _state.told.locked() and _state.pending is not None:
+      os._exit(128 + _state.pending)
+  sys.exit(status)
+
+
+def _status_of(main):
+  """Runs a script: its exit status, 1 where standard output cannot be written."""
+  try:
     try:
       status = main()
     except SystemExit as leaving:
@@ -129,8 +141,6 @@ def run(main):
     # At Python's own flush, when it ends, an error could no longer be handled.
     if sys.stdout:
       sys.stdout.flush()
-  except Interrupted as interrupted:
-    os._exit(128 + interrupted.number)
   except BrokenPipeError:
     # Silently, like other tools: `| head`, for example, has read enough.
     os._exit(_CLOSED_PIPE_STATUS)
@@ -142,7 +152,7 @@ def run(main):
     print("%s: standard output: %s" % (_state.script, error.strerror),
           file=sys.stderr)
     status = 1
-  sys.exit(status)
+  return status
 
 
 def _on_signal(number, frame):
