@@ -206,7 +206,7 @@ def test_refused_with_one_line(measured, flags, words):
     assert word in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_questions_without_tokens_only(project):
   data = json.loads((project / "data.json").read_text())
   for paragraph in data["data"][0]["paragraphs"]:

@@ -207,7 +207,7 @@ def run(folder, *flags):
        "--max_query_length=4", "--learning_rate=0.01") + flags))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_from_training_to_predictions(folder):
   done = run(folder, "--do_train=True", "--do_predict=True",
              "--train_batch_size=2", "--num_train_epochs=60",

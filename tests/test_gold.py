@@ -215,7 +215,7 @@ def project(swept, tmp_path):
   return tmp_path / "project"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_one_shape_for_all_windows_gives_the_same(project, swept):
   for path in (project / "model").glob("*p*.json"):
     path.unlink()

@@ -36,8 +36,11 @@ FILES = [
 ELSEWHERE = {"cmrc2018_dev": 3, "cmrc2018_trial": 5}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("vocab, do_lower_case, name, count, inside", FILES)
+# Large ones, and each text with the casing that its model does not have.
+@pytest.mark.parametrize("vocab, do_lower_case, name, count, inside", [
+    pytest.param(*file, marks=(
+        pytest.mark.thorough if file[3] > 1200 or file[:2] == (
+            "multilingual-cased", True) else pytest.mark.slow)) for file in FILES])
 def test_real_text(shared, vocab, do_lower_case, name, count, inside):
   scores = perfect_model.score(
       str(shared / "data" / (name + ".json")), tokenization.FullTokenizer(

@@ -127,7 +127,7 @@ def test_what_is_finished_is_not_made_again(swept):
       "predictions_layer1_p2.json"}
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_baseline_alone_and_of_another_data_set_or_checkpoint(project):
   assert run_squad(project, "--do_predict=True").returncode == 0
   assert {p.name for p in (project / "model").glob("*predictions*.json")} == {

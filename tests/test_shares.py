@@ -213,7 +213,7 @@ def test_a_training_is_not_divided(project):
   assert len(result.stderr.splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_more_shares_than_passages(tmp_path):
   """The third of the two passages is empty."""
   alone, project = tmp_path / "alone", tmp_path / "project"

@@ -293,7 +293,7 @@ def test_a_sweep_has_what_numpy_computes(swept, zone, monkeypatch):
   assert differing
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_baseline_of_another_run_is_computed_anew(swept, tmp_path):
   """In a sweep that finds predictions.json and lacks all else."""
   shutil.copytree(str(swept), str(tmp_path / "copy"))

@@ -131,7 +131,7 @@ def test_sweep_with_all_zones_and_controls(config):
   compute = functools.partial(all_decodes, config)
   (plain, _), (compiled, _) = run(compute, False), run(compute, True)
   plain, compiled = plain[0], compiled[0]
-  assert plain[0].shape == (1 + 2 * 9 + 2, BATCH, 2, LENGTH)
+  assert plain[0].shape == (1 + 2 * 11 + 2, BATCH, 2, LENGTH)
   size = np.abs(plain[0]).max()
   # A logit of attention that is rounded to the other side, beside -10000, moves the
   # weights by this share of themselves.
