@@ -134,7 +134,7 @@ def test_another_name_needs_the_file_checkpoint(folder):
           folder=model))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_moved_model_is_found_again(project):
   model = project / "model"
   (model / "checkpoint").write_bytes(state_of("/old/model.ckpt-6"))

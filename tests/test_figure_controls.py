@@ -157,8 +157,7 @@ def test_only_one_may_be_set_of_symmetric_and_its_ends(folder, capsys):
 
 
 @pytest.mark.parametrize("mm, count", [(85, 1)] + [
-    pytest.param(mm, count, marks=(
-        pytest.mark.slow if count == 1 or mm == 85 else pytest.mark.thorough))
+    pytest.param(mm, count, marks=pytest.mark.thorough)
     for mm in (85, 114, 174) for count in (1, 6) if (mm, count) != (85, 1)])
 def test_legible_at_any_width(folder, mm, count):
   (folder / "c.csv").write_text(HEADER + "\n".join(ROWS[:count]) + "\n")

@@ -236,7 +236,7 @@ def test_the_metric_that_fits_is_taken(small):
 
 @pytest.mark.parametrize("mm, count, annotate", [
     (85, 4, False)] + [
-    pytest.param(*case, marks=pytest.mark.slow)
+    pytest.param(*case, marks=pytest.mark.thorough)
     for case in ((85, 1, True), (85, 4, True), (114, 2, True), (174, 1, False))])
 def test_width_in_mm_with_legible_text(panels, mm, count, annotate):
   cells = {("1", "p2")}

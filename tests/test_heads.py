@@ -211,7 +211,7 @@ def test_a_figure_of_heads(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("mm", [
-    None, 85, pytest.param(174, marks=pytest.mark.slow)])
+    None, 85, pytest.param(174, marks=pytest.mark.thorough)])
 def test_legible_at_any_width(mm):
   """Panels of 12 heads and of five zones, with controls."""
   layers, heads = list("123456"), ["%d" % head for head in range(1, 13)]

@@ -97,7 +97,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_files_that_another_run_wrote_meanwhile_are_kept(project):
   model, other = project / "model", project / "other"
   other.mkdir()

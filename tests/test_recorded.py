@@ -78,7 +78,7 @@ def decoded(swept):
   return swept
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_data_that_moved_or_changed_has_to_be_given(decoded):
   swept, data = decoded, decoded / "data.json"
   kept = data.read_text()

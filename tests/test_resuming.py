@@ -56,7 +56,7 @@ def test_training_from_a_cut_checkpoint_ends_with_the_same_bytes(project):
   assert "nothing to train" in again.stderr and "incomplete" not in again.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_training_is_not_continued_with_something_else(project):
   """Nor with another TensorFlow, unless a flag allows it."""
   state = project / "model" / "checkpoint"

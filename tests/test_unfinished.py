@@ -176,7 +176,7 @@ def test_a_sample_ends_before_a_line_that_is_lost(project, tmp_path):
   check(project, passages, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("has_ended", [True, False])
 def test_two_passes(begun, tmp_path, has_ended):
   """Other zones on another machine: one pass has ended, or neither.
@@ -220,7 +220,7 @@ def test_shares(begun, tmp_path):
   assert "has no journal of --shard=2/2; a sample needs all" in refused(project)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("passages, times", [(101, 1), (100, 0)])
 def test_the_log_says_when_to_look(begun, tmp_path, passages, times):
   project = tmp_path / "project"

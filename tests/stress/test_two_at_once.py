@@ -120,7 +120,7 @@ def windows(folder):
           for record in tf.python_io.tf_record_iterator(str(path))]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_different_decodes_finish_side_by_side(project, alone, begin):
   for run in [begin(project, flags) for flags in (P2, Q2)]:
     status, log = run.end()
@@ -151,7 +151,7 @@ def test_the_same_decodes_are_refused_meanwhile(project, alone, begin):
   check_whole(project, alone[P2])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_both_make_the_features(project, alone, begin):
   """The first is stopped in the middle of the file; the second makes its own,
   which the first then replaces."""
